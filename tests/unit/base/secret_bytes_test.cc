@@ -1,0 +1,44 @@
+#include "vault/base/secret_bytes.h"
+
+#include "tests/support/catch.h"
+
+using namespace facekeep;
+
+static_assert(!std::is_copy_constructible_v<SecretBytes>);
+static_assert(!std::is_copy_assignable_v<SecretBytes>);
+
+TEST_CASE("a moved-from secret is empty and the moved-to one is whole") {
+  SecretBytes a = SecretBytes::copy_of(as_bytes("correct horse"));
+  SecretBytes b = std::move(a);
+  CHECK(a.empty());
+  CHECK(as_chars(b.view()) == "correct horse");
+}
+
+TEST_CASE("shrinking cleanses the tail") {
+  SecretBytes a = SecretBytes::copy_of(as_bytes("abcdef"));
+  const std::uint8_t* p = a.data();
+  a.shrink(2);
+  CHECK(a.size() == 2);
+  CHECK(p[2] == 0);
+  CHECK(p[5] == 0);
+}
+
+TEST_CASE("constant-time comparison agrees with equality") {
+  CHECK(constant_time_equal(as_bytes("abc"), as_bytes("abc")));
+  CHECK_FALSE(constant_time_equal(as_bytes("abc"), as_bytes("abd")));
+  CHECK_FALSE(constant_time_equal(as_bytes("abc"), as_bytes("ab")));
+  CHECK(constant_time_equal({}, {}));
+}
+
+TEST_CASE("secret base64 is as strict as the plain one") {
+  for (const char* text : {"Zg==", "Zm8=", "Zm9v", "Zm9vYmFy", ""}) {
+    INFO(text);
+    auto secret = secret_from_base64(text);
+    REQUIRE(secret);
+    CHECK(to_bytes(secret->view()) == *from_base64(text));
+  }
+  for (const char* bad : {"Zg=", "Zh==", "Zg==\n", "====", "Z===", "Zm9v=", "Zm-v"}) {
+    INFO(bad);
+    CHECK_FALSE(secret_from_base64(bad));
+  }
+}

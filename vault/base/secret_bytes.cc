@@ -1,0 +1,115 @@
+#include "vault/base/secret_bytes.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <new>
+
+namespace facekeep {
+
+bool init_secret_heap(std::size_t bytes) {
+  return CRYPTO_secure_malloc_init(bytes, 32) == 1;
+}
+
+SecretBytes::SecretBytes(std::size_t size) : size_(size), capacity_(size) {
+  if (size == 0) return;
+  void* p = nullptr;
+  if (CRYPTO_secure_malloc_initialized() == 1) p = OPENSSL_secure_zalloc(size);
+  // The secure heap is small on purpose; when it is full the ordinary heap serves, cleansed alike.
+  if (p == nullptr) p = OPENSSL_zalloc(size);
+  if (p == nullptr) throw std::bad_alloc();
+  data_ = static_cast<std::uint8_t*>(p);
+}
+
+SecretBytes SecretBytes::copy_of(ByteView bytes) {
+  SecretBytes out(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), out.data_);
+  return out;
+}
+
+SecretBytes::SecretBytes(SecretBytes&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+
+SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
+  if (this != &other) {
+    reset();
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+  }
+  return *this;
+}
+
+void SecretBytes::reset() noexcept {
+  // OPENSSL_secure_clear_free falls back to OPENSSL_clear_free for memory of the ordinary heap.
+  if (data_ != nullptr) OPENSSL_secure_clear_free(data_, capacity_);
+  data_ = nullptr;
+  size_ = capacity_ = 0;
+}
+
+void SecretBytes::shrink(std::size_t size) noexcept {
+  if (size >= size_) return;
+  OPENSSL_cleanse(data_ + size, size_ - size);
+  size_ = size;
+}
+
+bool constant_time_equal(ByteView a, ByteView b) noexcept {
+  return a.size() == b.size() && (a.empty() || CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+void cleanse(MutableByteView bytes) noexcept {
+  if (!bytes.empty()) OPENSSL_cleanse(bytes.data(), bytes.size());
+}
+void cleanse(std::string& text) noexcept {
+  if (!text.empty()) OPENSSL_cleanse(text.data(), text.size());
+}
+
+Result<SecretBytes> secret_from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return make_error(Errc::kMalformed, "base64 text is not padded to a multiple of four");
+  std::size_t pad = 0;
+  while (pad < 2 && pad < text.size() && text[text.size() - 1 - pad] == '=') ++pad;
+  const std::string_view body = text.substr(0, text.size() - pad);
+  SecretBytes out(text.size() / 4 * 3 - pad);
+  std::uint32_t acc = 0;
+  int bits = 0;
+  std::size_t n = 0;
+  for (const char c : body) {
+    std::uint32_t v = 0;
+    if (c >= 'A' && c <= 'Z') {
+      v = static_cast<std::uint32_t>(c - 'A');
+    } else if (c >= 'a' && c <= 'z') {
+      v = static_cast<std::uint32_t>(c - 'a') + 26;
+    } else if (c >= '0' && c <= '9') {
+      v = static_cast<std::uint32_t>(c - '0') + 52;
+    } else if (c == '+') {
+      v = 62;
+    } else if (c == '/') {
+      v = 63;
+    } else {
+      return make_error(Errc::kMalformed, "base64 text has a character outside its alphabet");
+    }
+    acc = (acc << 6) | v;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out.data()[n++] = static_cast<std::uint8_t>((acc >> bits) & 0xff);
+    }
+  }
+  if (bits == 6 || (acc & ((1U << bits) - 1)) != 0) {
+    return make_error(Errc::kMalformed, "base64 text ends in bits that are not zero");
+  }
+  return out;
+}
+
+SecretBytes secret_concat(std::initializer_list<ByteView> parts) {
+  std::size_t total = 0;
+  for (const ByteView p : parts) total += p.size();
+  SecretBytes out(total);
+  std::uint8_t* at = out.data();
+  for (const ByteView p : parts) at = std::copy(p.begin(), p.end(), at);
+  return out;
+}
+
+}  // namespace facekeep

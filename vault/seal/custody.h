@@ -1,0 +1,63 @@
+// Custody: what the vault asks of a hardware security module, and nothing more.
+//
+// vault/ includes no PKCS#11 type; hsm/ implements this interface (hsm/token_custody.h). No call
+// returns a root key, and none can: root keys are generated in the token, sensitive and not
+// extractable.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "vault/base/bytes.h"
+#include "vault/base/clock.h"
+#include "vault/base/result.h"
+#include "vault/base/secret_bytes.h"
+
+namespace facekeep {
+
+// How the token signs checkpoints. The values are the signature types of C2SP signed-note.
+enum class NoteKeyType : std::uint8_t {
+  kEd25519 = 0x01,
+  kEcdsaP256 = 0x02,  // where the token has no EdDSA
+};
+
+// The rollback anchor: the newest log position that the token has seen.
+struct Anchor {
+  std::uint64_t size = 0;  // entries in the log
+  Digest root{};           // RFC 6962 root hash at that size
+  UnixMillis time = 0;     // when it was written (wall clock)
+  friend bool operator==(const Anchor&, const Anchor&) = default;
+};
+
+class Custody {
+ public:
+  virtual ~Custody() = default;
+
+  // All calls are thread safe. Errors: kHsm (the token refused), kHsmGone (the token or its session
+  // is away and could not be brought back), kHsmPin (the PIN was refused; never tried again by
+  // itself), kCrypto (a blob does not open under this key and context).
+
+  // Encrypts `secret` (at most 64 bytes) under the root key of `epoch`, bound to `context`. The
+  // returned blob names the mechanism and carries the IV that the token used (vault/log/FORMAT.md).
+  virtual Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) = 0;
+  // Opens what wrap() returned. kCrypto if blob, epoch or context are not those of the wrap.
+  virtual Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) = 0;
+
+  // The checkpoint key: type, raw public key (32 bytes for Ed25519; SubjectPublicKeyInfo DER for
+  // P-256) and a signature over `message` (64 bytes for Ed25519; ASN.1 DER ECDSA-Sig-Value over
+  // SHA-256 for P-256). Used for checkpoints, for nothing else.
+  [[nodiscard]] virtual NoteKeyType log_key_type() const = 0;
+  virtual Result<Bytes> log_public_key() = 0;
+  virtual Result<Bytes> sign_checkpoint(ByteView message) = 0;
+
+  // The anchor: two alternating objects, so that a crash between create and destroy leaves one.
+  // read returns the newer valid one; nothing if there is none.
+  virtual Result<std::optional<Anchor>> read_anchor() = 0;
+  virtual Status write_anchor(const Anchor& anchor) = 0;
+
+  // A cheap question that the token must answer, to notice early that it is away.
+  virtual Status ping() = 0;
+};
+
+}  // namespace facekeep
