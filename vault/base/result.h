@@ -48,10 +48,16 @@ struct Error {
   Errc code = Errc::kInternal;
   std::string message;  // what happened, one sentence without a final full stop
   std::string hint;     // what to do, may be empty
+  // Stable name of the problem where it is finer than the code ("wrong-dimension"): a literal, or
+  // nullptr for to_string(code). It becomes the problem document's type (api/problem.h).
+  const char* problem = nullptr;
 };
 
 inline Error make_error(Errc code, std::string message, std::string hint = {}) {
-  return Error{code, std::move(message), std::move(hint)};
+  return Error{code, std::move(message), std::move(hint), nullptr};
+}
+inline Error make_problem(Errc code, const char* problem, std::string message, std::string hint = {}) {
+  return Error{code, std::move(message), std::move(hint), problem};
 }
 
 // A value or an Error. Must be looked at: dropping one is a compile-time warning (and an error in

@@ -1,0 +1,227 @@
+// The fold. Each apply_body checks everything first and changes the state after its last check, so
+// that an error leaves the state as it was.
+#include <algorithm>
+
+#include "vault/ledger/state.h"
+
+namespace facekeep::ledger {
+namespace {
+
+Error broken(const char* why) {
+  return make_error(Errc::kIntegrity, std::string("the log has an event that its rules do not allow: ") + why);
+}
+
+PhaseInput input_of(const Body& body) {
+  switch (body.index()) {
+    case 0: return PhaseInput::kGenesis;
+    case 1: return PhaseInput::kStart;
+    case 2: return PhaseInput::kUnsealShare;
+    case 3: return PhaseInput::kUnsealed;
+    case 4: return PhaseInput::kUnsealEnded;
+    case 5: return PhaseInput::kSealed;
+    case 6: return PhaseInput::kSums;
+    case 7:
+    case 8:
+    case 11: return PhaseInput::kWidening;
+    case 9:
+    case 10:
+    case 12: return PhaseInput::kNarrowing;
+    default: return PhaseInput::kAccess;
+  }
+}
+static_assert(std::variant_size_v<Body> == 15, "a new event type needs its row in input_of and in the phase table");
+
+}  // namespace
+
+Status State::check_operator(const std::string& by, const std::string& site_id) const {
+  const PrincipalRecord* p = principal(by);
+  if (p == nullptr || p->role != Role::kOperator) return broken("a change by somebody who is no operator");
+  if (std::find(p->sites.begin(), p->sites.end(), site_id) == p->sites.end())
+    return broken("a change at a site outside the operator's scope");
+  return {};
+}
+
+Status State::apply_body(const Genesis& e) {
+  if (size_ != 0) return broken("a genesis that is not entry 0");
+  FK_CHECK(check_genesis(e));
+  FK_CHECK(check_genesis_signatures(e));
+  genesis_ = e;
+  for (std::size_t i = 0; i < e.principals.size(); ++i) principals_by_key_[e.principals[i].key] = i;
+  return {};
+}
+
+Status State::apply_body(const Start& e) {
+  start_ = e;
+  start_entry_ = size_;
+  shares_in_.clear();
+  return {};
+}
+
+Status State::apply_body(const UnsealShare& e) {
+  const PrincipalRecord* p = principal(e.by);
+  if (p == nullptr || p->role != Role::kCustodian) return broken("a share from somebody who is no custodian");
+  const auto group =
+      std::find_if(genesis_->groups.begin(), genesis_->groups.end(), [&](const Group& g) { return g.id == e.group; });
+  if (group == genesis_->groups.end() || e.share > group->shares.size()) return broken("a share that does not exist");
+  const auto& holders = group->shares[e.share - 1].holders;
+  const bool holds = std::any_of(holders.begin(), holders.end(),
+                                 [&](std::uint32_t h) { return e.by == e.group + "/" + std::to_string(h); });
+  if (!holds) return broken("a share from a custodian who does not hold it");
+  const auto in = shares_in_.find(e.group);
+  if (in != shares_in_.end() && in->second.contains(e.share)) return broken("the same share twice");
+  shares_in_[e.group].insert(e.share);
+  return {};
+}
+
+Status State::apply_body(const Unsealed&) {
+  for (const auto& g : genesis_->groups) {
+    const auto in = shares_in_.find(g.id);
+    if (in == shares_in_.end() || in->second.size() < g.threshold) return broken("an unseal without its quorum");
+  }
+  shares_in_.clear();
+  return {};
+}
+
+Status State::apply_body(const UnsealEnded&) {
+  shares_in_.clear();
+  return {};
+}
+
+Status State::apply_body(const Sealed& e) {
+  const PrincipalRecord* p = principal(e.by);
+  if (e.by != "daemon" && (p == nullptr || p->role != Role::kCustodian))
+    return broken("sealed by somebody who is no custodian");
+  shares_in_.clear();
+  return {};
+}
+
+Status State::apply_body(const Sums&) {
+  return {};
+}
+
+Status State::apply_body(const Enrolled& e) {
+  FK_CHECK(check_operator(e.by, e.site));
+  if (subjects_.contains(e.ref)) return broken("a subject enrolled twice");
+  if (slots_.contains(e.slot)) return broken("a key slot with two owners");
+  const auto site_it =
+      std::find_if(genesis_->sites.begin(), genesis_->sites.end(), [&](const Site& s) { return s.id == e.site; });
+  if (site_it == genesis_->sites.end()) return broken("a subject at a site that does not exist");
+  SubjectState s;
+  s.site = static_cast<std::uint32_t>(site_it - genesis_->sites.begin());
+  s.slot = e.slot;
+  s.consent = e.consent;
+  s.record = e.record;
+  s.until = e.until;
+  s.entry = size_;
+  slots_.insert(e.slot);
+  ++wraps_[e.site];
+  ++persons_[s.site];
+  subjects_.emplace(e.ref, std::move(s));
+  return {};
+}
+
+Status State::apply_body(const TemplateAdded& e) {
+  FK_CHECK(check_operator(e.by, e.site));
+  const auto it = subjects_.find(e.ref);
+  if (it == subjects_.end()) return broken("a template of a subject that is not enrolled");
+  if (genesis_->sites[it->second.site].id != e.site) return broken("a template at another site than its subject");
+  if (it->second.erase_due) return broken("a template of a suspended subject");
+  const Model* m = model(e.model);
+  if (m == nullptr || m->version != e.model_version) return broken("a template of an unknown model");
+  auto& templates = it->second.templates;
+  if (templates.size() >= kMaxTemplatesPerSubject) return broken("a ninth template");
+  if (std::any_of(templates.begin(), templates.end(), [&](const TemplateState& t) { return t.id == e.template_id; })) {
+    return broken("a template id twice");
+  }
+  templates.push_back({e.template_id, e.model, e.model_version, e.blob, size_});
+  return {};
+}
+
+Status State::apply_body(const Erased& e) {
+  const auto it = subjects_.find(e.ref);
+  if (it == subjects_.end()) return broken("an erasure of a subject that is not enrolled");
+  if (genesis_->sites[it->second.site].id != e.site) return broken("an erasure at another site than its subject");
+  if (e.reason == "delay-over") {
+    if (e.by != "daemon" || !it->second.erase_due) return broken("an erasure after a delay that nobody started");
+    if (now_ < *it->second.erase_due) return broken("an erasure before its delay was over");
+  } else {
+    FK_CHECK(check_operator(e.by, e.site));
+    const std::uint32_t today = erased_today(e.by, now_);
+    if (today >= site(e.site)->erase_daily) return broken("an erasure beyond the day's allowance");
+    erased_[e.by] = {format_day(std::max(now_, last_time_)), today + 1};
+  }
+  slots_.erase(it->second.slot);
+  --persons_[it->second.site];
+  subjects_.erase(it);
+  return {};
+}
+
+Status State::apply_body(const Suspended& e) {
+  FK_CHECK(check_operator(e.by, e.site));
+  const auto it = subjects_.find(e.ref);
+  if (it == subjects_.end() || it->second.erase_due)
+    return broken("a suspension of a subject that is not there or is suspended");
+  if (genesis_->sites[it->second.site].id != e.site) return broken("a suspension at another site than its subject");
+  if (e.due < now_ + kBulkEraseDelay) return broken("a suspension with too short a delay");
+  it->second.erase_due = e.due;
+  it->second.suspended_at_entry = size_;
+  return {};
+}
+
+Status State::apply_body(const PeriodKey& e) {
+  if (site(e.site) == nullptr) return broken("a period key of a site that does not exist");
+  if (period_keys_.contains({e.purpose, e.site, e.period})) return broken("a period key twice");
+  if (slots_.contains(e.slot)) return broken("a key slot with two owners");
+  period_keys_[{e.purpose, e.site, e.period}] = e.slot;
+  slots_.insert(e.slot);
+  ++wraps_[e.site];
+  return {};
+}
+
+Status State::apply_body(const PeriodKeyDestroyed& e) {
+  const auto it = period_keys_.find({e.purpose, e.site, e.period});
+  if (it == period_keys_.end()) return broken("the end of a period key that is not there");
+  slots_.erase(it->second);
+  period_keys_.erase(it);
+  return {};
+}
+
+Status State::apply_body(const Match& e) {
+  const PrincipalRecord* p = principal(e.by);
+  if (p == nullptr || p->role != Role::kDoor) return broken("a match for somebody who is no door");
+  if (std::find(p->doors.begin(), p->doors.end(), e.door) == p->doors.end() || p->sites.front() != e.site) {
+    return broken("a match outside the door's scope");
+  }
+  if (model(e.model) == nullptr) return broken("a match with an unknown model");
+  return {};
+}
+
+Status State::apply_body(const MetadataRead& e) {
+  const PrincipalRecord* p = principal(e.by);
+  if (p == nullptr || std::find(p->sites.begin(), p->sites.end(), e.site) == p->sites.end()) {
+    return broken("metadata read outside the principal's scope");
+  }
+  if (p->role != Role::kOperator && !(p->role == Role::kDoor && e.what == "changes"))
+    return broken("metadata read by a wrong role");
+  return {};
+}
+
+Status apply(State& state, const Event& event) {
+  const std::uint8_t next = next_phase(state.phase_, input_of(event.body));
+  if (next == kIllegal) {
+    return make_error(Errc::kIntegrity, "the log has a " + std::string(type_of(event.body)) +
+                                            " event while the vault is " + std::string(to_string(state.phase_)));
+  }
+  state.now_ = event.time;
+  FK_CHECK(std::visit([&](const auto& body) { return state.apply_body(body); }, event.body));
+  state.phase_ = static_cast<Phase>(next);
+  state.last_time_ = std::max(state.last_time_, event.time);
+  ++state.size_;
+  return {};
+}
+
+void apply_access(State& state) {
+  ++state.size_;
+}
+
+}  // namespace facekeep::ledger

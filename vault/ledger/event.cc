@@ -1,0 +1,82 @@
+#include "vault/ledger/event.h"
+
+#include <algorithm>
+
+#include "vault/base/digest.h"
+#include "vault/ledger/json_reader.h"
+
+namespace facekeep::ledger {
+
+const std::vector<std::string_view>& event_types() {
+  static const std::vector<std::string_view> names = {
+      "genesis",  "start",  "unseal-share", "unsealed",   "unseal-ended",         "sealed", "sums",         "enrolled",
+      "template", "erased", "suspended",    "period-key", "period-key-destroyed", "match",  "metadata-read"};
+  return names;
+}
+
+const std::vector<std::string_view>& sum_kinds() {
+  static const std::vector<std::string_view> kinds = {"handshake-unknown-key",
+                                                      "handshake-no-certificate",
+                                                      "handshake-tls",
+                                                      "handshake-timeout",
+                                                      "bad-request",
+                                                      "refused-role",
+                                                      "refused-scope",
+                                                      "refused-sealed",
+                                                      "overload",
+                                                      "bad-share"};
+  return kinds;
+}
+
+EventClass class_of(const Body& body) noexcept {
+  switch (body.index()) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6: return EventClass::kGovernance;
+    case 7:
+    case 8:
+    case 9:
+    case 10:
+    case 11:
+    case 12: return EventClass::kCustody;
+    default: return EventClass::kAccess;
+  }
+}
+
+std::string_view type_of(const Body& body) noexcept {
+  return event_types()[body.index()];
+}
+
+Digest commit(const Salt& salt, std::string_view canonical_event) {
+  static constexpr std::string_view kDomain("facekeep/commitment/v1\0", 23);
+  return sha256({as_bytes(kDomain), salt, as_bytes(canonical_event)});
+}
+
+std::string private_leaf(EventClass event_class, const Digest& commitment) {
+  return "{\"class\":\"" + std::string(to_string(event_class)) + "\",\"commitment\":\"" + to_hex(commitment) +
+         "\",\"v\":1}";
+}
+
+Result<Leaf> decode_leaf(std::string_view entry) {
+  if (entry.size() > kMaxLeafBytes) return make_error(Errc::kTooLarge, "a log entry is longer than 65,535 bytes");
+  // A private leaf has one fixed shape; it is the common case and needs no JSON parser.
+  for (const EventClass c : {EventClass::kAccess, EventClass::kCustody}) {
+    const std::string head = "{\"class\":\"" + std::string(to_string(c)) + "\",\"commitment\":\"";
+    static constexpr std::string_view kTail = "\",\"v\":1}";
+    if (entry.size() == head.size() + 64 + kTail.size() && entry.starts_with(head) && entry.ends_with(kTail)) {
+      FK_TRY(const Digest d, from_hex_exact<32>(entry.substr(head.size(), 64)));
+      return Leaf(PrivateLeaf{c, d});
+    }
+  }
+  FK_TRY(Event e, decode_event(entry));
+  if (class_of(e.body) != EventClass::kGovernance) {
+    return make_error(Errc::kMalformed, "a private event stands in clear in the public log");
+  }
+  return Leaf(std::move(e));
+}
+
+}  // namespace facekeep::ledger

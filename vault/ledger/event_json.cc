@@ -1,0 +1,309 @@
+// Writer and reader of events, one pair a type. FORMAT.md's tables follow this file.
+#include <algorithm>
+
+#include "vault/ledger/event.h"
+#include "vault/ledger/json_reader.h"
+
+namespace facekeep::ledger {
+namespace {
+
+constexpr std::size_t kMaxPrincipalId = kMaxSlug + 8;
+
+template <class T>
+struct Tag {};
+
+std::string one_of(ObjectReader& r, const char* key, std::initializer_list<std::string_view> allowed) {
+  std::string v = r.text(key, 64);
+  if (r.ok() && std::find(allowed.begin(), allowed.end(), v) == allowed.end()) {
+    r.fail(std::string(key) + " has a value that is not in its list");
+  }
+  return v;
+}
+
+std::uint32_t read_slot(ObjectReader& r) {
+  return static_cast<std::uint32_t>(r.integer("slot", 0, UINT32_MAX));
+}
+
+// ---- writers
+
+Json write(const Genesis& e) {
+  return to_json(e);
+}
+Json write(const Start& e) {
+  return {{"after_crash", e.after_crash},
+          {"config", to_hex(e.config)},
+          {"program", to_hex(e.program)},
+          {"unseal_to", to_hex(e.unseal_to)},
+          {"version", e.version}};
+}
+Json write(const UnsealShare& e) {
+  return {{"by", e.by}, {"group", e.group}, {"share", e.share}};
+}
+Json write(const Unsealed& e) {
+  return {{"by", e.by}};
+}
+Json write(const UnsealEnded& e) {
+  return {{"reason", e.reason}};
+}
+Json write(const Sealed& e) {
+  return {{"by", e.by}, {"reason", e.reason}};
+}
+Json write(const Sums& e) {
+  return {{"counts", e.counts}, {"since", format_time(e.since)}};
+}
+Json write(const Enrolled& e) {
+  return {{"by", e.by},
+          {"consent", to_hex(e.consent)},
+          {"record", to_hex(e.record)},
+          {"ref", to_hex(e.ref)},
+          {"site", e.site},
+          {"slot", e.slot},
+          {"until", e.until}};
+}
+Json write(const TemplateAdded& e) {
+  return {{"blob", to_hex(e.blob)},           {"by", e.by},           {"model", e.model},
+          {"model_version", e.model_version}, {"ref", to_hex(e.ref)}, {"site", e.site},
+          {"template", to_hex(e.template_id)}};
+}
+Json write(const Erased& e) {
+  return {{"by", e.by}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
+}
+Json write(const Suspended& e) {
+  return {{"by", e.by}, {"due", format_time(e.due)}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
+}
+Json write(const PeriodKey& e) {
+  return {{"period", e.period}, {"purpose", e.purpose}, {"site", e.site}, {"slot", e.slot}};
+}
+Json write(const PeriodKeyDestroyed& e) {
+  return {{"period", e.period}, {"purpose", e.purpose}, {"site", e.site}};
+}
+Json write(const Match& e) {
+  Json j = {{"by", e.by},
+            {"call", e.identify ? "identify" : "verify"},
+            {"decision", e.decision},
+            {"door", e.door},
+            {"model", e.model},
+            {"site", e.site}};
+  if (e.subject) j["subject"] = to_hex(*e.subject);
+  if (e.request) j["request"] = {{"body", to_hex(e.request->body)}, {"id", to_hex(e.request->id)}};
+  return j;
+}
+Json write(const MetadataRead& e) {
+  Json j = {{"by", e.by}, {"site", e.site}, {"what", e.what}};
+  if (e.subject) j["subject"] = to_hex(*e.subject);
+  return j;
+}
+
+// ---- readers
+
+Result<Body> read(Tag<Genesis>, const Json& j) {
+  FK_TRY(Genesis g, genesis_from_json(j));
+  return Body(std::move(g));
+}
+Result<Body> read(Tag<Start>, const Json& j) {
+  ObjectReader r(j, "start event");
+  Start e;
+  e.version = r.text("version", 32);
+  e.program = r.hex<32>("program");
+  e.config = r.hex<32>("config");
+  e.unseal_to = r.hex<32>("unseal_to");
+  e.after_crash = r.boolean("after_crash");
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<UnsealShare>, const Json& j) {
+  ObjectReader r(j, "unseal-share event");
+  UnsealShare e;
+  e.by = r.text("by", kMaxPrincipalId);
+  e.group = r.slug("group");
+  e.share = static_cast<std::uint32_t>(r.integer("share", 1, kMaxSharesPerGroup));
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Unsealed>, const Json& j) {
+  ObjectReader r(j, "unsealed event");
+  Unsealed e;
+  for (const auto& v : r.array("by", 64)) {
+    if (!v.is_string() || v.get_ref<const std::string&>().size() > kMaxPrincipalId) {
+      r.fail("by is not a list of principals");
+      break;
+    }
+    e.by.push_back(v.get<std::string>());
+  }
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<UnsealEnded>, const Json& j) {
+  ObjectReader r(j, "unseal-ended event");
+  UnsealEnded e{one_of(r, "reason", {"timeout", "wrong-secret", "seal"})};
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Sealed>, const Json& j) {
+  ObjectReader r(j, "sealed event");
+  Sealed e;
+  e.by = r.text("by", kMaxPrincipalId);
+  e.reason = one_of(r, "reason", {"request", "shutdown", "token-gone"});
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Sums>, const Json& j) {
+  ObjectReader r(j, "sums event");
+  Sums e;
+  e.since = r.time("since");
+  const auto& kinds = sum_kinds();
+  for (const auto& [k, v] : r.object("counts").items()) {
+    if (std::find(kinds.begin(), kinds.end(), k) == kinds.end() || !v.is_number_unsigned()) {
+      r.fail("counts has an unknown kind or a count that is not a number");
+      break;
+    }
+    e.counts[k] = v.get<std::int64_t>();
+  }
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Enrolled>, const Json& j) {
+  ObjectReader r(j, "enrolled event");
+  Enrolled e;
+  e.ref = r.hex<16>("ref");
+  e.site = r.slug("site");
+  e.by = r.text("by", kMaxPrincipalId);
+  e.slot = read_slot(r);
+  e.consent = r.hex<32>("consent");
+  e.record = r.hex<32>("record");
+  e.until = r.day("until");
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<TemplateAdded>, const Json& j) {
+  ObjectReader r(j, "template event");
+  TemplateAdded e;
+  e.ref = r.hex<16>("ref");
+  e.site = r.slug("site");
+  e.by = r.text("by", kMaxPrincipalId);
+  e.template_id = r.hex<16>("template");
+  e.model = r.slug("model");
+  e.model_version = static_cast<std::uint32_t>(r.integer("model_version", 1, 1000000));
+  e.blob = r.hex<32>("blob");
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Erased>, const Json& j) {
+  ObjectReader r(j, "erased event");
+  Erased e;
+  e.ref = r.hex<16>("ref");
+  e.site = r.slug("site");
+  e.by = r.text("by", kMaxPrincipalId);
+  e.reason = one_of(r, "reason", {"operator", "delay-over"});
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Suspended>, const Json& j) {
+  ObjectReader r(j, "suspended event");
+  Suspended e;
+  e.ref = r.hex<16>("ref");
+  e.site = r.slug("site");
+  e.by = r.text("by", kMaxPrincipalId);
+  e.reason = one_of(r, "reason", {"over-allowance"});
+  e.due = r.time("due");
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+void read_period(ObjectReader& r, std::string& purpose, std::string& site, std::string& period) {
+  purpose = one_of(r, "purpose", {"access", "changes"});
+  site = r.slug("site");
+  period = r.text("period", 10);
+  const std::string day = purpose == "access" ? period + "-01" : period;
+  if (r.ok() && !parse_day(day)) r.fail("period is not a month (access) or a day (changes)");
+}
+Result<Body> read(Tag<PeriodKey>, const Json& j) {
+  ObjectReader r(j, "period-key event");
+  PeriodKey e;
+  read_period(r, e.purpose, e.site, e.period);
+  e.slot = read_slot(r);
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<PeriodKeyDestroyed>, const Json& j) {
+  ObjectReader r(j, "period-key-destroyed event");
+  PeriodKeyDestroyed e;
+  read_period(r, e.purpose, e.site, e.period);
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Match>, const Json& j) {
+  ObjectReader r(j, "match event");
+  Match e;
+  e.identify = one_of(r, "call", {"verify", "identify"}) == "identify";
+  e.site = r.slug("site");
+  e.door = r.slug("door");
+  e.model = r.slug("model");
+  e.by = r.text("by", kMaxPrincipalId);
+  e.decision = one_of(r, "decision", {"match", "no_match", "refer"});
+  if (r.has("subject")) e.subject = r.hex<16>("subject");
+  if (r.has("request")) {
+    ObjectReader m(r.object("request"), "request of match event");
+    e.request = RequestMark{m.hex<32>("id"), m.hex<32>("body")};
+    if (r.ok()) FK_CHECK(m.finish());
+  }
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<MetadataRead>, const Json& j) {
+  ObjectReader r(j, "metadata-read event");
+  MetadataRead e;
+  e.site = r.slug("site");
+  e.by = r.text("by", kMaxPrincipalId);
+  e.what = one_of(r, "what", {"list", "subject", "changes"});
+  if (r.has("subject")) e.subject = r.hex<16>("subject");
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+
+// Tries the readers in the order of Body's alternatives.
+template <std::size_t I = 0>
+Result<Body> read_body(std::size_t type, const Json& j) {
+  if constexpr (I == std::variant_size_v<Body>) {
+    return make_error(Errc::kMalformed, "unknown type of event");
+  } else {
+    if (type == I) return read(Tag<std::variant_alternative_t<I, Body>>{}, j);
+    return read_body<I + 1>(type, j);
+  }
+}
+
+}  // namespace
+
+Result<std::string> encode_event(const Event& e) {
+  Json body = std::visit([](const auto& b) { return write(b); }, e.body);
+  FK_TRY(std::string text, canonical_json({{"body", std::move(body)},
+                                           {"class", std::string(to_string(class_of(e.body)))},
+                                           {"time", format_time(e.time)},
+                                           {"type", std::string(type_of(e.body))},
+                                           {"uptime_ms", e.uptime_ms},
+                                           {"v", 1}}));
+  if (text.size() > kMaxLeafBytes) {
+    return make_error(Errc::kTooLarge, "the " + std::string(type_of(e.body)) + " event is longer than 65,535 bytes",
+                      "a log entry has a 16-bit length; name fewer things in it");
+  }
+  return text;
+}
+
+Result<Event> decode_event(std::string_view canonical) {
+  FK_TRY(const Json j, parse_canonical_json(canonical));
+  ObjectReader r(j, "event");
+  Event e;
+  r.integer("v", 1, 1);
+  e.time = r.time("time");
+  e.uptime_ms = static_cast<std::uint64_t>(r.integer("uptime_ms", 0, 9007199254740991));
+  const std::string type = r.text("type", 32);
+  const std::string event_class = r.text("class", 16);
+  const Json& body = r.object("body");
+  FK_CHECK(r.finish());
+  const auto& types = event_types();
+  const auto at = std::find(types.begin(), types.end(), type);
+  FK_TRY(e.body, read_body(static_cast<std::size_t>(at - types.begin()), body));
+  if (event_class != to_string(class_of(e.body))) return make_error(Errc::kMalformed, "event of a wrong class");
+  return e;
+}
+
+}  // namespace facekeep::ledger

@@ -1,0 +1,157 @@
+// Genesis: entry 0 of every vault. What it says is what the custodians signed at the ceremony; until
+// proposals exist, principals, sites, doors and models come from here alone.
+//
+// Format: vault/log/FORMAT.md, "genesis". One type, one writer, one reader; the reader checks
+// everything that the ceremony promised, so that a vault which one person could open does not parse.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/base/bytes.h"
+#include "vault/base/json.h"
+#include "vault/ledger/rule.h"
+#include "vault/ledger/types.h"
+
+namespace facekeep::ledger {
+
+// The presets of the ceremony (design section 2).
+enum class Preset : std::uint8_t { kSmall, kStandard, kOneGroup };
+std::string_view to_string(Preset p) noexcept;
+Result<Preset> parse_preset(std::string_view text);
+
+// One SLIP-39 share card: which of the group's shares, its public commitment, and the numbers of the
+// people who hold a copy (the named deputy of preset `small` holds a sealed copy).
+struct ShareCard {
+  std::uint32_t number = 0;  // 1-based within the group; SLIP-39 member index + 1
+  Digest commitment{};       // vault/seal/slip39.h, share_commitment
+  std::vector<std::uint32_t> holders;
+};
+
+struct Group {
+  std::string id;               // slug; position in the list is the SLIP-39 group index
+  std::uint32_t threshold = 0;  // shares of this group that an unseal needs
+  std::vector<ShareCard> shares;
+};
+
+// A principal: a public key with a role and an optional end date. In the log people and machines are
+// role or group and number; `name` is a salted commitment whose opening is in the sealed register.
+struct PrincipalRecord {
+  std::string id;  // "property/1", "operator/1", "door/3", "auditor/1"
+  Role role = Role::kCustodian;
+  Digest key{};                      // SHA-256 of the SubjectPublicKeyInfo of its TLS key
+  Digest name{};                     // commitment to the name
+  std::string approval_key;          // custodians: OpenSSH public key "type base64", no comment
+  bool deputy = false;               // custodians: holds a sealed copy only
+  std::vector<std::string> sites;    // operators and doors: scope. Auditors and custodians: empty
+  std::vector<std::string> doors;    // doors: resources that this controller may drive
+  std::optional<std::string> until;  // last day (UTC) on which the key is accepted
+};
+
+struct DoorResource {
+  std::string id;
+  std::string location_class;
+};
+
+struct Site {
+  std::string id;
+  std::uint32_t epoch = 1;      // of the site key
+  Digest check{};               // HKDF(S, "check")
+  std::string purpose;          // slug
+  std::string alternative;      // slug: the other way in
+  Digest assessment{};          // digest of the impact assessment
+  std::string assessment_date;  // day
+  std::uint32_t access_log_days = 90;
+  std::uint32_t erase_daily = 50;  // erasures a day an operator that destroy at once; beyond: suspend, wait
+  bool hide_subject = false;       // a match answer does not name the subject
+  std::vector<DoorResource> doors;
+};
+
+// Thresholds are cosines in millionths: integers, since the log has no floats.
+struct Model {
+  std::string id;
+  std::uint32_t version = 1;
+  std::uint32_t dimension = 0;
+  std::int32_t verify_threshold = 0;
+  std::int32_t identify_threshold = 0;
+};
+
+// What the token said about a key that was generated in it (PKCS#11 attributes).
+struct KeyEvidence {
+  std::string mechanism;  // "AES-256-GCM", "RSA-OAEP", "Ed25519", "P-256"
+  bool local = false;
+  bool sensitive = false;
+  bool always_sensitive = false;
+  bool extractable = true;
+  bool never_extractable = false;
+};
+
+struct TokenEvidence {
+  std::string manufacturer;
+  std::string model;
+  std::string serial;
+  std::string firmware;
+  std::string token_class;  // "software" or "hardware"
+  KeyEvidence root;
+  KeyEvidence log_sign;
+};
+
+struct GenesisSignature {
+  std::string by;         // custodian id
+  std::string signature;  // armored SSHSIG, namespace facekeep-ceremony
+};
+
+struct Genesis {
+  Id128 vault{};
+  std::string origin;  // checkpoint origin: schema-less URL without spaces, at most 120 bytes
+  bool rehearsal = false;
+  Preset preset = Preset::kStandard;
+  std::uint32_t share_set = 0;  // SLIP-39 identifier
+  std::vector<Group> groups;
+  std::vector<PrincipalRecord> principals;  // custodians first
+  std::map<std::string, Rule> rules;        // every action class
+  std::vector<Site> sites;
+  std::vector<Model> models;
+  Digest unseal_key{};      // U_pub, X25519
+  Digest register_check{};  // HKDF(S, "check") of the vault's own key (sealed register)
+  std::uint32_t register_epoch = 1;
+  TokenEvidence token;
+  std::string log_key;              // vkey (C2SP signed-note)
+  std::optional<Digest> spare_key;  // SHA-256 of the spare token's SubjectPublicKeyInfo
+  Digest server_key{};              // SHA-256 of the daemon's TLS SubjectPublicKeyInfo
+  Digest transcript{};              // SHA-256 of the ceremony's transcript
+  Digest program{};                 // SHA-256 of the program that held the ceremony
+  std::vector<GenesisSignature> signatures;
+};
+
+inline constexpr std::size_t kMaxGroups = 8;
+inline constexpr std::size_t kMaxSharesPerGroup = 16;  // SLIP-39
+inline constexpr std::size_t kMaxPrincipals = 1000;    // the entry's 65,535 bytes end it earlier
+inline constexpr std::size_t kMaxSites = 64;
+inline constexpr std::size_t kMaxDoors = 1000;
+inline constexpr std::size_t kMaxModels = 200;
+
+// Body of the genesis event. `with_signatures` false gives what the custodians sign.
+Json to_json(const Genesis& genesis, bool with_signatures = true);
+// Reads and checks (check_genesis without the signatures' cryptography).
+Result<Genesis> genesis_from_json(const Json& body);
+
+// SHA-256 of the canonical body without signatures: what a custodian's statement names.
+Result<Digest> genesis_digest(const Genesis& genesis);
+// The canonical text that each custodian signs (SSHSIG, namespace facekeep-ceremony):
+// {"digest":...,"v":1,"vault":...,"verb":"genesis"}.
+Result<std::string> genesis_statement(const Genesis& genesis);
+
+// Everything but the signatures: unique ids, keys and names; thresholds; no set of cards that one
+// person holds opens the vault; every rule passes check_rule; every custodian has a card; doors and
+// scopes exist; token evidence shows keys that were made inside and can't leave.
+Status check_genesis(const Genesis& genesis);
+// Every custodian signed, each with the registered approval key.
+Status check_genesis_signatures(const Genesis& genesis);
+
+// People (not deputies' copies) of each group.
+GroupSizes group_sizes(const Genesis& genesis);
+
+}  // namespace facekeep::ledger

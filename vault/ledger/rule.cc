@@ -1,0 +1,87 @@
+#include "vault/ledger/rule.h"
+
+#include "vault/ledger/json_reader.h"
+#include "vault/ledger/types.h"
+
+namespace facekeep::ledger {
+namespace {
+constexpr std::int64_t kDay = 86400;
+constexpr std::int64_t kWeek = 7 * kDay;
+}  // namespace
+
+const std::vector<ActionClass>& action_classes() {
+  static const std::vector<ActionClass> table = {
+      {"export", kDay, kWeek, "templates leave the vault, encrypted to named recipients"},
+      {"principal", 0, kWeek, "register a principal, widen its scope or its end date"},
+      {"rule", kDay, kWeek, "change a rule, a delay or a lifetime"},
+      {"custodian", kDay, kWeek, "register or remove a custodian, change a group"},
+      {"threshold", kDay, kWeek, "loosen a threshold"},
+      {"policy", kDay, kWeek, "loosen a budget, a retention or an allowance"},
+      {"site", 0, kWeek, "open a site"},
+      {"model", 0, kWeek, "add a model"},
+      {"reveal", kDay, kWeek, "let a door see which subject matched"},
+      {"witness", kDay, kWeek, "change the witness policy"},
+  };
+  return table;
+}
+
+const ActionClass* find_action_class(std::string_view name) {
+  for (const auto& a : action_classes()) {
+    if (a.name == name) return &a;
+  }
+  return nullptr;
+}
+
+Status check_rule(const Rule& rule, const GroupSizes& groups) {
+  int people = 0;
+  for (const auto& [group, count] : rule.groups) {
+    const auto it = groups.find(group);
+    if (it == groups.end()) {
+      return make_error(Errc::kInvalidArgument,
+                        "a rule names the group \"" + group + "\", which this vault does not have");
+    }
+    if (count < 1) return make_error(Errc::kInvalidArgument, "a rule asks for no one of the group \"" + group + "\"");
+    if (count > it->second) {
+      return make_error(Errc::kInvalidArgument, "a rule asks for " + std::to_string(count) + " people of the group \"" +
+                                                    group + "\", which has " + std::to_string(it->second));
+    }
+    people += count;
+  }
+  if (people < 2) {
+    return make_error(Errc::kPermissionDenied, "a rule that one person can satisfy is never accepted",
+                      "name at least two people, from different groups where the vault has them");
+  }
+  if (groups.size() > 1 && rule.groups.size() < 2) {
+    return make_error(Errc::kPermissionDenied,
+                      "a rule that one group alone can satisfy is not accepted in a vault of two groups",
+                      "name at least one person of a second group");
+  }
+  if (rule.delay_s < 0 || rule.delay_s > kMaxDelay || rule.lifetime_s < 1 || rule.lifetime_s > kMaxLifetime) {
+    return make_error(Errc::kInvalidArgument,
+                      "a rule's delay is at most 90 days and its lifetime 1 second to 366 days");
+  }
+  return {};
+}
+
+Json to_json(const Rule& rule) {
+  return {{"delay_s", rule.delay_s}, {"groups", rule.groups}, {"lifetime_s", rule.lifetime_s}};
+}
+
+Result<Rule> rule_from_json(const Json& value, const std::string& what) {
+  ObjectReader r(value, what);
+  Rule rule;
+  rule.delay_s = r.integer("delay_s", 0, kMaxDelay);
+  rule.lifetime_s = r.integer("lifetime_s", 1, kMaxLifetime);
+  for (const auto& [group, count] : r.object("groups").items()) {
+    if (!is_slug(group) || !count.is_number_integer() || count.get<std::int64_t>() < 1 ||
+        count.get<std::int64_t>() > 64) {
+      r.fail("groups is not a list of group names with counts from 1 to 64");
+      break;
+    }
+    rule.groups[group] = count.get<int>();
+  }
+  FK_CHECK(r.finish());
+  return rule;
+}
+
+}  // namespace facekeep::ledger

@@ -1,0 +1,113 @@
+#include "vault/ledger/state.h"
+
+#include <algorithm>
+
+#include "vault/base/digest.h"
+
+namespace facekeep::ledger {
+
+const PrincipalRecord* State::principal_by_key(const Digest& spki, UnixMillis now) const {
+  const auto it = principals_by_key_.find(spki);
+  if (it == principals_by_key_.end()) return nullptr;
+  const PrincipalRecord& p = genesis_->principals[it->second];
+  // Expiry runs on the faster clock: an administrator who sets the clock back brings no key back.
+  if (p.until && format_day(std::max(now, last_time_)) > *p.until) return nullptr;
+  return &p;
+}
+
+const PrincipalRecord* State::principal(const std::string& id) const {
+  for (const auto& p : genesis_->principals) {
+    if (p.id == id) return &p;
+  }
+  return nullptr;
+}
+
+const Site* State::site(const std::string& id) const {
+  for (const auto& s : genesis_->sites) {
+    if (s.id == id) return &s;
+  }
+  return nullptr;
+}
+
+const Model* State::model(const std::string& id) const {
+  for (const auto& m : genesis_->models) {
+    if (m.id == id) return &m;
+  }
+  return nullptr;
+}
+
+const SubjectState* State::subject(const Id128& ref) const {
+  const auto it = subjects_.find(ref);
+  return it == subjects_.end() ? nullptr : &it->second;
+}
+
+std::uint64_t State::persons(const std::string& site_id) const {
+  for (std::size_t i = 0; i < genesis_->sites.size(); ++i) {
+    if (genesis_->sites[i].id != site_id) continue;
+    const auto it = persons_.find(static_cast<std::uint32_t>(i));
+    return it == persons_.end() ? 0 : it->second;
+  }
+  return 0;
+}
+
+std::uint64_t State::wraps(const std::string& site) const {
+  const auto it = wraps_.find(site);
+  return it == wraps_.end() ? 0 : it->second;
+}
+
+std::uint32_t State::erased_today(const std::string& by, UnixMillis now) const {
+  const auto it = erased_.find(by);
+  return it == erased_.end() || it->second.first != format_day(std::max(now, last_time_)) ? 0 : it->second.second;
+}
+
+namespace {
+
+std::string subject_line(const Id128& ref, const SubjectState& s, const std::string& site) {
+  std::string line = "subject " + to_hex(ref) + " " + site + " " + std::to_string(s.slot) + " " + to_hex(s.consent) +
+                     " " + to_hex(s.record) + " " + s.until + " " + std::to_string(s.entry) + " " +
+                     (s.erase_due ? format_time(*s.erase_due) : "-") + "\n";
+  for (const auto& t : s.templates) {
+    line += "template " + to_hex(t.id) + " " + t.model + " " + std::to_string(t.model_version) + " " + to_hex(t.blob) +
+            " " + std::to_string(t.entry) + "\n";
+  }
+  return line;
+}
+
+}  // namespace
+
+Digest State::digest() const {
+  std::string head =
+      "facekeep/state/v1\nsize " + std::to_string(size_) + "\nphase " + std::string(to_string(phase_)) + "\n";
+  if (!genesis_) return sha256(as_bytes(head));
+  const auto genesis = canonical_json(to_json(*genesis_));
+  head += "genesis " + (genesis ? to_hex(sha256(as_bytes(*genesis))) : "-") + "\n";
+  head += "start " + std::to_string(start_entry_) + "\n";
+  for (const auto& [group, shares] : shares_in_) {
+    for (const auto n : shares) head += "share " + group + " " + std::to_string(n) + "\n";
+  }
+  for (const auto& [id, slot] : period_keys_) {
+    head += "period-key " + std::get<0>(id) + " " + std::get<1>(id) + " " + std::get<2>(id) + " " +
+            std::to_string(slot) + "\n";
+  }
+  for (const auto& [site, n] : wraps_) head += "wraps " + site + " " + std::to_string(n) + "\n";
+  for (const auto& [by, day] : erased_)
+    head += "erased " + by + " " + day.first + " " + std::to_string(day.second) +
+            "
+            ";
+
+            // Subjects in the order of their refs, folded one by one so that a million need no sorted copy of
+            // everything: only the keys are sorted.
+            std::vector<const Id128*>
+                refs;
+  refs.reserve(subjects_.size());
+  for (const auto& [ref, s] : subjects_) refs.push_back(&ref);
+  std::sort(refs.begin(), refs.end(), [](const Id128* a, const Id128* b) { return *a < *b; });
+  Digest acc = sha256(as_bytes(head));
+  for (const Id128* ref : refs) {
+    const SubjectState& s = subjects_.at(*ref);
+    acc = sha256({acc, as_bytes(subject_line(*ref, s, genesis_->sites[s.site].id))});
+  }
+  return acc;
+}
+
+}  // namespace facekeep::ledger

@@ -1,0 +1,139 @@
+// State: a pure fold over the events. The daemon, its recovery and the auditor run the same apply().
+//
+// Two parts, as design section 4 says: what governance and custody events feed is here and folds
+// without any key; what access events feed (Request-Ids of the last minute) lives beside the service
+// and is folded again at unseal.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "vault/base/bytes.h"
+#include "vault/base/clock.h"
+#include "vault/ledger/event.h"
+#include "vault/ledger/phase.h"
+
+namespace facekeep::ledger {
+
+struct Id128Hash {
+  std::size_t operator()(const Id128& id) const noexcept {
+    std::size_t h = 0;  // refs are uniformly random: any eight bytes are a hash
+    for (int i = 0; i < 8; ++i) h = (h << 8) | id[static_cast<std::size_t>(i)];
+    return h;
+  }
+};
+
+struct TemplateState {
+  Id128 id{};
+  std::string model;
+  std::uint32_t model_version = 0;
+  Digest blob{};
+  std::uint64_t entry = 0;  // log position: the tie-break of identify
+};
+
+struct SubjectState {
+  std::uint32_t site = 0;  // index into genesis().sites
+  std::uint32_t slot = 0;
+  Digest consent{};
+  Digest record{};
+  std::string until;
+  std::uint64_t entry = 0;
+  std::optional<UnixMillis> erase_due;  // suspended: does not match, is erased when due
+  std::uint64_t suspended_at_entry = 0;
+  std::vector<TemplateState> templates;
+};
+
+class State {
+ public:
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] std::uint64_t size() const { return size_; }  // entries folded in
+  [[nodiscard]] UnixMillis last_time() const { return last_time_; }
+
+  // Precondition of everything below: phase() is not kNew.
+  [[nodiscard]] const Genesis& genesis() const { return *genesis_; }
+  [[nodiscard]] const Start& start() const { return start_; }
+  [[nodiscard]] std::uint64_t start_entry() const { return start_entry_; }
+  [[nodiscard]] const std::map<std::string, std::set<std::uint32_t>>& shares_in() const { return shares_in_; }
+
+  // The principal of a key, if it is registered and its end date has not passed at `now`.
+  [[nodiscard]] const PrincipalRecord* principal_by_key(const Digest& spki, UnixMillis now) const;
+  [[nodiscard]] const PrincipalRecord* principal(const std::string& id) const;
+  [[nodiscard]] const Site* site(const std::string& id) const;
+  [[nodiscard]] const Model* model(const std::string& id) const;
+
+  using Subjects = std::unordered_map<Id128, SubjectState, Id128Hash>;
+  [[nodiscard]] const Subjects& subjects() const { return subjects_; }
+  [[nodiscard]] const SubjectState* subject(const Id128& ref) const;
+  [[nodiscard]] std::uint64_t persons(const std::string& site) const;
+
+  // (purpose, site, period) -> slot, of period keys that are not destroyed.
+  using PeriodId = std::tuple<std::string, std::string, std::string>;
+  [[nodiscard]] const std::map<PeriodId, std::uint32_t>& period_keys() const { return period_keys_; }
+  // Slots that an event owns. Recovery clears every other slot.
+  [[nodiscard]] const std::set<std::uint32_t>& slots() const { return slots_; }
+  // Keys ever wrapped under the site's S/wrap (use counter, never goes back).
+  [[nodiscard]] std::uint64_t wraps(const std::string& site) const;
+  // Erasures of this operator that destroyed at once on the log's current day: the UTC day of `now`, or of
+  // the latest event if the wall clock went back (no allowance is gained by setting a clock).
+  [[nodiscard]] std::uint32_t erased_today(const std::string& by, UnixMillis now) const;
+
+  // SHA-256 over the canonical form of the whole state; FORMAT.md section "state digest".
+  [[nodiscard]] Digest digest() const;
+
+ private:
+  friend Status apply(State& state, const Event& event);
+  friend void apply_access(State& state);
+
+  Status apply_body(const Genesis& e);
+  Status apply_body(const Start& e);
+  Status apply_body(const UnsealShare& e);
+  Status apply_body(const Unsealed& e);
+  Status apply_body(const UnsealEnded& e);
+  Status apply_body(const Sealed& e);
+  Status apply_body(const Sums& e);
+  Status apply_body(const Enrolled& e);
+  Status apply_body(const TemplateAdded& e);
+  Status apply_body(const Erased& e);
+  Status apply_body(const Suspended& e);
+  Status apply_body(const PeriodKey& e);
+  Status apply_body(const PeriodKeyDestroyed& e);
+  Status apply_body(const Match& e);
+  Status apply_body(const MetadataRead& e);
+  Status check_operator(const std::string& by, const std::string& site) const;
+
+  Phase phase_ = Phase::kNew;
+  std::uint64_t size_ = 0;
+  UnixMillis last_time_ = 0;
+  UnixMillis now_ = 0;  // time of the event being applied
+  std::optional<Genesis> genesis_;
+  std::map<Digest, std::size_t> principals_by_key_;
+  Start start_;
+  std::uint64_t start_entry_ = 0;
+  std::map<std::string, std::set<std::uint32_t>> shares_in_;
+  Subjects subjects_;
+  std::map<std::uint32_t, std::uint64_t> persons_;  // site index -> persons
+  std::map<std::string, std::uint64_t> wraps_;
+  std::map<PeriodId, std::uint32_t> period_keys_;
+  std::set<std::uint32_t> slots_;
+  std::map<std::string, std::pair<std::string, std::uint32_t>> erased_;  // operator -> (latest day, count)
+};
+
+// Applies one event that stands at position state.size(). On success the state includes it; on error
+// (kIntegrity: an event that decide() could never have produced) the state is unchanged. Pure: no
+// clock, no I/O.
+Status apply(State& state, const Event& event);
+
+// Counts a leaf of class access whose opening is not at hand (it feeds only the second part).
+void apply_access(State& state);
+
+// A suspension is due when both the wall clock and the log's own clock have passed `due`: the slower of
+// the two counts, so that setting a clock forward erases nobody early.
+inline constexpr UnixMillis kBulkEraseDelay = 72LL * 3600 * 1000;
+
+}  // namespace facekeep::ledger
