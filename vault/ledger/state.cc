@@ -90,15 +90,13 @@ Digest State::digest() const {
             std::to_string(slot) + "\n";
   }
   for (const auto& [site, n] : wraps_) head += "wraps " + site + " " + std::to_string(n) + "\n";
-  for (const auto& [by, day] : erased_)
-    head += "erased " + by + " " + day.first + " " + std::to_string(day.second) +
-            "
-            ";
+  for (const auto& [by, day] : erased_) {
+    head += "erased " + by + " " + day.first + " " + std::to_string(day.second) + "\n";
+  }
 
-            // Subjects in the order of their refs, folded one by one so that a million need no sorted copy of
-            // everything: only the keys are sorted.
-            std::vector<const Id128*>
-                refs;
+  // Subjects in the order of their refs, folded one by one so that a million need no sorted copy of
+  // everything: only the keys are sorted.
+  std::vector<const Id128*> refs;
   refs.reserve(subjects_.size());
   for (const auto& [ref, s] : subjects_) refs.push_back(&ref);
   std::sort(refs.begin(), refs.end(), [](const Id128* a, const Id128* b) { return *a < *b; });
