@@ -172,7 +172,7 @@ Status State::apply_body(const PeriodKey& e) {
   if (site(e.site) == nullptr) return broken("a period key of a site that does not exist");
   if (period_keys_.contains({e.purpose, e.site, e.period})) return broken("a period key twice");
   if (slots_.contains(e.slot)) return broken("a key slot with two owners");
-  period_keys_[{e.purpose, e.site, e.period}] = e.slot;
+  period_keys_[{e.purpose, e.site, e.period}] = {e.slot, size_};
   slots_.insert(e.slot);
   ++wraps_[e.site];
   return {};
@@ -181,7 +181,7 @@ Status State::apply_body(const PeriodKey& e) {
 Status State::apply_body(const PeriodKeyDestroyed& e) {
   const auto it = period_keys_.find({e.purpose, e.site, e.period});
   if (it == period_keys_.end()) return broken("the end of a period key that is not there");
-  slots_.erase(it->second);
+  slots_.erase(it->second.slot);
   period_keys_.erase(it);
   return {};
 }

@@ -85,9 +85,11 @@ Digest State::digest() const {
   for (const auto& [group, shares] : shares_in_) {
     for (const auto n : shares) head += "share " + group + " " + std::to_string(n) + "\n";
   }
-  for (const auto& [id, slot] : period_keys_) {
+  for (const auto& [id, key] : period_keys_) {
     head += "period-key " + std::get<0>(id) + " " + std::get<1>(id) + " " + std::get<2>(id) + " " +
-            std::to_string(slot) + "\n";
+            std::to_string(key.slot) + " " + std::to_string(key.entry) +
+            "
+            ";
   }
   for (const auto& [site, n] : wraps_) head += "wraps " + site + " " + std::to_string(n) + "\n";
   for (const auto& [by, day] : erased_) {

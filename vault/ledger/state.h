@@ -72,9 +72,13 @@ class State {
   [[nodiscard]] const SubjectState* subject(const Id128& ref) const;
   [[nodiscard]] std::uint64_t persons(const std::string& site) const;
 
-  // (purpose, site, period) -> slot, of period keys that are not destroyed.
+  // Period keys that are not destroyed, by (purpose, site, period).
   using PeriodId = std::tuple<std::string, std::string, std::string>;
-  [[nodiscard]] const std::map<PeriodId, std::uint32_t>& period_keys() const { return period_keys_; }
+  struct PeriodKeyState {
+    std::uint32_t slot = 0;
+    std::uint64_t entry = 0;  // entries since bound the key's uses
+  };
+  [[nodiscard]] const std::map<PeriodId, PeriodKeyState>& period_keys() const { return period_keys_; }
   // Slots that an event owns. Recovery clears every other slot.
   [[nodiscard]] const std::set<std::uint32_t>& slots() const { return slots_; }
   // Keys ever wrapped under the site's S/wrap (use counter, never goes back).
@@ -119,7 +123,7 @@ class State {
   Subjects subjects_;
   std::map<std::uint32_t, std::uint64_t> persons_;  // site index -> persons
   std::map<std::string, std::uint64_t> wraps_;
-  std::map<PeriodId, std::uint32_t> period_keys_;
+  std::map<PeriodId, PeriodKeyState> period_keys_;
   std::set<std::uint32_t> slots_;
   std::map<std::string, std::pair<std::string, std::uint32_t>> erased_;  // operator -> (latest day, count)
 };

@@ -1,0 +1,134 @@
+#include "vault/log/sequencer/recovery.h"
+
+#include "vault/log/merkle.h"
+#include "vault/store/keys.h"
+
+namespace facekeep::log {
+namespace {
+
+Error at_entry(std::uint64_t index, const std::string& why) {
+  return make_error(Errc::kIntegrity, "log entry " + std::to_string(index) + ": " + why,
+                    "the database was changed from outside; restore a backup and keep this copy as evidence");
+}
+
+Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry, ledger::State& state) {
+  auto leaf = ledger::decode_leaf(as_chars(entry));
+  if (!leaf) return at_entry(index, leaf.error().message);
+  if (const auto* event = std::get_if<ledger::Event>(&*leaf)) {
+    if (auto ok = apply(state, *event); !ok) return at_entry(index, ok.error().message);
+    return {};
+  }
+  const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
+  if (hidden.event_class == ledger::EventClass::kAccess) {
+    apply_access(state);
+    return {};
+  }
+  FK_TRY(const auto opening, store.get(store::opening_key(index)));
+  if (!opening) return at_entry(index, "its opening is missing");
+  auto event = open_custody(hidden, *opening);
+  if (!event) return at_entry(index, event.error().message);
+  if (auto ok = apply(state, *event); !ok) return at_entry(index, ok.error().message);
+  return {};
+}
+
+Status check_tiles(const store::Store& store, const std::vector<FullTile>& completed) {
+  for (const auto& tile : completed) {
+    FK_TRY(const auto stored, store.get(store::tile_key(static_cast<std::uint8_t>(tile.level), tile.index)));
+    if (!stored || *stored != tile.hashes) {
+      return make_error(Errc::kIntegrity, "stored tile " + format_path(TileId{tile.level, tile.index, kTileWidth}) +
+                                              (stored ? " does not follow from the entries" : " is missing"));
+    }
+  }
+  return {};
+}
+
+Status read_checkpoint(const store::Store& store, Recovered& r) {
+  FK_TRY(const auto note, store.get(store::checkpoint_key()));
+  if (!note) return {};
+  r.checkpoint_note = std::string(as_chars(*note));
+  FK_TRY(const VerifierKey key, parse_vkey(r.state.genesis().log_key));
+  FK_TRY(Checkpoint cp, open_checkpoint(r.checkpoint_note, key));
+  if (cp.size > r.tree.size()) {
+    return make_error(Errc::kIntegrity, "the log has " + std::to_string(r.tree.size()) +
+                                            " entries, but a checkpoint over " + std::to_string(cp.size) +
+                                            " was published: the log was cut or rolled back");
+  }
+  FK_TRY(const Digest root, root_at(cp.size, r.tree.hash_source(tile_reader(store))));
+  if (root != cp.root) {
+    return make_error(Errc::kIntegrity, "the published checkpoint at " + std::to_string(cp.size) +
+                                            " entries is not of this log: entries were changed");
+  }
+  r.checkpoint = std::move(cp);
+  return {};
+}
+
+}  // namespace
+
+TileReader tile_reader(const store::Store& store) {
+  return [&store](const TileId& id) -> Result<Bytes> {
+    FK_TRY(auto bytes, store.get(store::tile_key(static_cast<std::uint8_t>(id.level), id.index)));
+    if (!bytes) return make_error(Errc::kNotFound, "no tile " + format_path(id));
+    return std::move(*bytes);
+  };
+}
+
+Result<ledger::Event> open_custody(const ledger::PrivateLeaf& leaf, ByteView opening) {
+  if (opening.size() < 34 || opening[0] != kOpeningClear) {
+    return make_error(Errc::kIntegrity, "its opening is not one of a custody event");
+  }
+  ledger::Salt salt{};
+  std::copy(opening.begin() + 1, opening.begin() + 33, salt.begin());
+  const std::string_view text = as_chars(opening.subspan(33));
+  if (ledger::commit(salt, text) != leaf.commitment) {
+    return make_error(Errc::kIntegrity, "its opening does not fit its commitment");
+  }
+  FK_TRY(ledger::Event event, ledger::decode_event(text));
+  if (class_of(event.body) != ledger::EventClass::kCustody) {
+    return make_error(Errc::kIntegrity, "its opening is of another class than its leaf");
+  }
+  return event;
+}
+
+Result<Recovered> recover(const store::Store& store, const Progress& progress) {
+  FK_TRY(const std::uint64_t head, store.head());
+  Recovered r;
+  Status failed;
+  std::vector<FullTile> completed;
+  FK_CHECK(store.scan(store::entry_prefix(), {}, [&](ByteView key, ByteView entry) {
+    const std::uint64_t index = r.tree.size();
+    auto found = store::parse_entry_key(key);
+    if (!found || *found != index || index >= head) {
+      failed = at_entry(index, index >= head ? "is behind the end of the log" : "is missing");
+      return false;
+    }
+    failed = fold_leaf(store, index, entry, r.state);
+    if (!failed) return false;
+    completed.clear();
+    r.tree.append(leaf_hash(entry), completed);
+    failed = check_tiles(store, completed);
+    if (progress && index % 65536 == 65535) progress(index + 1, head);
+    return failed.has_value();
+  }));
+  FK_CHECK(std::move(failed));
+  if (r.tree.size() != head)
+    return at_entry(r.tree.size(), "is missing; the log has " + std::to_string(head) + " entries");
+  if (head > 0) FK_CHECK(read_checkpoint(store, r));
+  return r;
+}
+
+Status check_anchor(const Anchor& anchor, const TileTree& tree, const TileReader& stored) {
+  if (anchor.size > tree.size()) {
+    return make_error(Errc::kIntegrity,
+                      "the log has " + std::to_string(tree.size()) + " entries, but the token has seen " +
+                          std::to_string(anchor.size) + ": the database was rolled back",
+                      "put the newest database back; a restore that accepts a loss takes a quorum");
+  }
+  FK_TRY(const Digest root, root_at(anchor.size, tree.hash_source(stored)));
+  if (root != anchor.root) {
+    return make_error(Errc::kIntegrity, "the first " + std::to_string(anchor.size) +
+                                            " entries are not those that the token has seen: the log was rewritten");
+  }
+  return {};
+}
+
+}  // namespace facekeep::log

@@ -1,0 +1,342 @@
+#include "vault/log/sequencer/sequencer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "vault/base/digest.h"
+#include "vault/log/merkle.h"
+#include "vault/store/keys.h"
+
+namespace facekeep::log {
+
+// What one group writes, gathered while its decisions are taken.
+struct Sequencer::Group {
+  Instant now;
+  store::Batch batch;
+  std::vector<seal::SlotWrite> new_keys;
+  std::vector<std::uint32_t> dead_slots;
+  std::vector<Pending*> staged;
+  TileTree tree;  // becomes tree_ when the group is durable: its full tiles are in the store only then
+  std::vector<FullTile> completed;
+  store::Urgency urgency = store::Urgency::kOrdinary;
+  bool checkpoint = false;
+};
+
+Sequencer::Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock,
+                     SequencerOptions options)
+    : store_(store), custody_(custody), slots_(slots), clock_(clock), options_(std::move(options)) {}
+
+Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody& custody, seal::KeySlots& slots,
+                                                   const Clock& clock, SequencerOptions options) {
+  FK_TRY(Recovered r, recover(store));
+  FK_TRY(const auto anchor, custody.read_anchor());
+  if (anchor) FK_CHECK(check_anchor(*anchor, r.tree, tile_reader(store)));
+  FK_CHECK(slots.clear_except(r.state.slots()));
+
+  std::unique_ptr<Sequencer> s(new Sequencer(store, custody, slots, clock, std::move(options)));
+  s->allocator_ = SlotAllocator(r.state.slots());
+  s->state_ = std::move(r.state);
+  s->tree_ = std::move(r.tree);
+  if (s->tree_.size() > 0) {
+    FK_TRY(s->log_key_, parse_vkey(s->state_.genesis().log_key));
+    FK_TRY(const Bytes public_key, custody.log_public_key());
+    if (public_key != s->log_key_->public_key) {
+      return make_error(Errc::kIntegrity, "the token's log-signing key is not the one that genesis names",
+                        "check that this is the vault's own token and database");
+    }
+    FK_CHECK(s->publish(true));
+  }
+  s->thread_ = std::thread([raw = s.get()] { raw->run(); });
+  return s;
+}
+
+Sequencer::~Sequencer() {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    stopping_ = true;
+  }
+  queue_wakes_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<Receipt> Sequencer::submit(const Decide& decide, store::Urgency urgency) {
+  if (const auto h = halted()) return h->reason;
+  Pending p;
+  p.decide = &decide;
+  p.urgency = urgency;
+  std::unique_lock lock(queue_mutex_);
+  if (stopping_) return make_error(Errc::kHalted, "the vault is stopping");
+  queue_.push_back(&p);
+  queue_wakes_.notify_one();
+  done_wakes_.wait(lock, [&] { return p.result.has_value(); });
+  return std::move(*p.result);
+}
+
+std::vector<Sequencer::Pending*> Sequencer::next_group() {
+  std::unique_lock lock(queue_mutex_);
+  const auto tick = std::chrono::milliseconds(std::min(options_.checkpoint_interval_ms, options_.token_retry_ms));
+  queue_wakes_.wait_for(lock, tick, [&] { return stopping_ || !queue_.empty(); });
+  std::vector<Pending*> group;
+  while (!queue_.empty() && group.size() < options_.max_group) {
+    group.push_back(queue_.front());
+    queue_.pop_front();
+  }
+  return group;
+}
+
+void Sequencer::run() {
+  for (;;) {
+    const std::vector<Pending*> group = next_group();
+    if (!group.empty()) {
+      commit_group(group);
+      finish(group);
+    }
+    publish_if_due();
+    const std::lock_guard lock(queue_mutex_);
+    if (stopping_ && queue_.empty()) return;
+  }
+}
+
+void Sequencer::finish(const std::vector<Pending*>& group) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    for (Pending* p : group) {
+      if (!p->result) p->result = make_error(Errc::kInternal, "a submission was left without an answer");
+    }
+  }
+  done_wakes_.notify_all();
+}
+
+void Sequencer::commit_group(const std::vector<Pending*>& group) {
+  if (const auto h = halted()) {
+    for (Pending* p : group) p->result = h->reason;
+    return;
+  }
+  // Room is asked for before anything is applied, so that a full disk refuses and changes nothing.
+  const Status ordinary = store_.check();
+  if (!ordinary && ordinary.error().code != Errc::kOutOfSpace) halt(ordinary.error(), true);
+  Group g;
+  g.now = clock_.now();
+  g.tree = tree_;  // this thread is its only writer
+  {
+    const std::unique_lock lock(state_mutex_);
+    g.batch.head_before = state_.size();
+    for (Pending* p : group) {
+      if (!ordinary && (p->urgency == store::Urgency::kOrdinary || ordinary.error().code != Errc::kOutOfSpace)) {
+        p->result = ordinary.error();
+        continue;
+      }
+      if (auto ok = stage(*p, g); !ok) p->result = ok.error();
+    }
+    g.batch.head_after = state_.size();
+  }
+  if (g.staged.empty()) return;
+  point("applied");
+  if (auto ok = make_durable(g); !ok) {
+    halt(ok.error(),
+         ok.error().code != Errc::kHsm && ok.error().code != Errc::kHsmGone && ok.error().code != Errc::kHsmPin);
+    for (Pending* p : g.staged) p->result = halted()->reason;
+    return;
+  }
+  for (Pending* p : g.staged) {
+    if (p->after) p->after();
+  }
+  if (g.checkpoint) {
+    if (auto ok = publish(true); !ok) {
+      halt(ok.error(), false);
+      for (Pending* p : g.staged) {
+        p->result = make_error(
+            Errc::kHalted,
+            "the change is in the log and durable, but its checkpoint could not be signed: " + ok.error().message,
+            ok.error().hint);
+      }
+    }
+  }
+}
+
+Status Sequencer::stage(Pending& p, Group& g) {
+  const std::uint64_t first = state_.size();
+  auto write = (*p.decide)(Turn{state_, g.now, first, allocator_});
+  if (!write) {
+    allocator_.give_back();
+    return std::move(write).error();
+  }
+  for (const Draft& draft : write->drafts) {
+    if (auto ok = stage_event(draft, g); !ok) {
+      // The decision was taken on this very state: a fold that refuses it is a defect. Unless it was
+      // the first event (nothing is applied yet), memory no longer agrees with anything: stop.
+      if (state_.size() != first) halt(ok.error(), true);
+      allocator_.give_back();
+      return ok;
+    }
+  }
+  allocator_.keep();
+  std::move(write->puts.begin(), write->puts.end(), std::back_inserter(g.batch.puts));
+  std::move(write->deletes.begin(), write->deletes.end(), std::back_inserter(g.batch.deletes));
+  std::move(write->new_keys.begin(), write->new_keys.end(), std::back_inserter(g.new_keys));
+  g.dead_slots.insert(g.dead_slots.end(), write->dead_slots.begin(), write->dead_slots.end());
+  if (p.urgency == store::Urgency::kNarrowing) g.urgency = store::Urgency::kNarrowing;
+  g.checkpoint = g.checkpoint || write->checkpoint;
+  p.after = std::move(write->after);
+  p.result = Receipt{first, write->drafts.size(), g.now};
+  g.staged.push_back(&p);
+  return {};
+}
+
+Status Sequencer::stage_event(const Draft& draft, Group& g) {
+  const std::uint64_t index = state_.size();
+  const ledger::Event event{g.now.wall, g.now.uptime_ms, draft.body};
+  FK_TRY(std::string text, encode_event(event));
+  const ledger::EventClass event_class = class_of(event.body);
+  std::string leaf = text;
+  std::optional<store::Batch::Put> opening;
+  if (event_class != ledger::EventClass::kGovernance) {
+    const auto salt = random_array<32>();
+    leaf = private_leaf(event_class, ledger::commit(salt, text));
+    Bytes clear = concat(salt, as_bytes(text));
+    if (event_class == ledger::EventClass::kCustody) {
+      clear.insert(clear.begin(), kOpeningClear);
+      opening = {store::opening_key(index), std::move(clear)};
+    } else {
+      FK_TRY(Bytes sealed, draft.seal_opening(index, clear));
+      cleanse(clear);
+      opening = {store::opening_key(index), std::move(sealed)};
+    }
+  }
+  FK_CHECK(apply(state_, event));
+  if (opening) g.batch.puts.push_back(std::move(*opening));
+  g.batch.puts.push_back({store::entry_key(index), to_bytes(leaf)});
+  g.tree.append(leaf_hash(as_bytes(leaf)), g.completed);
+  return {};
+}
+
+Status Sequencer::make_durable(Group& g) {
+  for (FullTile& tile : g.completed) {
+    g.batch.puts.push_back(
+        {store::tile_key(static_cast<std::uint8_t>(tile.level), tile.index), std::move(tile.hashes)});
+  }
+  if (!g.new_keys.empty()) FK_CHECK(slots_.write(g.new_keys));
+  point("keys-written");
+  FK_CHECK(store_.commit(g.batch, g.urgency));
+  point("committed");
+  {
+    const std::lock_guard lock(tree_mutex_);
+    tree_ = std::move(g.tree);
+  }
+  if (!g.dead_slots.empty()) {
+    FK_CHECK(slots_.erase(g.dead_slots));
+    for (const std::uint32_t slot : g.dead_slots) allocator_.release(slot);
+  }
+  point("keys-erased");
+  return {};
+}
+
+Status Sequencer::publish(bool anchor_now) {
+  std::uint64_t size = 0;
+  Digest root{};
+  {
+    const std::lock_guard lock(tree_mutex_);
+    size = tree_.size();
+    root = tree_.root();
+  }
+  if (!log_key_) {
+    const std::shared_lock lock(state_mutex_);
+    FK_TRY(log_key_, parse_vkey(state_.genesis().log_key));
+  }
+  const Instant now = clock_.now();
+  FK_TRY(std::string note, sign_checkpoint(Checkpoint{log_key_->name, size, root, {}}, *log_key_,
+                                           [&](ByteView message) { return custody_.sign_checkpoint(message); }));
+  const bool anchor_due = now.uptime_ms - last_anchor_ms_ >= static_cast<std::uint64_t>(options_.anchor_interval_ms);
+  if (anchor_now || anchor_due) {
+    FK_CHECK(custody_.write_anchor(Anchor{size, root, now.wall}));
+    last_anchor_ms_ = now.uptime_ms;
+  }
+  store::Batch batch;
+  batch.puts.push_back({store::checkpoint_key(), to_bytes(note)});
+  batch.head_before = batch.head_after = size;
+  FK_CHECK(store_.commit(batch, store::Urgency::kNarrowing));
+  last_publish_ms_ = now.uptime_ms;
+  {
+    const std::lock_guard lock(published_mutex_);
+    published_ = std::move(note);
+    published_size_ = size;
+    if (halt_ && !halt_->fatal) halt_.reset();
+  }
+  point("checkpointed");
+  return {};
+}
+
+void Sequencer::publish_if_due() {
+  std::uint64_t size = 0;
+  {
+    const std::lock_guard lock(tree_mutex_);
+    size = tree_.size();
+  }
+  if (size == 0) return;
+  const auto h = halted();
+  if (h && h->fatal) return;
+  const auto since = static_cast<std::int64_t>(clock_.now().uptime_ms - last_publish_ms_);
+  const bool due = size > published_size_ && since >= options_.checkpoint_interval_ms;
+  if (!due && !h) return;
+  if (auto ok = publish(h.has_value()); !ok) {
+    const Errc code = ok.error().code;
+    // The token may come back; a store that fails in the middle of a commit may not.
+    halt(ok.error(), code == Errc::kIo || code == Errc::kIntegrity || code == Errc::kConflict);
+  }
+}
+
+void Sequencer::halt(Error reason, bool fatal) {
+  const std::lock_guard lock(published_mutex_);
+  if (halt_ && halt_->fatal) return;
+  halt_ =
+      Halt{make_problem(Errc::kHalted, "halted", "the vault stopped answering: " + reason.message,
+                        fatal ? "the daemon must be started again; it then re-derives its state from the log"
+                              : (reason.hint.empty() ? "it goes on by itself once the cause is gone" : reason.hint)),
+           fatal};
+}
+
+std::optional<Sequencer::Halt> Sequencer::halted() const {
+  const std::lock_guard lock(published_mutex_);
+  return halt_;
+}
+
+std::string Sequencer::checkpoint() const {
+  const std::lock_guard lock(published_mutex_);
+  return published_;
+}
+
+TileReader Sequencer::stored_tiles() const {
+  return tile_reader(store_);
+}
+
+Result<std::vector<Digest>> Sequencer::inclusion(std::uint64_t index, std::uint64_t size) const {
+  const std::lock_guard lock(tree_mutex_);
+  return inclusion_proof(index, size, tree_.hash_source(stored_tiles()));
+}
+
+Result<std::vector<Digest>> Sequencer::consistency(std::uint64_t from, std::uint64_t to) const {
+  const std::lock_guard lock(tree_mutex_);
+  return consistency_proof(from, to, tree_.hash_source(stored_tiles()));
+}
+
+Result<Bytes> Sequencer::tile(const TileId& id) const {
+  const std::lock_guard lock(tree_mutex_);
+  return tree_.tile(id, stored_tiles());
+}
+
+Result<Bytes> Sequencer::entry(std::uint64_t index) const {
+  FK_TRY(auto bytes, store_.get(store::entry_key(index)));
+  if (!bytes) return make_error(Errc::kNotFound, "no such log entry");
+  return std::move(*bytes);
+}
+
+Result<Bytes> Sequencer::bundle(const BundleId& id) const {
+  std::vector<Bytes> entries;
+  for (unsigned i = 0; i < id.width; ++i) {
+    FK_TRY(Bytes e, entry(id.index * kTileWidth + i));
+    entries.push_back(std::move(e));
+  }
+  return encode_bundle(entries);
+}
+
+}  // namespace facekeep::log

@@ -1,0 +1,175 @@
+// The sequencer: the only writer of the log.
+//
+// Every change and every access becomes durable here before anybody is answered (P3). One thread
+// takes what has been submitted, decides each again in log order, applies the events, and commits the
+// whole group with one batch and one fsync. Formats: vault/log/FORMAT.md.
+//
+// Commit points, and what a crash right after each leaves (the same recovery handles all):
+//   applied       nothing on disk; memory is gone with the process
+//   keys-written  new wrapped keys in slots that no event owns: recovery clears them
+//   committed     the group is in the log, durable; keys of erased subjects may still be in their
+//                 slots, which no event owns any more: recovery clears them
+//   keys-erased   everything but the newer checkpoint; the next start signs one
+//   checkpointed  nothing is missing; the submitters may not have heard of it
+//
+// A failed commit means "unknown": the sequencer halts for good, the process stops, reopens and
+// re-derives. A token that stops signing halts it until the token signs again; nothing is lost.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "vault/base/clock.h"
+#include "vault/ledger/state.h"
+#include "vault/log/checkpoint.h"
+#include "vault/log/sequencer/recovery.h"
+#include "vault/log/sequencer/slot_allocator.h"
+#include "vault/log/tiles.h"
+#include "vault/seal/custody.h"
+#include "vault/seal/slots.h"
+#include "vault/store/store.h"
+
+namespace facekeep::log {
+
+// One event to be written.
+struct Draft {
+  ledger::Body body;
+  // Access events only: seals salt || event for log position `index` under the monthly key. The bytes
+  // become the stored opening.
+  std::function<Result<Bytes>(std::uint64_t index, ByteView opening)> seal_opening;
+};
+
+// What one submitter wants written, atomically with its events.
+struct Write {
+  std::vector<Draft> drafts;
+  std::vector<store::Batch::Put> puts;
+  std::vector<Bytes> deletes;
+  std::vector<seal::SlotWrite> new_keys;
+  std::vector<std::uint32_t> dead_slots;  // overwritten before the submitter is woken
+  bool checkpoint = false;                // sign one with this group (erasure, seal, governance)
+  std::function<void()> after;            // in the sequencer's thread, when durable, before waking
+};
+
+// What a decision may look at, in log order and with the state locked.
+struct Turn {
+  const ledger::State& state;
+  Instant now;
+  std::uint64_t next_entry;  // position of the first event written by this decision
+  SlotAllocator& slots;      // slots taken by a decision that then fails are given back
+};
+using Decide = std::function<Result<Write>(const Turn&)>;
+
+struct Receipt {
+  std::uint64_t entry = 0;  // position of the first event
+  std::size_t count = 0;
+  Instant at;
+};
+
+struct SequencerOptions {
+  std::size_t max_group = 512;
+  std::int64_t checkpoint_interval_ms = 1000;
+  std::int64_t anchor_interval_ms = 60000;  // besides every group that asks for a checkpoint
+  std::int64_t token_retry_ms = 2000;
+  std::function<void(const char*)> at_commit_point;  // fault tests stop the process here
+};
+
+class Sequencer {
+ public:
+  // The parts must outlive the sequencer. Recovers (recovery.h), clears slots that no event owns, checks
+  // the stored checkpoint and the token's anchor against the log, signs a checkpoint, and starts the
+  // thread. kIntegrity with both positions if the log was rolled back or altered.
+  static Result<std::unique_ptr<Sequencer>> open(store::Store& store, Custody& custody, seal::KeySlots& slots,
+                                                 const Clock& clock, SequencerOptions options);
+  ~Sequencer();  // finishes what was submitted
+  Sequencer(const Sequencer&) = delete;
+  Sequencer& operator=(const Sequencer&) = delete;
+
+  // Blocks until the events are durable (and the checkpoint signed, if asked for) or the decision
+  // refused. Any thread. kHalted with the reason once halted.
+  Result<Receipt> submit(const Decide& decide, store::Urgency urgency = store::Urgency::kOrdinary);
+
+  // Runs `f(const ledger::State&)` with the state locked against changes. Keep it short.
+  template <class F>
+  auto read(F&& f) const {
+    const std::shared_lock lock(state_mutex_);
+    return f(static_cast<const ledger::State&>(state_));
+  }
+
+  // The latest published checkpoint (a signed note); empty for a log without entries.
+  [[nodiscard]] std::string checkpoint() const;
+  // Proofs and files of the public log. Sizes up to that of the latest published checkpoint.
+  Result<std::vector<Digest>> inclusion(std::uint64_t index, std::uint64_t size) const;
+  Result<std::vector<Digest>> consistency(std::uint64_t from, std::uint64_t to) const;
+  Result<Bytes> tile(const TileId& id) const;
+  Result<Bytes> bundle(const BundleId& id) const;
+  Result<Bytes> entry(std::uint64_t index) const;
+
+  // The reason if the sequencer is halted. `fatal`: the process must stop and start again.
+  struct Halt {
+    Error reason;
+    bool fatal = false;
+  };
+  [[nodiscard]] std::optional<Halt> halted() const;
+
+ private:
+  struct Pending {
+    const Decide* decide = nullptr;
+    store::Urgency urgency = store::Urgency::kOrdinary;
+    std::optional<Result<Receipt>> result;
+    std::function<void()> after;
+  };
+  struct Group;
+
+  Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock, SequencerOptions options);
+  void run();
+  std::vector<Pending*> next_group();
+  void commit_group(const std::vector<Pending*>& group);
+  Status stage(Pending& p, Group& g);
+  Status stage_event(const Draft& draft, Group& g);
+  Status make_durable(Group& g);
+  Status publish(bool anchor_now);
+  void publish_if_due();
+  void halt(Error reason, bool fatal);
+  void finish(const std::vector<Pending*>& group);
+  void point(const char* name) const {
+    if (options_.at_commit_point) options_.at_commit_point(name);
+  }
+  [[nodiscard]] TileReader stored_tiles() const;
+
+  store::Store& store_;
+  Custody& custody_;
+  seal::KeySlots& slots_;
+  const Clock& clock_;
+  const SequencerOptions options_;
+
+  mutable std::shared_mutex state_mutex_;  // state_
+  ledger::State state_;
+  SlotAllocator allocator_;        // sequencer's thread only
+  mutable std::mutex tree_mutex_;  // tree_, durable_size_
+  TileTree tree_;
+  mutable std::mutex published_mutex_;  // published_, halt_
+  std::string published_;
+  std::uint64_t published_size_ = 0;
+  std::optional<Halt> halt_;
+  std::uint64_t last_publish_ms_ = 0;  // sequencer's thread only, uptime
+  std::uint64_t last_anchor_ms_ = 0;
+  std::optional<VerifierKey> log_key_;  // set once there is a genesis
+
+  std::mutex queue_mutex_;  // queue_, stopping_
+  std::condition_variable queue_wakes_;
+  std::condition_variable done_wakes_;
+  std::deque<Pending*> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace facekeep::log

@@ -1,0 +1,258 @@
+// The vault's service: every call of the API as one function, without HTTP types.
+//
+// Each goes the one way of design section 4: decide on the state, perform (the only code that holds a
+// plain template), commit through the sequencer (which decides again in log order), answer. Errors
+// carry the problem's stable name. All functions are thread safe and may block for one group commit.
+//
+// A principal is given by the SHA-256 of the key that the TLS handshake proved.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "vault/base/clock.h"
+#include "vault/base/json.h"
+#include "vault/ledger/state.h"
+#include "vault/log/sequencer/sequencer.h"
+#include "vault/match/engine.h"
+#include "vault/request_marks.h"
+#include "vault/seal/custody.h"
+#include "vault/seal/share_set.h"
+#include "vault/seal/slots.h"
+#include "vault/store/store.h"
+#include "vault/sums.h"
+
+namespace facekeep {
+
+class OpenVault;
+
+struct ServiceOptions {
+  std::string version;
+  Digest program{};  // SHA-256 of the running binary
+  Digest config{};   // SHA-256 of the configuration file
+  bool allow_unlocked_memory = false;
+  std::int64_t unseal_timeout_ms = 15LL * 60 * 1000;
+  std::int64_t sums_interval_ms = 60LL * 1000;
+  log::SequencerOptions sequencer;
+};
+
+// What seal-status shows to anyone.
+struct SealStatus {
+  std::string state;  // "sealed", "unsealing", "open", "halted"
+  std::string halt_reason;
+  struct Group {
+    std::string id;
+    std::uint32_t in = 0;
+    std::uint32_t threshold = 0;
+  };
+  std::vector<Group> groups;
+  std::uint64_t templates_total = 0;  // while open: loading progress
+  std::uint64_t templates_loaded = 0;
+  std::uint64_t templates_refused = 0;  // did not open, or not what the log says: they do not match
+  // What a custodian's program checks before it sends a share: the start event, its proof, the checkpoint.
+  std::uint64_t start_entry = 0;
+  std::string start_event;  // canonical
+  std::vector<Digest> start_proof;
+  std::string checkpoint;
+  Id128 vault{};
+  bool rehearsal = false;
+};
+
+struct UnsealProgress {
+  bool open = false;
+  std::string group;        // of the share that was taken
+  std::uint32_t share = 0;
+  std::vector<SealStatus::Group> groups;
+  std::uint64_t entry = 0;
+};
+
+struct Me {
+  ledger::PrincipalRecord principal;
+  Digest server_key{};
+};
+
+// A probe or template as the API decoded it: any norm, not yet checked.
+using Vector = std::vector<float>;
+
+struct MatchCall {
+  std::string door;
+  std::string model;
+  std::optional<std::string> subject;  // set: verify; not set: identify
+  // Cleansed by the service before it returns.
+  Vector probe;
+  std::optional<std::string> request_id;
+  Digest body_digest{};  // of the request's body, for Request-Id
+};
+struct MatchAnswer {
+  std::string decision;                // "match", "no_match", "refer"
+  std::optional<std::string> subject;  // with a match, unless the site hides it
+  std::uint64_t entry = 0;
+};
+
+struct TemplateInput {
+  std::string model;
+  Vector values;  // cleansed by the service
+};
+struct EnrolInput {
+  std::string subject;
+  Json consent;                         // checked by subject/consent.h
+  std::vector<TemplateInput> templates;  // may be empty
+};
+struct EnrolAnswer {
+  bool created = false;  // false: the same subject with the same consent was there already
+  std::uint64_t entry = 0;
+  std::vector<std::string> templates;  // ids, hexadecimal
+};
+struct EraseAnswer {
+  bool destroyed = false;      // false: suspended, to be destroyed at `due`
+  std::uint64_t entry = 0;
+  UnixMillis due = 0;
+};
+
+struct SubjectInfo {
+  std::string subject;
+  std::string until;
+  bool suspended = false;
+  std::uint64_t entry = 0;
+  struct Template {
+    std::string id;
+    std::string model;
+    std::uint32_t version = 0;
+    std::uint64_t entry = 0;
+  };
+  std::vector<Template> templates;
+  Json consent;  // single subject only
+};
+struct SubjectPage {
+  std::vector<SubjectInfo> subjects;
+  std::string next;  // cursor, empty at the end
+  std::uint64_t entry = 0;
+};
+
+struct Change {
+  std::uint64_t entry = 0;
+  std::string what;                    // "enrolled", "suspended", "erased"
+  std::optional<std::string> subject;  // unset once its 30 days of readability are over
+};
+struct ChangePage {
+  std::vector<Change> changes;
+  std::uint64_t next = 0;  // pass as `after`
+  bool more = false;
+  std::uint64_t entry = 0;
+};
+
+class Service {
+ public:
+  struct Parts {
+    store::Store& store;
+    Custody& custody;
+    seal::KeySlots& slots;
+    const Clock& clock;
+  };
+  // Recovers the log, writes the `start` event. The vault is sealed.
+  static Result<std::unique_ptr<Service>> start(Parts parts, ServiceOptions options);
+  // Seals if open (reason "shutdown"), flushes the sums, stops.
+  ~Service();
+
+  // In the TLS handshake: is this key registered and in date?
+  [[nodiscard]] bool is_registered(const Digest& spki) const;
+  [[nodiscard]] std::optional<log::Sequencer::Halt> halted() const { return sequencer_->halted(); }
+  Result<SealStatus> seal_status() const;
+  [[nodiscard]] const log::Sequencer& sequencer() const { return *sequencer_; }
+  // Counts what is logged as sums (ledger::sum_kinds()).
+  void count(std::string_view kind, std::uint64_t n = 1) { sums_.add(kind, n); }
+
+  Result<Me> me(const Digest& spki) const;
+  // `sealed_share`: HPKE (share_envelope.h) to the start event's key.
+  Result<UnsealProgress> unseal(const Digest& spki, ByteView sealed_share);
+  Result<std::uint64_t> seal(const Digest& spki);  // entry
+
+  Result<MatchAnswer> match(const Digest& spki, const std::string& site, MatchCall call);
+
+  Result<EnrolAnswer> put_subject(const Digest& spki, const std::string& site, EnrolInput input);
+  Result<EnrolAnswer> add_template(const Digest& spki, const std::string& site, const std::string& subject,
+                                   TemplateInput input);
+  // One result a row, in order; rows stand alone. At most kMaxBulkRows.
+  std::vector<Result<EnrolAnswer>> enrol(const Digest& spki, const std::string& site, std::vector<EnrolInput> rows);
+  Result<EraseAnswer> erase(const Digest& spki, const std::string& site, const std::string& subject);
+
+  Result<SubjectPage> list_subjects(const Digest& spki, const std::string& site, const std::string& cursor,
+                                    std::size_t limit);
+  Result<SubjectPage> get_subject(const Digest& spki, const std::string& site, const std::string& subject);
+  Result<ChangePage> changes(const Digest& spki, const std::string& site, std::uint64_t after);
+
+  struct Metrics {
+    std::map<std::string, std::uint64_t> decisions;  // by decision
+    std::uint64_t log_size = 0;
+    std::uint64_t templates = 0;
+    std::uint64_t arena_bytes = 0;
+    bool open = false;
+    bool halted = false;
+  };
+  [[nodiscard]] Metrics metrics() const;
+
+  // Due erasures, ended consents, period keys past their time, sums, an unseal that took too long. Runs by
+  // itself every second; tests call it.
+  void housekeeping();
+
+  static constexpr std::size_t kMaxBulkRows = 1000;
+  static constexpr std::size_t kMaxPage = 200;
+
+ private:
+  struct Prepared;  // an enrolment before its commit (service_enrol.cc)
+
+  Service(Parts parts, ServiceOptions options);
+  Status write_start();
+  // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
+  Result<std::shared_ptr<OpenVault>> open_vault() const;
+  Status finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out);
+  void close_vault();
+  Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
+  Result<log::Draft> access_draft(OpenVault& vault, const std::string& site, ledger::Body body);
+  Status ensure_period_key(OpenVault& vault, const std::string& purpose, const std::string& site, const std::string& period);
+  Result<Prepared> prepare_enrolment(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
+                                     EnrolInput& input);
+  Result<std::uint64_t> log_read(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
+                                 const std::string& what, std::optional<Id128> subject);
+  void erase_due_subjects();
+  void destroy_old_period_keys();
+  void suspend_ended_consents();
+  void flush_sums();
+  void end_stale_unseal();
+
+  Parts parts_;
+  const ServiceOptions options_;
+  std::unique_ptr<log::Sequencer> sequencer_;
+  SecretBytes unseal_private_;  // HPKE private key of this start
+  match::Engine engine_;
+  RequestMarks marks_;
+  Sums sums_;
+
+  mutable std::mutex unseal_mutex_;  // collector_, unseal_since_
+  seal::ShareCollector collector_;
+  std::uint64_t unseal_since_ms_ = 0;
+
+  mutable std::mutex open_mutex_;  // open_
+  std::shared_ptr<OpenVault> open_;
+
+  std::mutex reserved_mutex_;  // index tags of enrolments in flight
+  std::set<Digest> reserved_;
+
+  mutable std::mutex decisions_mutex_;
+  std::map<std::string, std::uint64_t> decisions_;
+
+  std::mutex keeper_mutex_;
+  std::condition_variable keeper_wakes_;
+  bool keeper_stops_ = false;
+  std::thread keeper_;
+};
+
+}  // namespace facekeep
