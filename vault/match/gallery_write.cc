@@ -1,0 +1,238 @@
+// The writers' side of a gallery: add, remove, suspend, reclaim, close.
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <numeric>
+
+#include "vault/base/secret_bytes.h"
+#include "vault/match/gallery.h"
+
+namespace facekeep::match {
+namespace {
+
+// A gallery starts small (a site of thirty people should not lock two megabytes) and grows by what
+// it has, up to whole chunks.
+std::uint32_t next_capacity(std::size_t slots) {
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(slots, 64, kChunkRows));
+}
+
+}  // namespace
+
+Status Gallery::add(const SubjectRef& ref, std::uint64_t order, const UnitVector& vector, bool suspended) {
+  const std::lock_guard writer(writers_);
+  if (closed_.load(std::memory_order_relaxed)) return make_error(Errc::kSealed, "the gallery was closed");
+  FK_TRY(const Place place, find_room());
+  Chunk& chunk = *place.chunk;
+  Row& row = chunk.rows[place.slot];
+  const RowState state = suspended ? RowState::kSuspended : RowState::kLive;
+  const auto fill = [&] {
+    std::memcpy(chunk.values(place.slot), vector.data(), padded_ * sizeof(float));
+    row.order = order;
+  };
+  // A new slot is nobody's until it is published; a used one is in the scans' sight.
+  const bool reused = place.slot < chunk.published.load(std::memory_order_relaxed);
+  if (!reused) fill();
+  const std::lock_guard index(index_lock_);
+  const std::uint32_t subject = enter(ref, place);
+  if (reused) {
+    const std::lock_guard rows(chunk.lock);
+    fill();
+    row.subject = subject;
+    row.state.store(state, std::memory_order_release);
+    chunk.free.pop_back();
+  } else {
+    row.subject = subject;
+    row.state.store(state, std::memory_order_relaxed);
+    chunk.published.store(place.slot + 1, std::memory_order_release);
+  }
+  ++chunk.live;
+  templates_.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+// A slot that was never used first (no scan waits for that), then a free one, then a new chunk.
+Result<Gallery::Place> Gallery::find_room() {
+  if (templates() < slots_) {
+    const auto fresh = std::find_if(list_->rbegin(), list_->rend(), [](const ChunkPtr& chunk) {
+      return chunk->published.load(std::memory_order_relaxed) < chunk->capacity;
+    });
+    if (fresh != list_->rend()) return Place{fresh->get(), (*fresh)->published.load(std::memory_order_relaxed)};
+    const auto used = std::ranges::find_if(*list_, [](const ChunkPtr& chunk) { return !chunk->free.empty(); });
+    if (used != list_->end()) return Place{used->get(), (*used)->free.back()};
+  }
+  FK_TRY(ChunkPtr chunk, Chunk::create(arena_, padded_, next_capacity(slots_)));
+  const Place place{chunk.get(), 0};
+  ChunkList chunks = *list_;
+  chunks.push_back(std::move(chunk));
+  replace_list(std::move(chunks));
+  return place;
+}
+
+// Notes the place under the subject's handle, which it returns. If memory runs out, nothing that
+// anybody sees has changed.
+std::uint32_t Gallery::enter(const SubjectRef& ref, Place place) {
+  if (const auto found = handles_.find(ref); found != handles_.end()) {
+    subjects_[found->second].places.push_back(place);
+    return found->second;
+  }
+  std::vector<Place> places = {place};
+  if (free_handles_.empty()) {
+    // Room for every handle, so that erasing never asks for memory.
+    if (free_handles_.capacity() <= subjects_.size()) free_handles_.reserve(2 * subjects_.size() + 16);
+    subjects_.emplace_back();
+    free_handles_.push_back(static_cast<std::uint32_t>(subjects_.size() - 1));
+  }
+  const std::uint32_t handle = free_handles_.back();
+  handles_.emplace(ref, handle);
+  free_handles_.pop_back();
+  subjects_[handle].ref = ref;
+  subjects_[handle].places = std::move(places);
+  return handle;
+}
+
+std::size_t Gallery::remove(const SubjectRef& ref) {
+  const std::lock_guard writer(writers_);
+  const auto found = handles_.find(ref);
+  if (found == handles_.end()) return 0;
+  std::size_t count = 0;
+  {
+    const std::lock_guard index(index_lock_);
+    Subject& subject = subjects_[found->second];
+    for (const Place& place : subject.places) wipe(place);
+    count = subject.places.size();
+    subject = Subject{};
+    free_handles_.push_back(found->second);
+    handles_.erase(found);
+  }
+  templates_.fetch_sub(count, std::memory_order_relaxed);
+  reclaim();
+  return count;
+}
+
+void Gallery::wipe(Place place) {
+  Chunk& chunk = *place.chunk;
+  const std::lock_guard rows(chunk.lock);  // waits for the scans of this chunk
+  cleanse({reinterpret_cast<std::uint8_t*>(chunk.values(place.slot)), padded_ * sizeof(float)});
+  Row& row = chunk.rows[place.slot];
+  row.state.store(RowState::kFree, std::memory_order_release);
+  row.order = 0;
+  row.subject = 0;
+  chunk.free.push_back(place.slot);
+  --chunk.live;
+}
+
+void Gallery::suspend(const SubjectRef& ref, bool suspended) {
+  const std::lock_guard writer(writers_);
+  const auto found = handles_.find(ref);
+  if (found == handles_.end()) return;
+  for (const Place& place : subjects_[found->second].places) {
+    place.chunk->rows[place.slot].state.store(suspended ? RowState::kSuspended : RowState::kLive,
+                                              std::memory_order_release);
+  }
+}
+
+// The old list is let go of outside the lock: it may be the last holder of a chunk.
+void Gallery::replace_list(ChunkList chunks) {
+  slots_ = std::accumulate(chunks.begin(), chunks.end(), std::size_t{0},
+                           [](std::size_t sum, const ChunkPtr& chunk) { return sum + chunk->capacity; });
+  List list = std::make_shared<const ChunkList>(std::move(chunks));
+  const std::lock_guard index(index_lock_);
+  list_.swap(list);
+}
+
+// Gives memory back if it can. What was to be erased is erased already, so failing here is fine.
+void Gallery::reclaim() {
+  try {
+    drop_empty_chunks();
+    if (slots_ > 2 * templates() + 2 * kChunkRows) merge_emptiest();
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+}
+
+void Gallery::drop_empty_chunks() {
+  const auto empty = [](const ChunkPtr& chunk) { return chunk->live == 0; };
+  if (std::ranges::none_of(*list_, empty)) return;
+  ChunkList chunks = *list_;
+  std::erase_if(chunks, empty);
+  replace_list(std::move(chunks));
+}
+
+// With over half of the slots free, the two emptiest chunks fit into one.
+void Gallery::merge_emptiest() {
+  ChunkList chunks = *list_;
+  if (chunks.size() < 2) return;
+  std::ranges::partial_sort(chunks, chunks.begin() + 2, {}, [](const ChunkPtr& chunk) { return chunk->live; });
+  ChunkPtr a = chunks[0];
+  ChunkPtr b = chunks[1];
+  if (a->live + b->live > kChunkRows) return;
+  auto made = Chunk::create(arena_, padded_, kChunkRows);
+  if (!made) return;  // at the limit of the memory: later
+  const ChunkPtr into = *made;
+  std::uint32_t next = 0;
+  for (Chunk* from : {a.get(), b.get()}) {
+    const std::uint32_t published = from->published.load(std::memory_order_relaxed);
+    for (std::uint32_t slot = 0; slot < published; ++slot) {
+      const Row& row = from->rows[slot];
+      const RowState state = row.state.load(std::memory_order_relaxed);
+      if (state == RowState::kFree) continue;
+      std::memcpy(into->values(next), from->values(slot), padded_ * sizeof(float));
+      into->rows[next].order = row.order;
+      into->rows[next].subject = row.subject;
+      into->rows[next].state.store(state, std::memory_order_relaxed);
+      ++next;
+    }
+  }
+  into->live = next;
+  into->published.store(next, std::memory_order_release);
+  chunks.erase(chunks.begin(), chunks.begin() + 2);
+  chunks.push_back(into);
+  List list = std::make_shared<const ChunkList>(std::move(chunks));
+  {
+    const std::lock_guard index(index_lock_);
+    repoint(*a, *into, 0);
+    repoint(*b, *into, a->live);
+    list_.swap(list);
+  }
+  slots_ = slots_ + kChunkRows - a->capacity - b->capacity;
+  // Both old chunks must be cleansed before anyone is told that a template is gone: wait until the
+  // scans that still see them have let go.
+  std::array<std::future<void>, 2> gone = {a->gone(), b->gone()};
+  list.reset();
+  a.reset();
+  b.reset();
+  for (auto& future : gone) future.wait();
+}
+
+// `from`'s rows lie in `to` now, in their order, from slot `first` on.
+void Gallery::repoint(const Chunk& from, Chunk& to, std::uint32_t first) {
+  for (std::uint32_t slot = 0; slot < from.published.load(std::memory_order_relaxed); ++slot) {
+    const Row& row = from.rows[slot];
+    if (row.state.load(std::memory_order_relaxed) == RowState::kFree) continue;
+    for (Place& place : subjects_[row.subject].places) {
+      if (place.chunk == &from && place.slot == slot) {
+        place = {&to, first};
+        break;
+      }
+    }
+    ++first;
+  }
+}
+
+void Gallery::close() {
+  const std::lock_guard writer(writers_);
+  closed_.store(true, std::memory_order_release);
+  std::vector<std::future<void>> gone;
+  for (const ChunkPtr& chunk : *list_) gone.push_back(chunk->gone());
+  replace_list({});
+  {
+    const std::lock_guard index(index_lock_);
+    handles_.clear();
+    subjects_.clear();
+    free_handles_.clear();
+  }
+  templates_.store(0, std::memory_order_relaxed);
+  for (auto& future : gone) future.wait();
+}
+
+}  // namespace facekeep::match
