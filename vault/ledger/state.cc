@@ -87,9 +87,7 @@ Digest State::digest() const {
   }
   for (const auto& [id, key] : period_keys_) {
     head += "period-key " + std::get<0>(id) + " " + std::get<1>(id) + " " + std::get<2>(id) + " " +
-            std::to_string(key.slot) + " " + std::to_string(key.entry) +
-            "
-            ";
+            std::to_string(key.slot) + " " + std::to_string(key.entry) + "\n";
   }
   for (const auto& [site, n] : wraps_) head += "wraps " + site + " " + std::to_string(n) + "\n";
   for (const auto& [by, day] : erased_) {
