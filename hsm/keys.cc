@@ -1,0 +1,268 @@
+#include "hsm/keys.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "vault/base/digest.h"
+
+namespace facekeep::hsm {
+namespace {
+
+constexpr std::uint8_t kExponent[] = {1, 0, 1};
+
+Result<bool> flag(Session& s, ck_object_handle_t key, ck_attribute_type_t type) {
+  FK_TRY(const Bytes value, s.calls.attribute(s.handle, key, type));
+  if (value.size() != 1) return make_error(Errc::kHsm, "the token returned a flag of a wrong length");
+  return value[0] != 0;
+}
+
+// A use that the token does not know for this kind of key is one that it does not allow.
+Result<bool> may(Session& s, ck_object_handle_t key, ck_attribute_type_t use) {
+  auto allowed = flag(s, key, use);
+  if (!allowed && s.calls.failure().code == CKR_ATTRIBUTE_TYPE_INVALID) return false;
+  return allowed;
+}
+
+Result<unsigned long> number(Session& s, ck_object_handle_t key, ck_attribute_type_t type) {
+  FK_TRY(const Bytes value, s.calls.attribute(s.handle, key, type));
+  unsigned long out = 0;
+  if (value.size() != sizeof out) return make_error(Errc::kHsm, "the token returned a number of a wrong length");
+  std::memcpy(&out, value.data(), sizeof out);
+  return out;
+}
+
+Attributes key_attributes(std::string_view label) {
+  Attributes a;
+  a.add_flag(CKA_TOKEN, true).add_text(CKA_LABEL, label).add_bytes(CKA_ID, object_id(label));
+  return a;
+}
+
+Attributes secret_attributes(std::string_view label) {
+  Attributes a = key_attributes(label);
+  a.add_flag(CKA_PRIVATE, true).add_flag(CKA_SENSITIVE, true).add_flag(CKA_EXTRACTABLE, false);
+  a.add_flag(CKA_DECRYPT, true).add_flag(CKA_SIGN, false).add_flag(CKA_UNWRAP, false).add_flag(CKA_DERIVE, false);
+  return a;
+}
+
+Result<ck_object_handle_t> generate_aes(Session& s, const std::string& label) {
+  Attributes a = secret_attributes(label);
+  a.add(CKA_CLASS, CKO_SECRET_KEY).add(CKA_KEY_TYPE, CKK_AES).add(CKA_VALUE_LEN, 32);
+  a.add_flag(CKA_ENCRYPT, true).add_flag(CKA_VERIFY, false).add_flag(CKA_WRAP, false);
+  return s.calls.generate_key(s.handle, {CKM_AES_KEY_GEN, nullptr, 0}, a);
+}
+
+// 3072 bits, or 2048 where the token refuses them.
+Status generate_rsa(Session& s, const std::string& label) {
+  FK_TRY(const bool able, can_do(s, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR));
+  FK_TRY(const bool oaep, can_do(s, CKM_RSA_PKCS_OAEP, CKF_DECRYPT));
+  if (!able || !oaep) {
+    return make_error(Errc::kHsm, "the token has neither AES-GCM nor RSA-OAEP", "use another token");
+  }
+  Status last = make_error(Errc::kHsm, "the token makes no RSA key of 2048 bits or more");
+  for (const unsigned long bits : {3072UL, 2048UL}) {
+    Attributes pub = key_attributes(label);
+    pub.add(CKA_MODULUS_BITS, bits).add_bytes(CKA_PUBLIC_EXPONENT, kExponent);
+    pub.add_flag(CKA_ENCRYPT, true).add_flag(CKA_VERIFY, false).add_flag(CKA_WRAP, false);
+    Attributes priv = secret_attributes(label);
+    auto pair = s.calls.generate_key_pair(s.handle, {CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0}, pub, priv);
+    if (pair) return {};
+    last = std::move(pair).error();
+    if (s.calls.failure().session_lost()) break;
+  }
+  return last;
+}
+
+// The public half as the private object states it: a public object could be anybody's. Where the
+// private object lacks the exponent, a public one of the same modulus gives it.
+Result<RsaPublicKey> rsa_public_half(Session& s, ck_object_handle_t key, std::string_view label) {
+  FK_TRY(const Bytes modulus, s.calls.attribute(s.handle, key, CKA_MODULUS));
+  auto exponent = s.calls.attribute(s.handle, key, CKA_PUBLIC_EXPONENT);
+  if (!exponent || exponent->empty()) {
+    FK_TRY(const auto pub, find_one(s, CKO_PUBLIC_KEY, label));
+    FK_TRY(const Bytes other, s.calls.attribute(s.handle, pub, CKA_MODULUS));
+    if (other != modulus) {
+      return make_error(Errc::kIntegrity, "the public and private key " + std::string(label) + " are not a pair");
+    }
+    exponent = s.calls.attribute(s.handle, pub, CKA_PUBLIC_EXPONENT);
+    if (!exponent) return std::move(exponent).error();
+  }
+  return RsaPublicKey::from_numbers(modulus, *exponent);
+}
+
+Result<WrapKey> load_aes(Session& s, ck_object_handle_t key, const std::string& label) {
+  FK_TRY(const unsigned long type, number(s, key, CKA_KEY_TYPE));
+  FK_TRY(const unsigned long size, number(s, key, CKA_VALUE_LEN));
+  if (type != CKK_AES || size != 32) return make_error(Errc::kIntegrity, "the key " + label + " is not an AES-256 key");
+  for (const auto use : {CKA_SIGN, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE}) {
+    FK_TRY(const bool allowed, may(s, key, use));
+    if (allowed) return make_error(Errc::kIntegrity, "the key " + label + " may do more than encrypt and decrypt");
+  }
+  FK_TRY(KeyEvidence evidence, check_key(s, key, label, "AES-256-GCM"));
+  return WrapKey{key, WrapMechanism::kAesGcm, std::nullopt, std::move(evidence)};
+}
+
+Result<WrapKey> load_rsa(Session& s, ck_object_handle_t key, const std::string& label) {
+  FK_TRY(const unsigned long type, number(s, key, CKA_KEY_TYPE));
+  if (type != CKK_RSA) return make_error(Errc::kIntegrity, "the key " + label + " is not an RSA key");
+  for (const auto use : {CKA_SIGN, CKA_UNWRAP}) {
+    FK_TRY(const bool allowed, may(s, key, use));
+    if (allowed) return make_error(Errc::kIntegrity, "the key " + label + " may do more than decrypt");
+  }
+  FK_TRY(RsaPublicKey rsa, rsa_public_half(s, key, label));
+  const std::string mechanism = "RSA-" + std::to_string(rsa.bits()) + "-OAEP-SHA1";
+  FK_TRY(KeyEvidence evidence, check_key(s, key, label, mechanism));
+  return WrapKey{key, WrapMechanism::kRsaOaep, std::move(rsa), std::move(evidence)};
+}
+
+Result<std::size_t> destroy_matching(SessionPool& pool, const std::string& label, bool prefix) {
+  std::size_t destroyed = 0;  // over both runs, if the first was cut short
+  return pool.run(Repeat::kSafe, [&](Session& s) -> Result<std::size_t> {
+    Attributes all;
+    if (!prefix) all.add_text(CKA_LABEL, label);
+    FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
+    if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
+    FK_TRY(const auto objects, s.calls.find_objects(s.handle, all));
+    for (const auto object : objects) {
+      auto is = s.calls.attribute(s.handle, object, CKA_LABEL);
+      if (!is) {
+        if (s.calls.failure().session_lost()) return std::move(is).error();
+        continue;  // an object without a label is not ours
+      }
+      if (prefix ? !as_chars(*is).starts_with(label) : as_chars(*is) != label) continue;
+      FK_CHECK(s.calls.destroy_object(s.handle, object));
+      ++destroyed;
+    }
+    return destroyed;
+  });
+}
+
+}  // namespace
+
+std::string object_prefix(const Id128& vault) {
+  return "facekeep/" + to_hex(vault) + "/";
+}
+
+std::string root_label(const Id128& vault, std::uint32_t epoch) {
+  return object_prefix(vault) + "root-" + std::to_string(epoch);
+}
+
+std::string spare_label(const Id128& vault, std::uint32_t epoch) {
+  return object_prefix(vault) + "spare-" + std::to_string(epoch);
+}
+
+Bytes object_id(std::string_view label) {
+  const Digest digest = sha256(as_bytes(label));
+  return to_bytes(ByteView(digest).first(20));
+}
+
+Result<std::vector<ck_object_handle_t>> find_labelled(Session& s, ck_object_class_t object_class,
+                                                      std::string_view label) {
+  Attributes a;
+  a.add(CKA_CLASS, object_class).add_text(CKA_LABEL, label);
+  FK_TRY(auto found, s.calls.find_objects(s.handle, a));
+  if (found.empty()) {
+    FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
+    if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
+  }
+  return found;
+}
+
+Result<ck_object_handle_t> find_one(Session& s, ck_object_class_t object_class, std::string_view label) {
+  FK_TRY(const auto found, find_labelled(s, object_class, label));
+  if (found.empty()) return make_error(Errc::kNotFound, "the token has no object " + std::string(label));
+  if (found.size() > 1) {
+    return make_error(Errc::kIntegrity, "the token has several objects " + std::string(label),
+                      "someone put a second one there; find out who before anything is used");
+  }
+  return ck_object_handle_t{found.front()};
+}
+
+Result<KeyEvidence> check_key(Session& s, ck_object_handle_t key, std::string_view label, std::string mechanism) {
+  struct Demand {
+    ck_attribute_type_t type;
+    bool value;
+    const char* name;
+    bool KeyEvidence::*record;
+  };
+  const Demand demands[] = {
+      {CKA_TOKEN, true, "CKA_TOKEN", nullptr},
+      {CKA_PRIVATE, true, "CKA_PRIVATE", nullptr},
+      {CKA_SENSITIVE, true, "CKA_SENSITIVE", &KeyEvidence::sensitive},
+      {CKA_EXTRACTABLE, false, "CKA_EXTRACTABLE", &KeyEvidence::extractable},
+      {CKA_ALWAYS_SENSITIVE, true, "CKA_ALWAYS_SENSITIVE", &KeyEvidence::always_sensitive},
+      {CKA_NEVER_EXTRACTABLE, true, "CKA_NEVER_EXTRACTABLE", &KeyEvidence::never_extractable},
+      {CKA_LOCAL, true, "CKA_LOCAL", &KeyEvidence::local},
+  };
+  KeyEvidence evidence;
+  evidence.label = label;
+  evidence.mechanism = std::move(mechanism);
+  for (const Demand& d : demands) {
+    FK_TRY(const bool is, flag(s, key, d.type));
+    if (is != d.value) {
+      return make_error(Errc::kIntegrity,
+                        "the key " + std::string(label) + " has " + d.name + (is ? " set" : " not set"),
+                        "it was not generated in this token by facekeep; it is not used");
+    }
+    if (d.record != nullptr) evidence.*d.record = is;
+  }
+  return evidence;
+}
+
+Result<WrapKey> find_wrap_key(Session& s, const std::string& label) {
+  FK_TRY(const auto aes, find_labelled(s, CKO_SECRET_KEY, label));
+  FK_TRY(const auto rsa, find_labelled(s, CKO_PRIVATE_KEY, label));
+  if (aes.size() + rsa.size() > 1) {
+    return make_error(Errc::kIntegrity, "the token has several keys " + label,
+                      "someone put a second one there; find out who before anything is used");
+  }
+  if (!aes.empty()) return load_aes(s, aes.front(), label);
+  if (!rsa.empty()) return load_rsa(s, rsa.front(), label);
+  return make_error(Errc::kNotFound, "the token has no key " + label);
+}
+
+Result<bool> can_do(Session& s, ck_mechanism_type_t mechanism, ck_flags_t flags) {
+  auto info = s.calls.mechanism_info(s.slot, mechanism);
+  if (info) return (info->flags & flags) == flags;
+  if (info.error().code == Errc::kNotFound) return false;
+  return std::move(info).error();
+}
+
+Status require_free_label(Session& s, std::string_view label) {
+  for (const auto object_class : {CKO_SECRET_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
+    FK_TRY(const auto found, find_labelled(s, object_class, label));
+    if (!found.empty()) {
+      return make_error(Errc::kAlreadyExists, "the token already has a key " + std::string(label));
+    }
+  }
+  return {};
+}
+
+Result<WrapKey> create_wrap_key(SessionPool& pool, const std::string& label, bool force_rsa) {
+  bool ours = false;  // from here on, what has the label was made by us
+  const Status made = pool.run(Repeat::kOnce, [&](Session& s) -> Status {
+    FK_CHECK(require_free_label(s, label));
+    FK_TRY(const bool gcm, can_do(s, CKM_AES_GCM, CKF_ENCRYPT | CKF_DECRYPT));
+    FK_TRY(const bool aes, can_do(s, CKM_AES_KEY_GEN, CKF_GENERATE));
+    ours = true;
+    if (force_rsa || !gcm || !aes) return generate_rsa(s, label);
+    FK_CHECK(generate_aes(s, label));
+    return {};
+  });
+  Result<WrapKey> key = made ? pool.run(Repeat::kSafe, [&](Session& s) { return find_wrap_key(s, label); })
+                             : Result<WrapKey>(made.error());
+  // Nothing is wrapped under it yet. If it can't be destroyed either, the first error still says more.
+  if (!key && ours) (void)destroy_key(pool, label);
+  return key;
+}
+
+Status destroy_key(SessionPool& pool, const std::string& label) {
+  FK_TRY(const std::size_t destroyed, destroy_matching(pool, label, false));
+  if (destroyed == 0) return make_error(Errc::kNotFound, "the token has no object " + label);
+  return {};
+}
+
+Result<std::size_t> destroy_all(SessionPool& pool, const Id128& vault) {
+  return destroy_matching(pool, object_prefix(vault), true);
+}
+
+}  // namespace facekeep::hsm

@@ -1,0 +1,40 @@
+// The checkpoint key: Ed25519 in the token, or ECDSA P-256 where it has no EdDSA.
+//
+// Sources: PKCS#11 3.1 sections 6.3.16 (CKM_EDDSA) and 6.3.12 (CKM_ECDSA); RFC 8032; RFC 5480.
+#pragma once
+
+#include <string>
+
+#include "hsm/keys.h"
+#include "vault/seal/custody.h"
+
+namespace facekeep::hsm {
+
+std::string log_label(const Id128& vault);
+
+struct LogKey {
+  ck_object_handle_t handle = 0;  // the private key, in the session's epoch
+  NoteKeyType type = NoteKeyType::kEd25519;
+  Bytes public_key;  // 32 bytes, or SubjectPublicKeyInfo DER for P-256
+  KeyEvidence evidence;
+};
+
+// Makes the pair in the token and checks it as a root key is checked. kAlreadyExists if any object
+// has the label. Never run twice by itself.
+Result<LogKey> create_log_key(SessionPool& pool, const Id128& vault, bool force_p256);
+// kNotFound: the token has none.
+Result<LogKey> find_log_key(Session& session, const Id128& vault);
+
+// Signs, and verifies the signature under key.public_key before returning it: a public object that
+// someone exchanged, or a token that computes wrongly, is kIntegrity. 64 bytes for Ed25519; DER
+// ECDSA-Sig-Value over SHA-256 for P-256. Runs inside SessionPool::run; may be repeated.
+Result<Bytes> sign_message(Session& session, const LogKey& key, ByteView message);
+
+// Pure parts, total on any input. Tokens return CKA_EC_POINT raw (PKCS#11 3.1) or inside a DER OCTET
+// STRING (2.40 and many since): both are taken.
+Result<Bytes> ed25519_public_key(ByteView ec_point);         // 32 bytes
+Result<Bytes> p256_public_key(ByteView ec_point);            // SubjectPublicKeyInfo DER, on the curve
+Result<Bytes> ecdsa_signature_to_der(ByteView raw_r_and_s);  // from 64 bytes r || s
+bool verify_signature(NoteKeyType type, ByteView public_key, ByteView message, ByteView signature);
+
+}  // namespace facekeep::hsm

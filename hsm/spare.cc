@@ -1,0 +1,40 @@
+#include "hsm/spare.h"
+
+#include "hsm/wrap.h"
+#include "vault/base/digest.h"
+
+namespace facekeep::hsm {
+namespace {
+
+SpareKey spare_of(RsaPublicKey key) {
+  const Digest fingerprint = sha256(key.to_der());
+  return {std::move(key), fingerprint};
+}
+
+}  // namespace
+
+Result<SpareKey> import_spare(std::string_view pem) {
+  FK_TRY(RsaPublicKey key, RsaPublicKey::from_pem(pem));
+  return spare_of(std::move(key));
+}
+
+Result<ProvisionedSpare> provision_spare(SessionPool& spare_token, const Id128& vault, std::uint32_t epoch) {
+  constexpr bool kRsa = true;
+  FK_TRY(WrapKey key, create_wrap_key(spare_token, spare_label(vault, epoch), kRsa));
+  return ProvisionedSpare{spare_of(std::move(*key.rsa)), std::move(key.evidence)};
+}
+
+Result<Bytes> wrap_to_spare(const SpareKey& spare, std::uint32_t epoch, ByteView secret, ByteView context) {
+  return oaep_wrap(spare.public_key, epoch, secret, context);
+}
+
+Result<SecretBytes> unwrap_with_spare(SessionPool& spare_token, const Id128& vault, std::uint32_t epoch, ByteView blob,
+                                      ByteView context) {
+  const std::string label = spare_label(vault, epoch);
+  return spare_token.run(Repeat::kSafe, [&](Session& s) -> Result<SecretBytes> {
+    FK_TRY(const WrapKey key, find_wrap_key(s, label));
+    return unwrap_secret(s, key, epoch, blob, context);
+  });
+}
+
+}  // namespace facekeep::hsm

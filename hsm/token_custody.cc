@@ -1,0 +1,149 @@
+#include "hsm/token_custody.h"
+
+#include "hsm/anchor.h"
+#include "hsm/wrap.h"
+
+namespace facekeep::hsm {
+
+Result<std::shared_ptr<SessionPool>> open_token(std::string_view text, SecretBytes pin, const OpenOptions& options) {
+  FK_TRY(TokenUri uri, parse_token_uri(text));
+  const std::string& path = uri.module_path.empty() ? options.module_path : uri.module_path;
+  if (path.empty()) {
+    return make_error(Errc::kInvalidArgument, "nothing says which PKCS#11 module serves the token",
+                      "add module-path=/... to the token's URI");
+  }
+  FK_TRY(auto module, Module::load(path));
+  FK_TRY(auto token, Token::open(std::move(module), std::move(uri), std::move(pin), options.expected));
+  return SessionPool::open(std::move(token), options.pool);
+}
+
+Result<Provisioned> provision(SessionPool& pool, const Id128& vault, std::uint32_t epoch,
+                              const ProvisionOptions& options) {
+  FK_CHECK(pool.run(Repeat::kSafe, [&](Session& s) -> Status {
+    FK_CHECK(require_free_label(s, root_label(vault, epoch)));
+    return require_free_label(s, log_label(vault));
+  }));
+  FK_TRY(auto root, create_wrap_key(pool, root_label(vault, epoch), options.force_rsa));
+  auto log_key = create_log_key(pool, vault, options.force_p256);
+  if (!log_key) {
+    (void)destroy_key(pool, root_label(vault, epoch));
+    return std::move(log_key).error();
+  }
+  return Provisioned{pool.token().identity(), std::move(root.evidence), std::move(log_key->evidence), log_key->type,
+                     std::move(log_key->public_key)};
+}
+
+Result<std::size_t> unprovision(SessionPool& pool, const Id128& vault) {
+  return destroy_all(pool, vault);
+}
+
+Result<KeyEvidence> provision_root(SessionPool& pool, const Id128& vault, std::uint32_t epoch, bool force_rsa) {
+  FK_TRY(auto root, create_wrap_key(pool, root_label(vault, epoch), force_rsa));
+  return std::move(root.evidence);
+}
+
+Result<std::unique_ptr<TokenCustody>> TokenCustody::open(std::shared_ptr<SessionPool> pool, const Id128& vault) {
+  std::unique_ptr<TokenCustody> custody(new TokenCustody(std::move(pool), vault));
+  FK_TRY(const LogKey key, custody->pool_->run(Repeat::kSafe, [&](Session& s) { return find_log_key(s, vault); }));
+  custody->log_type_ = key.type;
+  custody->log_public_key_ = key.public_key;
+  return custody;
+}
+
+Result<std::shared_ptr<const WrapKey>> TokenCustody::root(Session& s, std::uint32_t epoch) {
+  {
+    const std::lock_guard lock(keys_mutex_);
+    const auto it = roots_.find(epoch);
+    if (it != roots_.end() && it->second.pool_epoch == s.epoch) return std::shared_ptr(it->second.key);
+  }
+  FK_TRY(WrapKey found, find_wrap_key(s, root_label(vault_, epoch)));
+  auto key = std::make_shared<const WrapKey>(std::move(found));
+  const std::lock_guard lock(keys_mutex_);
+  roots_.insert_or_assign(epoch, Cached<WrapKey>{s.epoch, key});
+  return key;
+}
+
+Result<std::shared_ptr<const LogKey>> TokenCustody::log_key(Session& s) {
+  {
+    const std::lock_guard lock(keys_mutex_);
+    if (log_key_ && log_key_->pool_epoch == s.epoch) return std::shared_ptr(log_key_->key);
+  }
+  FK_TRY(LogKey found, find_log_key(s, vault_));
+  if (found.type != log_type_ || found.public_key != log_public_key_) {
+    return make_error(Errc::kIntegrity, "the token's log key is another one than before",
+                      "someone exchanged the key pair; look before you go on");
+  }
+  auto key = std::make_shared<const LogKey>(std::move(found));
+  const std::lock_guard lock(keys_mutex_);
+  log_key_ = Cached<LogKey>{s.epoch, key};
+  return key;
+}
+
+void TokenCustody::forget_keys() {
+  const std::lock_guard lock(keys_mutex_);
+  roots_.clear();
+  log_key_.reset();
+}
+
+// A handle may go stale without its session (the key was destroyed, or the token renumbered it): look
+// the key up again, once.
+template <class F>
+auto TokenCustody::run_with_keys(F&& operation) -> std::invoke_result_t<F&, Session&> {
+  ck_rv_t code = CKR_OK;
+  const auto watched = [&](Session& s) {
+    auto result = operation(s);
+    code = result ? CKR_OK : s.calls.failure().code;
+    return result;
+  };
+  auto result = pool_->run(Repeat::kSafe, watched);
+  if (code != CKR_KEY_HANDLE_INVALID && code != CKR_OBJECT_HANDLE_INVALID) return result;
+  forget_keys();
+  return pool_->run(Repeat::kSafe, watched);
+}
+
+Result<Bytes> TokenCustody::wrap(std::uint32_t epoch, ByteView secret, ByteView context) {
+  return run_with_keys([&](Session& s) -> Result<Bytes> {
+    FK_TRY(const auto key, root(s, epoch));
+    return wrap_secret(s, *key, epoch, secret, context);
+  });
+}
+
+Result<SecretBytes> TokenCustody::unwrap(std::uint32_t epoch, ByteView blob, ByteView context) {
+  return run_with_keys([&](Session& s) -> Result<SecretBytes> {
+    FK_TRY(const auto key, root(s, epoch));
+    return unwrap_secret(s, *key, epoch, blob, context);
+  });
+}
+
+Result<Bytes> TokenCustody::sign_checkpoint(ByteView message) {
+  return run_with_keys([&](Session& s) -> Result<Bytes> {
+    FK_TRY(const auto key, log_key(s));
+    return sign_message(s, *key, message);
+  });
+}
+
+Result<std::optional<Anchor>> TokenCustody::read_anchor() {
+  return hsm::read_anchor(*pool_, vault_);
+}
+
+Status TokenCustody::write_anchor(const Anchor& anchor) {
+  const std::lock_guard lock(anchor_mutex_);
+  return hsm::write_anchor(*pool_, vault_, anchor);
+}
+
+Status TokenCustody::ping() {
+  return pool_->check();
+}
+
+Status TokenCustody::destroy_root(std::uint32_t epoch) {
+  forget_keys();
+  return destroy_key(*pool_, root_label(vault_, epoch));
+}
+
+Result<KeyEvidence> TokenCustody::root_evidence(std::uint32_t epoch) {
+  FK_TRY(WrapKey key,
+         pool_->run(Repeat::kSafe, [&](Session& s) { return find_wrap_key(s, root_label(vault_, epoch)); }));
+  return std::move(key.evidence);
+}
+
+}  // namespace facekeep::hsm

@@ -1,0 +1,95 @@
+// Custody over a PKCS#11 token, and the steps of the key ceremony in it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "hsm/keys.h"
+#include "hsm/log_key.h"
+#include "hsm/session_pool.h"
+#include "vault/seal/custody.h"
+
+namespace facekeep::hsm {
+
+struct OpenOptions {
+  std::string module_path;                // where the URI has no module-path
+  std::optional<ExpectedToken> expected;  // the vault's token, from genesis; nothing at the ceremony
+  PoolOptions pool;
+};
+
+// Module, token and pool in one step: parses the URI, loads the module, finds the token, checks that
+// it is the expected one, and only then logs in, with one try of the PIN.
+Result<std::shared_ptr<SessionPool>> open_token(std::string_view uri, SecretBytes pin, const OpenOptions& options = {});
+
+struct ProvisionOptions {
+  bool force_rsa = false;   // RSA-OAEP although the token has AES-GCM
+  bool force_p256 = false;  // ECDSA P-256 although the token has EdDSA
+};
+
+// What genesis records of the token and its keys.
+struct Provisioned {
+  TokenIdentity token;
+  KeyEvidence root;
+  KeyEvidence log_key;
+  NoteKeyType log_key_type = NoteKeyType::kEd25519;
+  Bytes log_public_key;  // as Custody::log_public_key()
+};
+
+// Makes root-<epoch> and the log key of a new vault. On failure, destroys what it made. kAlreadyExists
+// (and nothing touched) if the token has an object of either label. On a token made of files, sync the
+// file system before the ceremony commits.
+Result<Provisioned> provision(SessionPool& pool, const Id128& vault, std::uint32_t epoch,
+                              const ProvisionOptions& options = {});
+// Destroys every object of this vault in the token (a ceremony that was given up); how many.
+Result<std::size_t> unprovision(SessionPool& pool, const Id128& vault);
+// Makes a further root key (rotation). kAlreadyExists if the token has one of this epoch.
+Result<KeyEvidence> provision_root(SessionPool& pool, const Id128& vault, std::uint32_t epoch, bool force_rsa = false);
+
+class TokenCustody final : public Custody {
+ public:
+  // Finds and checks the log key of this vault: kNotFound if the token has none, kIntegrity if its
+  // attributes are wrong. Root keys are found and checked when first used, and again after a loss.
+  static Result<std::unique_ptr<TokenCustody>> open(std::shared_ptr<SessionPool> pool, const Id128& vault);
+
+  Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override;
+  Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) override;
+  [[nodiscard]] NoteKeyType log_key_type() const override { return log_type_; }
+  Result<Bytes> log_public_key() override { return log_public_key_; }
+  Result<Bytes> sign_checkpoint(ByteView message) override;
+  Result<std::optional<Anchor>> read_anchor() override;
+  Status write_anchor(const Anchor& anchor) override;
+  Status ping() override;
+
+  // Destroys root-<epoch>: what was wrapped under it opens no more. kNotFound if it is gone already.
+  Status destroy_root(std::uint32_t epoch);
+  // Evidence of root-<epoch>, read from the token now.
+  Result<KeyEvidence> root_evidence(std::uint32_t epoch);
+  [[nodiscard]] const TokenIdentity& token_identity() const { return pool_->token().identity(); }
+  // Why the token is down, or nothing; asks nobody.
+  [[nodiscard]] std::optional<Error> down() const { return pool_->down(); }
+
+ private:
+  template <class Key>
+  struct Cached {
+    std::uint64_t pool_epoch;
+    std::shared_ptr<const Key> key;
+  };
+  TokenCustody(std::shared_ptr<SessionPool> pool, const Id128& vault) : pool_(std::move(pool)), vault_(vault) {}
+  Result<std::shared_ptr<const WrapKey>> root(Session& session, std::uint32_t epoch);
+  Result<std::shared_ptr<const LogKey>> log_key(Session& session);
+  void forget_keys();
+  template <class F>
+  auto run_with_keys(F&& operation) -> std::invoke_result_t<F&, Session&>;
+
+  const std::shared_ptr<SessionPool> pool_;
+  const Id128 vault_;
+  NoteKeyType log_type_ = NoteKeyType::kEd25519;  // set by open(), as the next
+  Bytes log_public_key_;
+  std::mutex keys_mutex_;
+  std::map<std::uint32_t, Cached<WrapKey>> roots_;
+  std::optional<Cached<LogKey>> log_key_;
+  std::mutex anchor_mutex_;  // one anchor write at a time
+};
+
+}  // namespace facekeep::hsm
