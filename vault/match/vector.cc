@@ -7,10 +7,23 @@
 namespace facekeep::match {
 namespace {
 
-double norm_of(std::span<const float> vector) {
+double square_sum(std::span<const float> vector) {
   double sum = 0;
   for (const float x : vector) sum += static_cast<double>(x) * static_cast<double>(x);
-  return std::sqrt(sum);
+  return sum;
+}
+
+// The first fault of a vector of the right dimension, given the sum of its squares. Squares of
+// floats neither overflow nor vanish in double, so a good sum needs no second look at the values.
+std::optional<VectorFault> fault_of(std::span<const float> vector, double sum) {
+  if (!std::isfinite(sum)) {
+    const bool nan = std::ranges::any_of(vector, [](float x) { return std::isnan(x); });
+    return nan ? VectorFault::kNan : VectorFault::kInfinite;
+  }
+  if (sum == 0) return VectorFault::kZero;
+  const double norm = std::sqrt(sum);
+  if (norm < kMinNorm || norm > kMaxNorm) return VectorFault::kNormOutOfRange;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -46,18 +59,15 @@ Status check_dimension(std::size_t dimension) {
 
 std::optional<VectorFault> find_fault(std::span<const float> vector, std::size_t dimension) {
   if (vector.size() != dimension) return VectorFault::kWrongDimension;
-  if (std::ranges::any_of(vector, [](float x) { return std::isnan(x); })) return VectorFault::kNan;
-  if (std::ranges::any_of(vector, [](float x) { return std::isinf(x); })) return VectorFault::kInfinite;
-  if (std::ranges::all_of(vector, [](float x) { return x == 0.0F; })) return VectorFault::kZero;
-  const double norm = norm_of(vector);
-  if (norm < kMinNorm || norm > kMaxNorm) return VectorFault::kNormOutOfRange;
-  return std::nullopt;
+  return fault_of(vector, square_sum(vector));
 }
 
 Status normalise(std::span<const float> in, std::size_t dimension, std::span<float> out) {
-  if (const auto fault = find_fault(in, dimension)) return to_error(*fault);
+  if (in.size() != dimension) return to_error(VectorFault::kWrongDimension);
+  const double sum = square_sum(in);
+  if (const auto fault = fault_of(in, sum)) return to_error(*fault);
   if (out.size() < dimension) return make_error(Errc::kInternal, "no room for the unit vector");
-  const double norm = norm_of(in);
+  const double norm = std::sqrt(sum);
   if (std::abs(norm - 1.0) <= kUnitTolerance) {
     std::ranges::copy(in, out.begin());
   } else {
