@@ -49,8 +49,9 @@ class Store {
 
   // One caller at a time (the sequencer). Returns only when the batch is on stable storage.
   // kOutOfSpace before anything is written if the free space is under the reserve for this urgency:
-  // nothing happened, and the same call may be tried later. kConflict: see Batch. Any other error
-  // means *unknown*: the caller must stop the process, reopen and re-derive.
+  // nothing happened, and the same call may be tried later. kConflict: see Batch. kInvalidArgument
+  // and kTooLarge: the batch is wrong in itself (a defect of the caller), nothing happened. Any other
+  // error means *unknown*: the caller must stop the process, reopen and re-derive.
   virtual Status commit(const Batch& batch, Urgency urgency) = 0;
 
   // Entries in the log as stored; 0 for a new store.
