@@ -4,9 +4,9 @@
 //
 // Two yardsticks: IndexFlatIP, which scans for a single probe with one thread whatever OpenMP has,
 // and IndexFlatIP in T threaded shards, the best that Debian's FAISS (1.7.3, built without AVX-512)
-// does exactly. The memory's own speed, T threads reading as many bytes of the same kind of memory, says what
-// is left to gain.
-// The faces are generated; an exact scan takes the same time over any data. Decisions are compared.
+// does exactly. The memory's own speed, T threads reading as many bytes of the same kind of memory,
+// says what is left to gain. The faces are generated; an exact scan takes the same time over any
+// data. Decisions are compared.
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexShards.h>
 #include <omp.h>

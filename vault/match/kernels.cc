@@ -36,7 +36,7 @@ constexpr std::size_t kWidth = hn::MaxLanes(Tag());
 
 // eight -> four -> two -> one of the definition; `v` holds the first `width` sums.
 template <class D>
-HWY_INLINE float Reduce(D d, hn::Vec<D> v) {
+HWY_INLINE float Reduce([[maybe_unused]] D d, hn::Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) > 4) {
     const hn::Half<D> half;
     return Reduce(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
