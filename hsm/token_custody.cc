@@ -109,6 +109,7 @@ Result<Bytes> TokenCustody::wrap(std::uint32_t epoch, ByteView secret, ByteView 
 }
 
 Result<SecretBytes> TokenCustody::unwrap(std::uint32_t epoch, ByteView blob, ByteView context) {
+  FK_CHECK(open_envelope(epoch, blob));  // what a stranger wrote costs the token nothing
   return run_with_keys([&](Session& s) -> Result<SecretBytes> {
     FK_TRY(const auto key, root(s, epoch));
     return unwrap_secret(s, *key, epoch, blob, context);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 namespace facekeep::hsm {
 namespace {
@@ -19,6 +20,18 @@ std::optional<std::string> field(const unsigned char (&raw)[N]) {
   std::string text(reinterpret_cast<const char*>(raw), N);
   text.erase(text.find_last_not_of(std::string_view(" \0", 2)) + 1);
   return text;
+}
+
+// RFC 7512 section 2.3: no attribute twice. p11-kit takes the last one without a word.
+bool repeats_an_attribute(std::string_view text) {
+  std::set<std::string_view> names;
+  for (std::size_t from = text.find(':') + 1; from < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(";?&", from), text.size());
+    const std::string_view attribute = text.substr(from, end - from);
+    if (!attribute.empty() && !names.insert(attribute.substr(0, attribute.find('='))).second) return true;
+    from = end + 1;
+  }
+  return false;
 }
 
 Error refused(std::string message, std::string hint) {
@@ -41,6 +54,7 @@ Result<TokenUri> parse_token_uri(std::string_view text) {
   if (rc != P11_KIT_URI_OK) {
     return refused(std::string("not a PKCS#11 URI (RFC 7512): ") + p11_kit_uri_message(rc), kExample);
   }
+  if (repeats_an_attribute(text)) return refused("the token's URI has an attribute twice", kExample);
   if (p11_kit_uri_get_pin_value(uri.get()) != nullptr || p11_kit_uri_get_pin_source(uri.get()) != nullptr) {
     return refused("the token's URI says where its PIN is (pin-source)",
                    "remove it and use the PIN option: a descriptor, a systemd credential or the terminal");

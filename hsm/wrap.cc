@@ -51,21 +51,26 @@ Result<Bytes> wrap_secret(Session& s, const WrapKey& key, std::uint32_t epoch, B
   return gcm_wrap(s, key, epoch, secret, context);
 }
 
-Result<SecretBytes> unwrap_secret(Session& s, const WrapKey& key, std::uint32_t epoch, ByteView bytes,
-                                  ByteView context) {
+Result<WrappedBlob> open_envelope(std::uint32_t epoch, ByteView bytes) {
   auto blob = parse_blob(bytes);
   if (!blob) return does_not_open(blob.error().message.c_str());
   if (blob->epoch != epoch) return does_not_open("it names another epoch");
-  if (blob->mechanism != key.mechanism) return does_not_open("it names another mechanism than the key's");
+  return blob;
+}
+
+Result<SecretBytes> unwrap_secret(Session& s, const WrapKey& key, std::uint32_t epoch, ByteView bytes,
+                                  ByteView context) {
+  FK_TRY(WrappedBlob blob, open_envelope(epoch, bytes));
+  if (blob.mechanism != key.mechanism) return does_not_open("it names another mechanism than the key's");
   const bool gcm = key.mechanism == WrapMechanism::kAesGcm;
-  Bytes aad = concat(blob_header(blob->mechanism, epoch), context);
+  Bytes aad = concat(blob_header(blob.mechanism, epoch), context);
   Iv iv{};
-  std::copy(blob->iv.begin(), blob->iv.end(), iv.begin());
+  std::copy(blob.iv.begin(), blob.iv.end(), iv.begin());
   ck_gcm_params gcm_parameters = gcm_params(iv, aad);
   ck_rsa_pkcs_oaep_params oaep_parameters = oaep_params();
   const ck_mechanism mechanism = gcm ? ck_mechanism{CKM_AES_GCM, &gcm_parameters, sizeof gcm_parameters}
                                      : ck_mechanism{CKM_RSA_PKCS_OAEP, &oaep_parameters, sizeof oaep_parameters};
-  auto plain = s.calls.decrypt(s.handle, mechanism, key.handle, blob->ciphertext);
+  auto plain = s.calls.decrypt(s.handle, mechanism, key.handle, blob.ciphertext);
   if (!plain) {
     const Rv failure = s.calls.failure();
     const bool refused_data = std::string_view(failure.function) == "C_Decrypt" && !failure.session_lost();

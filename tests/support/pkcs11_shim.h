@@ -20,9 +20,9 @@
 //   hide 0x1087                the mechanism is missing from C_GetMechanismList and C_GetMechanismInfo
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 

@@ -1,0 +1,73 @@
+#include "hsm/spare.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include "tests/unit/hsm/fixture.h"
+
+using namespace facekeep;
+using namespace facekeep::hsm;
+
+namespace {
+
+std::string pem_of(EVP_PKEY* key) {
+  BIO* out = BIO_new(BIO_s_mem());
+  PEM_write_bio_PUBKEY(out, key);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out, &text);
+  std::string pem(text, static_cast<std::size_t>(size));
+  BIO_free(out);
+  EVP_PKEY_free(key);
+  return pem;
+}
+
+const Bytes kSecret(32, 0xa5);
+const ByteView kContext = as_bytes("site 1");
+
+}  // namespace
+
+TEST_CASE("what is wrapped to the spare's public key opens in the spare token alone") {
+  const ShimmedToken t;
+  auto pool = t.open();
+  REQUIRE_OK(pool);
+  auto made = provision_spare(**pool, kVault, 1);
+  REQUIRE_OK(made);
+  CHECK(made->evidence.mechanism == "RSA-3072-OAEP-SHA1");
+  auto imported = import_spare(made->key.public_key.to_pem());
+  REQUIRE_OK(imported);
+  CHECK(imported->fingerprint == made->key.fingerprint);
+
+  auto blob = wrap_to_spare(*imported, 1, kSecret, kContext);
+  REQUIRE_OK(blob);
+  CHECK((*blob)[4] == 2);
+  auto secret = unwrap_with_spare(**pool, kVault, 1, *blob, kContext);
+  REQUIRE_OK(secret);
+  CHECK(to_bytes(secret->view()) == kSecret);
+  CHECK(code_of(unwrap_with_spare(**pool, kVault, 1, *blob, as_bytes("site 2"))) == Errc::kCrypto);
+  CHECK(code_of(unwrap_with_spare(**pool, kVault, 2, *blob, kContext)) == Errc::kNotFound);
+  CHECK(code_of(provision_spare(**pool, kVault, 1)) == Errc::kAlreadyExists);
+
+  REQUIRE_OK(provision_spare(**pool, kVault, 2));
+  CHECK(code_of(unwrap_with_spare(**pool, kVault, 2, *blob, kContext)) == Errc::kCrypto);
+}
+
+TEST_CASE("the epoch in the header is bound to the secret, whatever the key") {
+  const SecretBytes plain = SecretBytes::copy_of(Bytes(64));
+  CHECK(code_of(strip_bound_context(plain.clone(), 1, kContext)) == Errc::kCrypto);
+  CHECK(code_of(strip_bound_context(SecretBytes(), 1, kContext)) == Errc::kCrypto);
+  CHECK(code_of(strip_bound_context(SecretBytes(32), 1, kContext)) == Errc::kCrypto);
+}
+
+TEST_CASE("a spare key that is no PEM RSA public key of 2048 bits is refused") {
+  const std::string good = pem_of(EVP_RSA_gen(2048));
+  CHECK(import_spare(good));
+  CHECK(import_spare("\n" + good + "\n"));
+  CHECK(code_of(import_spare(pem_of(EVP_RSA_gen(1024)))) == Errc::kInvalidArgument);
+  CHECK(code_of(import_spare(pem_of(EVP_EC_gen("P-256")))) == Errc::kInvalidArgument);
+  for (const std::string& bad : {std::string(), std::string("-----BEGIN PUBLIC KEY-----"), good + good, "x" + good,
+                                 good.substr(0, good.size() / 2), good.substr(0, 40) + "!" + good.substr(41)}) {
+    INFO(bad.size());
+    CHECK(code_of(import_spare(bad)) == Errc::kInvalidArgument);
+  }
+}

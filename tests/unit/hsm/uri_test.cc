@@ -1,0 +1,52 @@
+#include "hsm/uri.h"
+
+#include "tests/support/catch.h"
+
+using namespace facekeep;
+using namespace facekeep::hsm;
+
+TEST_CASE("a token URI gives what it asks of a token") {
+  const auto uri = parse_token_uri(
+      "pkcs11:token=My%20vault;serial=0af3;manufacturer=Some%20Co;model=v2;slot-id=7?module-path=/usr/lib/x.so");
+  REQUIRE(uri);
+  CHECK(uri->label == "My vault");
+  CHECK(uri->serial == "0af3");
+  CHECK(uri->manufacturer == "Some Co");
+  CHECK(uri->model == "v2");
+  CHECK(uri->slot_id == 7u);
+  CHECK(uri->module_path == "/usr/lib/x.so");
+}
+
+TEST_CASE("an absent attribute asks nothing") {
+  const auto uri = parse_token_uri("pkcs11:token=a");
+  REQUIRE(uri);
+  CHECK(uri->label == "a");
+  CHECK_FALSE(uri->serial);
+  CHECK_FALSE(uri->manufacturer);
+  CHECK_FALSE(uri->model);
+  CHECK_FALSE(uri->slot_id);
+  CHECK(uri->module_path.empty());
+}
+
+TEST_CASE("a PIN in the URI is refused and not repeated") {
+  for (const char* text : {"pkcs11:token=a?pin-value=7391", "pkcs11:token=%zz?pin-value=7391",
+                           "pkcs11:token=a?module-path=/x&pin-value=7391", "pkcs11:token=a?pin-source=/run/7391"}) {
+    INFO(text);
+    const auto uri = parse_token_uri(text);
+    REQUIRE_FALSE(uri);
+    CHECK(uri.error().code == Errc::kInvalidArgument);
+    CHECK_FALSE(uri.error().hint.empty());
+    CHECK((uri.error().message + uri.error().hint).find("7391") == std::string::npos);
+  }
+}
+
+TEST_CASE("what is not a token URI is refused") {
+  for (const char* text : {"", "token=a", "http://x", "pkcs11:token=%zz", "pkcs11:token=a;token=b", "pkcs11:object=k",
+                           "pkcs11:token=a;id=%01", "pkcs11:token=a;type=cert", "pkcs11:library-manufacturer=x",
+                           "pkcs11:slot-description=x", "pkcs11:token=a?module-name=x", "pkcs11:token=a;x-unknown=1",
+                           "pkcs11:slot-id=abc"}) {
+    INFO(text);
+    CHECK_FALSE(parse_token_uri(text));
+  }
+  CHECK_FALSE(parse_token_uri(std::string_view("pkcs11:token=a\0b", 16)));
+}
