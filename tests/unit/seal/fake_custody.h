@@ -1,0 +1,35 @@
+// A token in memory for unit tests: real AES-256-GCM under one root key an epoch. The real one is
+// tested in tests/unit/hsm.
+#pragma once
+
+#include <map>
+
+#include "vault/seal/aead.h"
+#include "vault/seal/custody.h"
+
+namespace facekeep::test {
+
+class FakeCustody final : public Custody {
+ public:
+  Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override {
+    return root(epoch).seal(context, secret);
+  }
+  Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) override {
+    return root(epoch).open(context, blob);
+  }
+  [[nodiscard]] NoteKeyType log_key_type() const override { return NoteKeyType::kEd25519; }
+  Result<Bytes> log_public_key() override { return unused(); }
+  Result<Bytes> sign_checkpoint(ByteView) override { return unused(); }
+  Result<std::optional<Anchor>> read_anchor() override { return unused(); }
+  Status write_anchor(const Anchor&) override { return unused(); }
+  Status ping() override { return {}; }
+
+ private:
+  static Error unused() { return make_error(Errc::kHsm, "this token only wraps"); }
+  seal::AeadKey& root(std::uint32_t epoch) {
+    return roots_.try_emplace(epoch, seal::AeadKey::generate()).first->second;
+  }
+  std::map<std::uint32_t, seal::AeadKey> roots_;
+};
+
+}  // namespace facekeep::test

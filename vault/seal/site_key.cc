@@ -1,0 +1,142 @@
+#include "vault/seal/site_key.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "vault/base/digest.h"
+
+namespace facekeep::seal {
+namespace {
+
+constexpr std::string_view kHpkeInfo = "facekeep/site-key/v1";
+constexpr std::string_view kSubkeyPrefix = "facekeep/site/v1/";
+constexpr std::uint8_t kVersion = 1;
+
+std::string_view subkey_label(SiteSubkey which) {
+  switch (which) {
+    case SiteSubkey::kWrap: return "wrap";
+    case SiteSubkey::kIndex: return "index";
+    case SiteSubkey::kOpenings: return "openings";
+    case SiteSubkey::kChanges: return "changes";
+    case SiteSubkey::kRegister: return "register";
+  }
+  std::abort();  // a number outside a closed enum
+}
+
+SecretBytes derive(ByteView key, std::string_view label) {
+  return hkdf_sha256(key, {}, concat(as_bytes(kSubkeyPrefix), as_bytes(label)), kKeySize);
+}
+
+Bytes make_header(SiteKeyLayer layer, std::uint32_t epoch) {
+  Bytes out = {'F',
+               'K',
+               'S',
+               'K',
+               kVersion,
+               static_cast<std::uint8_t>(Suite::kAes256GcmSha256),
+               static_cast<std::uint8_t>(layer),
+               0};
+  append_be32(out, epoch);
+  return out;
+}
+
+Result<Bytes> outer_aad(const SiteKeyPlace& place, ByteView header) {
+  FK_TRY(const Aad aad, make_aad({place.vault, place.site}, place.epoch, Purpose::kSiteKeyCustodians, {}));
+  return concat(header, aad.view());
+}
+
+}  // namespace
+
+SiteKey SiteKey::generate() {
+  return SiteKey(random_secret(kKeySize));
+}
+
+Result<SiteKey> SiteKey::from_secret(SecretBytes key) {
+  if (key.size() != kKeySize) return make_error(Errc::kInvalidArgument, "a site key has 32 bytes");
+  return SiteKey(std::move(key));
+}
+
+SecretBytes SiteKey::subkey(SiteSubkey which) const {
+  return derive(key_.view(), subkey_label(which));
+}
+
+AeadKey SiteKey::aead(SiteSubkey which, std::uint64_t used) const {
+  auto key = AeadKey::create(subkey(which), used);
+  if (!key) std::abort();  // subkeys always have 32 bytes
+  return std::move(*key);
+}
+
+Digest SiteKey::check() const {
+  const SecretBytes value = derive(key_.view(), "check");
+  Digest out{};
+  std::copy(value.view().begin(), value.view().end(), out.begin());
+  return out;
+}
+
+Result<Aad> site_key_context(const SiteKeyPlace& place, SiteKeyLayer layer) {
+  const Purpose purpose = layer == SiteKeyLayer::kMainToken ? Purpose::kSiteKeyToken : Purpose::kSiteKeySpare;
+  return make_aad({place.vault, place.site}, place.epoch, purpose, {});
+}
+
+Result<SiteKeyHeader> parse_site_key_header(ByteView stored) {
+  if (stored.size() < kSiteKeyHeaderSize + kHpkeOverhead + 1 ||
+      stored.size() > kSiteKeyHeaderSize + kHpkeOverhead + kMaxInnerBlob) {
+    return make_error(Errc::kMalformed, "a stored site key has the wrong length");
+  }
+  const std::uint8_t layer = stored[6];
+  if (as_chars(stored.first(4)) != "FKSK" || stored[4] != kVersion || stored[7] != 0 || (layer != 1 && layer != 2)) {
+    return make_error(Errc::kMalformed, "a stored site key has an unknown header");
+  }
+  if (stored[5] != static_cast<std::uint8_t>(Suite::kAes256GcmSha256)) {
+    return make_error(Errc::kMalformed, "a stored site key has an unknown suite", "use a newer facekeep");
+  }
+  return SiteKeyHeader{Suite::kAes256GcmSha256, static_cast<SiteKeyLayer>(layer), load_be32(stored.data() + 8)};
+}
+
+Result<Bytes> seal_site_key_outer(const SiteKeyPlace& place, SiteKeyLayer layer, const X25519Public& u_public,
+                                  ByteView inner) {
+  if (inner.empty() || inner.size() > kMaxInnerBlob) {
+    return make_error(Errc::kInvalidArgument, "a token's wrapped key has 1 to 2048 bytes");
+  }
+  const Bytes header = make_header(layer, place.epoch);
+  FK_TRY(const Bytes aad, outer_aad(place, header));
+  FK_TRY(const Bytes sealed, hpke_seal(u_public, as_bytes(kHpkeInfo), aad, inner));
+  return concat(header, sealed);
+}
+
+Result<SecretBytes> open_site_key_outer(const SiteKeyPlace& place, SiteKeyLayer layer, ByteView u_private,
+                                        ByteView stored) {
+  FK_TRY(const SiteKeyHeader header, parse_site_key_header(stored));
+  if (header.layer != layer || header.epoch != place.epoch) {
+    return make_error(Errc::kMalformed, "a stored site key is of another epoch or token");
+  }
+  FK_TRY(const Bytes aad, outer_aad(place, stored.first(kSiteKeyHeaderSize)));
+  return hpke_open(u_private, as_bytes(kHpkeInfo), aad, stored.subspan(kSiteKeyHeaderSize));
+}
+
+Result<SiteKey> accept_site_key(SecretBytes key, const Digest& check) {
+  if (key.size() != kKeySize) return make_error(Errc::kIntegrity, "what the token opened is not a site key");
+  SiteKey out = *SiteKey::from_secret(std::move(key));
+  if (!constant_time_equal(out.check(), check)) {
+    return make_error(Errc::kIntegrity, "the stored site key is not the one that the log names",
+                      "someone who could use the token has replaced it: restore the stored key from a backup");
+  }
+  return out;
+}
+
+Result<Bytes> seal_site_key(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
+                            const SiteKey& key) {
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
+  FK_TRY(const Bytes inner, custody.wrap(place.epoch, key.bytes(), context.view()));
+  return seal_site_key_outer(place, SiteKeyLayer::kMainToken, u_public, inner);
+}
+
+Result<SiteKey> open_site_key(Custody& custody, const SiteKeyPlace& place, ByteView u_private, ByteView stored,
+                              const Digest& check) {
+  FK_TRY(const SecretBytes inner, open_site_key_outer(place, SiteKeyLayer::kMainToken, u_private, stored));
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
+  FK_TRY(SecretBytes key, custody.unwrap(place.epoch, inner.view(), context.view()));
+  return accept_site_key(std::move(key), check);
+}
+
+}  // namespace facekeep::seal
