@@ -7,8 +7,10 @@
 #include <rocksdb/table.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <mutex>
 #include <set>
+#include <system_error>
 
 namespace facekeep::store {
 namespace {
@@ -74,6 +76,18 @@ rocksdb::Status open_any(const rocksdb::Options& options, const std::string& dir
   }
 }
 
+std::uint64_t table_bytes(const std::filesystem::path& dir) {
+  std::uint64_t sum = 0;
+  std::error_code ec;
+  for (std::filesystem::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
+    if (it->path().extension() != ".sst") continue;
+    std::error_code gone;
+    const std::uintmax_t size = it->file_size(gone);
+    if (!gone) sum += size;
+  }
+  return sum;
+}
+
 // The process that has the folder locked, or 0. Only for folders that this process hasn't open.
 pid_t lock_holder(const std::filesystem::path& dir) {
   const int fd = ::open((dir / "LOCK").c_str(), O_RDWR | O_CLOEXEC);
@@ -95,10 +109,20 @@ Error engine_error(const char* what, const rocksdb::Status& status) {
                             : "look at the disk and the kernel's messages, then restart the daemon");
 }
 
-Result<OpenedDb> open_db(const RocksOptions& options, bool roomy, std::shared_ptr<rocksdb::EventListener> listener) {
-  rocksdb::Options o = engine_options(options, roomy);
+void limit_compactions(rocksdb::SstFileManager& files, std::uint64_t tables, std::uint64_t free,
+                       const RocksOptions& options) {
+  files.SetCompactionBufferSize(options.reserve);
+  // The limit itself must never be met, the engine takes that for an error: so it is at least the
+  // reserve away, which is more than the write buffers can add before the next batch.
+  files.SetMaxAllowedSpaceUsage(tables + std::max(free, options.reserve));
+}
+
+Result<OpenedDb> open_db(const RocksOptions& options, std::uint64_t free,
+                         std::shared_ptr<rocksdb::EventListener> listener) {
+  rocksdb::Options o = engine_options(options, free >= options.reserve);
   OpenedDb opened;
   opened.files.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
+  limit_compactions(*opened.files, table_bytes(options.dir), free, options);  // the first may start at once
   o.sst_file_manager = opened.files;
   o.listeners.push_back(std::move(listener));
   const rocksdb::Status status = open_any(o, options.dir.string(), opened.db);

@@ -19,8 +19,15 @@ struct OpenedDb {
   std::shared_ptr<rocksdb::SstFileManager> files;  // counts the tables' bytes, limits compactions
 };
 
-// `roomy`: there is space to write out what the write-ahead log holds while opening.
-Result<OpenedDb> open_db(const RocksOptions& options, bool roomy, std::shared_ptr<rocksdb::EventListener> listener);
+// `free`: bytes free on the disk. What the write-ahead log holds is written out as tables while
+// opening only if that leaves the reserve alone.
+Result<OpenedDb> open_db(const RocksOptions& options, std::uint64_t free,
+                         std::shared_ptr<rocksdb::EventListener> listener);
+
+// Lets a compaction start only if its output leaves the reserve free. To be told again whenever the
+// free space changes; `tables` is what the tables take now.
+void limit_compactions(rocksdb::SstFileManager& files, std::uint64_t tables, std::uint64_t free,
+                       const RocksOptions& options);
 
 // kIntegrity for corruption, else kIo.
 Error engine_error(const char* what, const rocksdb::Status& status);

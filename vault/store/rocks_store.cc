@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -54,15 +55,39 @@ class Latch {
   std::string cause_;
 };
 
-class BackgroundErrors final : public rocksdb::EventListener {
+// Watches the engine's background threads: their failures, and the room that running compactions
+// will still take (their outputs are written before their inputs go).
+class Background final : public rocksdb::EventListener {
  public:
-  explicit BackgroundErrors(std::shared_ptr<Latch> latch) : latch_(std::move(latch)) {}
+  explicit Background(std::shared_ptr<Latch> latch) : latch_(std::move(latch)) {}
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     latch_->set(engine_error("writing in the background failed", *status));
+  }
+  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo& job) override {
+    std::uint64_t bytes = 0;
+    for (const std::string& file : job.input_files) {
+      std::error_code ec;
+      const std::uintmax_t size = fs::file_size(file, ec);
+      if (!ec) bytes += size;
+    }
+    const std::scoped_lock lock(mutex_);
+    running_[job.job_id] = bytes;
+  }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& job) override {
+    const std::scoped_lock lock(mutex_);
+    running_.erase(job.job_id);
+  }
+  std::uint64_t compacting_bytes() const {
+    const std::scoped_lock lock(mutex_);
+    std::uint64_t sum = 0;
+    for (const auto& [job, bytes] : running_) sum += bytes;
+    return sum;
   }
 
  private:
   std::shared_ptr<Latch> latch_;
+  mutable std::mutex mutex_;
+  std::map<int, std::uint64_t> running_;
 };
 
 Error out_of_space(std::uint64_t free, std::uint64_t need) {
@@ -90,6 +115,7 @@ struct RocksStore::Impl {
   RocksOptions options;
   OpenMark mark;
   std::shared_ptr<Latch> latch = std::make_shared<Latch>();
+  std::shared_ptr<Background> background = std::make_shared<Background>(latch);
   OpenedDb engine;
   Ballast ballast;
   mutable std::mutex commit_mutex;  // guards head, ballast
@@ -118,8 +144,7 @@ Status RocksStore::Impl::open() {
     FK_CHECK(ballast.release());
     FK_TRY(free, free_bytes(options.dir));
   }
-  FK_TRY(engine, open_db(options, free >= options.reserve, std::make_shared<BackgroundErrors>(latch)));
-  engine.files->SetCompactionBufferSize(options.narrowing_reserve);  // see ensure_room
+  FK_TRY(engine, open_db(options, free, background));
   FK_CHECK(load());
   FK_TRY(free, free_bytes(options.dir));
   if (!ballast.held() && free >= options.reserve + ballast.size()) FK_CHECK(ballast.hold());
@@ -177,7 +202,7 @@ Status RocksStore::Impl::write(rocksdb::WriteBatch& batch) {
 
 // 0 if a batch of `bytes` may be written; else how much free space that would take.
 std::uint64_t RocksStore::Impl::room_missing(std::uint64_t free, std::uint64_t bytes, Urgency urgency) const {
-  std::uint64_t need = kWriteAmplification * bytes;
+  std::uint64_t need = kWriteAmplification * bytes + background->compacting_bytes();
   if (urgency == Urgency::kNarrowing) {
     need += options.narrowing_reserve;
   } else {
@@ -189,14 +214,13 @@ std::uint64_t RocksStore::Impl::room_missing(std::uint64_t free, std::uint64_t b
 
 Status RocksStore::Impl::ensure_room(std::uint64_t bytes, Urgency urgency) {
   FK_TRY(std::uint64_t free, free_bytes(options.dir));
-  // Compactions may use what is free but the reserve, and are put off beyond that.
-  engine.files->SetMaxAllowedSpaceUsage(engine.files->GetTotalSize() + free);
+  limit_compactions(*engine.files, engine.files->GetTotalSize(), free, options);
   std::uint64_t need = room_missing(free, bytes, urgency);
   if (need != 0 && urgency == Urgency::kNarrowing && ballast.size() != 0 && ballast.held()) {
     FK_CHECK(ballast.release());
     FK_TRY(free, free_bytes(options.dir));
     need = room_missing(free, bytes, urgency);
-  } else if (!ballast.held() && free >= options.reserve + ballast.size() + kWriteAmplification * bytes) {
+  } else if (!ballast.held() && room_missing(free, bytes, Urgency::kOrdinary) == 0) {
     FK_CHECK(ballast.hold());
   }
   if (need != 0) return out_of_space(free, need);
