@@ -21,7 +21,8 @@ Result<SpareKey> import_spare(std::string_view pem) {
 Result<ProvisionedSpare> provision_spare(SessionPool& spare_token, const Id128& vault, std::uint32_t epoch) {
   constexpr bool kRsa = true;
   FK_TRY(WrapKey key, create_wrap_key(spare_token, spare_label(vault, epoch), kRsa));
-  return ProvisionedSpare{spare_of(std::move(*key.rsa)), std::move(key.evidence)};
+  if (!key.rsa) return make_error(Errc::kInternal, "the spare key is not an RSA key");
+  return ProvisionedSpare{spare_of(*key.rsa), std::move(key.evidence)};
 }
 
 Result<Bytes> wrap_to_spare(const SpareKey& spare, std::uint32_t epoch, ByteView secret, ByteView context) {
