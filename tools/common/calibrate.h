@@ -118,6 +118,7 @@ class Calibration {
   [[nodiscard]] VerifyPoint verify_at(std::int32_t threshold) const;
   [[nodiscard]] IdentifyPoint identify_at(std::int32_t threshold, std::uint64_t gallery) const;
   // The lowest threshold whose measured FMR is at most `wanted` (0 < wanted < 1).
+  // 1,000,001, which nothing reaches, if even identical faces of strangers (score 1) are too many.
   [[nodiscard]] VerifyPoint verify_for_fmr(double wanted) const;
   // The lowest threshold at which both the expected and the scaled FPIR over `gallery` subjects are
   // at most `wanted`.

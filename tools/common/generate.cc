@@ -19,7 +19,7 @@ enum Stream : std::uint64_t { kMean = 1, kRotation, kPerson, kImage, kQuality };
 constexpr double kMeanEnergy = 0.030;   // of a face: the impostors' mean cosine
 constexpr double kImpostorSd = 0.090;   // at dimensions that allow it
 constexpr double kQualityMean = 0.806;  // cosine between an image and its person, mean removed
-constexpr double kQualitySd = 0.068;
+constexpr double kQualitySd = 0.079;
 constexpr double kQualitySkew = 0.20;  // bad images are further off than good ones are close
 
 double norm(const std::vector<double>& v) {

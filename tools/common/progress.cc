@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 
 namespace facekeep::tools {
@@ -48,7 +49,7 @@ std::string Progress::figures(std::uint64_t elapsed_ms) const {
   std::string left = "?";
   if (total_ != 0 && done_ != 0) {
     const std::uint64_t rest = total_ - std::min(total_, done_);
-    left = format_duration(static_cast<std::uint64_t>(static_cast<double>(rest) / rate + 0.5));
+    left = format_duration(static_cast<std::uint64_t>(std::llround(static_cast<double>(rest) / rate)));
   }
   return format_message(lang_, Msg::kProgress, {std::to_string(done_), total_text, rate_text, left});
 }
