@@ -26,6 +26,8 @@ Status KeySlots::usable() const {
 // After a failed write or sync nobody knows what the disk has.
 Status KeySlots::failed(Status why) {
   halted_ = true;
+  // kOutOfSpace promises that nothing was changed; a file system that runs out in the middle breaks it.
+  if (why.error().code == Errc::kOutOfSpace) why.error().code = Errc::kIo;
   return why;
 }
 

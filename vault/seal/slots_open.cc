@@ -66,8 +66,11 @@ Result<std::unique_ptr<KeySlots>> KeySlots::open_locked(const std::string& dir, 
   FK_TRY(out->b_, open_or_restore(dir, kNames[1], kNames[0]));
   Status a = out->check_header(out->a_, kNames[0]);
   Status b = out->check_header(out->b_, kNames[1]);
-  if (!a && (!b || a.error().code == Errc::kIntegrity)) return std::move(a).error();
+  if (!a && a.error().code == Errc::kIntegrity) return std::move(a).error();
   if (!b && b.error().code == Errc::kIntegrity) return std::move(b).error();
+  if (!a && !b) {
+    return make_error(Errc::kIntegrity, "the headers of both key-slot files are damaged", "restore them from a backup");
+  }
   // One header damaged, the other sound and of this vault: write it again.
   for (const auto& [good, file] : {std::pair{bool(a), &out->a_}, std::pair{bool(b), &out->b_}}) {
     if (good) continue;
