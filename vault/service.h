@@ -68,7 +68,7 @@ struct SealStatus {
 
 struct UnsealProgress {
   bool open = false;
-  std::string group;        // of the share that was taken
+  std::string group;  // of the share that was taken
   std::uint32_t share = 0;
   std::vector<SealStatus::Group> groups;
   std::uint64_t entry = 0;
@@ -103,7 +103,7 @@ struct TemplateInput {
 };
 struct EnrolInput {
   std::string subject;
-  Json consent;                         // checked by subject/consent.h
+  Json consent;                          // checked by subject/consent.h
   std::vector<TemplateInput> templates;  // may be empty
 };
 struct EnrolAnswer {
@@ -112,7 +112,7 @@ struct EnrolAnswer {
   std::vector<std::string> templates;  // ids, hexadecimal
 };
 struct EraseAnswer {
-  bool destroyed = false;      // false: suspended, to be destroyed at `due`
+  bool destroyed = false;  // false: suspended, to be destroyed at `due`
   std::uint64_t entry = 0;
   UnixMillis due = 0;
 };
@@ -211,13 +211,24 @@ class Service {
 
   Service(Parts parts, ServiceOptions options);
   Status write_start();
+  Status make_collector();
+  void keep();  // the keeper's thread
+  void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
   Result<std::shared_ptr<OpenVault>> open_vault() const;
   Status finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out);
   void close_vault();
   Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
   Result<log::Draft> access_draft(OpenVault& vault, const std::string& site, ledger::Body body);
-  Status ensure_period_key(OpenVault& vault, const std::string& purpose, const std::string& site, const std::string& period);
+  Status ensure_period_key(OpenVault& vault, const ledger::State::PeriodId& id);
+  log::Write erasure(const Id128& ref, const ledger::SubjectState& s, ledger::Erased event,
+                     const std::optional<Digest>& tag, const std::optional<std::pair<Bytes, Bytes>>& changes_entry);
+  Result<std::pair<Bytes, Bytes>> changes_entry(OpenVault& vault, const std::string& site,
+                                                const std::string& subject_id, const log::Turn& turn);
+  Result<ledger::PrincipalRecord> reader(const Digest& spki, const std::string& site, bool doors_too) const;
+  std::optional<std::string> erased_id(OpenVault& vault, const std::string& site, UnixMillis day, std::uint64_t entry);
+  std::optional<Change> change_of(OpenVault& vault, const std::string& site, std::uint64_t entry,
+                                  const ledger::Event& e);
   Result<Prepared> prepare_enrolment(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
                                      EnrolInput& input);
   Result<std::uint64_t> log_read(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
@@ -232,13 +243,14 @@ class Service {
   const ServiceOptions options_;
   std::unique_ptr<log::Sequencer> sequencer_;
   SecretBytes unseal_private_;  // HPKE private key of this start
-  match::Engine engine_;
+  std::unique_ptr<match::Engine> engine_;
   RequestMarks marks_;
   Sums sums_;
 
-  mutable std::mutex unseal_mutex_;  // collector_, unseal_since_
-  seal::ShareCollector collector_;
+  std::mutex phase_mutex_;  // unsealing and sealing, one at a time: collector_, unseal_since_ms_, loader_
+  std::optional<seal::ShareCollector> collector_;
   std::uint64_t unseal_since_ms_ = 0;
+  std::thread loader_;
 
   mutable std::mutex open_mutex_;  // open_
   std::shared_ptr<OpenVault> open_;
@@ -253,6 +265,9 @@ class Service {
   std::condition_variable keeper_wakes_;
   bool keeper_stops_ = false;
   std::thread keeper_;
+  std::uint64_t last_sums_ms_ = 0;  // keeper's thread, and the end
+  UnixMillis sums_since_ = 0;
+  std::string consents_checked_on_;  // day
 };
 
 }  // namespace facekeep

@@ -143,13 +143,15 @@ Status State::apply_body(const Erased& e) {
   if (genesis_->sites[it->second.site].id != e.site) return broken("an erasure at another site than its subject");
   if (e.reason == "delay-over") {
     if (e.by != "daemon" || !it->second.erase_due) return broken("an erasure after a delay that nobody started");
-    if (now_ < *it->second.erase_due) return broken("an erasure before its delay was over");
+    const bool ran_long_enough = clock_now_ >= it->second.suspended_at_clock + kBulkEraseDelay;
+    if (now_ < *it->second.erase_due || !ran_long_enough) return broken("an erasure before its delay was over");
   } else {
     FK_CHECK(check_operator(e.by, e.site));
     const std::uint32_t today = erased_today(e.by, now_);
     if (today >= site(e.site)->erase_daily) return broken("an erasure beyond the day's allowance");
     erased_[e.by] = {format_day(std::max(now_, last_time_)), today + 1};
   }
+  if (it->second.erase_due) --suspended_;
   slots_.erase(it->second.slot);
   --persons_[it->second.site];
   subjects_.erase(it);
@@ -164,7 +166,8 @@ Status State::apply_body(const Suspended& e) {
   if (genesis_->sites[it->second.site].id != e.site) return broken("a suspension at another site than its subject");
   if (e.due < now_ + kBulkEraseDelay) return broken("a suspension with too short a delay");
   it->second.erase_due = e.due;
-  it->second.suspended_at_entry = size_;
+  ++suspended_;
+  it->second.suspended_at_clock = clock_now_;
   return {};
 }
 
@@ -213,9 +216,15 @@ Status apply(State& state, const Event& event) {
                                             " event while the vault is " + std::string(to_string(state.phase_)));
   }
   state.now_ = event.time;
+  // A start's own uptime is the first of a new clock: the log's clock goes on from where it stood.
+  const bool restarts = std::holds_alternative<Start>(event.body) || std::holds_alternative<Genesis>(event.body);
+  const std::uint64_t base = restarts ? state.log_clock_ : state.clock_base_;
+  state.clock_now_ = base + event.uptime_ms;
   FK_CHECK(std::visit([&](const auto& body) { return state.apply_body(body); }, event.body));
   state.phase_ = static_cast<Phase>(next);
   state.last_time_ = std::max(state.last_time_, event.time);
+  state.clock_base_ = base;
+  state.log_clock_ = std::max(state.log_clock_, state.clock_now_);
   ++state.size_;
   return {};
 }

@@ -86,8 +86,13 @@ Result<EraseMode> decide_erase(const State& state, const PrincipalRecord& by, co
   return state.erased_today(by.id, now) < s->erase_daily ? EraseMode::kDestroy : EraseMode::kSuspend;
 }
 
-bool erase_is_due(const SubjectState& subject, const Instant& now, UnixMillis log_time) {
-  return subject.erase_due && now.wall >= *subject.erase_due && log_time >= *subject.erase_due;
+bool erase_is_due(const State& state, const SubjectState& subject, const Instant& now) {
+  return subject.erase_due && now.wall >= *subject.erase_due &&
+         state.log_clock_at(now.uptime_ms) >= subject.suspended_at_clock + kBulkEraseDelay;
+}
+
+bool may_match(const State& state, const SubjectState& subject, UnixMillis now) {
+  return !subject.erase_due && format_day(std::max(now, state.last_time())) <= subject.until;
 }
 
 Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group,

@@ -44,7 +44,10 @@ Result<EraseMode> decide_erase(const State& state, const PrincipalRecord& by, co
                                UnixMillis now);
 
 // True when a suspension's delay has passed on both clocks.
-bool erase_is_due(const SubjectState& subject, const Instant& now, UnixMillis log_time);
+bool erase_is_due(const State& state, const SubjectState& subject, const Instant& now);
+
+// True if this subject may match now: not suspended, consent not ended.
+bool may_match(const State& state, const SubjectState& subject, UnixMillis now);
 
 // May this custodian hand in this card? Only a holder named in genesis: "not-your-card";
 // "already-open"; "duplicate-share".

@@ -65,7 +65,8 @@ namespace {
 std::string subject_line(const Id128& ref, const SubjectState& s, const std::string& site) {
   std::string line = "subject " + to_hex(ref) + " " + site + " " + std::to_string(s.slot) + " " + to_hex(s.consent) +
                      " " + to_hex(s.record) + " " + s.until + " " + std::to_string(s.entry) + " " +
-                     (s.erase_due ? format_time(*s.erase_due) : "-") + "\n";
+                     (s.erase_due ? format_time(*s.erase_due) + " " + std::to_string(s.suspended_at_clock) : "-") +
+                     "\n";
   for (const auto& t : s.templates) {
     line += "template " + to_hex(t.id) + " " + t.model + " " + std::to_string(t.model_version) + " " + to_hex(t.blob) +
             " " + std::to_string(t.entry) + "\n";
@@ -81,7 +82,7 @@ Digest State::digest() const {
   if (!genesis_) return sha256(as_bytes(head));
   const auto genesis = canonical_json(to_json(*genesis_));
   head += "genesis " + (genesis ? to_hex(sha256(as_bytes(*genesis))) : "-") + "\n";
-  head += "start " + std::to_string(start_entry_) + "\n";
+  head += "start " + std::to_string(start_entry_) + "\nclock " + std::to_string(log_clock_) + "\n";
   for (const auto& [group, shares] : shares_in_) {
     for (const auto n : shares) head += "share " + group + " " + std::to_string(n) + "\n";
   }

@@ -44,8 +44,8 @@ struct SubjectState {
   Digest record{};
   std::string until;
   std::uint64_t entry = 0;
-  std::optional<UnixMillis> erase_due;  // suspended: does not match, is erased when due
-  std::uint64_t suspended_at_entry = 0;
+  std::optional<UnixMillis> erase_due;   // suspended: does not match, is erased when due
+  std::uint64_t suspended_at_clock = 0;  // State::log_clock() then
   std::vector<TemplateState> templates;
 };
 
@@ -54,6 +54,10 @@ class State {
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] std::uint64_t size() const { return size_; }  // entries folded in
   [[nodiscard]] UnixMillis last_time() const { return last_time_; }
+  // The log's own clock: milliseconds that the daemon has run since genesis, as its events say. Nobody can
+  // set it forward, and time off does not count.
+  [[nodiscard]] std::uint64_t log_clock() const { return log_clock_; }
+  [[nodiscard]] std::uint64_t log_clock_at(std::uint64_t uptime_ms) const { return clock_base_ + uptime_ms; }
 
   // Precondition of everything below: phase() is not kNew.
   [[nodiscard]] const Genesis& genesis() const { return *genesis_; }
@@ -71,6 +75,7 @@ class State {
   [[nodiscard]] const Subjects& subjects() const { return subjects_; }
   [[nodiscard]] const SubjectState* subject(const Id128& ref) const;
   [[nodiscard]] std::uint64_t persons(const std::string& site) const;
+  [[nodiscard]] std::uint64_t suspended() const { return suspended_; }  // subjects that wait for erasure
 
   // Period keys that are not destroyed, by (purpose, site, period).
   using PeriodId = std::tuple<std::string, std::string, std::string>;
@@ -114,7 +119,10 @@ class State {
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
   UnixMillis last_time_ = 0;
-  UnixMillis now_ = 0;  // time of the event being applied
+  UnixMillis now_ = 0;           // time of the event being applied
+  std::uint64_t clock_now_ = 0;  // and the log's clock then
+  std::uint64_t log_clock_ = 0;
+  std::uint64_t clock_base_ = 0;  // log_clock_ when the running daemon's clock was 0
   std::optional<Genesis> genesis_;
   std::map<Digest, std::size_t> principals_by_key_;
   Start start_;
@@ -122,6 +130,7 @@ class State {
   std::map<std::string, std::set<std::uint32_t>> shares_in_;
   Subjects subjects_;
   std::map<std::uint32_t, std::uint64_t> persons_;  // site index -> persons
+  std::uint64_t suspended_ = 0;
   std::map<std::string, std::uint64_t> wraps_;
   std::map<PeriodId, PeriodKeyState> period_keys_;
   std::set<std::uint32_t> slots_;
@@ -136,8 +145,8 @@ Status apply(State& state, const Event& event);
 // Counts a leaf of class access whose opening is not at hand (it feeds only the second part).
 void apply_access(State& state);
 
-// A suspension is due when both the wall clock and the log's own clock have passed `due`: the slower of
-// the two counts, so that setting a clock forward erases nobody early.
+// A suspension is due when the wall clock has passed `due` and the log's own clock has run for as long: the
+// slower of the two counts, so that setting a clock forward erases nobody early.
 inline constexpr UnixMillis kBulkEraseDelay = 72LL * 3600 * 1000;
 
 }  // namespace facekeep::ledger

@@ -23,7 +23,7 @@ Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry,
     apply_access(state);
     return {};
   }
-  FK_TRY(const auto opening, store.get(store::opening_key(index)));
+  FK_TRY(const auto opening, store.get(store::keys::opening(index)));
   if (!opening) return at_entry(index, "its opening is missing");
   auto event = open_custody(hidden, *opening);
   if (!event) return at_entry(index, event.error().message);
@@ -33,7 +33,7 @@ Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry,
 
 Status check_tiles(const store::Store& store, const std::vector<FullTile>& completed) {
   for (const auto& tile : completed) {
-    FK_TRY(const auto stored, store.get(store::tile_key(static_cast<std::uint8_t>(tile.level), tile.index)));
+    FK_TRY(const auto stored, store.get(store::keys::tile(static_cast<std::uint8_t>(tile.level), tile.index)));
     if (!stored || *stored != tile.hashes) {
       return make_error(Errc::kIntegrity, "stored tile " + format_path(TileId{tile.level, tile.index, kTileWidth}) +
                                               (stored ? " does not follow from the entries" : " is missing"));
@@ -43,7 +43,7 @@ Status check_tiles(const store::Store& store, const std::vector<FullTile>& compl
 }
 
 Status read_checkpoint(const store::Store& store, Recovered& r) {
-  FK_TRY(const auto note, store.get(store::checkpoint_key()));
+  FK_TRY(const auto note, store.get(store::keys::checkpoint_latest()));
   if (!note) return {};
   r.checkpoint_note = std::string(as_chars(*note));
   FK_TRY(const VerifierKey key, parse_vkey(r.state.genesis().log_key));
@@ -66,7 +66,7 @@ Status read_checkpoint(const store::Store& store, Recovered& r) {
 
 TileReader tile_reader(const store::Store& store) {
   return [&store](const TileId& id) -> Result<Bytes> {
-    FK_TRY(auto bytes, store.get(store::tile_key(static_cast<std::uint8_t>(id.level), id.index)));
+    FK_TRY(auto bytes, store.get(store::keys::tile(static_cast<std::uint8_t>(id.level), id.index)));
     if (!bytes) return make_error(Errc::kNotFound, "no tile " + format_path(id));
     return std::move(*bytes);
   };
@@ -94,9 +94,9 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress) {
   Recovered r;
   Status failed;
   std::vector<FullTile> completed;
-  FK_CHECK(store.scan(store::entry_prefix(), {}, [&](ByteView key, ByteView entry) {
+  FK_CHECK(store.scan(store::keys::prefix(store::keys::Kind::kEntry), {}, [&](ByteView key, ByteView entry) {
     const std::uint64_t index = r.tree.size();
-    auto found = store::parse_entry_key(key);
+    auto found = store::keys::parse_entry(key);
     if (!found || *found != index || index >= head) {
       failed = at_entry(index, index >= head ? "is behind the end of the log" : "is missing");
       return false;

@@ -8,6 +8,17 @@
 #include "vault/store/keys.h"
 
 namespace facekeep::log {
+namespace {
+
+// Slots in use that no event owns: a crash came between a key and its event, or between an erasure's
+// event and the end of its key.
+Status clear_orphans(seal::KeySlots& slots, const ledger::State& state) {
+  FK_TRY(std::vector<std::uint32_t> used, slots.in_use());
+  std::erase_if(used, [&](std::uint32_t slot) { return state.slots().contains(slot); });
+  return used.empty() ? Status() : slots.erase(used);
+}
+
+}  // namespace
 
 // What one group writes, gathered while its decisions are taken.
 struct Sequencer::Group {
@@ -31,7 +42,7 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
   FK_TRY(Recovered r, recover(store));
   FK_TRY(const auto anchor, custody.read_anchor());
   if (anchor) FK_CHECK(check_anchor(*anchor, r.tree, tile_reader(store)));
-  FK_CHECK(slots.clear_except(r.state.slots()));
+  FK_CHECK(clear_orphans(slots, r.state));
 
   std::unique_ptr<Sequencer> s(new Sequencer(store, custody, slots, clock, std::move(options)));
   s->allocator_ = SlotAllocator(r.state.slots());
@@ -60,16 +71,29 @@ Sequencer::~Sequencer() {
 }
 
 Result<Receipt> Sequencer::submit(const Decide& decide, store::Urgency urgency) {
-  if (const auto h = halted()) return h->reason;
-  Pending p;
-  p.decide = &decide;
-  p.urgency = urgency;
+  return std::move(submit_all({decide}, urgency).front());
+}
+
+std::vector<Result<Receipt>> Sequencer::submit_all(const std::vector<Decide>& decisions, store::Urgency urgency) {
+  std::vector<Pending> pending(decisions.size());
+  std::vector<Result<Receipt>> results;
   std::unique_lock lock(queue_mutex_);
-  if (stopping_) return make_error(Errc::kHalted, "the vault is stopping");
-  queue_.push_back(&p);
+  const auto h = halted();
+  if (h || stopping_) {
+    results.assign(decisions.size(), h ? h->reason : make_problem(Errc::kHalted, "halted", "the vault is stopping"));
+    return results;
+  }
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    pending[i].decide = &decisions[i];
+    pending[i].urgency = urgency;
+    queue_.push_back(&pending[i]);
+  }
   queue_wakes_.notify_one();
-  done_wakes_.wait(lock, [&] { return p.result.has_value(); });
-  return std::move(*p.result);
+  for (Pending& p : pending) {
+    done_wakes_.wait(lock, [&] { return p.done; });
+    results.push_back(std::move(*p.result));
+  }
+  return results;
 }
 
 std::vector<Sequencer::Pending*> Sequencer::next_group() {
@@ -102,6 +126,7 @@ void Sequencer::finish(const std::vector<Pending*>& group) {
     const std::lock_guard lock(queue_mutex_);
     for (Pending* p : group) {
       if (!p->result) p->result = make_error(Errc::kInternal, "a submission was left without an answer");
+      p->done = true;
     }
   }
   done_wakes_.notify_all();
@@ -196,16 +221,16 @@ Status Sequencer::stage_event(const Draft& draft, Group& g) {
     Bytes clear = concat(salt, as_bytes(text));
     if (event_class == ledger::EventClass::kCustody) {
       clear.insert(clear.begin(), kOpeningClear);
-      opening = {store::opening_key(index), std::move(clear)};
+      opening = {store::keys::opening(index), std::move(clear)};
     } else {
       FK_TRY(Bytes sealed, draft.seal_opening(index, clear));
       cleanse(clear);
-      opening = {store::opening_key(index), std::move(sealed)};
+      opening = {store::keys::opening(index), std::move(sealed)};
     }
   }
   FK_CHECK(apply(state_, event));
   if (opening) g.batch.puts.push_back(std::move(*opening));
-  g.batch.puts.push_back({store::entry_key(index), to_bytes(leaf)});
+  g.batch.puts.push_back({store::keys::entry(index), to_bytes(leaf)});
   g.tree.append(leaf_hash(as_bytes(leaf)), g.completed);
   return {};
 }
@@ -213,7 +238,7 @@ Status Sequencer::stage_event(const Draft& draft, Group& g) {
 Status Sequencer::make_durable(Group& g) {
   for (FullTile& tile : g.completed) {
     g.batch.puts.push_back(
-        {store::tile_key(static_cast<std::uint8_t>(tile.level), tile.index), std::move(tile.hashes)});
+        {store::keys::tile(static_cast<std::uint8_t>(tile.level), tile.index), std::move(tile.hashes)});
   }
   if (!g.new_keys.empty()) FK_CHECK(slots_.write(g.new_keys));
   point("keys-written");
@@ -252,7 +277,7 @@ Status Sequencer::publish(bool anchor_now) {
     last_anchor_ms_ = now.uptime_ms;
   }
   store::Batch batch;
-  batch.puts.push_back({store::checkpoint_key(), to_bytes(note)});
+  batch.puts.push_back({store::keys::checkpoint_latest(), to_bytes(note)});
   batch.head_before = batch.head_after = size;
   FK_CHECK(store_.commit(batch, store::Urgency::kNarrowing));
   last_publish_ms_ = now.uptime_ms;
@@ -325,7 +350,7 @@ Result<Bytes> Sequencer::tile(const TileId& id) const {
 }
 
 Result<Bytes> Sequencer::entry(std::uint64_t index) const {
-  FK_TRY(auto bytes, store_.get(store::entry_key(index)));
+  FK_TRY(auto bytes, store_.get(store::keys::entry(index)));
   if (!bytes) return make_error(Errc::kNotFound, "no such log entry");
   return std::move(*bytes);
 }

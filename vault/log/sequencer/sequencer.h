@@ -97,6 +97,10 @@ class Sequencer {
   // refused. Any thread. kHalted with the reason once halted.
   Result<Receipt> submit(const Decide& decide, store::Urgency urgency = store::Urgency::kOrdinary);
 
+  // Many at once, in order, sharing as few commits as fit. One result each.
+  std::vector<Result<Receipt>> submit_all(const std::vector<Decide>& decisions,
+                                          store::Urgency urgency = store::Urgency::kOrdinary);
+
   // Runs `f(const ledger::State&)` with the state locked against changes. Keep it short.
   template <class F>
   auto read(F&& f) const {
@@ -126,6 +130,7 @@ class Sequencer {
     store::Urgency urgency = store::Urgency::kOrdinary;
     std::optional<Result<Receipt>> result;
     std::function<void()> after;
+    bool done = false;  // under queue_mutex_; the result may be taken
   };
   struct Group;
 

@@ -1,0 +1,98 @@
+// What exists in memory only while the vault is open: site keys, their working keys, the index.
+//
+// Held by shared_ptr: a request in flight keeps its copy alive; sealing waits until all let go, and the
+// keys are cleansed with the last.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "vault/base/clock.h"
+#include "vault/ledger/state.h"
+#include "vault/seal/aead.h"
+#include "vault/seal/site_key.h"
+#include "vault/seal/slots.h"
+#include "vault/store/store.h"
+#include "vault/subject/consent.h"
+#include "vault/subject/record.h"
+
+namespace facekeep {
+
+// One site while open. Thread safe (AeadKey is).
+struct SiteSession {
+  std::string site;
+  std::uint32_t epoch = 0;
+  seal::AeadKey wrap;              // S/wrap: subject keys
+  seal::AeadKey openings;          // S/openings: monthly keys
+  seal::AeadKey changes;           // S/changes: daily keys
+  SecretBytes index;               // S/index
+  std::atomic<bool> ready{false};  // every template of the site is in the gallery
+
+  SiteSession(const ledger::Site& s, const seal::SiteKey& key, std::uint64_t wraps);
+  // HMAC-SHA256(S/index, "facekeep/subject-id/v1" || 0 || id): where the store keeps the ref of a subject.
+  [[nodiscard]] Digest subject_tag(const std::string& subject_id) const;
+  // HMAC-SHA256(S/index, "facekeep/request/v1" || 0 || ...): what a Request-Id leaves in an opening.
+  [[nodiscard]] Digest request_tag(std::initializer_list<ByteView> parts) const;
+};
+
+// A subject as a request needs it: the key K and the record it opens.
+struct OpenSubject {
+  seal::AeadKey key;
+  subject::SubjectRecord record;
+  subject::Consent consent;
+};
+
+class OpenVault {
+ public:
+  OpenVault(const Id128& vault, const store::Store& store, seal::KeySlots& slots)
+      : vault_(vault), store_(store), slots_(slots) {}
+
+  void add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps) {
+    sites_.emplace(site.id, std::make_unique<SiteSession>(site, key, wraps));
+  }
+  // Precondition: the site exists in genesis.
+  [[nodiscard]] SiteSession& site(const std::string& id) const { return *sites_.at(id); }
+  [[nodiscard]] const Id128& vault() const { return vault_; }
+
+  // The ref under which the store has this subject id. A hint, not trusted: check open_subject()'s record.
+  Result<std::optional<Id128>> find_ref(const SiteSession& site, const std::string& subject_id) const;
+
+  // K: drawn, wrapped for a slot, and opened again.
+  struct NewKey {
+    seal::AeadKey key;
+    Bytes slot_record;
+  };
+  Result<NewKey> new_subject_key(SiteSession& site, const Id128& ref) const;
+  Result<seal::AeadKey> subject_key(const SiteSession& site, const Id128& ref, std::uint32_t slot,
+                                    std::uint64_t used) const;
+  // kIntegrity unless the stored record is the one whose digest is in the log, and opens.
+  Result<OpenSubject> open_subject(const SiteSession& site, const Id128& ref, const ledger::SubjectState& state) const;
+
+  // The key of a period (monthly for "access", daily for "changes"), once an event and a slot exist for it.
+  Result<std::shared_ptr<seal::AeadKey>> period_key(const ledger::State::PeriodId& id,
+                                                    const ledger::State::PeriodKeyState& state, std::uint64_t log_size);
+  Result<NewKey> new_period_key(const ledger::State::PeriodId& id) const;
+  void forget_period_key(const ledger::State::PeriodId& id);
+
+  std::atomic<std::uint64_t> templates_total{0};
+  std::atomic<std::uint64_t> templates_loaded{0};
+  std::atomic<std::uint64_t> templates_refused{0};
+  std::atomic<bool> closing{false};  // the loader stops early
+
+ private:
+  [[nodiscard]] seal::AeadKey& period_wrap(const ledger::State::PeriodId& id) const;
+  Result<seal::Aad> period_aad(const ledger::State::PeriodId& id) const;
+
+  const Id128 vault_;
+  const store::Store& store_;
+  seal::KeySlots& slots_;
+  std::map<std::string, std::unique_ptr<SiteSession>> sites_;
+  std::mutex period_mutex_;
+  std::map<ledger::State::PeriodId, std::shared_ptr<seal::AeadKey>> period_keys_;
+};
+
+}  // namespace facekeep

@@ -1,0 +1,176 @@
+#include "vault/opening.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "vault/log/sequencer/access_opening.h"
+#include "vault/seal/blob.h"
+#include "vault/seal/template_seal.h"
+#include "vault/store/keys.h"
+
+namespace facekeep {
+
+// The only place beside enrolment that sees plain templates.
+class GalleryLoader {
+ public:
+  GalleryLoader(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, match::Engine& engine,
+                std::uint64_t upto, UnixMillis now)
+      : vault_(vault), sequencer_(sequencer), store_(store), engine_(engine), upto_(upto), now_(now) {}
+
+  // Loads one subject's templates. Erasures may come in between: the state is asked again after each
+  // template went in, and what was erased meanwhile is taken out.
+  void load(const Id128& ref);
+
+ private:
+  Status load_template(const SiteSession& site, const Id128& ref, const ledger::SubjectState& s,
+                       const OpenSubject& subject, const ledger::TemplateState& t);
+  OpenVault& vault_;
+  const log::Sequencer& sequencer_;
+  const store::Store& store_;
+  match::Engine& engine_;
+  const std::uint64_t upto_;
+  const UnixMillis now_;
+};
+
+namespace match {
+class GalleryPass {
+  friend class facekeep::GalleryLoader;
+  static PlainTemplateAccess get() { return PlainTemplateAccess(); }
+};
+}  // namespace match
+
+namespace {
+
+std::optional<ledger::SubjectState> subject_state(const log::Sequencer& sequencer, const Id128& ref) {
+  return sequencer.read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
+    const auto* s = st.subject(ref);
+    return s == nullptr ? std::nullopt : std::optional<ledger::SubjectState>(*s);
+  });
+}
+
+}  // namespace
+
+std::string gallery_of(const std::string& site, const subject::Consent& consent) {
+  return consent.allows(subject::ConsentScope::kIdentify) ? site : site + "/verify-only";
+}
+
+Status make_galleries(const log::Sequencer& sequencer, match::Engine& engine) {
+  const ledger::Genesis g = sequencer.read([](const ledger::State& st) { return st.genesis(); });
+  for (const auto& s : g.sites) {
+    for (const auto& m : g.models) {
+      for (const auto& gallery : {s.id, s.id + "/verify-only"}) {
+        auto made = engine.create_gallery(gallery, m.id, m.dimension);
+        if (!made && made.error().code != Errc::kAlreadyExists) return made;
+      }
+    }
+  }
+  return {};
+}
+
+Status GalleryLoader::load_template(const SiteSession& site, const Id128& ref, const ledger::SubjectState& s,
+                                    const OpenSubject& subject, const ledger::TemplateState& t) {
+  FK_TRY(const auto blob, store_.get(store::keys::template_of(ref, t.id)));
+  if (!blob || seal::blob_digest(*blob) != t.blob) {
+    return make_error(Errc::kIntegrity, "a stored template is not the one in the log");
+  }
+  FK_TRY(const seal::Aad aad,
+         seal::make_template_aad({vault_.vault(), site.site}, {ref, t.id, t.model, t.model_version, s.consent}));
+  const std::string gallery = gallery_of(site.site, subject.consent);
+  return seal::open_template(match::GalleryPass::get(), subject.key, aad, *blob, [&](std::span<const float> values) {
+    return engine_.add(gallery, t.model, ref, t.entry, values);
+  });
+}
+
+void GalleryLoader::load(const Id128& ref) {
+  const auto s = subject_state(sequencer_, ref);
+  if (!s) return;
+  const std::string site_id = sequencer_.read([&](const ledger::State& st) { return st.genesis().sites[s->site].id; });
+  const SiteSession& site = vault_.site(site_id);
+  auto subject = vault_.open_subject(site, ref, *s);
+  std::uint64_t loaded = 0;
+  std::uint64_t refused = 0;
+  if (s->erase_due || format_day(now_) > s->until) engine_.suspend(ref, true);
+  for (const auto& t : s->templates) {
+    if (t.entry >= upto_) continue;
+    const bool in = subject && load_template(site, ref, *s, *subject, t);
+    ++(in ? loaded : refused);
+  }
+  // Erased meanwhile: nothing of it may stay, and that its blobs did not open says nothing.
+  if (!subject_state(sequencer_, ref)) {
+    engine_.remove(ref);
+    return;
+  }
+  vault_.templates_loaded += loaded;
+  vault_.templates_refused += refused;
+}
+
+void load_galleries(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, match::Engine& engine,
+                    std::uint64_t upto, UnixMillis now) {
+  std::vector<std::string> sites;
+  std::vector<std::pair<std::uint32_t, Id128>> refs;  // by site, so that sites become ready one after another
+  sequencer.read([&](const ledger::State& st) {
+    for (const auto& s : st.genesis().sites) sites.push_back(s.id);
+    std::uint64_t total = 0;
+    for (const auto& [ref, s] : st.subjects()) {
+      if (s.entry >= upto) continue;
+      refs.emplace_back(s.site, ref);
+      total += s.templates.size();
+    }
+    vault.templates_total = total;
+  });
+  std::sort(refs.begin(), refs.end());
+  std::size_t begin = 0;
+  for (std::uint32_t i = 0; i < sites.size() && !vault.closing; ++i) {
+    std::size_t end = begin;
+    while (end < refs.size() && refs[end].first == i) ++end;
+    std::atomic<std::size_t> next{begin};
+    const auto work = [&] {
+      GalleryLoader loader(vault, sequencer, store, engine, upto, now);
+      for (std::size_t at = next++; at < end && !vault.closing; at = next++) loader.load(refs[at].second);
+    };
+    std::thread second(work);
+    work();
+    second.join();
+    if (!vault.closing) vault.site(sites[i]).ready = true;
+    begin = end;
+  }
+}
+
+void fold_request_marks(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
+                        RequestMarks& marks) {
+  const std::uint64_t size = sequencer.read([](const ledger::State& st) { return st.size(); });
+  // At most as many entries as a minute can hold; stops at the first access event that is too old.
+  for (std::uint64_t i = size; i-- > 0 && size - i < kMaxRequestMarks && !vault.closing;) {
+    const auto leaf_bytes = sequencer.entry(i);
+    if (!leaf_bytes) return;
+    const auto leaf = ledger::decode_leaf(as_chars(*leaf_bytes));
+    if (!leaf) return;
+    if (const auto* event = std::get_if<ledger::Event>(&*leaf); event != nullptr) {
+      if (now - event->time > kRequestIdLife) return;
+      continue;
+    }
+    const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
+    if (hidden.event_class != ledger::EventClass::kAccess) continue;
+    const auto stored = store.get(store::keys::opening(i));
+    if (!stored || !*stored) continue;
+    const auto header = log::parse_access_opening(**stored);
+    if (!header) continue;
+    const ledger::State::PeriodId id{"access", header->site, header->period};
+    const auto slot = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::State::PeriodKeyState> {
+      const auto it = st.period_keys().find(id);
+      return it == st.period_keys().end() ? std::nullopt : std::optional(it->second);
+    });
+    if (!slot) continue;
+    const auto key = vault.period_key(id, *slot, size);
+    if (!key) continue;
+    const auto event = log::open_access(**key, vault.vault(), *header, i, hidden.commitment);
+    if (!event) continue;
+    if (now - event->time > kRequestIdLife) return;
+    if (const auto* m = std::get_if<ledger::Match>(&event->body); m != nullptr && m->request) {
+      marks.add(m->request->id, {m->request->body, m->decision, m->subject, i, event->time});
+    }
+  }
+}
+
+}  // namespace facekeep

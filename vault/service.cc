@@ -1,0 +1,209 @@
+#include "vault/service.h"
+
+#include <algorithm>
+
+#include "vault/base/digest.h"
+#include "vault/ledger/decide.h"
+#include "vault/log/merkle.h"
+#include "vault/open_vault.h"
+#include "vault/seal/hpke.h"
+
+namespace facekeep {
+
+using ledger::Phase;
+using ledger::Role;
+using log::Turn;
+using log::Write;
+
+Service::Service(Parts parts, ServiceOptions options) : parts_(parts), options_(std::move(options)) {}
+
+Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions options) {
+  std::unique_ptr<Service> s(new Service(parts, std::move(options)));
+  match::EngineOptions engine;
+  engine.arena.allow_unlocked = s->options_.allow_unlocked_memory;
+  FK_TRY(s->engine_, match::make_exact_engine(engine));
+  FK_TRY(s->sequencer_,
+         log::Sequencer::open(parts.store, parts.custody, parts.slots, parts.clock, s->options_.sequencer));
+  if (s->sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kNew; })) {
+    return make_error(Errc::kFailedPrecondition, "there is no vault in this directory",
+                      "hold a key ceremony first: `facekeep ceremony`");
+  }
+  FK_CHECK(s->write_start());
+  FK_CHECK(s->make_collector());
+  s->keeper_ = std::thread([raw = s.get()] { raw->keep(); });
+  return s;
+}
+
+Status Service::write_start() {
+  seal::HpkeKeyPair pair = seal::generate_hpke_key_pair();
+  unseal_private_ = std::move(pair.private_key);
+  FK_TRY(const auto receipt,
+         sequencer_->submit(
+             [&](const Turn& turn) -> Result<Write> {
+               const bool crashed = turn.state.phase() == Phase::kOpen || turn.state.phase() == Phase::kUnsealing;
+               Write w;
+               w.drafts.push_back(
+                   {ledger::Start{options_.version, options_.program, options_.config, pair.public_key, crashed}, {}});
+               w.checkpoint = true;
+               return w;
+             },
+             store::Urgency::kNarrowing));
+  static_cast<void>(receipt);
+  return {};
+}
+
+Status Service::make_collector() {
+  return sequencer_->read([&](const ledger::State& st) -> Status {
+    const ledger::Genesis& g = st.genesis();
+    seal::ShareSetSpec spec;
+    for (std::size_t gi = 0; gi < g.groups.size(); ++gi) {
+      for (const auto& card : g.groups[gi].shares) {
+        spec.shares.push_back(
+            {static_cast<std::uint8_t>(gi), static_cast<std::uint8_t>(card.number - 1), card.commitment});
+      }
+      spec.member_thresholds.push_back(static_cast<std::uint8_t>(g.groups[gi].threshold));
+    }
+    spec.group_threshold = static_cast<std::uint8_t>(g.groups.size());
+    spec.u_public = g.unseal_key;
+    FK_TRY(collector_, seal::ShareCollector::create(std::move(spec)));
+    return {};
+  });
+}
+
+Service::~Service() {
+  {
+    const std::lock_guard lock(keeper_mutex_);
+    keeper_stops_ = true;
+  }
+  keeper_wakes_.notify_all();
+  if (keeper_.joinable()) keeper_.join();
+  if (sequencer_ && !sequencer_->halted()) {
+    flush_sums();
+    const bool was_sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
+    // If this fails the next start says so itself: its event carries after_crash.
+    if (!was_sealed) static_cast<void>(write_sealed("daemon", "shutdown"));
+  }
+  close_vault();
+}
+
+bool Service::is_registered(const Digest& spki) const {
+  const UnixMillis now = parts_.clock.now().wall;
+  return sequencer_->read([&](const ledger::State& st) { return st.principal_by_key(spki, now) != nullptr; });
+}
+
+Result<Me> Service::me(const Digest& spki) const {
+  const UnixMillis now = parts_.clock.now().wall;
+  return sequencer_->read([&](const ledger::State& st) -> Result<Me> {
+    const auto* p = st.principal_by_key(spki, now);
+    if (p == nullptr) return make_problem(Errc::kPermissionDenied, "unknown-key", "this key is not registered");
+    return Me{*p, st.genesis().server_key};
+  });
+}
+
+Result<std::shared_ptr<OpenVault>> Service::open_vault() const {
+  if (auto h = sequencer_->halted()) return std::move(h->reason);
+  const std::lock_guard lock(open_mutex_);
+  if (!open_) {
+    return make_problem(Errc::kSealed, "sealed", "the vault is sealed", "custodians open it with `facekeep unseal`");
+  }
+  return open_;
+}
+
+void Service::close_vault() {
+  std::shared_ptr<OpenVault> last;
+  {
+    const std::lock_guard lock(open_mutex_);
+    last = std::exchange(open_, nullptr);
+  }
+  if (!last) return;
+  last->closing = true;
+  if (loader_.joinable()) loader_.join();
+  engine_->clear();
+  marks_.clear();
+  // Requests in flight end at their commit, which refuses them now; the keys go with the last of them.
+  while (last.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::string& reason) {
+  FK_TRY(const auto receipt, sequencer_->submit(
+                                 [&](const Turn&) -> Result<Write> {
+                                   Write w;
+                                   w.drafts.push_back({ledger::Sealed{by, reason}, {}});
+                                   w.checkpoint = true;
+                                   return w;
+                                 },
+                                 store::Urgency::kNarrowing));
+  return receipt.entry;
+}
+
+Result<std::uint64_t> Service::seal(const Digest& spki) {
+  flush_sums();
+  const UnixMillis now = parts_.clock.now().wall;
+  FK_TRY(const std::string by, sequencer_->read([&](const ledger::State& st) -> Result<std::string> {
+    FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
+    return p->id;
+  }));
+  const std::lock_guard phase_lock(phase_mutex_);
+  auto entry = write_sealed(by, "request");
+  // Even if the log can't be written the keys go: narrowing does not wait for a disk.
+  close_vault();
+  collector_->clear();
+  unseal_since_ms_ = 0;
+  return entry;
+}
+
+Result<SealStatus> Service::seal_status() const {
+  SealStatus out;
+  out.checkpoint = sequencer_->checkpoint();
+  sequencer_->read([&](const ledger::State& st) {
+    out.state = std::string(to_string(st.phase()));
+    out.vault = st.genesis().vault;
+    out.rehearsal = st.genesis().rehearsal;
+    out.start_entry = st.start_entry();
+    for (const auto& g : st.genesis().groups) {
+      const auto in = st.shares_in().find(g.id);
+      const auto n = in == st.shares_in().end() ? 0 : in->second.size();
+      out.groups.push_back({g.id, static_cast<std::uint32_t>(n), g.threshold});
+    }
+  });
+  if (const auto h = sequencer_->halted()) {
+    out.state = "halted";
+    out.halt_reason = h->reason.message;
+  }
+  {
+    const std::lock_guard lock(open_mutex_);
+    if (open_) {
+      out.templates_total = open_->templates_total;
+      out.templates_loaded = open_->templates_loaded;
+      out.templates_refused = open_->templates_refused;
+    }
+  }
+  FK_TRY(const Bytes leaf, sequencer_->entry(out.start_entry));
+  out.start_event = std::string(as_chars(leaf));
+  const auto published =
+      sequencer_->read([&](const ledger::State& st) { return log::parse_vkey(st.genesis().log_key); });
+  if (published) {
+    FK_TRY(const auto cp, log::open_checkpoint(out.checkpoint, *published));
+    FK_TRY(out.start_proof, sequencer_->inclusion(out.start_entry, cp.size));
+  }
+  return out;
+}
+
+Service::Metrics Service::metrics() const {
+  Metrics m;
+  {
+    const std::lock_guard lock(decisions_mutex_);
+    m.decisions = decisions_;
+  }
+  const auto stats = engine_->stats();
+  m.templates = stats.templates;
+  m.arena_bytes = stats.bytes;
+  sequencer_->read([&](const ledger::State& st) {
+    m.log_size = st.size();
+    m.open = st.phase() == Phase::kOpen;
+  });
+  m.halted = sequencer_->halted().has_value();
+  return m;
+}
+
+}  // namespace facekeep

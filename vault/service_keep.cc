@@ -1,0 +1,151 @@
+// Housekeeping: what becomes due with time. Each job writes its entry like a request does.
+#include "vault/ledger/decide.h"
+#include "vault/open_vault.h"
+#include "vault/service.h"
+#include "vault/store/keys.h"
+
+namespace facekeep {
+
+using log::Turn;
+using log::Write;
+namespace keys = store::keys;
+
+namespace {
+constexpr std::int64_t kDayMs = 86400LL * 1000;
+constexpr std::int64_t kChangesReadableDays = 30;
+}  // namespace
+
+void Service::keep() {
+  std::unique_lock lock(keeper_mutex_);
+  while (!keeper_wakes_.wait_for(lock, std::chrono::seconds(1), [&] { return keeper_stops_; })) {
+    lock.unlock();
+    housekeeping();
+    lock.lock();
+  }
+}
+
+void Service::housekeeping() {
+  if (sequencer_->halted()) return;
+  end_stale_unseal();
+  erase_due_subjects();
+  suspend_ended_consents();
+  destroy_old_period_keys();
+  const Instant now = parts_.clock.now();
+  if (static_cast<std::int64_t>(now.uptime_ms - last_sums_ms_) >= options_.sums_interval_ms) {
+    last_sums_ms_ = now.uptime_ms;
+    flush_sums();
+  }
+}
+
+void Service::flush_sums() {
+  auto counts = sums_.take();
+  if (counts.empty()) return;
+  const UnixMillis now = parts_.clock.now().wall;
+  const auto written = sequencer_->submit([&](const Turn&) -> Result<Write> {
+    Write w;
+    w.drafts.push_back({ledger::Sums{sums_since_ == 0 ? now : sums_since_, counts}, {}});
+    return w;
+  });
+  if (written) {
+    sums_since_ = now;
+  } else {
+    sums_.give_back(counts);
+  }
+}
+
+void Service::erase_due_subjects() {
+  const Instant now = parts_.clock.now();
+  struct Due {
+    Id128 ref;
+    std::string site;
+  };
+  std::vector<Due> due;
+  sequencer_->read([&](const ledger::State& st) {
+    if (st.suspended() == 0) return;
+    for (const auto& [ref, s] : st.subjects()) {
+      if (ledger::erase_is_due(st, s, now)) due.push_back({ref, st.genesis().sites[s.site].id});
+    }
+  });
+  if (due.empty()) return;
+  // While sealed the id for the changes feed can't be read: the erasure waits for the next opening.
+  const auto vault = open_vault();
+  if (!vault) return;
+  for (const Due& d : due) {
+    SiteSession& session = (*vault)->site(d.site);
+    const auto state = sequencer_->read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
+      const auto* s = st.subject(d.ref);
+      return s == nullptr ? std::nullopt : std::optional(*s);
+    });
+    if (!state || !ensure_period_key(**vault, {"changes", d.site, format_day(now.wall)})) continue;
+    const auto open = (*vault)->open_subject(session, d.ref, *state);
+    static_cast<void>(sequencer_->submit(
+        [&](const Turn& turn) -> Result<Write> {
+          const auto* s = turn.state.subject(d.ref);
+          if (s == nullptr || !ledger::erase_is_due(turn.state, *s, turn.now)) return Write{};
+          std::optional<Digest> tag;
+          std::optional<std::pair<Bytes, Bytes>> feed;
+          if (open) {
+            tag = session.subject_tag(open->record.subject);
+            FK_TRY(feed, changes_entry(**vault, d.site, open->record.subject, turn));
+          }
+          return erasure(d.ref, *s, {d.ref, d.site, "daemon", "delay-over"}, tag, feed);
+        },
+        store::Urgency::kNarrowing));
+  }
+}
+
+void Service::suspend_ended_consents() {
+  const std::string today = format_day(parts_.clock.now().wall);
+  if (today == consents_checked_on_) return;
+  consents_checked_on_ = today;
+  std::vector<Id128> ended;
+  sequencer_->read([&](const ledger::State& st) {
+    for (const auto& [ref, s] : st.subjects()) {
+      if (today > s.until) ended.push_back(ref);
+    }
+  });
+  for (const Id128& ref : ended) engine_->suspend(ref, true);
+}
+
+void Service::destroy_old_period_keys() {
+  const Instant now = parts_.clock.now();
+  std::vector<std::pair<ledger::State::PeriodId, std::uint32_t>> old;
+  sequencer_->read([&](const ledger::State& st) {
+    for (const auto& [id, key] : st.period_keys()) {
+      const auto& [purpose, site_id, period] = id;
+      const bool access = purpose == "access";
+      const auto start = parse_day(access ? period + "-01" : period);
+      const ledger::Site* site = st.site(site_id);
+      if (!start || site == nullptr) continue;
+      // A month's last entry is at most 31 days after its first day.
+      const std::int64_t days =
+          access ? 31 + static_cast<std::int64_t>(site->access_log_days) : 1 + kChangesReadableDays;
+      if (now.wall >= *start + days * kDayMs) old.emplace_back(id, key.slot);
+    }
+  });
+  for (const auto& [id, slot] : old) {
+    const auto& [purpose, site, period] = id;
+    std::vector<Bytes> ids;
+    if (purpose == "changes") {
+      if (const auto prefix = keys::deleted_on(period)) {
+        static_cast<void>(parts_.store.scan(*prefix, {}, [&](ByteView key, ByteView) {
+          ids.push_back(to_bytes(key));
+          return true;
+        }));
+      }
+    }
+    static_cast<void>(sequencer_->submit(
+        [&](const Turn& turn) -> Result<Write> {
+          Write w;
+          if (!turn.state.period_keys().contains(id)) return w;
+          w.drafts.push_back({ledger::PeriodKeyDestroyed{purpose, site, period}, {}});
+          w.dead_slots.push_back(slot);
+          w.deletes = ids;
+          return w;
+        },
+        store::Urgency::kNarrowing));
+    if (const auto vault = open_vault()) (*vault)->forget_period_key(id);
+  }
+}
+
+}  // namespace facekeep

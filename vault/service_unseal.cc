@@ -1,0 +1,189 @@
+// Unsealing: shares come in, the quorum opens the site keys, the log says so.
+#include <algorithm>
+
+#include "vault/ledger/decide.h"
+#include "vault/open_vault.h"
+#include "vault/opening.h"
+#include "vault/seal/share_envelope.h"
+#include "vault/service.h"
+#include "vault/store/keys.h"
+
+namespace facekeep {
+
+using ledger::Phase;
+using ledger::Role;
+using log::Turn;
+using log::Write;
+
+namespace {
+
+// What the collector says of a card, for the person who handed it in.
+Status refuse(const seal::ShareReply& reply, const std::vector<ledger::Group>& groups) {
+  const std::string card = reply.group < groups.size()
+                               ? "card " + std::to_string(reply.member + 1) + " of group " + groups[reply.group].id
+                               : "";
+  switch (reply.outcome) {
+    case seal::ShareOutcome::kAccepted: return {};
+    case seal::ShareOutcome::kDuplicate:
+      return make_problem(Errc::kConflict, "duplicate-share", card + " is in already; the progress stays");
+    case seal::ShareOutcome::kNotNeeded:
+      return make_problem(Errc::kConflict, "share-not-needed",
+                          card + " is right, but its group is complete; the progress stays");
+    case seal::ShareOutcome::kWrongSet:
+      return make_problem(Errc::kInvalidArgument, "old-share", "this card is from before the shares were renewed",
+                          "use the newer card; destroy this one");
+    case seal::ShareOutcome::kForeign: break;
+  }
+  return make_problem(Errc::kInvalidArgument, "foreign-share",
+                      "this card is not one of this vault's cards; the progress stays",
+                      "check the vault's name on the card");
+}
+
+}  // namespace
+
+Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out) {
+  struct SiteSpec {
+    ledger::Site site;
+    std::uint64_t wraps;
+  };
+  std::vector<SiteSpec> sites;
+  Id128 vault{};
+  sequencer_->read([&](const ledger::State& st) {
+    vault = st.genesis().vault;
+    for (const auto& s : st.genesis().sites) sites.push_back({s, st.wraps(s.id)});
+  });
+  auto opened = std::make_shared<OpenVault>(vault, parts_.store, parts_.slots);
+  for (const auto& s : sites) {
+    FK_TRY(const Bytes name, store::keys::site_key(s.site.id, s.site.epoch, store::keys::SiteKeyKind::kMain));
+    FK_TRY(const auto stored, parts_.store.get(name));
+    if (!stored) {
+      return make_error(Errc::kIntegrity, "the sealed key of site \"" + s.site.id + "\" is missing from the database",
+                        "restore the database; the log is not enough to open a vault");
+    }
+    FK_TRY(const seal::SiteKey key, seal::open_site_key(parts_.custody, {vault, s.site.id, s.site.epoch},
+                                                        unseal_key.view(), *stored, s.site.check));
+    opened->add_site(s.site, key, s.wraps);
+  }
+  FK_CHECK(make_galleries(*sequencer_, *engine_));
+  out = std::move(opened);
+  return {};
+}
+
+Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share) {
+  const UnixMillis now = parts_.clock.now().wall;
+  Id128 vault{};
+  std::vector<ledger::Group> groups;
+  FK_TRY(const ledger::PrincipalRecord by,
+         sequencer_->read([&](const ledger::State& st) -> Result<ledger::PrincipalRecord> {
+           FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
+           if (st.phase() == Phase::kOpen) {
+             return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed");
+           }
+           vault = st.genesis().vault;
+           groups = st.genesis().groups;
+           return *p;
+         }));
+  FK_TRY(seal::SecretWords words, seal::open_share(unseal_private_, vault, sealed_share));
+  FK_TRY(const seal::Share share, seal::decode_share(words));
+  const std::uint32_t number = share.meta.member_index + 1U;
+
+  const std::lock_guard phase_lock(phase_mutex_);
+  // Whose card it is comes before whether it is new: a card in other hands is refused untouched.
+  if (share.meta.group_index < groups.size()) {
+    const std::string& group = groups[share.meta.group_index].id;
+    const auto& cards = groups[share.meta.group_index].shares;
+    const bool ours = std::any_of(cards.begin(), cards.end(), [&](const ledger::ShareCard& c) {
+      return c.commitment == seal::share_commitment(words);
+    });
+    if (ours) {
+      FK_CHECK(sequencer_->read(
+          [&](const ledger::State& st) { return ledger::decide_unseal_share(st, by, group, number); }));
+    }
+  }
+  seal::SecretWords again = words.clone();
+  FK_TRY(const seal::ShareReply reply, collector_->add(std::move(words)));
+  if (auto ok = refuse(reply, groups); !ok) {
+    sums_.add("bad-share", 1);
+    return std::move(ok).error();
+  }
+  if (unseal_since_ms_ == 0) unseal_since_ms_ = parts_.clock.now().uptime_ms + 1;
+
+  std::shared_ptr<OpenVault> opened;
+  if (reply.complete) {
+    // U's private half lives in this block only.
+    auto unseal_key = collector_->combine();
+    Status ok = unseal_key ? finish_unseal(*unseal_key, opened) : Status(unseal_key.error());
+    if (!ok) {
+      // The last card is taken back, so that it can be handed in again when the token is there.
+      collector_->remove(share.meta.group_index, share.meta.member_index);
+      return std::move(ok).error();
+    }
+  }
+  const std::string group = groups[reply.group].id;
+  auto receipt = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
+    FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number));
+    Write w;
+    w.drafts.push_back({ledger::UnsealShare{by.id, group, number}, {}});
+    if (reply.complete) {
+      ledger::Unsealed e;
+      for (const auto& [g, shares] : turn.state.shares_in()) {
+        for (const auto n : shares) e.by.push_back(g + "/" + std::to_string(n));
+      }
+      e.by.push_back(group + "/" + std::to_string(number));
+      std::sort(e.by.begin(), e.by.end());
+      w.drafts.push_back({std::move(e), {}});
+      w.checkpoint = true;
+      // In log order with a seal that may follow at once: the sequencer runs this before the next group.
+      w.after = [&] {
+        const std::lock_guard open_lock(open_mutex_);
+        open_ = opened;
+      };
+    }
+    return w;
+  });
+  if (!receipt) {
+    collector_->remove(share.meta.group_index, share.meta.member_index);
+    return std::move(receipt).error();
+  }
+  UnsealProgress p;
+  p.open = reply.complete;
+  p.group = group;
+  p.share = number;
+  p.entry = receipt->entry;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    p.groups.push_back({groups[i].id, reply.progress[i].have, reply.progress[i].need});
+  }
+  if (reply.complete) {
+    collector_->clear();
+    unseal_since_ms_ = 0;
+    start_loading(opened, receipt->entry);
+  }
+  return p;
+}
+
+void Service::start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto) {
+  if (loader_.joinable()) loader_.join();
+  loader_ = std::thread([this, vault, upto] {
+    const UnixMillis now = parts_.clock.now().wall;
+    fold_request_marks(*vault, *sequencer_, parts_.store, now, marks_);
+    load_galleries(*vault, *sequencer_, parts_.store, *engine_, upto, now);
+  });
+}
+
+void Service::end_stale_unseal() {
+  const std::lock_guard phase_lock(phase_mutex_);
+  if (unseal_since_ms_ == 0 || collector_->empty()) return;
+  const auto age = static_cast<std::int64_t>(parts_.clock.now().uptime_ms + 1 - unseal_since_ms_);
+  if (age < options_.unseal_timeout_ms) return;
+  collector_->clear();
+  unseal_since_ms_ = 0;
+  static_cast<void>(sequencer_->submit(
+      [](const Turn& turn) -> Result<Write> {
+        Write w;
+        if (turn.state.phase() == Phase::kUnsealing) w.drafts.push_back({ledger::UnsealEnded{"timeout"}, {}});
+        return w;
+      },
+      store::Urgency::kNarrowing));
+}
+
+}  // namespace facekeep
