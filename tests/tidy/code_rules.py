@@ -43,7 +43,7 @@ SECRET_WORDS = {"pin", "pins", "share", "shares", "secret", "secrets", "passphra
                 "mnemonics"}
 # "pin_file" names a file, not a PIN.
 HARMLESS_ENDINGS = {"path", "file", "name", "uri", "label", "id", "index", "count", "digest", "commitment", "commitments",
-                    "hint", "prompt", "message", "source", "dir", "help", "error", "text_name"}
+                    "credential", "hint", "prompt", "message", "source", "dir", "help", "error", "text_name"}
 SNAPSHOT = "tests/tidy/plain_template_access.txt"
 
 
