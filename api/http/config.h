@@ -46,7 +46,7 @@ struct RequestLimits {
 };
 
 // Limits of one request, known by its method and path (not decoded). Gets the defaults, returns what holds.
-// Runs on the loop: pure and quick.
+// Runs on the loop: pure and quick, and must not throw.
 using LimitsFor =
     std::function<RequestLimits(const RequestLimits& defaults, std::string_view method, std::string_view path)>;
 
@@ -64,7 +64,8 @@ enum class Refusal : std::uint8_t {
 };
 std::string_view to_string(Refusal r);  // stable, lower case: "unknown-key"
 
-// Called on the handshake thread for each refusal; must not block. `spki` is null unless a certificate came.
+// Called on the front's two threads for each refusal; must neither block nor throw. `spki` is null unless a certificate
+// came.
 using RefusedHook = std::function<void(Refusal reason, const std::string& address, const Digest* spki)>;
 
 struct ServerConfig {

@@ -169,7 +169,7 @@ Act Connection::request_complete(std::string_view rest) {
   job_.request.peer_address = link_.address;
   close_after_ = job_.close;
   state_ = State::kAnswering;
-  deadline_ = started_ + limits_.total;
+  deadline_ = job_.deadline = started_ + limits_.total;
   ++shared_.counters.requests;
   return Act::kDispatch;
 }

@@ -147,6 +147,7 @@ void Loop::take_in(Established&& e, Moment now) {
   const std::string group = group_of(e.listener, e.peer->spki, e.address);
   if (!room_for(e, group)) {
     ++counters_.refused[static_cast<std::size_t>(Refusal::kTooMany)];
+    if (config_.refused) config_.refused(Refusal::kTooMany, e.address, main ? &e.peer->spki : nullptr);
     const std::string text = raw_response(too_many_connections_problem(), true);
     SSL_write(e.ssl.get(), text.data(), static_cast<int>(text.size()));
     SSL_shutdown(e.ssl.get());

@@ -61,7 +61,8 @@ struct Response {
 using Handler = std::function<Response(Request&&)>;
 
 // Asked in the handshake, and again when the finished connection joins the loop: may a peer with
-// this key speak at all? Called from the front's two threads; must not block.
+// this key speak at all? Called from the front's two threads; must neither block nor
+// throw.
 using PeerCheck = std::function<bool(const Digest& spki)>;
 
 // Splits a path at '/' and percent-decodes each segment. kMalformed: no leading '/', a broken

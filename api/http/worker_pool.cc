@@ -42,6 +42,7 @@ void WorkerPool::work() {
       job = std::move(queue_.front());
       queue_.pop_front();
     }
+    if (std::chrono::steady_clock::now() >= job.deadline) continue;
     done_({job.connection, job.number, bridge.serve(job.head, std::move(job.request), job.close)});
   }
 }

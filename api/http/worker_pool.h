@@ -1,6 +1,7 @@
 // Threads that answer complete requests, behind a bounded queue.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -20,6 +21,8 @@ struct Job {
   CleansedBytes head_bytes;
   Head head;
   Request request;  // body, listener and peer are set
+  // Later than this nobody waits for the answer any more: a job that has not begun is dropped.
+  std::chrono::steady_clock::time_point deadline;
   bool close = false;
 };
 

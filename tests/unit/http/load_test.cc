@@ -168,6 +168,28 @@ TEST_CASE("overload is answered at once with 503 and Retry-After") {
   CHECK(peers[2]->read_one().ends_with("done"));
 }
 
+TEST_CASE("a request that nobody waits for any more is not begun") {
+  Front f;
+  ServerConfig c = f.config();
+  c.workers = 1;
+  c.timeouts.total = Millis(150);
+  std::atomic<int> begun{0};
+  c.handler = [&](Request&&) {
+    ++begun;
+    std::this_thread::sleep_for(Millis(400));
+    return text_response("x");
+  };
+  f.start(std::move(c));
+  RawPeer first(f.server->port(0), &f.door);
+  first.send(kGet);
+  REQUIRE(eventually([&] { return begun == 1; }));
+  RawPeer second(f.server->port(0), &f.door);
+  second.send(kGet);
+  CHECK(second.read_one().find("answer-timeout") != std::string::npos);
+  f.server->stop(Millis(1000));
+  CHECK(begun == 1);
+}
+
 TEST_CASE("bodies beyond the memory set aside are turned away") {
   Front f;
   ServerConfig c = f.config();

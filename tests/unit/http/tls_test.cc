@@ -159,7 +159,8 @@ TEST_CASE("garbage instead of a handshake is refused") {
   Front f;
   f.start();
   const UniqueFd fd(tcp_connect(f.server->port(0)));
-  const std::string junk("\x16\x03\x01\xff\xff\x00\x01 this is not a handshake", 40);
+  constexpr char kJunk[] = "\x16\x03\x01\xff\xff\x00\x01 this is not a handshake";
+  const std::string_view junk(kJunk, sizeof kJunk - 1);
   REQUIRE(::send(fd.get(), junk.data(), junk.size(), MSG_NOSIGNAL) > 0);
   CHECK(eventually([&] { return refused(*f.server, Refusal::kProtocol) == 1; }));
   CHECK(f.client().request("GET", "/"));
