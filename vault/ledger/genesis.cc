@@ -91,8 +91,14 @@ Status check_custodian(const Genesis& g, const PrincipalRecord& p, const std::st
   if (!has_card) return bad("custodian \"" + p.id + "\" holds no card");
   auto key = parse_public_key_line(p.approval_key);
   if (!key) return bad("custodian \"" + p.id + "\" has an approval key that is not an OpenSSH public key");
-  if (!approval_keys.insert(p.approval_key).second)
+  // One key is one text: a comment or another spelling would let one person count as two.
+  if (p.approval_key != format_ssh_key_line(key->key)) {
+    return bad("the approval key of \"" + p.id + "\" is not written as type and base64 alone");
+  }
+  FK_TRY(const Bytes spki, ssh_key_spki(key->key));
+  if (!approval_keys.insert(to_hex(sha256(spki))).second) {
     return bad("two custodians have the same approval key", "one person counts once; register each person's own key");
+  }
   if (!p.sites.empty() || !p.doors.empty()) return bad("custodian \"" + p.id + "\" has a scope of sites or doors");
   return {};
 }

@@ -1,0 +1,254 @@
+#include "tools/facekeep/ceremony_vault.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "api/http/cert.h"
+#include "hsm/spare.h"
+#include "vault/base/digest.h"
+#include "vault/log/note.h"
+#include "vault/log/sequencer/sequencer.h"
+#include "vault/seal/blob.h"
+#include "vault/seal/hpke.h"
+#include "vault/store/keys.h"
+#include "vault/store/rocks_store.h"
+
+namespace facekeep::tools {
+namespace {
+
+namespace fs = std::filesystem;
+namespace keys = store::keys;
+
+ledger::KeyEvidence evidence(const hsm::KeyEvidence& e) {
+  return {e.mechanism, e.local, e.sensitive, e.always_sensitive, e.extractable, e.never_extractable};
+}
+
+Digest name_commitment(const std::array<std::uint8_t, 32>& salt, const std::string& name) {
+  static constexpr std::string_view kDomain("facekeep/name/v1\0", 17);
+  return sha256({as_bytes(kDomain), salt, as_bytes(name)});
+}
+
+Result<Digest> own_program() {
+  FK_TRY(const std::string bytes, read_small_file("/proc/self/exe", std::size_t{512} << 20));
+  return sha256(as_bytes(bytes));
+}
+
+Status make_dir(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return make_error(Errc::kIo, "the folder " + path + " can't be made: " + std::strerror(errno));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NewVault>> NewVault::draw(const Plan& plan, std::shared_ptr<hsm::SessionPool> token,
+                                                 bool rehearsal) {
+  std::unique_ptr<NewVault> v(new NewVault(plan, std::move(token)));
+  ledger::Genesis& g = v->genesis_;
+  g.vault = random_array<16>();
+  g.origin = plan.origin.empty() ? "facekeep/" + to_hex(g.vault) : plan.origin;
+  g.rehearsal = rehearsal;
+  g.preset = plan.preset;
+  g.models = plan.models;
+  g.rules = plan.rules;
+  FK_TRY(g.program, own_program());
+  FK_TRY(const auto made, hsm::provision(*v->token_, g.vault, 1));
+  FK_TRY(v->custody_, hsm::TokenCustody::open(v->token_, g.vault));
+  g.token = {made.token.manufacturer, made.token.model,    made.token.serial,     made.token.firmware,
+             made.token.token_class,  evidence(made.root), evidence(made.log_key)};
+  FK_TRY(const auto vkey,
+         log::make_verifier_key(g.origin, static_cast<log::SignatureType>(made.log_key_type), made.log_public_key));
+  g.log_key = log::format_vkey(vkey);
+  FK_CHECK(v->draw_cards());
+  v->add_principals();
+  FK_CHECK(v->draw_keys());
+  // Everything that does not depend on the conversation is checked now, before anybody copies a card.
+  FK_CHECK(ledger::check_genesis(g));
+  return v;
+}
+
+NewVault::~NewVault() {
+  if (committed_ || !token_) return;
+  custody_.reset();
+  static_cast<void>(hsm::unprovision(*token_, genesis_.vault));
+}
+
+Status NewVault::draw_cards() {
+  const seal::HpkeKeyPair u = seal::generate_hpke_key_pair();
+  genesis_.unseal_key = u.public_key;
+  seal::SplitOptions options;
+  options.group_threshold = static_cast<std::uint8_t>(plan_.groups.size());
+  options.extendable = false;  // what other people's software reads most widely
+  std::vector<std::vector<std::size_t>> first_holders(plan_.groups.size());
+  for (std::size_t gi = 0; gi < plan_.groups.size(); ++gi) {
+    for (std::size_t i = 0; i < plan_.groups[gi].custodians.size(); ++i) {
+      if (!plan_.groups[gi].custodians[i].deputy) first_holders[gi].push_back(i);
+    }
+    if (first_holders[gi].empty() || first_holders[gi].size() > ledger::kMaxSharesPerGroup) {
+      return make_error(Errc::kInvalidArgument,
+                        "group \"" + plan_.groups[gi].id + "\" needs 1 to 16 custodians who are not deputies");
+    }
+    const bool small = plan_.preset == ledger::Preset::kSmall;
+    options.groups.push_back(
+        {static_cast<std::uint8_t>(small ? 1 : 2), static_cast<std::uint8_t>(first_holders[gi].size())});
+  }
+  FK_TRY(auto shares, seal::split_secret(u.private_key.view(), options));
+  for (std::size_t gi = 0; gi < shares.size(); ++gi) {
+    ledger::Group group{plan_.groups[gi].id, options.groups[gi].threshold, {}};
+    for (std::size_t si = 0; si < shares[gi].size(); ++si) {
+      DrawnCard card{gi, static_cast<std::uint32_t>(si + 1), {first_holders[gi][si]}, std::move(shares[gi][si])};
+      // Deputies hold a sealed copy of the group's first card (presets with one share have just that one).
+      for (std::size_t i = 0; si == 0 && i < plan_.groups[gi].custodians.size(); ++i) {
+        if (plan_.groups[gi].custodians[i].deputy) card.holders.push_back(i);
+      }
+      ledger::ShareCard record{card.number, seal::share_commitment(card.words), {}};
+      for (const auto h : card.holders) record.holders.push_back(static_cast<std::uint32_t>(h + 1));
+      group.shares.push_back(std::move(record));
+      FK_TRY(const seal::Share decoded, seal::decode_share(card.words));
+      genesis_.share_set = decoded.meta.identifier;
+      cards_.push_back(std::move(card));
+    }
+    genesis_.groups.push_back(std::move(group));
+  }
+  return {};
+}
+
+void NewVault::add_principals() {
+  const auto add = [&](ledger::PrincipalRecord p, const std::string& name) {
+    const auto salt = random_array<32>();
+    p.name = name_commitment(salt, name);
+    register_[p.id] = {{"name", name}, {"salt", to_hex(salt)}};
+    genesis_.principals.push_back(std::move(p));
+  };
+  for (const auto& group : plan_.groups) {
+    for (const auto& c : group.custodians) {
+      ledger::PrincipalRecord p;
+      p.id = c.id;
+      p.role = ledger::Role::kCustodian;
+      p.key = c.key;
+      p.approval_key = c.approval_key;
+      p.deputy = c.deputy;
+      add(std::move(p), c.name);
+    }
+  }
+  for (const auto& m : plan_.machines) add(m.record, m.name);
+}
+
+Status NewVault::draw_keys() {
+  std::optional<hsm::SpareKey> spare;
+  if (!plan_.spare_key_pem.empty()) {
+    FK_TRY(spare, hsm::import_spare(plan_.spare_key_pem));
+    genesis_.spare_key = spare->fingerprint;
+  }
+  const auto seal_key = [&](const std::string& name, const seal::SiteKey& key) -> Status {
+    const seal::SiteKeyPlace place{genesis_.vault, name, 1};
+    SealedKey sealed{name, {}, {}};
+    FK_TRY(sealed.main, seal::seal_site_key(*custody_, place, genesis_.unseal_key, key));
+    if (spare) {
+      FK_TRY(const seal::Aad context, seal::site_key_context(place, seal::SiteKeyLayer::kSpareToken));
+      FK_TRY(const Bytes inner, hsm::wrap_to_spare(*spare, 1, key.bytes(), context.view()));
+      FK_TRY(sealed.spare,
+             seal::seal_site_key_outer(place, seal::SiteKeyLayer::kSpareToken, genesis_.unseal_key, inner));
+    }
+    sealed_keys_.push_back(std::move(sealed));
+    return {};
+  };
+  for (ledger::Site site : plan_.sites) {
+    const seal::SiteKey key = seal::SiteKey::generate();
+    site.check = key.check();
+    FK_CHECK(seal_key(site.id, key));
+    genesis_.sites.push_back(std::move(site));
+  }
+  const seal::SiteKey vault_key = seal::SiteKey::generate();
+  genesis_.register_check = vault_key.check();
+  FK_CHECK(seal_key(std::string(kVaultKeyName), vault_key));
+  register_key_ = vault_key.aead(seal::SiteSubkey::kRegister, 0);
+
+  FK_TRY(const auto tls, http::generate_key(http::KeyType::kP256));
+  FK_TRY(genesis_.server_key, http::spki_digest(tls.get()));
+  FK_TRY(server_key_pem_, http::private_key_pem(tls.get()));
+  return {};
+}
+
+Status NewVault::write_files(const std::string& dir) {
+  for (const auto& d : {dir, dir + "/db", dir + "/keys", dir + "/tls"}) FK_CHECK(make_dir(d));
+  store::RocksOptions options;
+  options.dir = dir + "/db";
+  options.create_if_missing = true;
+  FK_TRY(const auto db, store::RocksStore::open(options));
+  FK_TRY(const std::uint64_t head, db->head());
+  if (head != 0)
+    return make_error(Errc::kAlreadyExists, "the directory " + dir + " holds a vault already",
+                      "choose an empty directory");
+  FK_TRY(const auto slots, seal::KeySlots::create(dir + "/keys", genesis_.vault));
+  FK_CHECK(http::save_private_file(dir + "/tls/server.key", server_key_pem_.view()));
+
+  FK_TRY(const std::string names, canonical_json(register_));
+  FK_TRY(const seal::Aad aad, seal::make_aad({genesis_.vault, kVaultKeyName}, 1, seal::Purpose::kRegister, {}));
+  FK_TRY(const Bytes sealed_register, seal::seal_blob(*register_key_, aad, as_bytes(names)));
+
+  const SystemClock clock;
+  FK_TRY(const auto sequencer, log::Sequencer::open(*db, *custody_, *slots, clock, {}));
+  FK_TRY(const auto receipt, sequencer->submit([&](const log::Turn&) -> Result<log::Write> {
+    log::Write w;
+    w.drafts.push_back({genesis_, {}});
+    w.puts.push_back({keys::meta_vault(), to_bytes(genesis_.vault)});
+    w.puts.push_back({keys::names(0), sealed_register});
+    for (const auto& s : sealed_keys_) {
+      FK_TRY(Bytes main, keys::site_key(s.site, 1, keys::SiteKeyKind::kMain));
+      w.puts.push_back({std::move(main), s.main});
+      if (s.spare.empty()) continue;
+      FK_TRY(Bytes spare, keys::site_key(s.site, 1, keys::SiteKeyKind::kSpare));
+      w.puts.push_back({std::move(spare), s.spare});
+    }
+    w.checkpoint = true;
+    return w;
+  }));
+  static_cast<void>(receipt);
+  return {};
+}
+
+Status NewVault::commit(const std::string& dir) {
+  FK_CHECK(ledger::check_genesis_signatures(genesis_));
+  // A software token never syncs its files itself: everything that entry 0 relies on goes to disk first.
+  sync();
+  FK_CHECK(write_files(dir));
+  committed_ = true;
+  sync();
+  return {};
+}
+
+Json NewVault::notice() const {
+  Json groups = Json::array();
+  Json shares = Json::array();
+  for (const auto& g : genesis_.groups) {
+    groups.push_back({{"id", g.id}, {"shares", g.shares.size()}, {"threshold", g.threshold}});
+    for (const auto& s : g.shares) {
+      shares.push_back({{"commitment", to_hex(s.commitment)}, {"group", g.id}, {"number", s.number}});
+    }
+  }
+  Json custodians = Json::array();
+  for (const auto& p : genesis_.principals) {
+    if (p.role != ledger::Role::kCustodian) continue;
+    custodians.push_back({{"approval_key", p.approval_key}, {"id", p.id}, {"key", to_hex(p.key)}});
+  }
+  return {{"api", plan_.api},
+          {"custodians", std::move(custodians)},
+          {"groups", std::move(groups)},
+          {"name", plan_.name},
+          {"origin", genesis_.origin},
+          {"preset", std::string(to_string(genesis_.preset))},
+          {"public", plan_.public_url},
+          {"rehearsal", genesis_.rehearsal},
+          {"server_key", to_hex(genesis_.server_key)},
+          {"shares", std::move(shares)},
+          {"token_class", genesis_.token.token_class},
+          {"vault", to_hex(genesis_.vault)},
+          {"vkey", genesis_.log_key}};
+}
+
+}  // namespace facekeep::tools

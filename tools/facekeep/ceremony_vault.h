@@ -1,0 +1,75 @@
+// What a key ceremony makes, apart from the conversation: secrets drawn, genesis built, the vault
+// committed. Nothing is durable before commit(); until then abandon() leaves no trace in the token.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hsm/token_custody.h"
+#include "tools/facekeep/ceremony_plan.h"
+#include "vault/seal/site_key.h"
+#include "vault/seal/slip39.h"
+
+namespace facekeep::tools {
+
+// One card to hand out: which share, who gets it, who holds the sealed copy.
+struct DrawnCard {
+  std::size_t group = 0;
+  std::uint32_t number = 0;          // of the share within the group, from 1
+  std::vector<std::size_t> holders;  // positions in the group's custodians; the first proves the card
+  seal::SecretWords words;
+};
+
+class NewVault {
+ public:
+  // Makes the token's keys and draws the vault's secrets. Nothing of it is in a file yet.
+  static Result<std::unique_ptr<NewVault>> draw(const Plan& plan, std::shared_ptr<hsm::SessionPool> token,
+                                                bool rehearsal);
+  ~NewVault();  // takes the token's objects back unless committed
+
+  [[nodiscard]] const ledger::Genesis& genesis() const { return genesis_; }
+  [[nodiscard]] std::vector<DrawnCard>& cards() { return cards_; }
+  void set_transcript(const Digest& digest) { genesis_.transcript = digest; }
+  void add_signature(ledger::GenesisSignature signature) { genesis_.signatures.push_back(std::move(signature)); }
+
+  // Every card must be proven before; forgets the words.
+  void forget_cards() { cards_.clear(); }
+
+  // Writes the vault: key slots, site keys, register, server key, entry 0, checkpoint, anchor; synced to
+  // disk, the token's files included. kAlreadyExists if the directory holds a vault.
+  // Commit points: a crash before entry 0 is durable leaves a directory that no daemon opens (remove it
+  // and hold the ceremony again); after it the vault exists.
+  Status commit(const std::string& dir);
+
+  // The public notice (JSON): vault, origin, vkey, addresses, pin, groups, card commitments.
+  [[nodiscard]] Json notice() const;
+
+ private:
+  NewVault(const Plan& plan, std::shared_ptr<hsm::SessionPool> token) : plan_(plan), token_(std::move(token)) {}
+  Status draw_cards();
+  Status draw_keys();
+  void add_principals();
+  Status write_files(const std::string& dir);
+
+  const Plan& plan_;
+  const std::shared_ptr<hsm::SessionPool> token_;
+  std::unique_ptr<hsm::TokenCustody> custody_;
+  ledger::Genesis genesis_;
+  std::vector<DrawnCard> cards_;
+  struct SealedKey {
+    std::string site;
+    Bytes main;
+    Bytes spare;  // empty without a spare token
+  };
+  std::vector<SealedKey> sealed_keys_;
+  std::optional<seal::AeadKey> register_key_;
+  Json register_ = Json::object();
+  SecretBytes server_key_pem_;
+  bool committed_ = false;
+};
+
+// The name under which the vault's own key (of the sealed register) is stored beside the sites' keys.
+inline constexpr std::string_view kVaultKeyName = "_vault";
+
+}  // namespace facekeep::tools
