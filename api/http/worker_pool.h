@@ -47,6 +47,8 @@ class WorkerPool {
 
  private:
   void work();
+  // Wakes a sleeping worker if there is work and none is on its way already. Called under mutex_.
+  void wake_one();
 
   const Handler& handler_;
   std::function<void(Answer&&)> done_;
@@ -54,6 +56,8 @@ class WorkerPool {
   std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<Job> queue_;
+  std::size_t asleep_ = 0;
+  bool waking_ = false;  // a woken worker has not looked yet
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

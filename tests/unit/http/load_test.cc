@@ -168,6 +168,23 @@ TEST_CASE("overload is answered at once with 503 and Retry-After") {
   CHECK(peers[2]->read_one().ends_with("done"));
 }
 
+TEST_CASE("handlers that block each have a worker of their own") {
+  Front f;
+  ServerConfig c = f.config();
+  c.workers = 8;
+  std::atomic<int> inside{0};
+  c.handler = [&](Request&&) {
+    ++inside;
+    const bool all = eventually([&] { return inside >= 8; });  // each waits for the other seven
+    return text_response(all ? "together" : "alone");
+  };
+  f.start(std::move(c));
+  std::vector<std::unique_ptr<RawPeer>> peers;
+  for (int i = 0; i < 8; ++i) peers.push_back(std::make_unique<RawPeer>(f.server->port(0), &f.door));
+  for (auto& p : peers) p->send(kGet);
+  for (auto& p : peers) CHECK(p->read_one().ends_with("together"));
+}
+
 TEST_CASE("a request that nobody waits for any more is not begun") {
   Front f;
   ServerConfig c = f.config();
