@@ -1,0 +1,59 @@
+// The handlers of the route table: plain functions that decode a request, call the service and encode its
+// answer. They decide nothing; who may call is checked before them (dispatch.cc) and again by the service.
+#pragma once
+
+#include "api/context.h"
+#include "api/json_view.h"
+
+namespace facekeep::api {
+
+// handlers_match.cc
+Result<http::Response> verify(ApiContext& api, const Call& call);
+Result<http::Response> identify(ApiContext& api, const Call& call);
+
+// handlers_enrol.cc
+Result<http::Response> put_subject(ApiContext& api, const Call& call);
+Result<http::Response> add_template(ApiContext& api, const Call& call);
+Result<http::Response> enrol(ApiContext& api, const Call& call);
+Result<http::Response> erase(ApiContext& api, const Call& call);
+
+// handlers_read.cc
+Result<http::Response> me(ApiContext& api, const Call& call);
+Result<http::Response> list_subjects(ApiContext& api, const Call& call);
+Result<http::Response> get_subject(ApiContext& api, const Call& call);
+Result<http::Response> changes(ApiContext& api, const Call& call);
+
+// handlers_seal.cc
+Result<http::Response> health(ApiContext& api, const Call& call);
+Result<http::Response> seal_status(ApiContext& api, const Call& call);
+Result<http::Response> unseal(ApiContext& api, const Call& call);
+Result<http::Response> seal(ApiContext& api, const Call& call);
+Result<http::Response> openapi(ApiContext& api, const Call& call);
+Result<http::Response> metrics(ApiContext& api, const Call& call);
+
+// handlers_log.cc
+Result<http::Response> checkpoint(ApiContext& api, const Call& call);
+Result<http::Response> tile(ApiContext& api, const Call& call);
+Result<http::Response> entries(ApiContext& api, const Call& call);
+Result<http::Response> inclusion_proof(ApiContext& api, const Call& call);
+Result<http::Response> consistency_proof(ApiContext& api, const Call& call);
+
+// What the groups share (handlers.cc).
+
+// Objects are written in the order in which their fields were added.
+using OrderedJson = nlohmann::ordered_json;
+http::Response json_response(const OrderedJson& body, int status = 200);
+
+// The body as one JSON object. Views the request.
+Result<JsonView> json_body(const http::Request& request);
+// Checks that the body is empty, or an object without fields.
+Status no_body(const http::Request& request);
+
+// "unknown-parameter" unless every parameter of the query is one of these.
+Status check_query(const http::Request& request, std::initializer_list<std::string_view> known);
+// "missing-parameter" without a `fallback`; "bad-parameter" unless decimal and at most `max`.
+Result<std::uint64_t> number_parameter(const http::Request& request, const std::string& name,
+                                       std::optional<std::uint64_t> fallback = std::nullopt,
+                                       std::uint64_t max = UINT64_MAX);
+
+}  // namespace facekeep::api

@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "api/handlers.h"
+#include "api/vector_codec.h"
+#include "vault/base/digest.h"
+
+namespace facekeep::api {
+namespace {
+
+// Match answers leave on a tick, so that their time says less about which subject was probed (design section 7).
+constexpr std::chrono::microseconds kAnswerTick{2000};
+constexpr std::size_t kMaxRequestId = 64;
+
+void wait_for_tick() {
+  using Clock = std::chrono::steady_clock;
+  const auto now = Clock::now().time_since_epoch();
+  const auto ticks = std::chrono::duration_cast<std::chrono::microseconds>(now) / kAnswerTick + 1;
+  std::this_thread::sleep_until(Clock::time_point(std::chrono::duration_cast<Clock::duration>(ticks * kAnswerTick)));
+}
+
+Result<std::optional<std::string>> request_id(const http::Request& request) {
+  const auto value = request.headers.find("request-id");
+  if (!value) return std::optional<std::string>();
+  const bool plain = std::all_of(value->begin(), value->end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+  });
+  if (!plain || value->empty() || value->size() > kMaxRequestId || request.headers.count("request-id") != 1) {
+    return make_problem(Errc::kInvalidArgument, "bad-request-id", "the Request-Id header is not one well-formed id",
+                        "send it once, 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'");
+  }
+  return std::optional<std::string>(*value);
+}
+
+Result<http::Response> match(ApiContext& api, const Call& call, bool identify) {
+  FK_CHECK(check_query(call.request, {}));
+  MatchCall in;
+  FK_TRY(in.request_id, request_id(call.request));
+  in.body_digest = sha256(ByteView(call.request.body.data(), call.request.body.size()));
+  FK_TRY(const JsonView body, json_body(call.request));
+  Fields fields(body, "the request body");
+  in.door = fields.text("door");
+  in.model = fields.text("model");
+  if (!identify) in.subject = fields.text("subject", 4096);  // its own limit has its own problem
+  const auto probe = fields.take("probe");
+  FK_CHECK(fields.finish());
+  FK_TRY(ScopedVector values, decode_vector(*probe));
+  in.probe = std::move(values.values);
+
+  auto answer = api.service.match(call.request.peer_spki, call.captured[0], std::move(in));
+  wait_for_tick();
+  if (!answer) return std::move(answer).error();
+  OrderedJson out = {{"decision", answer->decision}};
+  if (answer->subject) out["subject"] = *answer->subject;
+  out["entry"] = answer->entry;
+  return json_response(out);
+}
+
+}  // namespace
+
+Result<http::Response> verify(ApiContext& api, const Call& call) {
+  return match(api, call, false);
+}
+Result<http::Response> identify(ApiContext& api, const Call& call) {
+  return match(api, call, true);
+}
+
+}  // namespace facekeep::api

@@ -1,0 +1,92 @@
+#include "api/handlers.h"
+#include "api/openapi.h"
+#include "api/problems.h"
+
+namespace facekeep::api {
+namespace {
+
+OrderedJson to_json(const std::vector<SealStatus::Group>& groups) {
+  OrderedJson out = OrderedJson::array();
+  for (const auto& g : groups) out.push_back({{"id", g.id}, {"in", g.in}, {"threshold", g.threshold}});
+  return out;
+}
+
+std::string phase_name(const ApiContext& api) {
+  return std::string(api.service.sequencer().read([](const ledger::State& state) { return to_string(state.phase()); }));
+}
+
+}  // namespace
+
+Result<http::Response> health(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  if (auto halt = api.service.halted()) {
+    Error reason = std::move(halt->reason);
+    reason.code = Errc::kHalted;
+    reason.problem = "halted";
+    return reason;
+  }
+  return json_response({{"status", "ok"}, {"state", phase_name(api)}});
+}
+
+Result<http::Response> seal_status(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const SealStatus s, api.service.seal_status());
+  OrderedJson proof = OrderedJson::array();
+  for (const Digest& hash : s.start_proof) proof.push_back(to_base64(hash));
+  return json_response(
+      {{"state", s.state},
+       {"vault", to_hex(s.vault)},
+       {"rehearsal", s.rehearsal},
+       {"groups", to_json(s.groups)},
+       {"templates", {{"total", s.templates_total}, {"loaded", s.templates_loaded}, {"refused", s.templates_refused}}},
+       {"start", {{"entry", s.start_entry}, {"event", s.start_event}, {"proof", std::move(proof)}}},
+       {"checkpoint", s.checkpoint}});
+}
+
+Result<http::Response> unseal(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const JsonView body, json_body(call.request));
+  Fields fields(body, "the request body");
+  const std::string share = fields.text("share", 2048);
+  FK_CHECK(fields.finish());
+  const auto sealed = from_base64(share);
+  if (!sealed) {
+    return make_problem(Errc::kMalformed, "bad-base64", "the share is not base64 (RFC 4648 section 4, with padding)",
+                        "send it with `facekeep unseal`, which seals it to this start of the daemon");
+  }
+  FK_TRY(const UnsealProgress p, api.service.unseal(call.request.peer_spki, *sealed));
+  return json_response({{"state", p.open ? "open" : "unsealing"},
+                        {"group", p.group},
+                        {"share", p.share},
+                        {"groups", to_json(p.groups)},
+                        {"entry", p.entry}});
+}
+
+Result<http::Response> seal(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_CHECK(no_body(call.request));
+  FK_TRY(const std::uint64_t entry, api.service.seal(call.request.peer_spki));
+  return json_response({{"state", "sealed"}, {"entry", entry}});
+}
+
+Result<http::Response> openapi(ApiContext&, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  http::Response out;
+  out.content_type = "application/yaml";
+  out.body = to_bytes(openapi_yaml());
+  return out;
+}
+
+Result<http::Response> metrics(ApiContext& api, const Call& call) {
+  if (api.metrics_at != call.request.listener) {
+    return make_problem(Errc::kNotFound, "unknown-call", "metrics are not served here",
+                        "the configuration's key metrics.listener chooses where");
+  }
+  http::Response out;
+  out.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  const std::string state = api.service.halted() ? "halted" : phase_name(api);
+  out.body = to_bytes(api.metrics.text(api.service.metrics(), state));
+  return out;
+}
+
+}  // namespace facekeep::api

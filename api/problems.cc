@@ -1,0 +1,127 @@
+#include "api/problems.h"
+
+#include <algorithm>
+#include <array>
+
+namespace facekeep::api {
+namespace {
+
+constexpr std::string_view kBadRequest = "bad-request";
+constexpr std::string_view kRole = "refused-role";
+constexpr std::string_view kScope = "refused-scope";
+constexpr std::string_view kSealedSum = "refused-sealed";
+
+// What each is about is in api/openapi.yaml too ("Problems").
+constexpr std::array kKinds = {
+    ProblemKind{"already-enrolled", 409, "This subject is enrolled with another consent", "", true},
+    ProblemKind{"already-exists", 409, "It exists already", "", true},
+    ProblemKind{"already-open", 409, "The vault is open already", "", true},
+    ProblemKind{"bad-base64", 400, "A value is not base64", kBadRequest, true},
+    ProblemKind{"bad-consent", 400, "The consent record is not complete or not well-formed", kBadRequest, true},
+    ProblemKind{"bad-cursor", 400, "The cursor is not one that this call gave", kBadRequest, true},
+    ProblemKind{"bad-parameter", 400, "A query parameter has a wrong value", kBadRequest, true},
+    ProblemKind{"bad-request-id", 400, "The Request-Id header is not well-formed", kBadRequest, true},
+    ProblemKind{"bad-share", 400, "The card could not be read", "", true},
+    ProblemKind{"bad-subject-id", 400, "The subject id is not well-formed", kBadRequest, true},
+    ProblemKind{"being-enrolled", 409, "This subject is being enrolled by another request or row", "", true},
+    ProblemKind{"conflict", 409, "Another change came first; nothing was changed", "", true},
+    ProblemKind{"consent-ended", 409, "The consent of this subject has ended", "", true},
+    ProblemKind{"crypto", 500, "A cryptographic operation failed", "", false},
+    ProblemKind{"duplicate-key", 400, "A JSON object has the same key twice", kBadRequest, true},
+    ProblemKind{"duplicate-share", 409, "This card is in already; the progress stays", "", true},
+    ProblemKind{"exhausted", 503, "A limit of the vault is reached", "", true},
+    ProblemKind{"failed-precondition", 409, "This can't be done in the present state", "", true},
+    ProblemKind{"field-too-long", 400, "A field is too long", kBadRequest, true},
+    ProblemKind{"foreign-share", 400, "This card is not one of this vault's cards; the progress stays", "", true},
+    ProblemKind{"halted", 503, "The vault stopped answering", "", true},
+    ProblemKind{"hsm", 503, "The vault's token refused or failed", "", false},
+    ProblemKind{"hsm-gone", 503, "The vault's token is away", "", false},
+    ProblemKind{"hsm-pin", 503, "The vault's token refused its PIN", "", false},
+    ProblemKind{"infinite", 400, "The vector holds an infinite value", kBadRequest, true},
+    ProblemKind{"integrity", 500, "Stored bytes contradict the log", "", false},
+    ProblemKind{"internal", 500, "The vault failed to answer this request", "", false},
+    ProblemKind{"invalid-argument", 400, "A value is outside what this call allows", kBadRequest, true},
+    ProblemKind{"io", 500, "The operating system refused an operation", "", false},
+    ProblemKind{"json-too-deep", 400, "The JSON text is nested too deeply", kBadRequest, true},
+    ProblemKind{"json-too-large", 413, "The JSON text has too many values", kBadRequest, true},
+    ProblemKind{"malformed", 400, "A value is not in the form that it should have", kBadRequest, true},
+    ProblemKind{"method-not-allowed", 405, "This path does not take that method", "", true},
+    ProblemKind{"missing-field", 400, "A field is missing", kBadRequest, true},
+    ProblemKind{"missing-parameter", 400, "A query parameter is missing", kBadRequest, true},
+    ProblemKind{"no-consent", 400, "There is no enrolment without a consent record", kBadRequest, true},
+    ProblemKind{"norm-out-of-range", 400, "The vector's length is out of range", kBadRequest, true},
+    ProblemKind{"not-a-number", 400, "The vector holds a value that is not a number", kBadRequest, true},
+    ProblemKind{"not-found", 404, "There is no such thing here", "", true},
+    ProblemKind{"not-json", 400, "The text is not JSON", kBadRequest, true},
+    ProblemKind{"not-your-card", 403, "This card belongs to another custodian", "", true},
+    ProblemKind{"old-share", 400, "This card is from before the shares were renewed", "", true},
+    ProblemKind{"other-site", 403, "This key has no access to that site", kScope, true},
+    ProblemKind{"out-of-space", 503, "The vault's disk is full or nearly so", "", true},
+    ProblemKind{"permission-denied", 403, "This key may not do that", kRole, true},
+    ProblemKind{"request-id-reused", 409, "This Request-Id was used with another request", "", true},
+    ProblemKind{"sealed", 503, "The vault is sealed", kSealedSum, true},
+    ProblemKind{"share-not-needed", 409, "The card is right, but its group is complete", "", true},
+    ProblemKind{"signed-probes-unsupported", 400, "Signed probes are not taken yet", kBadRequest, true},
+    ProblemKind{"suspended", 409, "This subject is suspended", "", true},
+    ProblemKind{"too-large", 413, "A documented limit is exceeded", kBadRequest, true},
+    ProblemKind{"too-many-rows", 413, "The request has too many rows", kBadRequest, true},
+    ProblemKind{"too-many-templates", 409, "A subject has at most 8 templates", "", true},
+    ProblemKind{"unavailable", 503, "Something that this call needs is away for now", "", true},
+    ProblemKind{"unknown-call", 404, "There is no such call on this listener", "", true},
+    ProblemKind{"unknown-door", 403, "This key does not drive that door", kScope, true},
+    ProblemKind{"unknown-field", 400, "A field is not known", kBadRequest, true},
+    ProblemKind{"unknown-key", 403, "This key is not registered, or its time is over", kRole, true},
+    ProblemKind{"unknown-model", 404, "The vault has no model of that name", "", true},
+    ProblemKind{"unknown-parameter", 400, "A query parameter is not known", kBadRequest, true},
+    ProblemKind{"wrong-dimension", 400, "The vector does not have the model's dimension", kBadRequest, true},
+    ProblemKind{"wrong-role", 403, "This key's role may not make that call", kRole, true},
+    ProblemKind{"wrong-type", 400, "A field is not of the type that it should have", kBadRequest, true},
+    ProblemKind{"zero-vector", 400, "The vector is zero and has no direction", kBadRequest, true},
+};
+static_assert(std::is_sorted(kKinds.begin(), kKinds.end(),
+                             [](const ProblemKind& a, const ProblemKind& b) { return a.name < b.name; }));
+static_assert(std::adjacent_find(kKinds.begin(), kKinds.end(), [](const ProblemKind& a, const ProblemKind& b) {
+                return a.name == b.name;
+              }) == kKinds.end());
+
+const ProblemKind* find(std::string_view name) {
+  const auto at = std::lower_bound(kKinds.begin(), kKinds.end(), name,
+                                   [](const ProblemKind& k, std::string_view n) { return k.name < n; });
+  return at != kKinds.end() && at->name == name ? &*at : nullptr;
+}
+
+}  // namespace
+
+std::span<const ProblemKind> problem_kinds() {
+  return kKinds;
+}
+
+const ProblemKind& kind_of(const Error& error) {
+  if (error.problem != nullptr) {
+    if (const auto* kind = find(error.problem)) return *kind;
+  }
+  if (const auto* kind = find(to_string(error.code))) return *kind;
+  return *find("internal");
+}
+
+http::Problem to_problem(const Error& error) {
+  const ProblemKind& kind = kind_of(error);
+  http::Problem out{std::string(kind.name), std::string(kind.title), kind.status, "", ""};
+  if (kind.show_detail) {
+    out.detail = error.message;
+    out.hint = error.hint;
+  } else {
+    out.hint = "look at the vault's journal";
+  }
+  return out;
+}
+
+http::Response to_response(const Error& error) {
+  const http::Problem problem = to_problem(error);
+  std::vector<std::pair<std::string, std::string>> headers;
+  // A halted vault restarts in a few seconds; a sealed one waits for people.
+  if (problem.status == 503) headers.emplace_back("Retry-After", error.code == Errc::kSealed ? "30" : "5");
+  return http::problem_response(problem, std::move(headers));
+}
+
+}  // namespace facekeep::api
