@@ -1,0 +1,135 @@
+#include "tools/facekeepd/check.h"
+
+#include <algorithm>
+#include <set>
+
+#include "vault/base/digest.h"
+#include "vault/base/json.h"
+#include "vault/store/keys.h"
+
+namespace facekeep::daemon {
+namespace {
+
+constexpr std::size_t kMaxFaults = 100;  // named; more are only counted
+
+class Faults {
+ public:
+  explicit Faults(std::vector<std::string>& out) : out_(out) {}
+  void finish() {
+    if (total_ > kMaxFaults) out_.push_back("and " + std::to_string(total_ - kMaxFaults) + " more");
+  }
+  void add(std::string what) {
+    if (++total_ <= kMaxFaults) out_.push_back(std::move(what));
+  }
+
+ private:
+  std::vector<std::string>& out_;
+  std::size_t total_ = 0;
+};
+
+Status compare(const store::Store& store, const Bytes& key, const Digest& digest, const std::string& what,
+               Faults& faults) {
+  FK_TRY(const auto value, store.get(key));
+  if (!value) {
+    faults.add(what + " is missing");
+  } else if (sha256(*value) != digest) {
+    faults.add(what + " is not what the log says");
+  }
+  return {};
+}
+
+Status check_subjects(const store::Store& store, const ledger::State& state, CheckReport& report, Faults& faults) {
+  for (const auto& [ref, subject] : state.subjects()) {
+    ++report.subjects;
+    const std::string at = " of log entry " + std::to_string(subject.entry);
+    FK_CHECK(compare(store, store::keys::record(ref), subject.record, "the sealed record" + at, faults));
+    for (const auto& t : subject.templates) {
+      ++report.templates;
+      FK_CHECK(compare(store, store::keys::template_of(ref, t.id), t.blob,
+                       "the sealed template of log entry " + std::to_string(t.entry), faults));
+    }
+  }
+  return {};
+}
+
+Status check_site_keys(const store::Store& store, const ledger::State& state, Faults& faults) {
+  for (const auto& site : state.genesis().sites) {
+    FK_TRY(const Bytes key, store::keys::site_key(site.id, site.epoch, store::keys::SiteKeyKind::kMain));
+    FK_TRY(const auto value, store.get(key));
+    if (!value) faults.add("the sealed key of site " + site.id + " is missing");
+  }
+  return {};
+}
+
+Status check_slots(seal::KeySlots& slots, const ledger::State& state, CheckReport& report, Faults& faults) {
+  FK_TRY(const auto used, slots.in_use());
+  const std::set<std::uint32_t> in_use(used.begin(), used.end());
+  for (const std::uint32_t slot : state.slots()) {
+    if (!in_use.contains(slot)) faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+  }
+  for (const std::uint32_t slot : in_use) {
+    if (!state.slots().contains(slot)) ++report.spare_slots;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress) {
+  CheckReport report;
+  FK_TRY(const log::Recovered recovered, log::recover(store, progress));
+  const ledger::State& state = recovered.state;
+  if (state.phase() == ledger::Phase::kNew) {
+    return make_error(Errc::kFailedPrecondition, "there is no vault in this directory");
+  }
+  report.vault = to_hex(state.genesis().vault);
+  report.origin = state.genesis().origin;
+  report.rehearsal = state.genesis().rehearsal;
+  report.state = to_string(state.phase());
+  report.entries = recovered.tree.size();
+  report.checkpoint = recovered.checkpoint ? recovered.checkpoint->size : 0;
+  report.root = to_base64(recovered.tree.root());
+  Faults faults(report.faults);
+  if (!recovered.checkpoint) faults.add("the log has no signed checkpoint");
+  FK_CHECK(check_site_keys(store, state, faults));
+  FK_CHECK(check_subjects(store, state, report, faults));
+  FK_CHECK(check_slots(slots, state, report, faults));
+  faults.finish();
+  return report;
+}
+
+std::string to_text(const CheckReport& r) {
+  std::string out = "vault       " + r.vault + (r.rehearsal ? " (rehearsal)" : "") + "\n";
+  out += "origin      " + r.origin + "\n";
+  out += "log         " + std::to_string(r.entries) + " entries, left " + r.state + "\n";
+  out += "root        " + r.root + "\n";
+  if (r.checkpoint > 0) {
+    out += "checkpoint  signature verified, at " + std::to_string(r.checkpoint) + " entries\n";
+  }
+  out += "subjects    " + std::to_string(r.subjects) + ", with " + std::to_string(r.templates) + " templates\n";
+  if (r.spare_slots > 0) {
+    out += "key slots   " + std::to_string(r.spare_slots) + " that no entry owns; the next start clears them\n";
+  }
+  for (const std::string& fault : r.faults) out += "error: " + fault + "\n";
+  out += r.faults.empty() ? "all sealed records and templates are those that the log names\n"
+                          : "hint: restore the missing files from a backup of the same vault\n";
+  return out;
+}
+
+std::string to_json_text(const CheckReport& r) {
+  const nlohmann::ordered_json out = {{"ok", r.faults.empty()},
+                                      {"vault", r.vault},
+                                      {"origin", r.origin},
+                                      {"rehearsal", r.rehearsal},
+                                      {"state", r.state},
+                                      {"entries", r.entries},
+                                      {"root", r.root},
+                                      {"checkpoint", r.checkpoint},
+                                      {"subjects", r.subjects},
+                                      {"templates", r.templates},
+                                      {"spare_slots", r.spare_slots},
+                                      {"faults", r.faults}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace facekeep::daemon

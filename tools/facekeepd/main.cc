@@ -1,0 +1,69 @@
+// facekeepd: the vault's daemon.
+//
+//   facekeepd --config FILE [--pin-fd N] [--ready-fd N] [--ready-file FILE]
+//   facekeepd check --config FILE [--json]
+//   facekeepd --version
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "tools/facekeepd/check.h"
+#include "tools/facekeepd/daemon.h"
+#include "tools/facekeepd/files.h"
+
+namespace {
+
+using facekeep::Error;
+namespace daemon = facekeep::daemon;
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "error: %s\n", error.message.c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "hint: %s\n", error.hint.c_str());
+  return daemon::exit_code(error);
+}
+
+int check(const daemon::Config& config, bool json) {
+  auto files = daemon::open_vault_files(config);
+  if (!files) return fail(files.error());
+  const auto report = daemon::check_vault(*files->store, *files->slots);
+  if (!report) {
+    fail(report.error());
+    return daemon::kExitFailed;
+  }
+  const std::string text = json ? daemon::to_json_text(*report) : daemon::to_text(*report);
+  std::fputs(text.c_str(), stdout);
+  return report->faults.empty() ? 0 : daemon::kExitFailed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("facekeepd: a vault for face templates");
+  app.set_version_flag("--version", std::string("facekeepd ") + FACEKEEP_VERSION);
+  std::string path;
+  daemon::RunOptions options;
+  bool json = false;
+  app.add_option("--config", path, "the configuration file (TOML)");
+  app.add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
+  app.add_option("--ready-fd", options.ready_fd, "write one line of JSON with the bound addresses here, once serving");
+  app.add_option("--ready-file", options.ready_file, "likewise, into this file");
+  CLI::App* check_command = app.add_subcommand("check", "verify a stopped vault's files; needs no token");
+  check_command->add_option("--config", path, "the configuration file (TOML)");
+  check_command->add_flag("--json", json, "print JSON");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : daemon::kExitMistake;
+  }
+  try {
+    if (path.empty()) {
+      return fail(facekeep::make_error(facekeep::Errc::kInvalidArgument, "--config is missing",
+                                       "facekeepd --config /etc/facekeep/facekeepd.toml"));
+    }
+    const auto config = daemon::load_config(path);
+    if (!config) return fail(config.error());
+    return check_command->parsed() ? check(*config, json) : daemon::run_daemon(*config, options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "error: the daemon failed: %s\n", e.what());
+    return daemon::kExitFailed;
+  }
+}

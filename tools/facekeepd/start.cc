@@ -1,0 +1,125 @@
+#include "tools/facekeepd/start.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "api/http/socket.h"
+#include "api/routes.h"
+#include "hsm/pin.h"
+
+namespace facekeep::daemon {
+namespace {
+
+using http::UniqueFd;
+
+constexpr std::size_t kMiB = 1024 * 1024;
+
+struct DigestContextFree {
+  void operator()(EVP_MD_CTX* c) const noexcept { EVP_MD_CTX_free(c); }
+};
+
+}  // namespace
+
+Result<SecretBytes> read_pin(const Config& config, const RunOptions& options) {
+  if (options.pin_fd) return hsm::read_pin_from_descriptor(*options.pin_fd);
+  if (config.pin_fd) return hsm::read_pin_from_descriptor(static_cast<int>(*config.pin_fd));
+  if (!config.pin_credential.empty()) return hsm::read_pin_from_credential(config.pin_credential);
+  if (!config.pin_file.empty()) {
+    const UniqueFd fd(open(config.pin_file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) {
+      return make_error(Errc::kIo, "the PIN's file " + config.pin_file + " can't be opened: " + http::errno_text());
+    }
+    return hsm::read_pin_from_descriptor(fd.get());
+  }
+  return make_error(Errc::kInvalidArgument, "nothing says where the token's PIN comes from",
+                    "set token.pin_credential or token.pin_file, or give --pin-fd");
+}
+
+Result<std::unique_ptr<hsm::TokenCustody>> open_custody(const Config& config, const ledger::Genesis& genesis,
+                                                        SecretBytes pin) {
+  hsm::OpenOptions options;
+  options.module_path = config.token_module;
+  options.expected = hsm::ExpectedToken{genesis.token.manufacturer, genesis.token.serial};
+  FK_TRY(auto pool, hsm::open_token(config.token_uri, std::move(pin), options));
+  return hsm::TokenCustody::open(std::move(pool), genesis.vault);
+}
+
+Result<ServerIdentity> load_identity(const Config& config, const ledger::Genesis& genesis) {
+  ServerIdentity out;
+  FK_TRY(out.key, http::load_private_key(config.tls_key_file));
+  FK_TRY(const Digest pinned, http::spki_digest(out.key.get()));
+  if (pinned != genesis.server_key) {
+    return make_error(Errc::kFailedPrecondition,
+                      "the server's key " + config.tls_key_file + " is not the one that genesis pins",
+                      "put back the key that the ceremony made; clients trust no other");
+  }
+  if (config.tls_certificate_file.empty()) {
+    FK_TRY(out.certificate, http::self_signed(out.key.get(), "facekeep", config.tls_names));
+    return out;
+  }
+  FK_TRY(out.certificate, http::load_cert(config.tls_certificate_file));
+  FK_TRY(const Digest certified, http::spki_digest(out.certificate.get()));
+  if (certified != pinned) {
+    return make_error(Errc::kFailedPrecondition,
+                      "the certificate " + config.tls_certificate_file + " is over another key",
+                      "have one issued over " + config.tls_key_file);
+  }
+  return out;
+}
+
+Result<Digest> program_digest() {
+  const UniqueFd fd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  const std::unique_ptr<EVP_MD_CTX, DigestContextFree> sha(EVP_MD_CTX_new());
+  if (fd.get() < 0 || !sha || EVP_DigestInit_ex(sha.get(), EVP_sha256(), nullptr) != 1) {
+    return make_error(Errc::kIo, "the running program can't be read: " + http::errno_text());
+  }
+  std::array<std::uint8_t, 65536> buffer{};
+  for (;;) {
+    const ssize_t n = read(fd.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return make_error(Errc::kIo, "the running program can't be read: " + http::errno_text());
+    if (n == 0) break;
+    EVP_DigestUpdate(sha.get(), buffer.data(), static_cast<std::size_t>(n));
+  }
+  Digest out{};
+  EVP_DigestFinal_ex(sha.get(), out.data(), nullptr);
+  return out;
+}
+
+http::ServerConfig front_config(const Config& c) {
+  http::ServerConfig out;
+  http::ListenerConfig listener;
+  listener.max_connections = static_cast<std::size_t>(c.max_connections);
+  listener.max_handshakes = static_cast<std::size_t>(c.max_handshakes);
+  listener.max_handshakes_per_address = static_cast<std::size_t>(c.max_handshakes_per_address);
+  listener.max_per_peer = static_cast<std::size_t>(c.max_connections_per_key);
+  listener.max_body = api::kMaxBulkBody;
+  listener.kind = http::ListenerKind::kMain;
+  listener.address = c.main_address;
+  listener.port = static_cast<std::uint16_t>(c.main_port);
+  out.listeners.push_back(listener);
+  if (c.public_enabled) {
+    listener.kind = http::ListenerKind::kPublic;
+    listener.address = c.public_address;
+    listener.port = static_cast<std::uint16_t>(c.public_port);
+    out.listeners.push_back(listener);
+  }
+  out.allow_tls12 = c.tls12;
+  out.timeouts.handshake = http::Millis(c.handshake_ms);
+  out.timeouts.head = http::Millis(c.head_ms);
+  out.timeouts.body = http::Millis(c.body_ms);
+  out.timeouts.total = http::Millis(c.total_ms);
+  out.timeouts.write = http::Millis(c.write_ms);
+  out.timeouts.idle = http::Millis(c.idle_ms);
+  out.max_buffered = static_cast<std::size_t>(c.max_buffered_mib) * kMiB;
+  out.workers = static_cast<unsigned>(c.workers);
+  out.queue = static_cast<std::size_t>(c.queue);
+  out.limits_for = api::limits_for;
+  return out;
+}
+
+}  // namespace facekeep::daemon
