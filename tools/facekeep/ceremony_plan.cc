@@ -181,7 +181,9 @@ Result<Plan> read_plan(const std::string& path, bool allow_one_group) {
   for (const auto& [name, value] : rules.items()) {
     FK_TRY(p.rules[name], ledger::rule_from_json(value, "rule of the plan"));
   }
-  if (!spare.empty()) FK_TRY(p.spare_key_pem, read_small_file(beside(path, spare)));
+  if (!spare.empty()) {
+    FK_TRY(p.spare_key_pem, read_small_file(beside(path, spare)));
+  }
   return p;
 }
 

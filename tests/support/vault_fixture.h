@@ -1,0 +1,88 @@
+// A whole vault in a temporary directory: SoftHSM token, ceremony, store, slots, service. For tests of
+// the service and of what happens to it.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "api/http/cert.h"
+#include "hsm/token_custody.h"
+#include "tests/support/softhsm.h"
+#include "tools/facekeep/ceremony_vault.h"
+#include "vault/service.h"
+#include "vault/store/rocks_store.h"
+
+namespace facekeep::test {
+
+// A clock that tests set.
+class TestClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override { return {wall.load(), uptime.load()}; }
+  void advance(std::int64_t ms) {
+    wall += ms;
+    uptime += static_cast<std::uint64_t>(ms);
+  }
+  std::atomic<UnixMillis> wall{1795000000000};
+  std::atomic<std::uint64_t> uptime{1};
+};
+
+struct FixtureOptions {
+  ledger::Preset preset = ledger::Preset::kStandard;
+  std::uint32_t dimension = 64;
+  std::int32_t verify_threshold = 500000;
+  std::int32_t identify_threshold = 500000;
+  std::uint32_t erase_daily = 50;
+  bool hide_subject = false;
+  std::string module;  // another PKCS#11 module in front of the token; empty: SoftHSM's own
+};
+
+// Principals: property/1..3, residents/1..3, operator/1 (site main), operator/2 (site annex), door/1 (main:
+// north, south), door/2 (annex: side), auditor/1. Models face and other, both of the same dimension.
+class VaultFixture {
+ public:
+  explicit VaultFixture(FixtureOptions options = {});
+  ~VaultFixture();
+
+  // Opens files, token and service (sealed). The fixture keeps the parts; one at a time.
+  Result<std::unique_ptr<Service>> start(ServiceOptions options = {});
+  // The same with the parts given back, as a process that ends does.
+  void stop(std::unique_ptr<Service>& service);
+  Status unseal(Service& service);
+  // One custodian's own card, sealed to this start.
+  Result<UnsealProgress> hand_in(Service& service, const std::string& who);
+  Bytes sealed_share(Service& service, const std::string& card);
+
+  [[nodiscard]] const Digest& key(const std::string& principal) const { return spki_.at(principal); }
+  [[nodiscard]] const seal::SecretWords& card(const std::string& who) const { return cards_.at(who); }
+  [[nodiscard]] std::string dir() const { return (dir_ / "vault").string(); }
+  [[nodiscard]] const SoftHsm& token() const { return hsm_; }
+  [[nodiscard]] const ledger::Genesis& genesis() const { return genesis_; }
+
+  // A random unit vector, and one at the given cosine to `v`.
+  static Vector random_face(std::uint32_t dimension, std::uint64_t seed);
+  static Vector face_near(const Vector& v, double cosine, std::uint64_t seed);
+  static Json consent(const std::string& until = "2030-12-31");
+
+  TestClock clock;
+  std::unique_ptr<store::RocksStore> store;
+  std::unique_ptr<seal::KeySlots> slots;
+  std::unique_ptr<hsm::TokenCustody> custody;
+
+ private:
+  tools::Plan make_plan(const FixtureOptions& options);
+  Status hold_ceremony(const FixtureOptions& options);
+  Result<std::shared_ptr<hsm::SessionPool>> open_token();
+
+  SoftHsm hsm_;
+  std::filesystem::path dir_;
+  std::string uri_;
+  std::map<std::string, http::KeyPtr> keys_;
+  std::map<std::string, Digest> spki_;
+  std::map<std::string, seal::SecretWords> cards_;
+  ledger::Genesis genesis_;
+};
+
+}  // namespace facekeep::test
