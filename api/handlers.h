@@ -3,7 +3,7 @@
 #pragma once
 
 #include "api/context.h"
-#include "api/json_view.h"
+#include "api/json_fields.h"
 
 namespace facekeep::api {
 

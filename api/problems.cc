@@ -21,7 +21,7 @@ constexpr std::array kKinds = {
     ProblemKind{"bad-cursor", 400, "The cursor is not one that this call gave", kBadRequest, true},
     ProblemKind{"bad-parameter", 400, "A query parameter has a wrong value", kBadRequest, true},
     ProblemKind{"bad-request-id", 400, "The Request-Id header is not well-formed", kBadRequest, true},
-    ProblemKind{"bad-share", 400, "The card could not be read", "", true},
+    ProblemKind{"bad-share", 400, "The card could not be read", "bad-share", true},
     ProblemKind{"bad-subject-id", 400, "The subject id is not well-formed", kBadRequest, true},
     ProblemKind{"being-enrolled", 409, "This subject is being enrolled by another request or row", "", true},
     ProblemKind{"conflict", 409, "Another change came first; nothing was changed", "", true},

@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : daemon::kExitMistake;
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    return fail(facekeep::make_error(facekeep::Errc::kInvalidArgument, e.what(), "facekeepd --help shows the options"));
   }
   try {
     if (path.empty()) {

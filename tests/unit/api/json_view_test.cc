@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "api/json_fields.h"
 #include "tests/support/catch.h"
 
 namespace facekeep::api {
