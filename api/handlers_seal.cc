@@ -47,9 +47,9 @@ Result<http::Response> unseal(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   FK_TRY(const JsonView body, json_body(call.request));
   Fields fields(body, "the request body");
-  const std::string share = fields.text("share", 2048);
+  const std::string envelope = fields.text("share", 2048);  // sealed (HPKE)
   FK_CHECK(fields.finish());
-  const auto sealed = from_base64(share);
+  const auto sealed = from_base64(envelope);
   if (!sealed) {
     return make_problem(Errc::kMalformed, "bad-base64", "the share is not base64 (RFC 4648 section 4, with padding)",
                         "send it with `facekeep unseal`, which seals it to this start of the daemon");
