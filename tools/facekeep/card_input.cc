@@ -1,0 +1,38 @@
+#include "tools/facekeep/card_input.h"
+
+namespace facekeep::tools {
+namespace {
+
+Result<SecretBytes> read_text(Context& context, int share_fd) {
+  if (share_fd >= 0) return read_secret_fd(share_fd);
+  auto person = context.terminal();
+  if (!person) return say_error(Errc::kIo, "no-terminal", Msg::kCliNoShare, Msg::kCliNoShareHint);
+  return (*person)->read_secret(context.text(Msg::kEnterShare) + " ");
+}
+
+}  // namespace
+
+Result<EnteredCard> read_card(Context& context, int share_fd) {
+  FK_TRY(const SecretBytes text, read_text(context, share_fd));
+  auto words = seal::parse_share_text(as_chars(text.view()));
+  if (!words) {
+    return say_error(words.error().code, "bad-share", Msg::kCliCardUnreadable, Msg::kCliCardHint,
+                     {words.error().message});
+  }
+  const auto share = seal::decode_share(*words);
+  if (!share) {
+    return say_error(Errc::kMalformed, "bad-share", Msg::kCliCardUnreadable, Msg::kCliCardHint,
+                     {share.error().message});
+  }
+  return EnteredCard{std::move(*words), share->meta};
+}
+
+std::optional<NoticeCard> find_card(const std::vector<NoticeCard>& cards, const seal::SecretWords& words) {
+  const Digest commitment = seal::share_commitment(words);
+  for (const NoticeCard& card : cards) {
+    if (card.commitment == commitment) return card;
+  }
+  return std::nullopt;
+}
+
+}  // namespace facekeep::tools

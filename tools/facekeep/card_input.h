@@ -1,0 +1,24 @@
+// A share card as its holder enters it, checked on this machine before anything is sent.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "tools/facekeep/context.h"
+#include "vault/seal/slip39.h"
+
+namespace facekeep::tools {
+
+struct EnteredCard {
+  seal::SecretWords words;
+  seal::ShareMeta meta;
+};
+
+// Asks at the terminal without echo, or reads the descriptor if it is not negative. Words, their first four
+// letters, or numbers. kMalformed if the card's checksum is wrong: a word was misread.
+Result<EnteredCard> read_card(Context& context, int share_fd);
+
+// Which of the cards it is, by its commitment; nothing if it is none of them.
+std::optional<NoticeCard> find_card(const std::vector<NoticeCard>& cards, const seal::SecretWords& words);
+
+}  // namespace facekeep::tools

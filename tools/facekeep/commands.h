@@ -1,0 +1,29 @@
+// The commands of `facekeep`: one file each. `add` declares a command's options and sets Context::run when
+// it is the one that was asked for.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "tools/facekeep/context.h"
+
+namespace facekeep::tools {
+
+void add_ceremony(CLI::App& app, Context& context);
+void add_key(CLI::App& app, Context& context);
+void add_door_kit(CLI::App& app, Context& context);
+void add_unseal(CLI::App& app, Context& context);
+void add_seal(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_share(CLI::App& app, Context& context);
+void add_enrol(CLI::App& app, Context& context);
+void add_template_command(CLI::App& app, Context& context);
+void add_subject(CLI::App& app, Context& context);
+void add_erase(CLI::App& app, Context& context);
+void add_import(CLI::App& app, Context& context);
+void add_verify(CLI::App& app, Context& context);
+void add_identify(CLI::App& app, Context& context);
+void add_calibrate(CLI::App& app, Context& context);
+void add_changes(CLI::App& app, Context& context);
+void add_generate_faces(CLI::App& app, Context& context);
+
+}  // namespace facekeep::tools

@@ -1,0 +1,45 @@
+// facekeep: what custodians, operators and installers do with a vault.
+#include <unistd.h>
+
+#include <array>
+#include <iostream>
+
+#include "tools/facekeep/commands.h"
+#include "tools/facekeep/program.h"
+
+namespace {
+
+using namespace facekeep::tools;
+
+// Every command there is, in the order of the help.
+constexpr std::array kCommands = {
+    AddCommand{add_ceremony},
+    AddCommand{add_key},
+    AddCommand{add_door_kit},
+    AddCommand{add_unseal},
+    AddCommand{add_seal},
+    AddCommand{add_status},
+    AddCommand{add_share},
+    AddCommand{add_enrol},
+    AddCommand{add_template_command},
+    AddCommand{add_import},
+    AddCommand{add_subject},
+    AddCommand{add_erase},
+    AddCommand{add_verify},
+    AddCommand{add_identify},
+    AddCommand{add_calibrate},
+    AddCommand{add_changes},
+    AddCommand{add_generate_faces},
+
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Passphrases and shares pass through: locked memory where the system allows it (secret_bytes.h says what
+  // happens where it does not).
+  facekeep::init_secret_heap(1 << 18);
+  Context context(std::cout, std::cerr);
+  context.err_is_tty = ::isatty(STDERR_FILENO) == 1;
+  return run_program(kCommands, argc, argv, context);
+}

@@ -1,0 +1,70 @@
+// facekeep status: what the vault says of itself, checked against the notice and this machine's memory.
+#include "tools/facekeep/commands.h"
+#include "tools/facekeep/start_check.h"
+#include "vault/base/clock.h"
+
+namespace facekeep::tools {
+namespace {
+
+std::string state_text(const Context& context, const SealStatusView& s) {
+  if (s.state == "open") return context.text(Msg::kStateOpen);
+  if (s.state == "sealed") return context.text(Msg::kStateSealed);
+  std::uint64_t in = 0;
+  std::uint64_t threshold = 0;
+  for (const auto& g : s.groups) {
+    in += g.in;
+    threshold += g.threshold;
+  }
+  if (s.state == "unsealing") {
+    return context.text(Msg::kStateUnsealing, {std::to_string(in), std::to_string(threshold)});
+  }
+  return s.state;
+}
+
+Status status(Context& context, Reporter& report) {
+  FK_TRY(const Notice notice, context.notice());
+  FK_TRY(VaultApi api, VaultApi::connect_any(context, notice));
+  FK_TRY(const CheckedVault v, check_vault_now(context, notice, api));
+  const std::string size = std::to_string(v.start.checkpoint.size);
+  const std::string loaded = std::to_string(v.status.templates_loaded);
+  const std::string total = std::to_string(v.status.templates_total);
+  report.say(Msg::kCliVaultIs, {notice.name, to_hex(notice.vault)});
+  if (notice.rehearsal) report.say(Msg::kRehearsal);
+  report.say(Msg::kCliStateIs, {state_text(context, v.status)});
+  report.say(Msg::kCliSharesIn, {groups_text(v.status.groups)});
+  if (v.status.state == "open") report.say(Msg::kCliTemplates, {loaded, total});
+  if (v.status.templates_refused > 0) {
+    report.warn(Msg::kCliTemplatesRefused, {std::to_string(v.status.templates_refused)});
+  }
+  report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
+  report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.log_key)});
+  report.say(Msg::kCliProgramIs, {v.start.start.version, to_hex(v.start.start.program), format_time(v.start.time)});
+  Json groups = Json::array();
+  for (const auto& g : v.status.groups) groups.push_back({{"id", g.id}, {"in", g.in}, {"threshold", g.threshold}});
+  report.field("name", notice.name);
+  report.field("vault", to_hex(notice.vault));
+  report.field("rehearsal", notice.rehearsal);
+  report.field("state", v.status.state);
+  report.field("groups", std::move(groups));
+  report.field("templates", {{"total", v.status.templates_total},
+                             {"loaded", v.status.templates_loaded},
+                             {"refused", v.status.templates_refused}});
+  report.field("log_size", v.start.checkpoint.size);
+  report.field("root", to_base64(v.start.checkpoint.root));
+  report.field("vkey", log::format_vkey(notice.log_key));
+  report.field("checkpoint", "verified");
+  report.field("consistent", v.continuity == Continuity::kFirstContact ? "first-contact" : "yes");
+  report.field("version", v.start.start.version);
+  report.field("program", to_hex(v.start.start.program));
+  report.field("started", format_time(v.start.time));
+  return {};
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("status", context.text(Msg::kHelpStatus));
+  command->callback([&context] { context.run([&context](Reporter& r) { return status(context, r); }); });
+}
+
+}  // namespace facekeep::tools

@@ -1,0 +1,103 @@
+// facekeep subject show, subject list; erase.
+#include "tools/facekeep/commands.h"
+#include "tools/facekeep/vault_api.h"
+
+namespace facekeep::tools {
+namespace {
+
+struct Options {
+  std::string site;
+  std::string subject;
+};
+
+Result<VaultApi> connect(Context& context) {
+  FK_TRY(const Notice notice, context.notice());
+  FK_TRY(const Identity identity, load_identity(context));
+  return VaultApi::connect(notice, identity);
+}
+
+std::string subjects_path(const Options& o) {
+  return "/v1/sites/" + percent_encode(o.site) + "/subjects";
+}
+
+std::string subject_line(Context& context, const Json& s) {
+  std::string out = s.value("subject", "") + "  " + s.value("until", "") + "  " +
+                    std::to_string(s.value("templates", Json::array()).size());
+  if (s.value("suspended", false)) out += "  " + context.text(Msg::kCliSuspendedWord);
+  return out;
+}
+
+Status list(Context& context, const Options& o, Reporter& report) {
+  FK_TRY(VaultApi api, connect(context));
+  Json all = Json::array();
+  std::string cursor;
+  report.say(Msg::kCliSubjectColumns);
+  do {
+    FK_TRY(const Json page,
+           api.json("GET", subjects_path(o) + (cursor.empty() ? "" : "?cursor=" + percent_encode(cursor))));
+    for (const Json& s : page.value("subjects", Json::array())) {
+      if (!s.is_object()) continue;
+      if (context.json) {
+        all.push_back(s);
+      } else {
+        report.line(subject_line(context, s));
+      }
+    }
+    cursor = page.value("next", "");
+  } while (!cursor.empty());
+  report.field("subjects", std::move(all));
+  return {};
+}
+
+Status show(Context& context, const Options& o, Reporter& report) {
+  FK_TRY(VaultApi api, connect(context));
+  FK_TRY(const Json answer, api.json("GET", subjects_path(o) + "/" + percent_encode(o.subject)));
+  const Json s = answer.value("subject", Json::object());
+  report.say(Msg::kCliSubjectColumns);
+  report.line(subject_line(context, s));
+  for (const Json& t : s.value("templates", Json::array())) {
+    report.say(Msg::kCliTemplateLine, {t.value("id", ""), t.value("model", ""), t.value("version", Json()).dump(),
+                                       t.value("entry", Json()).dump()});
+  }
+  report.say(Msg::kCliConsentLine, {s.value("consent", Json()).dump()});
+  report.field("subject", s);
+  report.field("entry", answer.value("entry", Json()));
+  return {};
+}
+
+Status erase(Context& context, const Options& o, Reporter& report) {
+  FK_TRY(VaultApi api, connect(context));
+  FK_TRY(const Json answer, api.json("DELETE", subjects_path(o) + "/" + percent_encode(o.subject)));
+  const std::string entry = answer.value("entry", Json()).dump();
+  const bool destroyed = answer.value("state", "") == "erased";
+  report.say(destroyed ? Msg::kCliErased : Msg::kCliErasedLater, {o.subject, entry, answer.value("due", "")});
+  for (const char* key : {"state", "entry", "due"}) {
+    if (answer.contains(key)) report.field(key, answer[key]);
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_subject(CLI::App& app, Context& context) {
+  CLI::App* group = app.add_subcommand("subject", context.text(Msg::kHelpSubjectCommand));
+  group->require_subcommand(1);
+  auto o = std::make_shared<Options>();
+  CLI::App* one = group->add_subcommand("show", context.text(Msg::kHelpSubjectShow));
+  one->add_option("--site", o->site, context.text(Msg::kHelpSite))->required();
+  one->add_option("--subject", o->subject, context.text(Msg::kHelpSubject))->required();
+  one->callback([o, &context] { context.run([o, &context](Reporter& r) { return show(context, *o, r); }); });
+  CLI::App* all = group->add_subcommand("list", context.text(Msg::kHelpSubjectList));
+  all->add_option("--site", o->site, context.text(Msg::kHelpSite))->required();
+  all->callback([o, &context] { context.run([o, &context](Reporter& r) { return list(context, *o, r); }); });
+}
+
+void add_erase(CLI::App& app, Context& context) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("erase", context.text(Msg::kHelpErase));
+  command->add_option("--site", o->site, context.text(Msg::kHelpSite))->required();
+  command->add_option("--subject", o->subject, context.text(Msg::kHelpSubject))->required();
+  command->callback([o, &context] { context.run([o, &context](Reporter& r) { return erase(context, *o, r); }); });
+}
+
+}  // namespace facekeep::tools

@@ -1,0 +1,93 @@
+// facekeep unseal: one custodian hands in one card. Nothing of the card leaves this machine before the
+// vault has shown that it is the vault, and the person has seen which program runs.
+#include "tools/facekeep/card_input.h"
+#include "tools/facekeep/commands.h"
+#include "tools/facekeep/start_check.h"
+#include "vault/base/clock.h"
+#include "vault/seal/share_envelope.h"
+
+namespace facekeep::tools {
+namespace {
+
+struct Options {
+  int share_fd = -1;
+  bool yes = false;
+  std::string program;  // expected digest
+};
+
+void show(const Context& context, const Notice& notice, const CheckedVault& vault, Reporter& report) {
+  const std::string size = std::to_string(vault.start.checkpoint.size);
+  report.say(Msg::kCliVaultIs, {notice.name, to_hex(notice.vault)});
+  if (notice.rehearsal) report.say(Msg::kRehearsal);
+  report.say(vault.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
+  report.say(Msg::kCliProgramIs,
+             {vault.start.start.version, to_hex(vault.start.start.program), format_time(vault.start.time)});
+  report.say(Msg::kCliSharesIn, {groups_text(vault.status.groups)});
+  report.field("program", to_hex(vault.start.start.program));
+  report.field("log_size", vault.start.checkpoint.size);
+  static_cast<void>(context);
+}
+
+// The person compares the running program with the one that was released or agreed on.
+Status approve_program(Context& context, const Options& o, const CheckedVault& vault) {
+  const std::string running = to_hex(vault.start.start.program);
+  if (!o.program.empty()) {
+    if (o.program == running) return {};
+    return say_error(Errc::kIntegrity, "other-program", Msg::kCliOtherProgram, Msg::kCliOtherProgramHint,
+                     {running, o.program});
+  }
+  if (o.yes) return {};
+  auto person = context.terminal();
+  if (!person) return say_error(Errc::kInvalidArgument, "no-terminal", Msg::kCliAskProgram, Msg::kCliYesHint);
+  if (context.json) {  // stdout is for the object alone
+    FK_CHECK((*person)->show(
+        context.text(Msg::kCliProgramIs, {vault.start.start.version, running, format_time(vault.start.time)}) + "\n"));
+  }
+  FK_TRY(const bool go, (*person)->confirm(context.lang, context.text(Msg::kCliAskProgram)));
+  if (!go) return say_error(Errc::kInvalidArgument, "cancelled", Msg::kCancelled, Msg::kCliOtherProgramHint);
+  return {};
+}
+
+Status unseal(Context& context, const Options& o, Reporter& report) {
+  FK_TRY(const Notice notice, context.notice());
+  FK_TRY(const Identity identity, load_identity(context));
+  FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
+  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
+  show(context, notice, vault, report);
+  if (vault.status.state == "open") {
+    return say_error(Errc::kFailedPrecondition, "already-open", Msg::kCliPAlreadyOpen, Msg::kCliAlreadyOpenHint);
+  }
+  FK_TRY(const EnteredCard card, read_card(context, o.share_fd));
+  if (!notice.cards.empty()) {
+    const auto known = find_card(notice.cards, card.words);
+    if (!known) return say_error(Errc::kInvalidArgument, "foreign-share", Msg::kCliPForeignShare, Msg::kCliForeignHint);
+    report.say(Msg::kCliCardIs, {known->group, std::to_string(known->number)});
+  }
+  FK_CHECK(approve_program(context, o, vault));
+
+  FK_TRY(const Bytes sealed, seal::seal_share(vault.start.start.unseal_to, notice.vault, card.words));
+  const std::string body = Json{{"share", to_base64(sealed)}}.dump();
+  FK_TRY(const Json answer, api.json("POST", "/v1/unseal", as_bytes(body)));
+  FK_TRY(const auto groups, parse_groups(answer));
+  const bool open = answer.value("state", "") == "open";
+  report.say(Msg::kCliShareTaken);
+  report.say(open ? Msg::kCliNowOpen : Msg::kCliStillNeeded, {groups_text(groups)});
+  for (const char* key : {"state", "group", "share", "groups", "entry"}) report.field(key, answer.value(key, Json()));
+  // What was just written is remembered too, so that a log rolled back to before it is noticed.
+  const auto after = check_vault_now(context, notice, api);
+  if (!after && after.error().code != Errc::kUnavailable) return after.error();
+  return {};
+}
+
+}  // namespace
+
+void add_unseal(CLI::App& app, Context& context) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("unseal", context.text(Msg::kHelpUnseal));
+  command->add_option("--share-fd", o->share_fd, context.text(Msg::kHelpShareFd));
+  command->add_option("--program", o->program, context.text(Msg::kHelpProgramDigest));
+  command->add_flag("--yes", o->yes, context.text(Msg::kHelpYes));
+  command->callback([o, &context] { context.run([o, &context](Reporter& r) { return unseal(context, *o, r); }); });
+}
+
+}  // namespace facekeep::tools
