@@ -59,7 +59,7 @@ constexpr std::array kKinds = {
     ProblemKind{"out-of-space", 503, "The vault's disk is full or nearly so", "", true},
     ProblemKind{"permission-denied", 403, "This key may not do that", kRole, true},
     ProblemKind{"request-id-reused", 409, "This Request-Id was used with another request", "", true},
-    ProblemKind{"request-in-flight", 409, "The same request is being answered already", "", true},
+    ProblemKind{"request-in-flight", 503, "The same request is being answered already", "", true},
     ProblemKind{"sealed", 503, "The vault is sealed", kSealedSum, true},
     ProblemKind{"share-not-needed", 409, "The card is right, but its group is complete", "", true},
     ProblemKind{"signed-probes-unsupported", 400, "Signed probes are not taken yet", kBadRequest, true},
