@@ -19,6 +19,12 @@ namespace {
 using namespace facekeep;
 using namespace facekeep::bench;
 
+std::atomic<bool> stop{false};
+
+void on_signal(int /*number*/) {
+  stop = true;
+}
+
 Status parse_url(const std::string& url, LoadPlan& plan) {
   constexpr std::string_view kScheme = "https://";
   const std::size_t colon = url.rfind(':');
@@ -78,7 +84,10 @@ int fail(const Error& error) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGTERM, on_signal);
+  std::signal(SIGINT, on_signal);
   LoadPlan plan;
+  plan.stop = &stop;
   std::string url;
   std::vector<std::string> identities;
   bool insecure = false;
@@ -87,7 +96,7 @@ int main(int argc, char** argv) {
   app.add_option("--pin", plan.pin, "SHA-256 of the server's SubjectPublicKeyInfo, hexadecimal");
   app.add_flag("--insecure", insecure, "any server key");
   app.add_option("--identity", identities, "CERT:KEY[:BODIES], may be repeated");
-  app.add_option("--connections", plan.connections)->check(CLI::Range(1, 20000));
+  app.add_option("--connections", plan.connections, "0: only those beside")->check(CLI::Range(0, 20000));
   app.add_option("--rate", plan.rate, "requests a second, of all; 0: each connection as fast as it can");
   app.add_option("--warm-up", plan.warm_up, "seconds");
   app.add_option("--duration", plan.duration, "seconds");

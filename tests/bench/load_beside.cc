@@ -7,7 +7,11 @@ namespace facekeep::bench {
 namespace {
 
 constexpr auto kDripEvery = std::chrono::seconds(1);
-constexpr auto kReopenAfter = std::chrono::milliseconds(50);
+
+// Not all in the same moment: a second, and up to half a second more.
+std::chrono::milliseconds reopen_after(std::size_t i) {
+  return std::chrono::milliseconds(1000 + i * 7 % 500);
+}
 
 }  // namespace
 
@@ -39,7 +43,7 @@ void Beside::watch(std::size_t i, std::uint32_t events, bool add) {
 
 void Beside::open(std::size_t i, Moment now) {
   One& one = ones_[i];
-  one.next = now + kReopenAfter;
+  one.next = now + reopen_after(i);
   if (i < plan_.silent) {
     one.fd = start_connect(plan_, source_of(i));
   } else {
@@ -61,7 +65,7 @@ void Beside::end(std::size_t i, Moment now) {
     ::close(one.fd);
   }
   one.fd = -1;
-  one.next = now + kReopenAfter;
+  one.next = now + reopen_after(i);
 }
 
 void Beside::open_all(Moment now) {

@@ -276,12 +276,15 @@ Result<LoadResult> Load::run() {
     const double turn = plan_.rate > 0 ? static_cast<double>(i) / plan_.rate : 0;
     due_.emplace(start + seconds(turn), i);
   }
-  while (Clock::now() < count_to_) poll(count_to_);
+  while (Clock::now() < count_to_) {
+    if (plan_.stop != nullptr && *plan_.stop) count_to_ = Clock::now();
+    poll(count_to_);
+  }
   // What was asked in time is waited for.
   const Moment last = Clock::now() + seconds(plan_.patience);
   while (busy_ > 0 && Clock::now() < last) poll(last);
   result_.seconds = std::chrono::duration<double>(count_to_ - count_from_).count();
-  result_.least_answers = std::ranges::min_element(doors_, {}, &Door::counted)->counted;
+  if (!doors_.empty()) result_.least_answers = std::ranges::min_element(doors_, {}, &Door::counted)->counted;
   result_.latency.sort();
   result_.handshake.sort();
   beside_->report(result_);

@@ -1,6 +1,7 @@
 // What an HTTPS load generator is told to do, and what it saw. One thread, HTTP/1.1 keep-alive.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -28,7 +29,7 @@ struct LoadPlan {
   std::string path = "/";
   std::vector<std::string> headers;
   std::vector<Identity> identities;  // connection i has number i modulo their count; none: no client certificate
-  std::size_t connections = 1;
+  std::size_t connections = 1;       // 0: only those beside
   double rate = 0;  // requests a second of all connections together, on a fixed schedule; 0: the next after each answer
   double warm_up = 1;          // seconds that are not counted
   double duration = 10;        // seconds that are
@@ -37,7 +38,8 @@ struct LoadPlan {
   std::size_t silent = 0;      // connections that say nothing, opened again when the server ends them
   std::size_t drip = 0;        // connections that send one byte of a request a second, likewise
   unsigned sources = 1;  // silent and dripping ones come from so many addresses 127.0.0.2, ...; 1: from the usual one
-  std::string count_field;  // counts the values of this JSON text field in the answers
+  const std::atomic<bool>* stop = nullptr;  // ends the run early when it becomes true
+  std::string count_field;                  // counts the values of this JSON text field in the answers
 };
 
 // Microseconds.

@@ -1,0 +1,126 @@
+"""What is measured on a whole running vault. Each function takes the sheet, the sizes and the vault. A library."""
+import json
+import subprocess
+import time
+
+import demo_vault
+from demo_vault import BUILD
+from nginx_yardstick import Nginx
+
+SEALED_TEMPLATE_OVERHEAD = 28  # nonce and tag
+
+
+def checked(run, what, decisions=True):
+    """A measurement in which something failed is none."""
+    if run["errors"] or set(run["statuses"]) != {"200"} or (decisions and "refer" in run["fields"]):
+        raise RuntimeError(f"{what}: errors {run['errors']}, statuses {run['statuses']}, decisions {run['fields']}")
+    return run
+
+
+def verify_rate(sheet, sizes, vault):
+    """A and B in turn: the vault, nginx, the vault, ..."""
+    options = {"connections": 64, "warm_up": sizes.warm_up, "duration": sizes.seconds}
+    ours, theirs = [], []
+    with Nginx(vault.doors()) as nginx:
+        for _ in range(sizes.rounds):
+            ours.append(checked(vault.match(**options), "verify")["per_second"])
+            theirs.append(checked(nginx.load(**options), "nginx")["per_second"])
+    sheet.add("verify, 64 connections of keep-alive mutual TLS, durably logged", ours, "requests/s",
+              "nginx's static 200 over the same mutual TLS, 1 worker, same cores, same load generator", theirs)
+
+
+def durable_by_callers(sheet, sizes, vault):
+    one = None
+    for callers in (1, 8, 64):
+        runs = [checked(vault.match(connections=callers, warm_up=sizes.warm_up, duration=sizes.seconds), "verify")["per_second"]
+                for _ in range(sizes.rounds)]
+        name = f"durably logged verify answers, {callers} caller{'s' if callers > 1 else ''} over HTTPS"
+        one = one or runs
+        sheet.add(name, runs, "answers/s", *(("the same with 1 caller", one) if callers > 1 else ()))
+
+
+def add_waits(sheet, name, runs, yardstick="", beside=()):
+    for quantile in ("p50", "p99"):
+        pick = lambda run, q=quantile: run["latency_us"][q] / 1e3
+        yard = (f"{yardstick}, {quantile}", [pick(r) for r in beside]) if yardstick else ()
+        sheet.add(f"{name}, {quantile}", [pick(r) for r in runs], "ms", *yard, lower_is_better=True)
+
+
+def waits_at_200_doors(sheet, sizes, vault, templates):
+    """200 doors, each one request a second on a fixed schedule."""
+    options = {"connections": 200, "rate": 200, "warm_up": 1 + sizes.warm_up, "duration": sizes.wait_seconds}
+    ours, theirs = [], []
+    with Nginx(vault.doors()) as nginx:
+        for _ in range(sizes.rounds):
+            ours.append(checked(vault.match(**options), "200 doors"))
+            theirs.append(checked(nginx.load(**options), "nginx"))
+    of = f"{templates} x {vault.demo['dimension']} in the vault"
+    add_waits(sheet, f"verify at 200 doors, 200 requests/s, {of}", ours, "nginx's static 200 on the same schedule", theirs)
+    slow = options | {"rate": 20}
+    runs = [checked(vault.match("identify", **slow), "identify") for _ in range(sizes.rounds)]
+    add_waits(sheet, f"identify at 200 doors, 20 requests/s, {of}", runs)
+
+
+def waits_during_import(sheet, sizes, vault, templates):
+    faces = vault.generate(sizes.imported, "during")
+    start = time.monotonic()
+    with open(vault.dir / "import.log", "wb") as log:
+        job = subprocess.Popen(vault.import_command(*faces), env=vault.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    run = checked(vault.match(connections=200, rate=200, warm_up=sizes.warm_up, duration=sizes.import_seconds), "during import")
+    ended_early = job.poll() is not None
+    if job.wait(timeout=3600) != 0:
+        raise RuntimeError("the import failed: " + (vault.dir / "import.log").read_text()[-300:])
+    if ended_early and not sizes.quick:
+        raise RuntimeError("the import was over before the measurement was: make it larger")
+    took = time.monotonic() - start
+    name = f"verify at 200 doors, 200 requests/s, {templates} x {vault.demo['dimension']} in the vault, during a bulk import"
+    add_waits(sheet, name, [run])
+    sheet.add("bulk import beside 200 doors, over HTTPS, durable", [sizes.imported / took], "templates/s")
+
+
+def fill(sheet, sizes, vault):
+    faces = vault.generate(sizes.templates, "bench")
+    start = time.monotonic()
+    vault.import_faces(*faces)
+    sheet.add(f"bulk import of {sizes.templates}, over HTTPS, durable", [sizes.templates / (time.monotonic() - start)],
+              "templates/s")
+
+
+def opening(sheet, sizes, vault):
+    """From the last card to the last template in the gallery, beside reading and opening as many bytes."""
+    times, yard, grown = [], [], []
+    for _ in range(sizes.rounds):
+        vault.seal()
+        before = vault.resident_bytes()
+        began = []
+        vault.unseal(lambda: began.append(time.monotonic()))
+        status = vault.wait_until_ready(sizes.templates + 1)
+        times.append(time.monotonic() - began[0])
+        if status["templates"]["refused"]:
+            raise RuntimeError(f"templates were refused: {status['templates']}")
+        count = status["templates"]["total"]
+        grown.append((vault.resident_bytes() - before) / count)
+        command = [BUILD / "tests/bench/open_yardstick", vault.dir / "yardstick", "--records", str(count),
+                   "--bytes", str(vault.demo["dimension"] * 4)]
+        yard.append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["seconds"])
+    dimension = vault.demo["dimension"]
+    of = f"{count} x {dimension}"
+    sheet.add(f"open a vault of {of}, from the last card to the last template", times, "s",
+              f"reading {count} x {dimension * 4 + SEALED_TEMPLATE_OVERHEAD} bytes from a file and AES-256-GCM-opening them, "
+              "one key, as many threads", yard, lower_is_better=True)
+    sheet.add(f"memory a template while open, {of}, growth of the process when it opens", grown, "bytes",
+              "its float32 values alone", [dimension * 4], lower_is_better=True)
+    arena = vault.metric("facekeep_template_bytes") / vault.metric("facekeep_templates")
+    sheet.add(f"memory a template while open, {of}, the locked arena", [arena], "bytes", "its float32 values alone",
+              [dimension * 4], lower_is_better=True)
+
+
+def all_of_them(sheet, sizes):
+    with demo_vault.DemoVault() as vault:
+        verify_rate(sheet, sizes, vault)
+        durable_by_callers(sheet, sizes, vault)
+        fill(sheet, sizes, vault)
+        opening(sheet, sizes, vault)
+        templates = vault.status()["templates"]["total"]
+        waits_at_200_doors(sheet, sizes, vault, templates)
+        waits_during_import(sheet, sizes, vault, templates)
