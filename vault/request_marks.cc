@@ -20,18 +20,29 @@ std::optional<RequestMarks::Seen> RequestMarks::find(const Digest& id, UnixMilli
   return it->second;
 }
 
-bool RequestMarks::add(const Digest& id, Seen seen) {
+bool RequestMarks::reserve(const Digest& id, UnixMillis now) {
   const std::lock_guard lock(mutex_);
+  drop_old(now);
+  return !seen_.contains(id) && reserved_.insert(id).second;
+}
+
+void RequestMarks::add(const Digest& id, Seen seen) {
+  const std::lock_guard lock(mutex_);
+  reserved_.erase(id);
   drop_old(seen.time);
-  if (!seen_.emplace(id, std::move(seen)).second) return false;
-  order_.push_back(id);
-  return true;
+  if (seen_.emplace(id, std::move(seen)).second) order_.push_back(id);
+}
+
+void RequestMarks::release(const Digest& id) {
+  const std::lock_guard lock(mutex_);
+  reserved_.erase(id);
 }
 
 void RequestMarks::clear() {
   const std::lock_guard lock(mutex_);
   seen_.clear();
   order_.clear();
+  reserved_.clear();
 }
 
 }  // namespace facekeep

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
@@ -30,10 +31,14 @@ class RequestMarks {
     std::uint64_t entry = 0;
     UnixMillis time = 0;
   };
-  // What was decided for this id, if it is young enough.
+  // What was decided for this id and is durable, if it is young enough.
   std::optional<Seen> find(const Digest& id, UnixMillis now);
-  // Remembers a decision that is in the log. False if the id is there already (the earlier one stands).
-  bool add(const Digest& id, Seen seen);
+  // Takes an id for an answer on its way to the log. False if it is taken or answered already.
+  bool reserve(const Digest& id, UnixMillis now);
+  // Remembers a decision that is in the log, durable. The first one stands.
+  void add(const Digest& id, Seen seen);
+  // Gives a reserved id back: its answer was not written.
+  void release(const Digest& id);
   void clear();
 
  private:
@@ -41,6 +46,7 @@ class RequestMarks {
   std::mutex mutex_;
   std::map<Digest, Seen> seen_;
   std::deque<Digest> order_;
+  std::set<Digest> reserved_;
 };
 
 }  // namespace facekeep

@@ -34,22 +34,23 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
   return s;
 }
 
-Status Service::write_start() {
+// A start event for a new key to which shares are sealed. The private half lives until the vault is open.
+log::Draft Service::new_start(bool after_crash) {
   seal::HpkeKeyPair pair = seal::generate_hpke_key_pair();
   unseal_private_ = std::move(pair.private_key);
-  FK_TRY(const auto receipt,
-         sequencer_->submit(
-             [&](const Turn& turn) -> Result<Write> {
-               const bool crashed = turn.state.phase() == Phase::kOpen || turn.state.phase() == Phase::kUnsealing;
-               Write w;
-               w.drafts.push_back(
-                   {ledger::Start{options_.version, options_.program, options_.config, pair.public_key, crashed}, {}});
-               w.checkpoint = true;
-               return w;
-             },
-             store::Urgency::kNarrowing));
-  static_cast<void>(receipt);
-  return {};
+  return {ledger::Start{options_.version, options_.program, options_.config, pair.public_key, after_crash}, {}};
+}
+
+Status Service::write_start() {
+  const auto written = sequencer_->submit(
+      [&](const Turn& turn) -> Result<Write> {
+        Write w;
+        w.drafts.push_back(new_start(turn.state.phase() == Phase::kOpen || turn.state.phase() == Phase::kUnsealing));
+        w.checkpoint = true;
+        return w;
+      },
+      store::Urgency::kNarrowing);
+  return written ? Status() : Status(written.error());
 }
 
 Status Service::make_collector() {
@@ -129,6 +130,8 @@ Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::st
                                  [&](const Turn&) -> Result<Write> {
                                    Write w;
                                    w.drafts.push_back({ledger::Sealed{by, reason}, {}});
+                                   // Shares for the next opening go to a new key: recorded ones open nothing.
+                                   if (reason != "shutdown") w.drafts.push_back(new_start(false));
                                    w.checkpoint = true;
                                    return w;
                                  },

@@ -210,6 +210,7 @@ class Service {
   struct Prepared;  // an enrolment before its commit (service_enrol.cc)
 
   Service(Parts parts, ServiceOptions options);
+  log::Draft new_start(bool after_crash);
   Status write_start();
   Status make_collector();
   void keep();  // the keeper's thread

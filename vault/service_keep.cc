@@ -10,11 +10,6 @@ using log::Turn;
 using log::Write;
 namespace keys = store::keys;
 
-namespace {
-constexpr std::int64_t kDayMs = 86400LL * 1000;
-constexpr std::int64_t kChangesReadableDays = 30;
-}  // namespace
-
 void Service::keep() {
   std::unique_lock lock(keeper_mutex_);
   while (!keeper_wakes_.wait_for(lock, std::chrono::seconds(1), [&] { return keeper_stops_; })) {
@@ -112,15 +107,7 @@ void Service::destroy_old_period_keys() {
   std::vector<std::pair<ledger::State::PeriodId, std::uint32_t>> old;
   sequencer_->read([&](const ledger::State& st) {
     for (const auto& [id, key] : st.period_keys()) {
-      const auto& [purpose, site_id, period] = id;
-      const bool access = purpose == "access";
-      const auto start = parse_day(access ? period + "-01" : period);
-      const ledger::Site* site = st.site(site_id);
-      if (!start || site == nullptr) continue;
-      // A month's last entry is at most 31 days after its first day.
-      const std::int64_t days =
-          access ? 31 + static_cast<std::int64_t>(site->access_log_days) : 1 + kChangesReadableDays;
-      if (now.wall >= *start + days * kDayMs) old.emplace_back(id, key.slot);
+      if (st.period_is_over(id, key, now.wall, st.log_clock_at(now.uptime_ms))) old.emplace_back(id, key.slot);
     }
   });
   for (const auto& [id, slot] : old) {
@@ -137,7 +124,11 @@ void Service::destroy_old_period_keys() {
     static_cast<void>(sequencer_->submit(
         [&](const Turn& turn) -> Result<Write> {
           Write w;
-          if (!turn.state.period_keys().contains(id)) return w;
+          const auto it = turn.state.period_keys().find(id);
+          if (it == turn.state.period_keys().end() ||
+              !turn.state.period_is_over(id, it->second, turn.now.wall, turn.state.log_clock_at(turn.now.uptime_ms))) {
+            return w;
+          }
           w.drafts.push_back({ledger::PeriodKeyDestroyed{purpose, site, period}, {}});
           w.dead_slots.push_back(slot);
           w.deletes = ids;

@@ -50,12 +50,8 @@ Result<Finding> verify(const Question& q, const std::string& subject_id, std::sp
   if (hint) {
     if (const auto s = live_subject(q, *hint)) {
       auto opened = q.vault.open_subject(q.site, *hint, *s);
-      if (!opened) {
-        f.decision = "refer";
-        return f;
-      }
-      // The index is not trusted: the sealed record says whose it is.
-      if (opened->record.subject == subject_id) subject = std::move(*opened);
+      // The index is not trusted: the sealed record says whose it is. One that does not open is a stranger's.
+      if (opened && opened->record.subject == subject_id) subject = std::move(*opened);
     }
   }
   const Id128 ref = subject ? *hint : random_array<16>();
@@ -181,13 +177,13 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   }
 
   FK_TRY(log::Draft draft, access_draft(*vault, site, ledger::Match{}));
-  std::optional<RequestMarks::Seen> earlier;
+  // One answer a Request-Id: a retry that overtakes its first try is told to come again, never answered early.
+  if (mark && !marks_.reserve(mark->id, now)) {
+    return make_problem(Errc::kUnavailable, "request-in-flight", "the same request is being answered",
+                        "try again in a moment");
+  }
   auto receipt = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide(turn.state, turn.now.wall));
-    if (mark) {
-      earlier = marks_.find(mark->id, turn.now.wall);
-      if (earlier) return make_problem(Errc::kConflict, "request-id-reused", "the same request is being answered");
-    }
     // Erased, suspended or ended since it was looked at: it does not match any more.
     if (f.ref) {
       const auto* s = turn.state.subject(*f.ref);
@@ -204,14 +200,16 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
                                f.decision,
                                name_it ? f.pseudonym : std::nullopt,
                                mark};
-    if (mark)
-      marks_.add(mark->id,
-                 {mark->body, f.decision, name_it ? f.pseudonym : std::nullopt, turn.next_entry, turn.now.wall});
+    if (mark) {
+      w.after = [&, name_it, entry = turn.next_entry, at = turn.now.wall] {
+        marks_.add(mark->id, {mark->body, f.decision, name_it ? f.pseudonym : std::nullopt, entry, at});
+      };
+    }
     w.drafts.push_back(std::move(draft));
     return w;
   });
   if (!receipt) {
-    if (earlier && earlier->body == mark->body) return answer(earlier->decision, f, earlier->entry);
+    if (mark) marks_.release(mark->id);
     return std::move(receipt).error();
   }
   {

@@ -83,11 +83,10 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
            groups = st.genesis().groups;
            return *p;
          }));
+  const std::lock_guard phase_lock(phase_mutex_);
   FK_TRY(seal::SecretWords words, seal::open_share(unseal_private_, vault, sealed_share));
   FK_TRY(const seal::Share share, seal::decode_share(words));
   const std::uint32_t number = share.meta.member_index + 1U;
-
-  const std::lock_guard phase_lock(phase_mutex_);
   // Whose card it is comes before whether it is new: a card in other hands is refused untouched.
   if (share.meta.group_index < groups.size()) {
     const std::string& group = groups[share.meta.group_index].id;
@@ -120,6 +119,8 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
     }
   }
   const std::string group = groups[reply.group].id;
+  bool durable = false;
+  std::uint64_t unsealed_entry = 0;
   auto receipt = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number));
     Write w;
@@ -137,12 +138,21 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
       w.after = [&] {
         const std::lock_guard open_lock(open_mutex_);
         open_ = opened;
+        durable = true;
       };
+      unsealed_entry = turn.next_entry + 1;
     }
     return w;
   });
+  if (durable) {
+    // Open, even if the checkpoint behind it could not be signed: what held shares, or could open one, ends here.
+    collector_->clear();
+    unseal_since_ms_ = 0;
+    unseal_private_.reset();
+    start_loading(opened, unsealed_entry);
+  }
   if (!receipt) {
-    collector_->remove(share.meta.group_index, share.meta.member_index);
+    if (!durable) collector_->remove(share.meta.group_index, share.meta.member_index);
     return std::move(receipt).error();
   }
   UnsealProgress p;
@@ -152,11 +162,6 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   p.entry = receipt->entry;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     p.groups.push_back({groups[i].id, reply.progress[i].have, reply.progress[i].need});
-  }
-  if (reply.complete) {
-    collector_->clear();
-    unseal_since_ms_ = 0;
-    start_loading(opened, receipt->entry);
   }
   return p;
 }

@@ -9,8 +9,8 @@ with open(f"{folder}/notice.json", encoding="utf-8") as f:
     notice = json.load(f)
 with open(f"{folder}/plan.json", encoding="utf-8") as f:
     plan = json.load(f)
-notice["api"] = "https://" + ready["main"]
-notice["public"] = "https://" + ready["public"]
+notice["api"] = ready["main"]
+notice["public"] = ready["public"]
 with open(f"{folder}/notice.json", "w", encoding="utf-8") as f:
     json.dump(notice, f, indent=1)
 

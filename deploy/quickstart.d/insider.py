@@ -133,7 +133,7 @@ def try_the_copy(copy, daemon, env):
         time.sleep(0.1)
     ready = json.loads(pathlib.Path(copy, "ready").read_text())
     notice = json.loads((folder / "notice.json").read_text())
-    notice["api"], notice["public"] = "https://" + ready["main"], "https://" + ready["public"]
+    notice["api"], notice["public"] = ready["main"], ready["public"]
     pathlib.Path(copy, "notice.json").write_text(json.dumps(notice))
 
     def facekeep(who, *args, **kwargs):

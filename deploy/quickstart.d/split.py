@@ -7,10 +7,8 @@ import numpy
 folder = sys.argv[1]
 faces = numpy.load(f"{folder}/faces.npy")
 with open(f"{folder}/faces.csv", encoding="utf-8", newline="") as f:
-    rows = list(csv.reader(f))
-header = [] if rows and rows[0] and rows[0][-1].startswith("generated-") else rows[:1]
-rows = rows[len(header):]
+    header, *rows = csv.reader(f)  # row, subject, image
 for part, name in ((0, "gallery"), (1, "probes")):
     numpy.save(f"{folder}/{name}.npy", faces[part::2])
     with open(f"{folder}/{name}.csv", "w", encoding="utf-8", newline="") as f:
-        csv.writer(f).writerows(header + rows[part::2])
+        csv.writer(f).writerows([header] + [[i] + row[1:] for i, row in enumerate(rows[part::2])])

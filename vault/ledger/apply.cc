@@ -73,11 +73,17 @@ Status State::apply_body(const UnsealShare& e) {
   return {};
 }
 
-Status State::apply_body(const Unsealed&) {
+Status State::apply_body(const Unsealed& e) {
   for (const auto& g : genesis_->groups) {
     const auto in = shares_in_.find(g.id);
     if (in == shares_in_.end() || in->second.size() < g.threshold) return broken("an unseal without its quorum");
   }
+  std::vector<std::string> cards;
+  for (const auto& [group, shares] : shares_in_) {
+    for (const auto n : shares) cards.push_back(group + "/" + std::to_string(n));
+  }
+  std::sort(cards.begin(), cards.end());
+  if (cards != e.by) return broken("an unseal that names other cards than those handed in");
   shares_in_.clear();
   return {};
 }
@@ -175,7 +181,7 @@ Status State::apply_body(const PeriodKey& e) {
   if (site(e.site) == nullptr) return broken("a period key of a site that does not exist");
   if (period_keys_.contains({e.purpose, e.site, e.period})) return broken("a period key twice");
   if (slots_.contains(e.slot)) return broken("a key slot with two owners");
-  period_keys_[{e.purpose, e.site, e.period}] = {e.slot, size_};
+  period_keys_[{e.purpose, e.site, e.period}] = {e.slot, size_, clock_now_};
   slots_.insert(e.slot);
   ++wraps_[e.site];
   return {};
@@ -184,6 +190,8 @@ Status State::apply_body(const PeriodKey& e) {
 Status State::apply_body(const PeriodKeyDestroyed& e) {
   const auto it = period_keys_.find({e.purpose, e.site, e.period});
   if (it == period_keys_.end()) return broken("the end of a period key that is not there");
+  if (!period_is_over(it->first, it->second, now_, clock_now_))
+    return broken("the end of a period key before its time");
   slots_.erase(it->second.slot);
   period_keys_.erase(it);
   return {};
@@ -221,6 +229,11 @@ Status apply(State& state, const Event& event) {
   const std::uint64_t base = restarts ? state.log_clock_ : state.clock_base_;
   state.clock_now_ = base + event.uptime_ms;
   FK_CHECK(std::visit([&](const auto& body) { return state.apply_body(body); }, event.body));
+  // An access event leaves nothing but its place: a replay that has no openings must reach the same state.
+  if (class_of(event.body) == EventClass::kAccess) {
+    apply_access(state);
+    return {};
+  }
   state.phase_ = static_cast<Phase>(next);
   state.last_time_ = std::max(state.last_time_, event.time);
   state.clock_base_ = base;

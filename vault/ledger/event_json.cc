@@ -123,7 +123,7 @@ Result<Body> read(Tag<UnsealShare>, const Json& j) {
 Result<Body> read(Tag<Unsealed>, const Json& j) {
   ObjectReader r(j, "unsealed event");
   Unsealed e;
-  for (const auto& v : r.array("by", 64)) {
+  for (const auto& v : r.array("by", kMaxGroups * kMaxSharesPerGroup)) {
     if (!v.is_string() || v.get_ref<const std::string&>().size() > kMaxPrincipalId) {
       r.fail("by is not a list of principals");
       break;

@@ -52,6 +52,9 @@ Status check_groups(const Genesis& g) {
   std::set<Digest> commitments;
   std::uint32_t needed = 0;
   for (const auto& group : g.groups) {
+    if (group.id == "daemon" || parse_role(group.id)) {
+      return bad("a group is called \"" + group.id + "\", which is the name of a role");
+    }
     if (!ids.insert(group.id).second) return bad("two groups are called \"" + group.id + "\"");
     if (group.threshold < 1 || group.threshold > group.shares.size()) {
       return bad("group \"" + group.id + "\" has a threshold that its shares can't meet");

@@ -55,6 +55,20 @@ std::uint64_t State::wraps(const std::string& site) const {
   return it == wraps_.end() ? 0 : it->second;
 }
 
+bool State::period_is_over(const PeriodId& id, const PeriodKeyState& key, UnixMillis wall,
+                           std::uint64_t log_clock) const {
+  static constexpr std::int64_t kDay = 86400LL * 1000;
+  static constexpr std::int64_t kChangesReadableDays = 30;
+  const auto& [purpose, site_id, period] = id;
+  const bool access = purpose == "access";
+  const auto start = parse_day(access ? period + "-01" : period);
+  const Site* s = site(site_id);
+  if (!start || s == nullptr) return false;
+  const std::int64_t kept = (access ? static_cast<std::int64_t>(s->access_log_days) : kChangesReadableDays) * kDay;
+  // A month's last entry is at most 31 days after its first day.
+  return wall >= *start + (access ? 31 : 1) * kDay + kept && log_clock >= key.clock + static_cast<std::uint64_t>(kept);
+}
+
 std::uint32_t State::erased_today(const std::string& by, UnixMillis now) const {
   const auto it = erased_.find(by);
   return it == erased_.end() || it->second.first != format_day(std::max(now, last_time_)) ? 0 : it->second.second;
@@ -88,7 +102,7 @@ Digest State::digest() const {
   }
   for (const auto& [id, key] : period_keys_) {
     head += "period-key " + std::get<0>(id) + " " + std::get<1>(id) + " " + std::get<2>(id) + " " +
-            std::to_string(key.slot) + " " + std::to_string(key.entry) + "\n";
+            std::to_string(key.slot) + " " + std::to_string(key.entry) + " " + std::to_string(key.clock) + "\n";
   }
   for (const auto& [site, n] : wraps_) head += "wraps " + site + " " + std::to_string(n) + "\n";
   for (const auto& [by, day] : erased_) {

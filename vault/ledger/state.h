@@ -82,8 +82,13 @@ class State {
   struct PeriodKeyState {
     std::uint32_t slot = 0;
     std::uint64_t entry = 0;  // entries since bound the key's uses
+    std::uint64_t clock = 0;  // log_clock() when it was made
   };
   [[nodiscard]] const std::map<PeriodId, PeriodKeyState>& period_keys() const { return period_keys_; }
+  // True once a period key has outlived what it was kept for, on both clocks: the site's access_log_days after
+  // the month (access), 30 days after the day (changes). Setting the wall clock forward destroys none early.
+  [[nodiscard]] bool period_is_over(const PeriodId& id, const PeriodKeyState& key, UnixMillis wall,
+                                    std::uint64_t log_clock) const;
   // Slots that an event owns. Recovery clears every other slot.
   [[nodiscard]] const std::set<std::uint32_t>& slots() const { return slots_; }
   // Keys ever wrapped under the site's S/wrap (use counter, never goes back).

@@ -41,7 +41,12 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
                                                    const Clock& clock, SequencerOptions options) {
   FK_TRY(Recovered r, recover(store));
   FK_TRY(const auto anchor, custody.read_anchor());
-  if (anchor) FK_CHECK(check_anchor(*anchor, r.tree, tile_reader(store)));
+  if (anchor) {
+    FK_CHECK(check_anchor(*anchor, r.tree, tile_reader(store)));
+  } else if (r.tree.size() > 0) {
+    return make_error(Errc::kIntegrity, "the token has no rollback anchor of this vault",
+                      "this is another token, or its objects were removed; the log can't be shown to be the newest");
+  }
   FK_CHECK(clear_orphans(slots, r.state));
 
   std::unique_ptr<Sequencer> s(new Sequencer(store, custody, slots, clock, std::move(options)));
@@ -54,6 +59,9 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
     if (public_key != s->log_key_->public_key) {
       return make_error(Errc::kIntegrity, "the token's log-signing key is not the one that genesis names",
                         "check that this is the vault's own token and database");
+    }
+    if (s->log_key_->name != s->state_.genesis().origin) {
+      return make_error(Errc::kIntegrity, "the log's key and its origin have different names in genesis");
     }
     FK_CHECK(s->publish(true));
   }
