@@ -1,0 +1,84 @@
+// A vault's log in memory, and what it would show to a custodian's machine.
+#pragma once
+
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/unit/log/note_keys.h"
+#include "tools/facekeep/start_check.h"
+#include "vault/base/digest.h"
+#include "vault/ledger/event.h"
+#include "vault/log/checkpoint.h"
+#include "vault/log/merkle.h"
+#include "vault/seal/hpke.h"
+
+namespace facekeep::tools::testing {
+
+class FakeVault {
+ public:
+  FakeVault() {
+    append("the genesis of this log is of no interest here");
+    append("neither is what follows it");
+    ledger::Event event;
+    event.time = 1795325776123;
+    event.body =
+        ledger::Start{"0.1.0", sha256(as_bytes("program")), sha256(as_bytes("config")), keys.public_key, false};
+    start_event = *ledger::encode_event(event);
+    start_entry = leaves.size();
+    append(start_event);
+  }
+
+  void append(std::string_view entry) { leaves.push_back(log::leaf_hash(as_bytes(entry))); }
+
+  // Roots of complete subtrees, by brute force.
+  [[nodiscard]] log::HashSource source() const {
+    return [this](unsigned level, std::uint64_t index) -> Result<Digest> {
+      log::Tree tree;
+      for (std::uint64_t i = index << level; i < (index + 1) << level; ++i) tree.append(leaves[i]);
+      return tree.root();
+    };
+  }
+  [[nodiscard]] log::Checkpoint checkpoint(std::uint64_t size) const {
+    return {"tower.example/log", size, *log::root_at(size, source()), {}};
+  }
+  [[nodiscard]] std::string note(std::uint64_t size) const {
+    return *log::sign_checkpoint(checkpoint(size), signer.key, signer.sign());
+  }
+  [[nodiscard]] std::string note() const { return note(leaves.size()); }
+
+  [[nodiscard]] Json notice_json() const {
+    return {{"vault", to_hex(id)},
+            {"name", "Tower"},
+            {"origin", "tower.example/log"},
+            {"vkey", log::format_vkey(signer.key)},
+            {"api", "https://127.0.0.1:8443"},
+            {"public", "https://127.0.0.1:8444"},
+            {"server_key", std::string(64, 'a')},
+            {"rehearsal", true},
+            {"preset", "small"}};
+  }
+  [[nodiscard]] Notice notice() const { return *parse_notice(notice_json().dump()); }
+
+  [[nodiscard]] Json seal_status() const {
+    const std::uint64_t size = leaves.size();
+    Json proof = Json::array();
+    const auto hashes = *log::inclusion_proof(start_entry, size, source());
+    for (const Digest& hash : hashes) proof.push_back(to_base64(hash));
+    return {{"state", "sealed"},
+            {"vault", to_hex(id)},
+            {"rehearsal", true},
+            {"groups", {{{"id", "property"}, {"in", 0}, {"threshold", 1}}}},
+            {"templates", {{"total", 0}, {"loaded", 0}, {"refused", 0}}},
+            {"start", {{"entry", start_entry}, {"event", start_event}, {"proof", proof}}},
+            {"checkpoint", note()}};
+  }
+
+  Id128 id = {1, 2, 3, 4};
+  log_test::TestSigner signer = log_test::TestSigner::ed25519("tower.example/log");
+  seal::HpkeKeyPair keys = seal::generate_hpke_key_pair();
+  std::vector<Digest> leaves;
+  std::string start_event;
+  std::uint64_t start_entry = 0;
+};
+
+}  // namespace facekeep::tools::testing
