@@ -231,8 +231,7 @@ Status apply(State& state, const Event& event) {
   FK_CHECK(std::visit([&](const auto& body) { return state.apply_body(body); }, event.body));
   // An access event leaves nothing but its place: a replay that has no openings must reach the same state.
   if (class_of(event.body) == EventClass::kAccess) {
-    apply_access(state);
-    return {};
+    return apply_access(state);
   }
   state.phase_ = static_cast<Phase>(next);
   state.last_time_ = std::max(state.last_time_, event.time);
@@ -242,8 +241,10 @@ Status apply(State& state, const Event& event) {
   return {};
 }
 
-void apply_access(State& state) {
+Status apply_access(State& state) {
+  if (next_phase(state.phase_, PhaseInput::kAccess) == kIllegal) return broken("an access while the vault is not open");
   ++state.size_;
+  return {};
 }
 
 }  // namespace facekeep::ledger

@@ -102,7 +102,7 @@ class State {
 
  private:
   friend Status apply(State& state, const Event& event);
-  friend void apply_access(State& state);
+  friend Status apply_access(State& state);
 
   Status apply_body(const Genesis& e);
   Status apply_body(const Start& e);
@@ -147,8 +147,9 @@ class State {
 // clock, no I/O.
 Status apply(State& state, const Event& event);
 
-// Counts a leaf of class access whose opening is not at hand (it feeds only the second part).
-void apply_access(State& state);
+// Counts a leaf of class access whose opening is not at hand (it feeds only the second part). kIntegrity, unless
+// the vault is open.
+Status apply_access(State& state);
 
 // A suspension is due when the wall clock has passed `due` and the log's own clock has run for as long: the
 // slower of the two counts, so that setting a clock forward erases nobody early.

@@ -20,7 +20,7 @@ Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry,
   }
   const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
   if (hidden.event_class == ledger::EventClass::kAccess) {
-    apply_access(state);
+    if (auto ok = apply_access(state); !ok) return at_entry(index, ok.error().message);
     return {};
   }
   FK_TRY(const auto opening, store.get(store::keys::opening(index)));
