@@ -1,0 +1,54 @@
+"""Runs the commands that README.md and deploy/RUNBOOK.md show, against a kept quickstart vault: run_documents.py SOURCE DIR.
+
+A block counts that is fenced as `console` and has <!-- test --> on the line before it. Lines that begin with "$ " are commands (a
+line behind that ends with a backslash goes on), "..." stands for anything, and other lines must come in the output in this order.
+DIR and the programs' names are put in: in the document the vault is in ./demo. A library, not a suite: quickstart.sh runs it.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+source, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+build = os.environ["FACEKEEP_BUILD"]
+env = dict(os.environ, PATH=f"{build}/tools:/usr/bin:" + os.environ["PATH"], FACEKEEP_VAULT=str(folder / "notice.json"),
+           XDG_STATE_HOME=str(folder / "state"), SOFTHSM2_CONF=str(folder / "softhsm2.conf"))
+passed = failed = 0
+
+
+def steps(block):
+    """[(command, [expected lines])]"""
+    out, continued = [], False
+    for line in block.splitlines():
+        if continued:
+            out[-1][0] += "\n" + line.removeprefix("> ")
+        elif line.startswith("$ "):
+            out.append([line[2:], []])
+        elif out and line.strip():
+            out[-1][1].append(line.strip())
+        continued = (continued or line.startswith("$ ")) and line.endswith("\\")
+    return out
+
+
+def appears(expected, output):
+    """Each expected line in the output, in order; "..." is anything."""
+    pattern = ".*?".join(re.escape(line).replace(re.escape("..."), ".*?") for line in expected)
+    return re.search(pattern, output, re.DOTALL) is not None
+
+
+for document in ("README.md", "deploy/RUNBOOK.md"):
+    path = source / document
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    blocks = re.findall(r"^<!-- test -->\n+```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    print(f"  {document}: {len(blocks)} blocks to run")
+    for block in blocks:
+        for command, expected in steps(block):
+            done = subprocess.run(["bash", "-c", command.replace("./demo", str(folder)).replace("DIR/", f"{folder}/")], cwd=source, env=env,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+            good = done.returncode == 0 and appears(expected, done.stdout)
+            passed, failed = passed + good, failed + (not good)
+            print(f"  {'ok  ' if good else 'FAIL'} {document}: {command}")
+            if not good:
+                print(f"    exit {done.returncode}\n" + done.stdout[-1500:])
+print(f"{passed} passed, {failed} failed")
