@@ -1,0 +1,65 @@
+// A vault made in another process, for tests that fork.
+//
+// A ceremony leaves threads of the store's engine in its process, and a forked child has none of them: it
+// would wait for ever. So a process of its own holds the ceremony and keeps the folders until it is told
+// to go; who forks knows only paths, cards and keys, and has opened nothing.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "tests/support/vault_fixture.h"
+
+namespace facekeep::test {
+
+class VaultKit {
+ public:
+  // Aborts with the reason if the vault can't be made. Preset small, whatever `options` says.
+  explicit VaultKit(FixtureOptions options);
+  ~VaultKit();  // the folders go
+  VaultKit(const VaultKit&) = delete;
+  VaultKit& operator=(const VaultKit&) = delete;
+
+  [[nodiscard]] const std::string& dir() const { return dir_; }
+  [[nodiscard]] const Digest& key(const std::string& principal) const { return keys_.at(principal); }
+
+ private:
+  friend class KitVault;
+  void read_from(int fd);
+  pid_t maker_ = -1;
+  int hold_ = -1;  // the maker goes when this closes
+  std::string dir_;
+  std::string uri_;
+  Id128 vault_{};
+  std::map<std::string, Digest> keys_;
+  std::map<std::string, seal::SecretWords> cards_;
+};
+
+// The vault of a kit, opened in this process. One at a time.
+class KitVault {
+ public:
+  explicit KitVault(const VaultKit& kit, Clock& clock) : kit_(kit), clock_(clock) {}
+  ~KitVault() { stop(); }
+  KitVault(const KitVault&) = delete;
+  KitVault& operator=(const KitVault&) = delete;
+  Status start(ServiceOptions options);
+  // Both cards, then waits until every template is loaded or refused.
+  Status unseal();
+  void stop();
+  Service& operator*() const { return *service_; }
+  Service* operator->() const { return service_.get(); }
+
+  std::unique_ptr<store::RocksStore> store;
+  std::unique_ptr<seal::KeySlots> slots;
+  std::unique_ptr<hsm::TokenCustody> custody;
+
+ private:
+  const VaultKit& kit_;
+  Clock& clock_;
+  std::unique_ptr<Service> service_;
+};
+
+}  // namespace facekeep::test

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# P6 nothing acknowledged is lost: kill -9 at every commit point and at 200 random moments, under concurrent enrolment,
+# erasure and matching. Not here: power cuts (SIGKILL keeps the kernel's cache) and full disks (p3_full_disk.sh).
+set -euo pipefail
+
+# What SIGKILL can show is the same on memory and on a disk, and a disk that others use is slow.
+if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt 1048576 ]; then export TMPDIR=/dev/shm; fi
+echo "P6, for kill -9 only: power cuts are not simulated"
+exec "$FACEKEEP_BUILD/tests/fault/crash_driver" --random "${FACEKEEP_RANDOM_KILLS:-200}"
