@@ -64,7 +64,7 @@ def foreign(vault, other):
     notice = vault.folder / "notice.json"
     whole = notice.read_text()
     notice.write_text(re.sub(r'"shares":\s*\[.*?\]', '"shares": []', whole, flags=re.DOTALL))
-    refused(vault, "a card of another vault, found by the vault", "property-1", card, r"(?i)not one of this vault's cards", 2)
+    refused(vault, "a card of another vault, found by the vault", "property-1", card, "not one of this vault's cards; the progress stays", 1)
     notice.write_text(whole)
 
 

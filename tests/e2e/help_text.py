@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+"""What the programs say about themselves, in both languages, is what was reviewed: tests/snapshots/help.{en,zh}.txt.
+
+A change shows as a difference here; `tests/e2e/help_text.py --update` writes the new text, to be read before it is committed.
+"""
+import difflib
+import os
+import re
+import subprocess
+import sys
+
+from vault import FACEKEEP, FACEKEEPD, SOURCE, Report
+
+COMMANDS = ["", "ceremony", "key", "key new", "key show", "door-kit", "unseal", "seal", "status", "share", "share check", "enrol", "template",
+            "template add", "import", "subject", "subject show", "subject list", "erase", "verify", "identify", "calibrate", "changes",
+            "generate-faces"]
+report = Report()
+
+
+def run(program, *args):
+    env = dict(os.environ, LC_ALL="C.UTF-8", COLUMNS="120")
+    done = subprocess.run([program, *args], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def text(lang):
+    out = []
+    for command in COMMANDS:
+        code, said = run(FACEKEEP, "--lang", lang, *command.split(), "--help")
+        report.check(f"{lang}: facekeep {command} --help", code == 0 and said.strip(), code)
+        out.append(f"$ facekeep {command}".rstrip() + f" --help\n{said.strip()}\n")
+    if lang == "en":
+        out.append("$ facekeepd --help\n" + run(FACEKEEPD, "--help")[1].strip() + "\n")
+    # Only the file's own name, wherever it was built.
+    return "\n".join(line.rstrip() for line in "\n".join(out).replace(str(FACEKEEP), "facekeep").replace(str(FACEKEEPD), "facekeepd").splitlines()) + "\n"
+
+
+def listed():
+    """The commands that the program itself lists: none may be missing above."""
+    said = run(FACEKEEP, "--lang", "en", "--help")[1]
+    return set(re.findall(r"^  ([a-z][a-z-]+) {2,}", said[said.lower().find("subcommands"):], re.MULTILINE))
+
+
+for language in ("en", "zh"):
+    path = SOURCE / f"tests/snapshots/help.{language}.txt"
+    now = text(language)
+    if "--update" in sys.argv[1:]:
+        path.write_text(now, encoding="utf-8")
+    before = path.read_text(encoding="utf-8")
+    difference = "\n".join(difflib.unified_diff(before.splitlines(), now.splitlines(), str(path), "now", lineterm="", n=1))
+    report.check(f"{language}: the help is what was reviewed", now == before, difference[:4000])
+known = {c.split(" ")[0] for c in COMMANDS} - {""}
+report.check("every command is in the snapshot", listed() == known, sorted(listed() ^ known))
+chinese = (SOURCE / "tests/snapshots/help.zh.txt").read_text(encoding="utf-8")
+report.check("the Chinese help is Chinese", len(re.findall("[\u4e00-\u9fff]", chinese)) > 500)
+report.end()
