@@ -86,7 +86,8 @@ Result<std::optional<SessionPool::Lease>> SessionPool::open_lease(std::uint64_t 
   }
   auto opened = calls.open_session(slot);
   if (opened) {
-    return std::optional<Lease>(Lease(this, std::move(calls), Open{*opened, calls.generation(), epoch}, slot));
+    const Open open{*opened, calls.generation(), epoch};
+    return std::optional<Lease>(Lease(this, std::move(calls), open, slot));
   }
   const Rv failure = calls.failure();
   {

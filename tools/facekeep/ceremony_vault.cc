@@ -209,6 +209,7 @@ Status NewVault::write_files(const std::string& dir) {
     return w;
   }));
   static_cast<void>(receipt);
+  checkpoint_ = sequencer->checkpoint();
   return {};
 }
 
@@ -237,6 +238,7 @@ Json NewVault::notice() const {
     custodians.push_back({{"approval_key", p.approval_key}, {"id", p.id}, {"key", to_hex(p.key)}});
   }
   return {{"api", plan_.api},
+          {"checkpoint", checkpoint_},
           {"custodians", std::move(custodians)},
           {"groups", std::move(groups)},
           {"name", plan_.name},

@@ -42,7 +42,8 @@ class NewVault {
   // and hold the ceremony again); after it the vault exists.
   Status commit(const std::string& dir);
 
-  // The public notice (JSON): vault, origin, vkey, addresses, pin, groups, card commitments.
+  // The public notice (JSON): vault, origin, vkey, addresses, pin, groups, card commitments, and the first checkpoint,
+  // so that a client's first contact is already held to this genesis.
   [[nodiscard]] Json notice() const;
 
  private:
@@ -66,6 +67,7 @@ class NewVault {
   std::optional<seal::AeadKey> register_key_;
   Json register_ = Json::object();
   SecretBytes server_key_pem_;
+  std::string checkpoint_;  // over entry 0
   bool committed_ = false;
 };
 

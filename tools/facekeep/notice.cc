@@ -2,6 +2,7 @@
 
 #include "tools/facekeep/context.h"
 #include "vault/base/json.h"
+#include "vault/log/checkpoint.h"
 
 namespace facekeep::tools {
 namespace {
@@ -73,6 +74,10 @@ Result<Notice> parse_notice(std::string_view json_text) {
   const auto rehearsal = json->find("rehearsal");
   if (rehearsal == json->end() || !rehearsal->is_boolean()) return bad("rehearsal");
   n.rehearsal = rehearsal->get<bool>();
+  if (json->contains("checkpoint")) {
+    FK_TRY(n.checkpoint, text(*json, "checkpoint"));
+    if (!log::open_checkpoint(n.checkpoint, n.log_key)) return bad("checkpoint");
+  }
   if (const auto cards = json->find("shares"); cards != json->end()) {
     if (!cards->is_array()) return bad("shares");
     for (const Json& c : *cards) {

@@ -40,6 +40,7 @@ struct Notice {
   std::string public_url;
   std::vector<Digest> server_pins;  // the current key first
   bool rehearsal = false;
+  std::string checkpoint;  // the ceremony's, over entry 0; empty in a notice that has none
   std::vector<NoticeCard> cards;
 };
 

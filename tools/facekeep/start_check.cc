@@ -114,8 +114,9 @@ Result<CheckedStart> check_start(const Notice& notice, const SealStatusView& sta
 Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint& now, const ClientMemory& memory,
                                     const FetchConsistency& fetch) {
   FK_TRY(const auto note, memory.get(notice.vault));
-  if (!note) return Continuity::kFirstContact;
-  const auto before = log::open_checkpoint(*note, notice.log_key);
+  // At first contact the notice's own checkpoint stands in: another genesis under the same keys does not extend it.
+  if (!note && notice.checkpoint.empty()) return Continuity::kFirstContact;
+  const auto before = log::open_checkpoint(note ? *note : notice.checkpoint, notice.log_key);
   if (!before) {
     return say_error(Errc::kIntegrity, "bad-memory", Msg::kCliBadMemory, Msg::kCliBadMemoryHint, {memory.directory()});
   }
@@ -131,6 +132,7 @@ Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint&
   if (before->size > 0 && !log::verify_consistency(before->size, before->root, now.size, now.root, proof)) {
     return say_error(Errc::kIntegrity, "forked", Msg::kCliForked, Msg::kCliTellHint, {old_size, new_size});
   }
+  if (!note) return Continuity::kFirstContact;
   return before->size == now.size ? Continuity::kSame : Continuity::kGrown;
 }
 
