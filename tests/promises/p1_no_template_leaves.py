@@ -38,22 +38,30 @@ class Needles:
     def count(self):
         return sum(len(v) for v in self.by_head.values())
 
+    @staticmethod
+    def mark(words):
+        return (words * numpy.uint64(0x9E3779B97F4A7C15)) >> numpy.uint64(42)
+
     def find(self, haystack):
         """The kinds that were found, with how often."""
         found = collections.Counter()
         heads = numpy.sort(numpy.frombuffer(b"".join(self.by_head), "<u8"))
-        for start in range(0, len(haystack), 1 << 24):
-            part = haystack[start:start + (1 << 24) + 4096]
+        here = numpy.zeros(1 << 22, bool)  # which heads may be there: most positions are dropped by one look
+        here[self.mark(heads)] = True
+        for start in range(0, len(haystack), 1 << 22):
+            part = haystack[start:start + (1 << 22) + 4096]
+            if not any(part[:1]) and part.count(0) == len(part):
+                continue
             for shift in range(8):
                 size = (len(part) - shift) // 8 * 8
                 if size <= 0:
                     continue
                 words = numpy.frombuffer(part, "<u8", size // 8, shift)
-                at = numpy.searchsorted(heads, words).clip(max=len(heads) - 1)
-                for i in numpy.nonzero(heads[at] == words)[0]:
-                    here = shift + 8 * int(i)
-                    for kind, needle in self.by_head[part[here:here + 8]]:
-                        found[kind] += part[here:here + len(needle)] == needle
+                may = numpy.nonzero(here[self.mark(words)])[0]
+                for i in may[numpy.isin(words[may], heads)]:
+                    at = shift + 8 * int(i)
+                    for kind, needle in self.by_head[part[at:at + 8]]:
+                        found[kind] += part[at:at + len(needle)] == needle
         return found
 
 
