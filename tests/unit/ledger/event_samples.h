@@ -1,0 +1,34 @@
+// One event of every type, all fields set.
+#pragma once
+
+#include <vector>
+
+#include "tests/unit/ledger/genesis_maker.h"
+#include "vault/ledger/event.h"
+
+namespace facekeep::ledger::test {
+
+inline std::vector<Body> sample_bodies() {
+  const Id128 ref{0xaa, 1};
+  const Id128 pseudonym{0xbb, 2};
+  return {
+      Body(valid_genesis()),
+      Start{"0.1.0", digest_of("program"), digest_of("config"), digest_of("unseal_to"), true},
+      UnsealShare{"property/1", "property", 1},
+      Unsealed{{"property/1", "residents/2"}},
+      UnsealEnded{"timeout"},
+      Sealed{"daemon", "shutdown"},
+      Sums{1795000000000, {{"bad-request", 3}, {"overload", 0}}},
+      Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
+      TemplateAdded{ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob")},
+      Erased{ref, "main", "daemon", "delay-over"},
+      Suspended{ref, "main", "operator/1", "over-allowance", 1795000000001},
+      PeriodKey{"access", "main", "2026-11", 0},
+      PeriodKeyDestroyed{"changes", "main", "2026-11-22"},
+      Match{true, "main", "north", "face", "door/1", "refer", pseudonym,
+            RequestMark{digest_of("id"), digest_of("body")}},
+      MetadataRead{"main", "operator/1", "subject", pseudonym},
+  };
+}
+
+}  // namespace facekeep::ledger::test
