@@ -17,6 +17,7 @@ check() { # check WHAT COMMAND...
   fi
 }
 says() { check "$1 says: $3" grep -qE -- "$3" "$2"; }
+# shellcheck disable=SC2016  # the inner shell expands them
 says_not() { check "$1 does not say: $3" bash -c '! grep -nE -- "$1" "$2"' _ "$3" "$2"; }
 
 echo "== once through"
@@ -70,6 +71,7 @@ fi
 
 echo "== stopped"
 check "--stop ends it" "$src/deploy/quickstart" --dir "$work/kept" --stop
+# shellcheck disable=SC2016
 check "the daemon is gone" bash -c '! kill -0 "$1" 2>/dev/null' _ "$pid"
 check "the kept log checks" env SOFTHSM2_CONF="$work/kept/softhsm2.conf" "$FACEKEEP_BUILD/tools/facekeepd" check --config "$work/kept/facekeepd.toml"
 echo "$passed passed, $failed failed, $skipped skipped"

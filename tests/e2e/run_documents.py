@@ -1,8 +1,9 @@
 """Runs the commands that README.md and deploy/RUNBOOK.md show, against a kept quickstart vault: run_documents.py SOURCE DIR.
 
-A block counts that is fenced as `console` and has <!-- test --> on the line before it. Lines that begin with "$ " are commands (a
-line behind that ends with a backslash goes on), "..." stands for anything, and other lines must come in the output in this order.
-DIR and the programs' names are put in: in the document the vault is in ./demo. A library, not a suite: quickstart.sh runs it.
+A block counts that is fenced as `console` and has <!-- test --> on the line before it. Lines that begin with "$ " are commands (one
+that ends with a backslash goes on), other lines must come in the output in this order, "..." stands for anything. In a block
+without "$ " each line is a command. The programs are in the PATH, and $DIR is the vault's folder.
+A library, not a suite: quickstart.sh runs it.
 """
 import os
 import pathlib
@@ -12,7 +13,7 @@ import sys
 
 source, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 build = os.environ["FACEKEEP_BUILD"]
-env = dict(os.environ, PATH=f"{build}/tools:/usr/bin:" + os.environ["PATH"], FACEKEEP_VAULT=str(folder / "notice.json"),
+env = dict(os.environ, DIR=str(folder), PATH=f"{build}/tools:/usr/bin:" + os.environ["PATH"], FACEKEEP_VAULT=str(folder / "notice.json"),
            XDG_STATE_HOME=str(folder / "state"), SOFTHSM2_CONF=str(folder / "softhsm2.conf"))
 passed = failed = 0
 
@@ -20,6 +21,8 @@ passed = failed = 0
 def steps(block):
     """[(command, [expected lines])]"""
     out, continued = [], False
+    if not re.search(r"^\$ ", block, re.MULTILINE):
+        return [(command, []) for command in block.replace("\\\n", " ").splitlines() if command.strip()]
     for line in block.splitlines():
         if continued:
             out[-1][0] += "\n" + line.removeprefix("> ")
@@ -44,7 +47,7 @@ for document in ("README.md", "deploy/RUNBOOK.md"):
     print(f"  {document}: {len(blocks)} blocks to run")
     for block in blocks:
         for command, expected in steps(block):
-            done = subprocess.run(["bash", "-c", command.replace("./demo", str(folder)).replace("DIR/", f"{folder}/")], cwd=source, env=env,
+            done = subprocess.run(["bash", "-c", command], cwd=source, env=env,
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
             good = done.returncode == 0 and appears(expected, done.stdout)
             passed, failed = passed + good, failed + (not good)
