@@ -165,7 +165,8 @@ Result<RouteMatch> match_route(http::ListenerKind listener, std::string_view met
 
 http::RequestLimits limits_for(const http::RequestLimits& defaults, std::string_view method, std::string_view path) {
   http::RequestLimits out = defaults;
-  out.max_body = 0;
+  // What fits no route is told so, and not that its body is too large.
+  out.max_body = 64 * kKiB;
   const auto segments = http::split_path(path);
   if (!segments) return out;
   std::vector<std::string> captured;

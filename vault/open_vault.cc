@@ -45,12 +45,30 @@ Digest SiteSession::request_tag(std::initializer_list<ByteView> parts) const {
 }
 
 Result<std::optional<Id128>> OpenVault::find_ref(const SiteSession& site, const std::string& subject_id) const {
-  FK_TRY(const auto stored, store_.get(store::keys::subject_index(site.subject_tag(subject_id))));
+  const Digest tag = site.subject_tag(subject_id);
+  {
+    const std::lock_guard lock(corrections_mutex_);
+    if (const auto it = corrections_.find(tag); it != corrections_.end()) return std::optional<Id128>(it->second);
+  }
+  FK_TRY(const auto stored, store_.get(store::keys::subject_index(tag)));
   if (!stored) return std::optional<Id128>();
   Id128 ref{};
   if (stored->size() != ref.size()) return altered("index");
   std::copy(stored->begin(), stored->end(), ref.begin());
   return std::optional<Id128>(ref);
+}
+
+void OpenVault::correct_index(const SiteSession& site, const std::string& subject_id, const Id128& ref) {
+  const Digest tag = site.subject_tag(subject_id);
+  const auto stored = store_.get(store::keys::subject_index(tag));
+  if (stored && *stored && std::equal((*stored)->begin(), (*stored)->end(), ref.begin(), ref.end())) return;
+  const std::lock_guard lock(corrections_mutex_);
+  corrections_[tag] = ref;
+}
+
+void OpenVault::forget_correction(const Digest& tag) {
+  const std::lock_guard lock(corrections_mutex_);
+  corrections_.erase(tag);
 }
 
 Result<OpenVault::NewKey> OpenVault::new_subject_key(SiteSession& site, const Id128& ref) const {

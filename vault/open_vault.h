@@ -81,7 +81,13 @@ class OpenVault {
   std::atomic<std::uint64_t> templates_total{0};
   std::atomic<std::uint64_t> templates_loaded{0};
   std::atomic<std::uint64_t> templates_refused{0};
-  std::atomic<bool> closing{false};  // the loader stops early
+  std::atomic<bool> closing{false};       // the loader stops early
+  std::atomic<bool> marks_folded{false};  // Request-Ids of the last minute are known again
+
+  // The stored index is not trusted, least of all where it says nothing: while galleries load, each subject's own
+  // record is held against it, and what differs is kept here. find_ref() asks here first.
+  void correct_index(const SiteSession& site, const std::string& subject_id, const Id128& ref);
+  void forget_correction(const Digest& tag);
 
  private:
   [[nodiscard]] seal::AeadKey& period_wrap(const ledger::State::PeriodId& id) const;
@@ -93,6 +99,8 @@ class OpenVault {
   std::map<std::string, std::unique_ptr<SiteSession>> sites_;
   std::mutex period_mutex_;
   std::map<ledger::State::PeriodId, std::shared_ptr<seal::AeadKey>> period_keys_;
+  mutable std::mutex corrections_mutex_;
+  std::map<Digest, Id128> corrections_;  // index tag -> ref
 };
 
 }  // namespace facekeep

@@ -90,6 +90,7 @@ void GalleryLoader::load(const Id128& ref) {
   auto subject = vault_.open_subject(site, ref, *s);
   std::uint64_t loaded = 0;
   std::uint64_t refused = 0;
+  if (subject) vault_.correct_index(site, subject->record.subject, ref);
   if (s->erase_due || format_day(now_) > s->until) engine_.suspend(ref, true);
   for (const auto& t : s->templates) {
     if (t.entry >= upto_) continue;
@@ -139,15 +140,16 @@ void load_galleries(OpenVault& vault, const log::Sequencer& sequencer, const sto
 
 void fold_request_marks(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
                         RequestMarks& marks) {
-  const std::uint64_t size = sequencer.read([](const ledger::State& st) { return st.size(); });
+  const std::uint64_t size = sequencer.durable_size();
+  std::vector<std::pair<Digest, RequestMarks::Seen>> found;  // newest first
   // At most as many entries as a minute can hold; stops at the first access event that is too old.
   for (std::uint64_t i = size; i-- > 0 && size - i < kMaxRequestMarks && !vault.closing;) {
     const auto leaf_bytes = sequencer.entry(i);
-    if (!leaf_bytes) return;
+    if (!leaf_bytes) break;
     const auto leaf = ledger::decode_leaf(as_chars(*leaf_bytes));
-    if (!leaf) return;
+    if (!leaf) break;
     if (const auto* event = std::get_if<ledger::Event>(&*leaf); event != nullptr) {
-      if (now - event->time > kRequestIdLife) return;
+      if (now - event->time > kRequestIdLife) break;
       continue;
     }
     const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
@@ -166,11 +168,13 @@ void fold_request_marks(OpenVault& vault, const log::Sequencer& sequencer, const
     if (!key) continue;
     const auto event = log::open_access(**key, vault.vault(), *header, i, hidden.commitment);
     if (!event) continue;
-    if (now - event->time > kRequestIdLife) return;
+    if (now - event->time > kRequestIdLife) break;
     if (const auto* m = std::get_if<ledger::Match>(&event->body); m != nullptr && m->request) {
-      marks.add(m->request->id, {m->request->body, m->decision, m->subject, i, event->time});
+      found.emplace_back(m->request->id, RequestMarks::Seen{m->request->body, m->decision, m->subject, i, event->time});
     }
   }
+  for (auto it = found.rbegin(); it != found.rend(); ++it) marks.add(it->first, std::move(it->second));
+  vault.marks_folded = true;
 }
 
 }  // namespace facekeep

@@ -16,7 +16,7 @@ std::optional<RequestMarks::Seen> RequestMarks::find(const Digest& id, UnixMilli
   const std::lock_guard lock(mutex_);
   drop_old(now);
   const auto it = seen_.find(id);
-  if (it == seen_.end()) return std::nullopt;
+  if (it == seen_.end() || now - it->second.time > kRequestIdLife) return std::nullopt;
   return it->second;
 }
 

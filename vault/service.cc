@@ -110,19 +110,28 @@ Result<std::shared_ptr<OpenVault>> Service::open_vault() const {
   return open_;
 }
 
-void Service::close_vault() {
+// From here on no request gets at a key; what is in flight ends at its commit, which refuses it now.
+std::shared_ptr<OpenVault> Service::detach_vault() {
   std::shared_ptr<OpenVault> last;
   {
     const std::lock_guard lock(open_mutex_);
     last = std::exchange(open_, nullptr);
   }
-  if (!last) return;
+  if (!last) return last;
   last->closing = true;
   if (loader_.joinable()) loader_.join();
   engine_->clear();
   marks_.clear();
-  // Requests in flight end at their commit, which refuses them now; the keys go with the last of them.
-  while (last.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return last;
+}
+
+// The keys go with the last request that holds them.
+void Service::finish_closing(std::shared_ptr<OpenVault> vault) {
+  while (vault && vault.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+void Service::close_vault() {
+  finish_closing(detach_vault());
 }
 
 Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::string& reason) {
@@ -140,24 +149,37 @@ Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::st
 }
 
 Result<std::uint64_t> Service::seal(const Digest& spki) {
-  flush_sums();
   const UnixMillis now = parts_.clock.now().wall;
   FK_TRY(const std::string by, sequencer_->read([&](const ledger::State& st) -> Result<std::string> {
     FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
     return p->id;
   }));
   const std::lock_guard phase_lock(phase_mutex_);
-  auto entry = write_sealed(by, "request");
-  // Even if the log can't be written the keys go: narrowing does not wait for a disk.
-  close_vault();
+  // Narrowing waits for no disk and no token: the keys go first, the log is told next.
+  std::shared_ptr<OpenVault> closing = detach_vault();
   collector_->clear();
   unseal_since_ms_ = 0;
+  const auto sealed_since = sequencer_->read([&](const ledger::State& st) {
+    return st.phase() == Phase::kSealed ? std::optional(st.start_entry()) : std::nullopt;
+  });
+  if (sealed_since) return *sealed_since;  // it was sealed: nothing to write
+  auto entry = write_sealed(by, "request");
+  seal_owed_by_ = entry ? "" : by;
+  finish_closing(std::move(closing));
+  flush_sums();
   return entry;
+}
+
+// A seal that the log could not take (token away, disk full) is written as soon as it can be.
+void Service::settle_owed_seal() {
+  const std::lock_guard phase_lock(phase_mutex_);
+  if (seal_owed_by_.empty()) return;
+  const bool sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
+  if (sealed || write_sealed(seal_owed_by_, "request")) seal_owed_by_.clear();
 }
 
 Result<SealStatus> Service::seal_status() const {
   SealStatus out;
-  out.checkpoint = sequencer_->checkpoint();
   sequencer_->read([&](const ledger::State& st) {
     out.state = std::string(to_string(st.phase()));
     out.vault = st.genesis().vault;
@@ -169,6 +191,7 @@ Result<SealStatus> Service::seal_status() const {
       out.groups.push_back({g.id, static_cast<std::uint32_t>(n), g.threshold});
     }
   });
+  out.checkpoint = sequencer_->checkpoint();  // after the state: it covers the start event, or we say so below
   if (const auto h = sequencer_->halted()) {
     out.state = "halted";
     out.halt_reason = h->reason.message;
@@ -179,6 +202,8 @@ Result<SealStatus> Service::seal_status() const {
       out.templates_total = open_->templates_total;
       out.templates_loaded = open_->templates_loaded;
       out.templates_refused = open_->templates_refused;
+    } else if (out.state == "open") {
+      out.state = "sealed";  // closed; the log is told as soon as it can be written
     }
   }
   FK_TRY(const Bytes leaf, sequencer_->entry(out.start_entry));
@@ -187,6 +212,10 @@ Result<SealStatus> Service::seal_status() const {
       sequencer_->read([&](const ledger::State& st) { return log::parse_vkey(st.genesis().log_key); });
   if (published) {
     FK_TRY(const auto cp, log::open_checkpoint(out.checkpoint, *published));
+    if (out.start_entry >= cp.size) {
+      return make_problem(Errc::kUnavailable, "unavailable", "the checkpoint over this start is being signed",
+                          "ask again in a moment");
+    }
     FK_TRY(out.start_proof, sequencer_->inclusion(out.start_entry, cp.size));
   }
   return out;

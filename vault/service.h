@@ -214,6 +214,10 @@ class Service {
   Status write_start();
   Status make_collector();
   void keep();  // the keeper's thread
+  void take_back(std::uint8_t group, std::uint8_t member);
+  std::shared_ptr<OpenVault> detach_vault();
+  void finish_closing(std::shared_ptr<OpenVault> vault);
+  void settle_owed_seal();
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
   Result<std::shared_ptr<OpenVault>> open_vault() const;
@@ -251,6 +255,7 @@ class Service {
   std::mutex phase_mutex_;  // unsealing and sealing, one at a time: collector_, unseal_since_ms_, loader_
   std::optional<seal::ShareCollector> collector_;
   std::uint64_t unseal_since_ms_ = 0;
+  std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;
 
   mutable std::mutex open_mutex_;  // open_
@@ -267,6 +272,7 @@ class Service {
   bool keeper_stops_ = false;
   std::thread keeper_;
   std::uint64_t last_sums_ms_ = 0;  // keeper's thread, and the end
+  std::mutex sums_mutex_;           // one flush at a time
   UnixMillis sums_since_ = 0;
   std::string consents_checked_on_;  // day
 };

@@ -284,8 +284,14 @@ Result<EraseAnswer> Service::erase(const Digest& spki, const std::string& site, 
                answer.destroyed = true;
                FK_TRY(auto feed, changes_entry(*vault, site, subject_id, turn));
                // A template may have been added since we looked: the state in log order names them all.
-               return erasure(found->ref, *turn.state.subject(found->ref), {found->ref, site, p->id, "operator"},
-                              session.subject_tag(subject_id), feed);
+               const Digest tag = session.subject_tag(subject_id);
+               Write w = erasure(found->ref, *turn.state.subject(found->ref), {found->ref, site, p->id, "operator"},
+                                 tag, feed);
+               w.after = [this, ref = found->ref, tag, &vault] {
+                 engine_->remove(ref);
+                 vault->forget_correction(tag);
+               };
+               return w;
              },
              store::Urgency::kNarrowing));
   answer.entry = receipt.entry;

@@ -21,6 +21,7 @@ void Service::keep() {
 
 void Service::housekeeping() {
   if (sequencer_->halted()) return;
+  settle_owed_seal();
   end_stale_unseal();
   erase_due_subjects();
   suspend_ended_consents();
@@ -33,6 +34,7 @@ void Service::housekeeping() {
 }
 
 void Service::flush_sums() {
+  const std::lock_guard lock(sums_mutex_);
   auto counts = sums_.take();
   if (counts.empty()) return;
   const UnixMillis now = parts_.clock.now().wall;

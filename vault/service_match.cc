@@ -149,6 +149,10 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   std::optional<ledger::RequestMark> mark;
   std::optional<RequestMarks::Seen> seen;
   if (call.request_id) {
+    if (!vault->marks_folded) {
+      return make_problem(Errc::kUnavailable, "request-in-flight",
+                          "the vault is opening and does not know recent Request-Ids yet", "try again in a moment");
+    }
     mark = ledger::RequestMark{session.request_tag({as_bytes(g.by), as_bytes(*call.request_id)}),
                                session.request_tag({as_bytes(g.by), call.body_digest})};
     seen = marks_.find(mark->id, now);
@@ -172,7 +176,12 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   };
   // A retry asks the same probe, so it finds the same subject; the log's decision stands whatever it finds.
   if (seen) {
-    const bool same = seen->decision != "match" || (f.pseudonym && seen->subject && *f.pseudonym == *seen->subject);
+    const bool live = f.ref && sequencer_->read([&](const ledger::State& st) {
+      const auto* s = st.subject(*f.ref);
+      return s != nullptr && ledger::may_match(st, *s, now);
+    });
+    const bool same =
+        seen->decision != "match" || (live && f.decision == "match" && seen->subject && *f.pseudonym == *seen->subject);
     return answer(same ? seen->decision : "no_match", f, seen->entry);
   }
 

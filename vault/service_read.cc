@@ -167,9 +167,10 @@ Result<ChangePage> Service::changes(const Digest& spki, const std::string& site,
   static constexpr std::uint64_t kMaxLooked = 20'000;  // entries of the log looked at in one call
   FK_TRY(const auto vault, open_vault());
   FK_TRY(const auto by, reader(spki, site, true));
-  const std::uint64_t size = sequencer_->read([](const ledger::State& st) { return st.size(); });
+  const std::uint64_t size = sequencer_->durable_size();
+  after = std::min(after, size);
   ChangePage page;
-  page.next = std::min(after, size);
+  page.next = after;
   std::vector<std::pair<std::uint64_t, Bytes>> openings;
   FK_CHECK(parts_.store.scan(
       keys::prefix(keys::Kind::kOpening), keys::opening(page.next), [&](ByteView key, ByteView value) {

@@ -114,7 +114,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
     Status ok = unseal_key ? finish_unseal(*unseal_key, opened) : Status(unseal_key.error());
     if (!ok) {
       // The last card is taken back, so that it can be handed in again when the token is there.
-      collector_->remove(share.meta.group_index, share.meta.member_index);
+      take_back(share.meta.group_index, share.meta.member_index);
       return std::move(ok).error();
     }
   }
@@ -134,17 +134,19 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
       std::sort(e.by.begin(), e.by.end());
       w.drafts.push_back({std::move(e), {}});
       w.checkpoint = true;
+      unsealed_entry = turn.next_entry + 1;
       // In log order with a seal that may follow at once: the sequencer runs this before the next group.
       w.after = [&] {
         const std::lock_guard open_lock(open_mutex_);
         open_ = opened;
         durable = true;
       };
-      unsealed_entry = turn.next_entry + 1;
+    } else {
+      w.after = [&] { durable = true; };
     }
     return w;
   });
-  if (durable) {
+  if (durable && reply.complete) {
     // Open, even if the checkpoint behind it could not be signed: what held shares, or could open one, ends here.
     collector_->clear();
     unseal_since_ms_ = 0;
@@ -152,7 +154,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
     start_loading(opened, unsealed_entry);
   }
   if (!receipt) {
-    if (!durable) collector_->remove(share.meta.group_index, share.meta.member_index);
+    if (!durable) take_back(share.meta.group_index, share.meta.member_index);
     return std::move(receipt).error();
   }
   UnsealProgress p;
@@ -164,6 +166,11 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
     p.groups.push_back({groups[i].id, reply.progress[i].have, reply.progress[i].need});
   }
   return p;
+}
+
+void Service::take_back(std::uint8_t group, std::uint8_t member) {
+  collector_->remove(group, member);
+  if (collector_->empty()) unseal_since_ms_ = 0;
 }
 
 void Service::start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto) {

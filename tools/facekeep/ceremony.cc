@@ -1,6 +1,8 @@
 // facekeep ceremony: the key ceremony, step by step on the terminal, or from a script (a rehearsal, and
 // marked so for ever). Nothing is durable before every card is proven and every custodian has signed.
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -58,6 +60,29 @@ Status write_card(const std::string& dir, const std::string& name, ByteView cont
   return write_secret_fd(fd.get(), content);
 }
 
+// A real ceremony's cards may touch memory alone: whoever later has the disk would have the quorum.
+Status check_memory_disk(const std::string& dir) {
+  struct statfs fs_info {};
+  if (statfs(dir.c_str(), &fs_info) != 0) {
+    return make_error(Errc::kIo, "the folder for the cards can't be looked at: " + http::errno_text());
+  }
+  if (fs_info.f_type == TMPFS_MAGIC || fs_info.f_type == RAMFS_MAGIC) return {};
+  return make_error(Errc::kPermissionDenied,
+                    "the folder for the cards is on a disk, where cards would outlive the ceremony",
+                    "give a folder on a memory disk (tmpfs), or leave --cards out and copy the cards by hand");
+}
+
+// Overwrites and removes a printed card.
+void forget_card(const std::string& path) {
+  std::error_code ec;
+  const auto size = fs::file_size(path, ec);
+  if (!ec) {
+    std::ofstream out(path, std::ios::binary | std::ios::in);
+    out << std::string(static_cast<std::size_t>(size), '\0');
+  }
+  fs::remove(path, ec);
+}
+
 std::string card_name(const CardInfo& info) {
   return info.group + "-" + std::to_string(info.member);
 }
@@ -80,6 +105,7 @@ class TerminalRoom final : public Room {
     }
     FK_TRY(const std::string copied, terminal_.read_line(text(Msg::kCeremonyCopied)));
     static_cast<void>(copied);
+    if (!cards_dir_.empty()) forget_card(cards_dir_ + "/" + card_name(info) + ".html");
     FK_CHECK(terminal_.clear());
     for (int tries = 0; tries < 3; ++tries) {
       FK_TRY(const SecretBytes typed, terminal_.read_secret(text(Msg::kCeremonyProve, {who})));
@@ -221,8 +247,8 @@ Status hand_out_cards(const Plan& plan, NewVault& vault, Room& room, Transcript&
     transcript.add("card " + std::to_string(card.number) + " of group " + group.id + " handed to " + holder.id +
                    " and proven");
     for (std::size_t i = 1; i < card.holders.size(); ++i) {
-      transcript.add("sealed copy of card " + std::to_string(card.number) + " of group " + group.id +
-                     " for the deputy " + group.custodians[card.holders[i]].id);
+      transcript.add("to be given as a sealed copy: card " + std::to_string(card.number) + " of group " + group.id +
+                     ", to the deputy " + group.custodians[card.holders[i]].id);
     }
   }
   return {};
@@ -247,6 +273,7 @@ Status hold(const Options& o, Reporter& report) {
   if (rehearsal) {
     FK_TRY(room, ScriptRoom::open(o.script, o.cards));
   } else {
+    if (!o.cards.empty()) FK_CHECK(check_memory_disk(o.cards));
     FK_TRY(terminal, open_terminal());
     room = std::make_unique<TerminalRoom>(*terminal, report.lang(), o.cards);
     FK_CHECK(terminal->show(format_message(report.lang(), Msg::kCeremonyWarning) + "\n"));
@@ -274,14 +301,15 @@ Status hold(const Options& o, Reporter& report) {
                  " serial " + escape_untrusted(g.token.serial) + " class " + g.token.token_class);
   transcript.add("root key " + g.token.root.mechanism + ", log key " + g.token.log_sign.mechanism +
                  ", both made inside the token");
+  if (!o.cards.empty()) transcript.add("printable cards were written to a folder, for a printer");
   FK_CHECK(hand_out_cards(plan, *vault, *room, transcript, rehearsal));
   vault->forget_cards();
   for (const auto& p : g.principals) transcript.add("registered " + p.id + " with key " + to_hex(p.key));
   vault->set_transcript(sha256(as_bytes(transcript.text())));
   FK_CHECK(collect_signatures(plan, *vault, *room));
-  FK_CHECK(vault->commit(o.dir));
-
+  // Its digest is in genesis: it must exist before the vault does.
   FK_CHECK(write_public(o.out + "/transcript.txt", transcript.text()));
+  FK_CHECK(vault->commit(o.dir));
   FK_CHECK(write_public(o.out + "/notice.json", vault->notice().dump(2) + "\n"));
   report.say(Msg::kCeremonyDone, {to_hex(g.vault), o.dir});
   report.say(Msg::kCeremonyVkey, {g.log_key});

@@ -1,4 +1,6 @@
 // facekeep: what custodians, operators and installers do with a vault.
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -38,7 +40,10 @@ constexpr std::array kCommands = {
 int main(int argc, char** argv) {
   // Passphrases and shares pass through: locked memory where the system allows it (secret_bytes.h says what
   // happens where it does not).
-  facekeep::init_secret_heap(1 << 18);
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  facekeep::init_secret_heap(1 << 22);
   Context context(std::cout, std::cerr);
   context.err_is_tty = ::isatty(STDERR_FILENO) == 1;
   return run_program(kCommands, argc, argv, context);

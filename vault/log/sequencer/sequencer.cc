@@ -29,7 +29,6 @@ struct Sequencer::Group {
   std::vector<Pending*> staged;
   TileTree tree;  // becomes tree_ when the group is durable: its full tiles are in the store only then
   std::vector<FullTile> completed;
-  store::Urgency urgency = store::Urgency::kOrdinary;
   bool checkpoint = false;
 };
 
@@ -47,7 +46,6 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
     return make_error(Errc::kIntegrity, "the token has no rollback anchor of this vault",
                       "this is another token, or its objects were removed; the log can't be shown to be the newest");
   }
-  FK_CHECK(clear_orphans(slots, r.state));
 
   std::unique_ptr<Sequencer> s(new Sequencer(store, custody, slots, clock, std::move(options)));
   s->allocator_ = SlotAllocator(r.state.slots());
@@ -63,6 +61,8 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
     if (s->log_key_->name != s->state_.genesis().origin) {
       return make_error(Errc::kIntegrity, "the log's key and its origin have different names in genesis");
     }
+    // Irreversible, so only once token and database are known to belong together.
+    FK_CHECK(clear_orphans(slots, s->state_));
     FK_CHECK(s->publish(true));
   }
   s->thread_ = std::thread([raw = s.get()] { raw->run(); });
@@ -140,6 +140,19 @@ void Sequencer::finish(const std::vector<Pending*>& group) {
   done_wakes_.notify_all();
 }
 
+// On a full disk: an empty batch makes the store give up its ballast and says whether that is enough.
+Status Sequencer::room_for_narrowing(const Error& why) {
+  if (why.code != Errc::kOutOfSpace) {
+    halt(why, true);
+    return why;
+  }
+  store::Batch nothing;
+  nothing.head_before = nothing.head_after = tree_.size();
+  Status room = store_.commit(nothing, store::Urgency::kNarrowing);
+  if (!room && room.error().code != Errc::kOutOfSpace) halt(room.error(), true);
+  return room;
+}
+
 void Sequencer::commit_group(const std::vector<Pending*>& group) {
   if (const auto h = halted()) {
     for (Pending* p : group) p->result = h->reason;
@@ -147,7 +160,7 @@ void Sequencer::commit_group(const std::vector<Pending*>& group) {
   }
   // Room is asked for before anything is applied, so that a full disk refuses and changes nothing.
   const Status ordinary = store_.check();
-  if (!ordinary && ordinary.error().code != Errc::kOutOfSpace) halt(ordinary.error(), true);
+  const Status narrowing = ordinary ? Status() : room_for_narrowing(ordinary.error());
   Group g;
   g.now = clock_.now();
   g.tree = tree_;  // this thread is its only writer
@@ -155,20 +168,27 @@ void Sequencer::commit_group(const std::vector<Pending*>& group) {
     const std::unique_lock lock(state_mutex_);
     g.batch.head_before = state_.size();
     for (Pending* p : group) {
-      if (!ordinary && (p->urgency == store::Urgency::kOrdinary || ordinary.error().code != Errc::kOutOfSpace)) {
-        p->result = ordinary.error();
+      if (const Status& room = p->urgency == store::Urgency::kOrdinary ? ordinary : narrowing; !room) {
+        p->result = room.error();
         continue;
       }
       if (auto ok = stage(*p, g); !ok) p->result = ok.error();
     }
     g.batch.head_after = state_.size();
   }
+  if (const auto h = halted()) {
+    // Also an event that a write's second or later draft could not follow: half of it is in memory, and none of
+    // it may reach the disk.
+    for (Pending* p : group) p->result = h->reason;
+    return;
+  }
   if (g.staged.empty()) return;
   point("applied");
   if (auto ok = make_durable(g); !ok) {
     halt(ok.error(),
          ok.error().code != Errc::kHsm && ok.error().code != Errc::kHsmGone && ok.error().code != Errc::kHsmPin);
-    for (Pending* p : g.staged) p->result = halted()->reason;
+    // Also the refused ones: what they were refused for may not be in the log.
+    for (Pending* p : group) p->result = halted()->reason;
     return;
   }
   for (Pending* p : g.staged) {
@@ -178,8 +198,9 @@ void Sequencer::commit_group(const std::vector<Pending*>& group) {
     if (auto ok = publish(true); !ok) {
       halt(ok.error(), false);
       for (Pending* p : g.staged) {
-        p->result = make_error(
-            Errc::kHalted,
+        if (!p->checkpoint) continue;
+        p->result = make_problem(
+            Errc::kHalted, "halted",
             "the change is in the log and durable, but its checkpoint could not be signed: " + ok.error().message,
             ok.error().hint);
       }
@@ -204,11 +225,13 @@ Status Sequencer::stage(Pending& p, Group& g) {
     }
   }
   allocator_.keep();
+  // The store applies a batch's puts before its deletes; here a later write comes after an earlier one.
+  for (const auto& put : write->puts) std::erase(g.batch.deletes, put.key);
   std::move(write->puts.begin(), write->puts.end(), std::back_inserter(g.batch.puts));
   std::move(write->deletes.begin(), write->deletes.end(), std::back_inserter(g.batch.deletes));
   std::move(write->new_keys.begin(), write->new_keys.end(), std::back_inserter(g.new_keys));
   g.dead_slots.insert(g.dead_slots.end(), write->dead_slots.begin(), write->dead_slots.end());
-  if (p.urgency == store::Urgency::kNarrowing) g.urgency = store::Urgency::kNarrowing;
+  p.checkpoint = write->checkpoint;
   g.checkpoint = g.checkpoint || write->checkpoint;
   p.after = std::move(write->after);
   p.result = Receipt{first, write->drafts.size(), g.now};
@@ -250,7 +273,9 @@ Status Sequencer::make_durable(Group& g) {
   }
   if (!g.new_keys.empty()) FK_CHECK(slots_.write(g.new_keys));
   point("keys-written");
-  FK_CHECK(store_.commit(g.batch, g.urgency));
+  // What may not use the last of the disk was refused before it was applied; what is applied must not fail
+  // for the few bytes that came between, since memory is ahead of the disk by now.
+  FK_CHECK(store_.commit(g.batch, store::Urgency::kNarrowing));
   point("committed");
   {
     const std::lock_guard lock(tree_mutex_);

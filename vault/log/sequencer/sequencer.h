@@ -108,6 +108,12 @@ class Sequencer {
     return f(static_cast<const ledger::State&>(state_));
   }
 
+  // Entries that are on stable storage. state().size() may run ahead by the group that is being written.
+  [[nodiscard]] std::uint64_t durable_size() const {
+    const std::lock_guard lock(tree_mutex_);
+    return tree_.size();
+  }
+
   // The latest published checkpoint (a signed note); empty for a log without entries.
   [[nodiscard]] std::string checkpoint() const;
   // Proofs and files of the public log. Sizes up to that of the latest published checkpoint.
@@ -130,6 +136,7 @@ class Sequencer {
     store::Urgency urgency = store::Urgency::kOrdinary;
     std::optional<Result<Receipt>> result;
     std::function<void()> after;
+    bool checkpoint = false;
     bool done = false;  // under queue_mutex_; the result may be taken
   };
   struct Group;
@@ -137,6 +144,7 @@ class Sequencer {
   Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock, SequencerOptions options);
   void run();
   std::vector<Pending*> next_group();
+  Status room_for_narrowing(const Error& why);
   void commit_group(const std::vector<Pending*>& group);
   Status stage(Pending& p, Group& g);
   Status stage_event(const Draft& draft, Group& g);
