@@ -112,13 +112,10 @@ void load_galleries(OpenVault& vault, const log::Sequencer& sequencer, const sto
   std::vector<std::pair<std::uint32_t, Id128>> refs;  // by site, so that sites become ready one after another
   sequencer.read([&](const ledger::State& st) {
     for (const auto& s : st.genesis().sites) sites.push_back(s.id);
-    std::uint64_t total = 0;
     for (const auto& [ref, s] : st.subjects()) {
       if (s.entry >= upto) continue;
       refs.emplace_back(s.site, ref);
-      total += s.templates.size();
     }
-    vault.templates_total = total;
   });
   std::sort(refs.begin(), refs.end());
   std::size_t begin = 0;

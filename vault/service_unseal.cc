@@ -48,7 +48,9 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
   };
   std::vector<SiteSpec> sites;
   Id128 vault{};
+  std::uint64_t templates = 0;
   sequencer_->read([&](const ledger::State& st) {
+    for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
     vault = st.genesis().vault;
     for (const auto& s : st.genesis().sites) sites.push_back({s, st.wraps(s.id)});
   });
@@ -64,6 +66,7 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
                                                         unseal_key.view(), *stored, s.site.check));
     opened->add_site(s.site, key, s.wraps);
   }
+  opened->templates_total = templates;  // known before anybody sees the vault open
   FK_CHECK(make_galleries(*sequencer_, *engine_));
   out = std::move(opened);
   return {};

@@ -75,8 +75,10 @@ Result<Notice> parse_notice(std::string_view json_text) {
   if (rehearsal == json->end() || !rehearsal->is_boolean()) return bad("rehearsal");
   n.rehearsal = rehearsal->get<bool>();
   if (json->contains("checkpoint")) {
-    FK_TRY(n.checkpoint, text(*json, "checkpoint"));
-    if (!log::open_checkpoint(n.checkpoint, n.log_key)) return bad("checkpoint");
+    auto checkpoint = text(*json, "checkpoint");
+    if (!checkpoint) return std::move(checkpoint).error();
+    if (!log::open_checkpoint(*checkpoint, n.log_key)) return bad("checkpoint");
+    n.checkpoint.swap(*checkpoint);
   }
   if (const auto cards = json->find("shares"); cards != json->end()) {
     if (!cards->is_array()) return bad("shares");

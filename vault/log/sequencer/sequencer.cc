@@ -78,13 +78,13 @@ Sequencer::~Sequencer() {
   if (thread_.joinable()) thread_.join();
 }
 
-Result<Receipt> Sequencer::submit(const Decide& decide, store::Urgency urgency) {
+Result<Committed> Sequencer::submit(const Decide& decide, store::Urgency urgency) {
   return std::move(submit_all({decide}, urgency).front());
 }
 
-std::vector<Result<Receipt>> Sequencer::submit_all(const std::vector<Decide>& decisions, store::Urgency urgency) {
+std::vector<Result<Committed>> Sequencer::submit_all(const std::vector<Decide>& decisions, store::Urgency urgency) {
   std::vector<Pending> pending(decisions.size());
-  std::vector<Result<Receipt>> results;
+  std::vector<Result<Committed>> results;
   std::unique_lock lock(queue_mutex_);
   const auto h = halted();
   if (h || stopping_) {
@@ -234,7 +234,7 @@ Status Sequencer::stage(Pending& p, Group& g) {
   p.checkpoint = write->checkpoint;
   g.checkpoint = g.checkpoint || write->checkpoint;
   p.after = std::move(write->after);
-  p.result = Receipt{first, write->drafts.size(), g.now};
+  p.result = Committed{first, write->drafts.size(), g.now};
   g.staged.push_back(&p);
   return {};
 }

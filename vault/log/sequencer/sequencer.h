@@ -68,7 +68,8 @@ struct Turn {
 };
 using Decide = std::function<Result<Write>(const Turn&)>;
 
-struct Receipt {
+// Where a write came to stand.
+struct Committed {
   std::uint64_t entry = 0;  // position of the first event
   std::size_t count = 0;
   Instant at;
@@ -95,10 +96,10 @@ class Sequencer {
 
   // Blocks until the events are durable (and the checkpoint signed, if asked for) or the decision
   // refused. Any thread. kHalted with the reason once halted.
-  Result<Receipt> submit(const Decide& decide, store::Urgency urgency = store::Urgency::kOrdinary);
+  Result<Committed> submit(const Decide& decide, store::Urgency urgency = store::Urgency::kOrdinary);
 
   // Many at once, in order, sharing as few commits as fit. One result each.
-  std::vector<Result<Receipt>> submit_all(const std::vector<Decide>& decisions,
+  std::vector<Result<Committed>> submit_all(const std::vector<Decide>& decisions,
                                           store::Urgency urgency = store::Urgency::kOrdinary);
 
   // Runs `f(const ledger::State&)` with the state locked against changes. Keep it short.
@@ -134,7 +135,7 @@ class Sequencer {
   struct Pending {
     const Decide* decide = nullptr;
     store::Urgency urgency = store::Urgency::kOrdinary;
-    std::optional<Result<Receipt>> result;
+    std::optional<Result<Committed>> result;
     std::function<void()> after;
     bool checkpoint = false;
     bool done = false;  // under queue_mutex_; the result may be taken
