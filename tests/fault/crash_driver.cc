@@ -156,6 +156,7 @@ int main(int argc, char** argv) {
     const bool early = i % 8 == 7;
     const int ms = static_cast<int>(early ? rng() % 400 : 2 + rng() % 150);
     if (!driver.round({}, {early, ms})) return stop("a random moment");
+    if (i % 50 == 49) std::printf("%d random moments\n", i + 1);
   }
   ++passed;
   std::printf("killed at %d random moments\n", random_kills);

@@ -42,6 +42,7 @@ class CrashVault {
   void say(const std::string& line) const;
   [[noreturn]] void broken(const std::string& what) const;
   void open();
+  void await_galleries();
   void check_promises();
   void check_person(const std::string& id, const Person& p);
   void check_log();
@@ -87,13 +88,20 @@ void CrashVault::open() {
   };
   if (auto ok = vault_.start(std::move(options)); !ok) broken("the vault does not start: " + reason(ok.error()));
   if (auto ok = vault_.unseal(); !ok) broken("the vault does not open: " + reason(ok.error()));
+  await_galleries();
   const auto status = vault_->seal_status();
   if (!status) broken(reason(status.error()));
   if (status->templates_refused != 0) broken(std::to_string(status->templates_refused) + " templates were refused");
-  // The last site becomes ready a moment after its last template is in.
+}
+
+// A door is told "refer" until its site is ready.
+void CrashVault::await_galleries() {
   for (int i = 0; decision("", VaultFixture::random_face(kDimension, plan_.round)).starts_with("refer"); ++i) {
-    if (i == 5000) broken("the galleries do not become ready");
-    usleep(1000);
+    usleep(5000);
+    if (i < 6000) continue;
+    const auto s = vault_->seal_status();
+    broken("the galleries do not become ready: " + std::to_string(s->templates_loaded) + " templates loaded and " +
+           std::to_string(s->templates_refused) + " refused of " + std::to_string(s->templates_total));
   }
 }
 

@@ -1,0 +1,83 @@
+// A token in memory for tests of what signs checkpoints and keeps the anchor: a real Ed25519 key, and
+// faults on demand. The real one is tested in tests/unit/hsm.
+#pragma once
+
+#include <openssl/evp.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "vault/base/result.h"
+#include "vault/seal/custody.h"
+
+namespace facekeep::test {
+
+class MemoryCustody final : public Custody {
+ public:
+  MemoryCustody() : key_(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"), EVP_PKEY_free) {}
+
+  // From now on signing and the anchor fail so; nothing: the token is back.
+  void set_fault(std::optional<Error> fault) {
+    const std::scoped_lock lock(mutex_);
+    fault_ = std::move(fault);
+  }
+  void set_anchor(const Anchor& anchor) {
+    const std::scoped_lock lock(mutex_);
+    anchor_ = anchor;
+  }
+  unsigned signatures() const {
+    const std::scoped_lock lock(mutex_);
+    return signatures_;
+  }
+
+  // It only signs: nothing is wrapped in these tests.
+  Result<Bytes> wrap(std::uint32_t, ByteView, ByteView) override { return make_error(Errc::kHsm, "no root key"); }
+  Result<SecretBytes> unwrap(std::uint32_t, ByteView, ByteView) override {
+    return make_error(Errc::kHsm, "no root key");
+  }
+  [[nodiscard]] NoteKeyType log_key_type() const override { return NoteKeyType::kEd25519; }
+  Result<Bytes> log_public_key() override {
+    Bytes raw(32);
+    std::size_t size = raw.size();
+    if (EVP_PKEY_get_raw_public_key(key_.get(), raw.data(), &size) != 1) return make_error(Errc::kCrypto, "public key");
+    return raw;
+  }
+  Result<Bytes> sign_checkpoint(ByteView message) override {
+    const std::scoped_lock lock(mutex_);
+    if (fault_) return *fault_;
+    const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    Bytes out(64);
+    std::size_t size = out.size();
+    if (EVP_DigestSignInit(ctx.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
+        EVP_DigestSign(ctx.get(), out.data(), &size, message.data(), message.size()) != 1) {
+      return make_error(Errc::kCrypto, "sign");
+    }
+    ++signatures_;
+    return out;
+  }
+  Result<std::optional<Anchor>> read_anchor() override {
+    const std::scoped_lock lock(mutex_);
+    if (fault_) return *fault_;
+    return anchor_;
+  }
+  Status write_anchor(const Anchor& anchor) override {
+    const std::scoped_lock lock(mutex_);
+    if (fault_) return *fault_;
+    anchor_ = anchor;
+    return {};
+  }
+  Status ping() override {
+    const std::scoped_lock lock(mutex_);
+    return fault_ ? Status(*fault_) : Status();
+  }
+
+ private:
+  std::shared_ptr<EVP_PKEY> key_;
+  mutable std::mutex mutex_;
+  std::optional<Error> fault_;
+  std::optional<Anchor> anchor_;
+  unsigned signatures_ = 0;
+};
+
+}  // namespace facekeep::test
