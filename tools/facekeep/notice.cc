@@ -22,8 +22,8 @@ Result<std::string> text(const Json& notice, const char* field) {
 }
 
 Result<std::string> url(const Json& notice, const char* field) {
-  FK_TRY(std::string out, text(notice, field));
-  if (!out.starts_with("https://")) return bad(field);
+  auto out = text(notice, field);
+  if (out && out->rfind("https://", 0) != 0) return bad(field);
   return out;
 }
 
