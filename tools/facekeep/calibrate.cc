@@ -26,26 +26,36 @@ std::string cosine(std::int32_t millionths) {
   return text;
 }
 
-Result<CalibrationSet> read_set(const Options& o, Reporter& report) {
-  FK_TRY(const auto rows, open_rows(o.file));
+struct Labelled {
   CalibrationSet set;
+  std::vector<std::uint64_t> numbers;  // of the file, for each row of the set
+};
+
+Result<Labelled> read_set(const Options& o, Reporter& report) {
+  FK_TRY(const auto rows, open_rows(o.file));
+  Labelled out;
+  CalibrationSet& set = out.set;
   std::uint64_t rejected = 0;
   for (;;) {
     FK_TRY(const auto row, rows->next());
     if (!row) break;
     const Status added = row->error ? Status(*row->error) : set.add(row->subject, row->values);
-    if (added) continue;
+    if (added) {
+      out.numbers.push_back(row->number);
+      continue;
+    }
     if (++rejected <= 10) report.warn(Msg::kImportRejected, {std::to_string(row->number), added.error().message});
   }
   report.field("rows", set.size());
   report.field("rejected", rejected);
   report.say(Msg::kCliCalibrateRows,
              {std::to_string(set.size()), std::to_string(set.subjects()), std::to_string(rejected)});
-  return set;
+  return out;
 }
 
 Status run(Context& context, const Options& o, Reporter& report) {
-  FK_TRY(const CalibrationSet set, read_set(o, report));
+  FK_TRY(const Labelled labelled, read_set(o, report));
+  const CalibrationSet& set = labelled.set;
   Progress progress(context.err, context.err_is_tty, context.lang, "calibrate", set.size());
   CalibrationOptions options;
   options.progress = [&](std::uint64_t done, std::uint64_t) { progress.update(done); };
@@ -76,12 +86,14 @@ Status run(Context& context, const Options& o, Reporter& report) {
   }
   Json suspects = Json::array();
   for (const SuspectPair& s : c.suspects()) {
-    suspects.push_back({{"row_a", s.row_a + 1}, {"row_b", s.row_b + 1}, {"score", s.score}});
+    suspects.push_back(
+        {{"row_a", labelled.numbers[s.row_a]}, {"row_b", labelled.numbers[s.row_b]}, {"score", s.score}});
   }
   // Only pairs that would match are worth a person's look.
   for (const SuspectPair& s : c.suspects()) {
     if (s.score < verify.threshold) break;
-    report.say(Msg::kCliCalibrateSuspect, {std::to_string(s.row_a + 1), std::to_string(s.row_b + 1), cosine(s.score)});
+    report.say(Msg::kCliCalibrateSuspect,
+               {std::to_string(labelled.numbers[s.row_a]), std::to_string(labelled.numbers[s.row_b]), cosine(s.score)});
   }
   report.field("suspects", std::move(suspects));
   return {};

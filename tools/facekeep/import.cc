@@ -149,6 +149,7 @@ Status import(Context& context, const Options& o, Reporter& report) {
   progress.finish();
   report.say(Msg::kCliImportDone, {std::to_string(done->next - 1), std::to_string(done->enrolled),
                                    std::to_string(done->existing), std::to_string(done->rejected)});
+  if (done->existing > 0) report.say(Msg::kCliImportExisting);
   if (done->rejected > 0) report.warn(Msg::kCliImportRejects, {std::to_string(done->rejected), files.rejects_path()});
   report.field("rows", done->next - 1);
   report.field("enrolled", done->enrolled);

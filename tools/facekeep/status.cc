@@ -31,8 +31,9 @@ Status status(Context& context, Reporter& report) {
   report.say(Msg::kCliVaultIs, {notice.name, to_hex(notice.vault)});
   if (notice.rehearsal) report.say(Msg::kRehearsal);
   report.say(Msg::kCliStateIs, {state_text(context, v.status)});
-  report.say(Msg::kCliSharesIn, {groups_text(v.status.groups)});
-  if (v.status.state == "open") report.say(Msg::kCliTemplates, {loaded, total});
+  if (v.status.state != "open") report.say(Msg::kCliSharesIn, {groups_text(v.status.groups)});
+  // Counts what the unseal has to load; later enrolments are not in it.
+  if (v.status.state == "open" && v.status.templates_total > 0) report.say(Msg::kCliTemplates, {loaded, total});
   if (v.status.templates_refused > 0) {
     report.warn(Msg::kCliTemplatesRefused, {std::to_string(v.status.templates_refused)});
   }

@@ -1,4 +1,6 @@
 // facekeep subject show, subject list; erase.
+#include <utility>
+
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/vault_api.h"
 
@@ -31,10 +33,11 @@ Status list(Context& context, const Options& o, Reporter& report) {
   FK_TRY(VaultApi api, connect(context));
   Json all = Json::array();
   std::string cursor;
-  report.say(Msg::kCliSubjectColumns);
+  bool first = true;
   do {
     FK_TRY(const Json page,
            api.json("GET", subjects_path(o) + (cursor.empty() ? "" : "?cursor=" + percent_encode(cursor))));
+    if (std::exchange(first, false)) report.say(Msg::kCliSubjectColumns);
     for (const Json& s : page.value("subjects", Json::array())) {
       if (!s.is_object()) continue;
       if (context.json) {

@@ -15,7 +15,7 @@ struct Options {
   std::string program;  // expected digest
 };
 
-void show(const Context& context, const Notice& notice, const CheckedVault& vault, Reporter& report) {
+void show(const Notice& notice, const CheckedVault& vault, Reporter& report) {
   const std::string size = std::to_string(vault.start.checkpoint.size);
   report.say(Msg::kCliVaultIs, {notice.name, to_hex(notice.vault)});
   if (notice.rehearsal) report.say(Msg::kRehearsal);
@@ -25,7 +25,6 @@ void show(const Context& context, const Notice& notice, const CheckedVault& vaul
   report.say(Msg::kCliSharesIn, {groups_text(vault.status.groups)});
   report.field("program", to_hex(vault.start.start.program));
   report.field("log_size", vault.start.checkpoint.size);
-  static_cast<void>(context);
 }
 
 // The person compares the running program with the one that was released or agreed on.
@@ -53,7 +52,7 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
   FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-  show(context, notice, vault, report);
+  show(notice, vault, report);
   if (vault.status.state == "open") {
     return say_error(Errc::kFailedPrecondition, "already-open", Msg::kCliPAlreadyOpen, Msg::kCliAlreadyOpenHint);
   }
