@@ -289,6 +289,7 @@ Result<std::string> encode_event(const Event& e) {
 }
 
 Result<Event> decode_event(std::string_view canonical) {
+  if (canonical.size() > kMaxLeafBytes) return make_error(Errc::kTooLarge, "an event is longer than 65,535 bytes");
   FK_TRY(const Json j, parse_canonical_json(canonical));
   ObjectReader r(j, "event");
   Event e;

@@ -151,7 +151,7 @@ Status check_genesis(const Genesis& genesis);
 // Every custodian signed, each with the registered approval key.
 Status check_genesis_signatures(const Genesis& genesis);
 
-// People (not deputies' copies) of each group.
+// People of each group, deputies included: each is a custodian with a key of the own.
 GroupSizes group_sizes(const Genesis& genesis);
 
 }  // namespace facekeep::ledger
