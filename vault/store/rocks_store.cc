@@ -352,7 +352,7 @@ Status RocksStore::check() const {
   }
   const std::scoped_lock lock(impl_->commit_mutex);
   FK_TRY(const std::uint64_t free, free_bytes(impl_->options.dir));
-  const std::uint64_t need = impl_->room_missing(free, kMaxBatchBytes, Urgency::kOrdinary);
+  const std::uint64_t need = impl_->room_missing(free, impl_->options.write_buffer, Urgency::kOrdinary);
   if (need != 0) return out_of_space(free, need);
   return {};
 }

@@ -58,7 +58,7 @@ class Store {
   virtual Result<std::uint64_t> head() const = 0;
 
   // Checks that the files are still the ones that were opened (deleted, replaced or truncated files
-  // are an inconsistency: kIntegrity) and that there is room for one full batch of
+  // are an inconsistency: kIntegrity) and that there is room for a write buffer of
   // ordinary work (kOutOfSpace): asked for before anything is applied, so that a full disk refuses and changes nothing.
   virtual Status check() const = 0;
 };
