@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -111,8 +112,63 @@ bool Driver::round(CrashPlan plan, Kill kill) {
   return good && ended;
 }
 
-void result(unsigned passed, unsigned failed) {
-  std::printf("%u passed, %u failed, 0 skipped\n", passed, failed);
+constexpr int kKillsOfOneVault = 50;  // so that its log stays short, and each start quick
+
+facekeep::test::FixtureOptions many_erasures() {
+  facekeep::test::FixtureOptions o;
+  o.erase_daily = 100000;
+  return o;
+}
+
+struct Tally {
+  unsigned processes = 0;
+  std::uint64_t enrolled = 0;
+  std::uint64_t erased = 0;
+  std::uint64_t matched = 0;
+};
+
+// Checks everything, ends well, and checks everything again.
+bool finish(Driver& driver, Tally& tally) {
+  CrashPlan plan;
+  plan.finish = true;
+  const bool good = driver.round(plan, {}) && driver.round(plan, {});
+  tally.processes += driver.rounds();
+  tally.enrolled += driver.promises().enrolled;
+  tally.erased += driver.promises().erased;
+  tally.matched += driver.promises().matched;
+  return good;
+}
+
+bool kill_at_point(Driver& driver, const char* point) {
+  CrashPlan plan;
+  plan.point = point;
+  for (const unsigned n : {1U, 2U, 3U, 7U, 20U}) {
+    plan.passing = n;
+    if (!driver.round(plan, {})) return false;
+  }
+  plan.from_the_start = true;
+  for (const unsigned n : {1U, 2U}) {
+    plan.passing = n;
+    if (!driver.round(plan, {})) return false;
+  }
+  return true;
+}
+
+bool kill_at_random(std::mt19937& rng, int kills, Tally& tally) {
+  const VaultKit kit(many_erasures());
+  Driver driver(kit);
+  for (int i = 0; i < kills; ++i) {
+    // Every eighth dies while it starts, recovers or opens.
+    const bool early = i % 8 == 7;
+    const int ms = static_cast<int>(early ? rng() % 400 : 2 + rng() % 150);
+    if (!driver.round({}, {early, ms})) return false;
+  }
+  return finish(driver, tally);
+}
+
+int failed(unsigned passed, const char* what) {
+  std::printf("FAILED: %s\n%u passed, 1 failed, 0 skipped\n", what, passed);
+  return 1;
 }
 
 }  // namespace
@@ -125,49 +181,30 @@ int main(int argc, char** argv) {
   }
   int random_kills = 200;
   if (argc == 3 && std::strcmp(argv[1], "--random") == 0) random_kills = std::atoi(argv[2]);
-  facekeep::test::FixtureOptions options;
-  options.erase_daily = 100000;
-  const VaultKit kit(options);
-  Driver driver(kit);
   unsigned passed = 0;
-  const auto stop = [&](const char* what) {
-    std::printf("FAILED: %s\n", what);
-    result(passed, 1);
-    return 1;
-  };
-  for (const char* point : {"applied", "keys-written", "committed", "keys-erased", "checkpointed"}) {
-    for (const unsigned n : {1U, 2U, 3U, 7U, 20U}) {
-      if (!driver.round({0, point, n, false, false}, {})) return stop(point);
+  Tally tally;
+  {
+    const VaultKit kit(many_erasures());
+    Driver driver(kit);
+    for (const char* point : {"applied", "keys-written", "committed", "keys-erased", "checkpointed"}) {
+      if (!kill_at_point(driver, point)) return failed(passed, point);
+      ++passed;
+      std::printf("killed at the commit point \"%s\", 7 times\n", point);
     }
-    for (const unsigned n : {1U, 2U}) {
-      if (!driver.round({0, point, n, true, false}, {})) return stop(point);
-    }
-    ++passed;
-    std::printf("killed at %s, 7 times: %llu enrolments, %llu erasures, %llu matches acknowledged so far\n", point,
-                static_cast<unsigned long long>(driver.promises().enrolled),
-                static_cast<unsigned long long>(driver.promises().erased),
-                static_cast<unsigned long long>(driver.promises().matched));
+    if (!finish(driver, tally)) return failed(passed, "the last check after the commit points");
   }
   const auto seed = static_cast<unsigned>(time(nullptr));
-  std::printf("random moments: seed %u\n", seed);
   std::mt19937 rng(seed);
-  for (int i = 0; i < random_kills; ++i) {
-    // Every eighth dies while it starts, recovers or opens.
-    const bool early = i % 8 == 7;
-    const int ms = static_cast<int>(early ? rng() % 400 : 2 + rng() % 150);
-    if (!driver.round({}, {early, ms})) return stop("a random moment");
-    if (i % 50 == 49) std::printf("%d random moments\n", i + 1);
+  for (int done = 0; done < random_kills; done += kKillsOfOneVault) {
+    const int kills = std::min(kKillsOfOneVault, random_kills - done);
+    std::printf("random moments %d to %d (seed %u)\n", done + 1, done + kills, seed);
+    if (!kill_at_random(rng, kills, tally)) return failed(passed, "a random moment");
   }
   ++passed;
-  std::printf("killed at %d random moments\n", random_kills);
-  CrashPlan finish;
-  finish.finish = true;
-  if (!driver.round(finish, {}) || !driver.round(finish, {})) return stop("the last check, and one after a clean end");
-  ++passed;
-  const Promises& p = driver.promises();
-  std::printf("%u processes; acknowledged and kept: %llu enrolments, %llu erasures, %llu matches\n", driver.rounds(),
-              static_cast<unsigned long long>(p.enrolled), static_cast<unsigned long long>(p.erased),
-              static_cast<unsigned long long>(p.matched));
-  result(passed, 0);
+  std::printf(
+      "killed %d times at random; %u processes; acknowledged and kept: %llu enrolments, %llu erasures, %llu matches\n",
+      random_kills, tally.processes, static_cast<unsigned long long>(tally.enrolled),
+      static_cast<unsigned long long>(tally.erased), static_cast<unsigned long long>(tally.matched));
+  std::printf("%u passed, 0 failed, 0 skipped\n", passed);
   return 0;
 }

@@ -11,7 +11,6 @@
 
 #include "tests/fault/vault_audit.h"
 #include "vault/log/merkle.h"
-#include "vault/log/sequencer/recovery.h"
 
 namespace facekeep::test {
 namespace {
@@ -45,7 +44,7 @@ class CrashVault {
   void await_galleries();
   void check_promises();
   void check_person(const std::string& id, const Person& p);
-  void check_log();
+  void check_log(const log::Recovered& recovered);
   std::string decision(const std::string& id, const Vector& probe);
   void work();
   void enrol(unsigned thread);
@@ -128,16 +127,14 @@ void CrashVault::check_person(const std::string& id, const Person& p) {
   if (there) resolved_live_.insert(id);
 }
 
-void CrashVault::check_log() {
-  const auto recovered = log::recover(*vault_.store);
-  if (!recovered) broken("the log does not verify: " + reason(recovered.error()));
+void CrashVault::check_log(const log::Recovered& recovered) {
   const std::uint64_t size = before_.checkpoint_size;
-  if (recovered->tree.size() < size) {
-    broken("the log has " + std::to_string(recovered->tree.size()) + " entries; a checkpoint over " +
+  if (recovered.tree.size() < size) {
+    broken("the log has " + std::to_string(recovered.tree.size()) + " entries; a checkpoint over " +
            std::to_string(size) + " was published");
   }
   if (size > 0) {
-    const auto root = log::root_at(size, recovered->tree.hash_source(log::tile_reader(*vault_.store)));
+    const auto root = log::root_at(size, recovered.tree.hash_source(log::tile_reader(*vault_.store)));
     if (!root || *root != before_.checkpoint_root) broken("the published checkpoint is no prefix of the log");
   }
   for (const PromisedEntry& e : before_.entries) {
@@ -150,8 +147,9 @@ void CrashVault::check_log() {
 
 void CrashVault::check_promises() {
   const auto state = vault_->sequencer().read([](const ledger::State& st) { return st; });
-  for (const auto& finding : audit_vault(*vault_.store, *vault_.slots, state)) broken(finding);
-  check_log();
+  const auto recovered = log::recover(*vault_.store);
+  for (const auto& finding : audit_vault(*vault_.store, *vault_.slots, state, recovered)) broken(finding);
+  check_log(*recovered);
   std::set<std::uint64_t> enrolments;
   for (const auto& [ref, s] : state.subjects()) enrolments.insert(s.entry);
   std::vector<std::string> quiet;

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <map>
 
-#include "vault/log/sequencer/recovery.h"
 #include "vault/seal/blob.h"
 #include "vault/store/keys.h"
 
@@ -77,6 +76,11 @@ void check_leftovers(const store::Store& store, const ledger::State& st, Finding
 }  // namespace
 
 std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& st) {
+  return audit_vault(store, slots, st, log::recover(store));
+}
+
+std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& st,
+                                     const Result<log::Recovered>& recovered) {
   Findings out;
   check_subjects(store, slots, st, out);
   check_leftovers(store, st, out);
@@ -91,9 +95,9 @@ std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& 
       if (!in_use.contains(slot)) out.push_back("key slot " + std::to_string(slot) + " is empty, and has an owner");
     }
   }
-  if (const auto again = log::recover(store); !again) {
-    out.push_back("the log does not verify: " + again.error().message);
-  } else if (again->state.digest() != st.digest()) {
+  if (!recovered) {
+    out.push_back("the log does not verify: " + recovered.error().message);
+  } else if (recovered->state.digest() != st.digest()) {
     out.push_back("the log folds to another state than the one in memory");
   }
   return out;

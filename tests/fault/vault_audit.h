@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vault/ledger/state.h"
+#include "vault/log/sequencer/recovery.h"
 #include "vault/seal/slots.h"
 #include "vault/store/store.h"
 
@@ -17,6 +18,9 @@ namespace facekeep::test {
 //   - no key slot is in use that the state does not own
 //   - the log verifies from its stored bytes, and folds to the same state
 std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& state);
+// The same with log::recover() done by the caller.
+std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& state,
+                                     const Result<log::Recovered>& recovered);
 
 // Both key-slot files under `dir` (the "keys" folder of a vault), one after the other.
 std::string read_key_files(const std::string& dir);
