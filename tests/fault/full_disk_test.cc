@@ -160,8 +160,9 @@ TEST_CASE("a disk that fills up slowly is refused in time, never in the middle o
   VaultFixture f;
   auto service = std::move(*f.start());
   REQUIRE(said(open_vault(f, *service)) == "ok");
-  // The last bytes before ordinary work is refused (the reserve and the room of the largest batch, written twice).
-  const std::uint64_t limit = store::RocksOptions().reserve + 2 * store::kMaxBatchBytes;
+  // The last bytes before ordinary work is refused (the reserve and the room of a write buffer, twice).
+  const store::RocksOptions defaults;
+  const std::uint64_t limit = defaults.reserve + 2 * defaults.write_buffer;
   int refused = 0;
   int done = 0;
   for (std::uint64_t leave = limit + 64 * 1024; refused < 20; leave -= 4096) {

@@ -100,7 +100,7 @@ class Sequencer {
 
   // Many at once, in order, sharing as few commits as fit. One result each.
   std::vector<Result<Committed>> submit_all(const std::vector<Decide>& decisions,
-                                          store::Urgency urgency = store::Urgency::kOrdinary);
+                                            store::Urgency urgency = store::Urgency::kOrdinary);
 
   // Runs `f(const ledger::State&)` with the state locked against changes. Keep it short.
   template <class F>
