@@ -112,13 +112,15 @@ void Service::destroy_old_period_keys() {
       if (st.period_is_over(id, key, now.wall, st.log_clock_at(now.uptime_ms))) old.emplace_back(id, key.slot);
     }
   });
-  for (const auto& [id, slot] : old) {
-    const auto& [purpose, site, period] = id;
+  for (const auto& key : old) {
+    const ledger::State::PeriodId& id = key.first;
+    const std::uint32_t slot = key.second;
+    const ledger::PeriodKeyDestroyed destroyed{std::get<0>(id), std::get<1>(id), std::get<2>(id)};
     std::vector<Bytes> ids;
-    if (purpose == "changes") {
-      if (const auto prefix = keys::deleted_on(period)) {
-        static_cast<void>(parts_.store.scan(*prefix, {}, [&](ByteView key, ByteView) {
-          ids.push_back(to_bytes(key));
+    if (destroyed.purpose == "changes") {
+      if (const auto prefix = keys::deleted_on(destroyed.period)) {
+        static_cast<void>(parts_.store.scan(*prefix, {}, [&](ByteView row, ByteView) {
+          ids.push_back(to_bytes(row));
           return true;
         }));
       }
@@ -131,7 +133,7 @@ void Service::destroy_old_period_keys() {
               !turn.state.period_is_over(id, it->second, turn.now.wall, turn.state.log_clock_at(turn.now.uptime_ms))) {
             return w;
           }
-          w.drafts.push_back({ledger::PeriodKeyDestroyed{purpose, site, period}, {}});
+          w.drafts.push_back({destroyed, {}});
           w.dead_slots.push_back(slot);
           w.deletes = ids;
           return w;

@@ -23,9 +23,8 @@ struct Options {
 
 class Import {
  public:
-  Import(Context& context, const Options& o, VaultApi& api, Json consent, ImportState state, Progress& progress)
-      : context_(context),
-        o_(o),
+  Import(const Options& o, VaultApi& api, Json consent, ImportState state, Progress& progress)
+      : o_(o),
         api_(api),
         files_(o.file.path),
         batcher_(o.model, std::move(consent)),
@@ -119,7 +118,6 @@ class Import {
   }
 
   static constexpr int kAttempts = 5;
-  Context& context_;
   const Options& o_;
   VaultApi& api_;
   ImportFiles files_;
@@ -140,7 +138,7 @@ Status import(Context& context, const Options& o, Reporter& report) {
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
   Progress progress(context.err, context.err_is_tty, context.lang, "import", source->total().value_or(0));
-  auto done = Import(context, o, api, std::move(consent), state, progress).run(*source);
+  auto done = Import(o, api, std::move(consent), state, progress).run(*source);
   if (!done) {
     Error e = std::move(done).error();
     e.hint += (e.hint.empty() ? "" : "; ") + context.text(Msg::kCliImportAgain);
