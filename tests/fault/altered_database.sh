@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# P3 and P4, first form: what the next start makes of an altered database.
+# What the next start makes of an altered database.
 set -euo pipefail
 # shellcheck source=tests/fault/catch_suite.sh
 . "$FACEKEEP_SRC/tests/fault/catch_suite.sh"
 use_memory
-echo "P3 and P4, first form: what the next start makes of an altered database"
+echo "what the next start makes of an altered database"
 run_catch "$FACEKEEP_BUILD/tests/fault/altered_database_test" -d yes
