@@ -38,7 +38,11 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
        {"vault", to_hex(s.vault)},
        {"rehearsal", s.rehearsal},
        {"groups", to_json(s.groups)},
-       {"templates", {{"total", s.templates_total}, {"loaded", s.templates_loaded}, {"refused", s.templates_refused}}},
+       {"templates",
+        {{"total", s.templates_total},
+         {"loaded", s.templates_loaded},
+         {"refused", s.templates_refused},
+         {"ready", s.templates_ready}}},
        {"start", {{"entry", s.start_entry}, {"event", s.start_event}, {"proof", std::move(proof)}}},
        {"checkpoint", s.checkpoint}});
 }

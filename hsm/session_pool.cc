@@ -97,8 +97,10 @@ Result<std::optional<SessionPool::Lease>> SessionPool::open_lease(std::uint64_t 
   {
     const std::lock_guard lock(mutex_);
     --leased_;
-    full = failure.code == CKR_SESSION_COUNT && leased_ > 0;
-    if (full) limit_ = leased_;
+    // Another's session may have come back meanwhile: it is idle then, and this caller's.
+    const std::size_t others = leased_ + idle_.size();
+    full = failure.code == CKR_SESSION_COUNT && others > 0;
+    if (full) limit_ = others;
   }
   returned_.notify_one();
   if (full) return std::optional<Lease>();

@@ -4,6 +4,7 @@
 // keys are cleansed with the last.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -56,6 +57,10 @@ class OpenVault {
   }
   // Precondition: the site exists in genesis.
   [[nodiscard]] SiteSession& site(const std::string& id) const { return *sites_.at(id); }
+  // Every site's gallery is loaded: no door is told "refer" for want of it.
+  [[nodiscard]] bool ready() const {
+    return std::all_of(sites_.begin(), sites_.end(), [](const auto& s) { return s.second->ready.load(); });
+  }
   [[nodiscard]] const Id128& vault() const { return vault_; }
 
   // The ref under which the store has this subject id. A hint, not trusted: check open_subject()'s record.

@@ -202,6 +202,7 @@ Result<SealStatus> Service::seal_status() const {
       out.templates_total = open_->templates_total;
       out.templates_loaded = open_->templates_loaded;
       out.templates_refused = open_->templates_refused;
+      out.templates_ready = open_->ready();
     } else if (out.state == "open") {
       out.state = "sealed";  // closed; the log is told as soon as it can be written
     }

@@ -57,6 +57,7 @@ struct SealStatus {
   std::uint64_t templates_total = 0;  // while open: loading progress
   std::uint64_t templates_loaded = 0;
   std::uint64_t templates_refused = 0;  // did not open, or not what the log says: they do not match
+  bool templates_ready = false;         // every site's gallery is loaded: doors are no longer told "refer"
   // What a custodian's program checks before it sends a share: the start event, its proof, the checkpoint.
   std::uint64_t start_entry = 0;
   std::string start_event;  // canonical

@@ -113,10 +113,10 @@ Status KitVault::unseal() {
     FK_TRY(const UnsealProgress progress, service_->unseal(kit_.key(who), share));
     static_cast<void>(progress);
   }
-  // Matching answers "refer" until a site is ready, a moment after its last template is counted here.
+  // Matching answers "refer" until a site is ready.
   for (int i = 0; i < 20000; ++i) {
     FK_TRY(const SealStatus s, service_->seal_status());
-    if (s.templates_loaded + s.templates_refused >= s.templates_total) return {};
+    if (s.templates_ready) return {};
     usleep(1000);
   }
   return make_error(Errc::kInternal, "the galleries did not load");

@@ -6,8 +6,8 @@
 // library) and go no further.
 #pragma once
 
-#include <cassert>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,7 +72,8 @@ class [[nodiscard]] Result {
   [[nodiscard]] bool has_value() const noexcept { return v_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
 
-  // Precondition of the accessors: has_value() (or not, for error()). Checked by assert.
+  // Precondition of the accessors: has_value() (or not, for error()). Without it the process ends: what was never there
+  // must not be read.
   T& value() & { return *get(); }
   const T& value() const& { return *get(); }
   T&& value() && { return std::move(*get()); }
@@ -91,22 +92,16 @@ class [[nodiscard]] Result {
   }
 
  private:
-  T* get() {
-    assert(has_value());
-    return std::get_if<0>(&v_);
+  template <std::size_t I, class V>
+  static auto* checked(V& v) {
+    auto* p = std::get_if<I>(&v);
+    if (p == nullptr) std::abort();
+    return p;
   }
-  const T* get() const {
-    assert(has_value());
-    return std::get_if<0>(&v_);
-  }
-  Error* err() {
-    assert(!has_value());
-    return std::get_if<1>(&v_);
-  }
-  const Error* err() const {
-    assert(!has_value());
-    return std::get_if<1>(&v_);
-  }
+  T* get() { return checked<0>(v_); }
+  const T* get() const { return checked<0>(v_); }
+  Error* err() { return checked<1>(v_); }
+  const Error* err() const { return checked<1>(v_); }
   std::variant<T, Error> v_;
 };
 
@@ -119,7 +114,9 @@ class [[nodiscard]] Result<void> {
   Result(Error error) : e_(std::move(error)) {}
   [[nodiscard]] bool has_value() const noexcept { return !e_.has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
-  void value() const { assert(has_value()); }
+  void value() const {
+    if (!has_value()) std::abort();
+  }
   Error& error() & { return *e_; }
   const Error& error() const& { return *e_; }
   Error&& error() && { return std::move(*e_); }

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/sanitizer.h"
 #include "tests/unit/facekeepd/child.h"
 
 using namespace facekeep;
@@ -106,6 +107,10 @@ TEST_CASE("a hardened process leaves no core and another process of the same use
 }
 
 TEST_CASE("memory is locked whole where no limit binds") {
+  if (test::kMlockReplaced) {
+    WARN("SKIP mlock does nothing under this sanitizer");
+    return;
+  }
   constexpr int kCannot = 77;
   const auto end = run_in_child([] {
     raise_memlock_limit();

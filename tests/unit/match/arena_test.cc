@@ -15,17 +15,12 @@
 #include <thread>
 
 #include "tests/support/catch.h"
+#include "tests/support/sanitizer.h"
 
 using namespace facekeep;
 using namespace facekeep::match;
 
 namespace {
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;  // the sanitizers make mlock do nothing
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // The line of /proc/self/smaps that starts with `field`, of the mapping that holds `address`.
 std::string smaps(const void* address, const std::string& field) {
@@ -95,7 +90,7 @@ TEST_CASE("a block is locked, out of core dumps and wiped in a child") {
   REQUIRE_FALSE(flags.empty());
   CHECK(flags.find(" dd") != std::string::npos);                                                  // do not dump
   CHECK(flags.find(" wf") != std::string::npos);                                                  // wipe on fork
-  if (arena.unlocked_bytes() == 0 && !kSanitized) CHECK(flags.find(" lo") != std::string::npos);  // locked
+  if (arena.unlocked_bytes() == 0 && !test::kMlockReplaced) CHECK(flags.find(" lo") != std::string::npos);  // locked
   block->data()[7] = 42;
   const pid_t child = ::fork();
   if (child == 0) ::_exit(block->data()[7]);
@@ -107,8 +102,8 @@ TEST_CASE("a block is locked, out of core dumps and wiped in a child") {
 }
 
 TEST_CASE("memory that can't be locked is refused with the way out") {
-  if (kSanitized) {
-    WARN("skipped: mlock does nothing under this sanitizer");
+  if (test::kMlockReplaced) {
+    WARN("SKIP mlock does nothing under this sanitizer");
     return;
   }
   Arena arena({});
@@ -124,8 +119,8 @@ TEST_CASE("memory that can't be locked is refused with the way out") {
 }
 
 TEST_CASE("unlocked memory is used only when it was allowed, and counted") {
-  if (kSanitized) {
-    WARN("skipped: mlock does nothing under this sanitizer");
+  if (test::kMlockReplaced) {
+    WARN("SKIP mlock does nothing under this sanitizer");
     return;
   }
   Arena arena({.allow_unlocked = true});
