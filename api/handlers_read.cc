@@ -1,4 +1,5 @@
 #include "api/handlers.h"
+#include "vault/ledger/decide.h"
 
 namespace facekeep::api {
 namespace {
@@ -46,6 +47,7 @@ Result<http::Response> list_subjects(ApiContext& api, const Call& call) {
   OrderedJson subjects = OrderedJson::array();
   for (const auto& s : page.subjects) subjects.push_back(to_json(s));
   OrderedJson out = {{"subjects", std::move(subjects)}};
+  if (!page.damaged.empty()) out["damaged"] = page.damaged;
   if (!page.next.empty()) out["next"] = page.next;
   out["entry"] = page.entry;
   return json_response(out);
@@ -55,7 +57,7 @@ Result<http::Response> get_subject(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   FK_TRY(const SubjectPage page, api.service.get_subject(call.request.peer_spki, call.captured[0], call.captured[1]));
   if (page.subjects.size() != 1) {
-    return make_problem(Errc::kNotFound, "not-found", "no such subject at this site");
+    return ledger::no_such_subject();
   }
   const SubjectInfo& s = page.subjects.front();
   OrderedJson out = {{"subject", to_json(s)}};

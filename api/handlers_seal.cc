@@ -37,6 +37,7 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
       {{"state", s.state},
        {"vault", to_hex(s.vault)},
        {"rehearsal", s.rehearsal},
+       {"clock_jumped", s.clock_jumped},
        {"groups", to_json(s.groups)},
        {"templates",
         {{"total", s.templates_total},

@@ -47,7 +47,7 @@ constexpr std::array kRoutes = {
           enrol},
     // The public log.
     Route{"getCheckpoint", "GET", "/checkpoint", kPublic, kAnyone, kUnlogged, "", kNothing, 0, checkpoint},
-    Route{"getEntries", "GET", "/tile/entries/{path...}", kPublic, kAnyone, kUnlogged, "", kRunning, 0, entries},
+    Route{"getEntries", "GET", "/tile/entries/{path...}", kBoth, kAnyone, kUnlogged, "", kRunning, 0, entries},
     Route{"getTile", "GET", "/tile/{path...}", kPublic, kAnyone, kUnlogged, "", kRunning, 0, tile},
     Route{"getInclusionProof", "GET", "/v1/log/proofs/inclusion", kBoth, kAnyone, kUnlogged, "", kRunning, 0,
           inclusion_proof},
@@ -161,6 +161,16 @@ Result<RouteMatch> match_route(http::ListenerKind listener, std::string_view met
   }
   return make_problem(Errc::kNotFound, "unknown-call", "there is no such call on this listener",
                       elsewhere ? "the vault's other listener has it" : "see /v1/openapi.yaml");
+}
+
+bool is_reserved(std::string_view method, std::string_view path) {
+  std::vector<std::string> captured;
+  return std::any_of(kRoutes.begin(), kRoutes.end(), [&](const Route& r) {
+    if (r.roles != kCustodians || r.method != method) return false;
+    if (!path.starts_with(r.pattern.substr(0, r.pattern.find('{')))) return false;  // most paths end here
+    const auto segments = http::split_path(path);
+    return segments && fits(r.pattern, path, *segments, captured);
+  });
 }
 
 http::RequestLimits limits_for(const http::RequestLimits& defaults, std::string_view method, std::string_view path) {

@@ -49,7 +49,7 @@ PreparedEnrolment Enrolment::continue_with(std::string by, std::string site, con
 
 Status Enrolment::add_template(const OpenVault& vault, const SiteSession& site, PreparedEnrolment& e,
                                const ledger::Model& model, std::span<const float> values) {
-  FK_CHECK(check_vector(values, model.dimension));
+  FK_CHECK(check_vector(values, model));
   PreparedTemplate t;
   t.id = random_array<16>();
   t.model = model.id;

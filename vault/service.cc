@@ -15,7 +15,8 @@ using ledger::Role;
 using log::Turn;
 using log::Write;
 
-Service::Service(Parts parts, ServiceOptions options) : parts_(parts), options_(std::move(options)) {}
+Service::Service(Parts parts, ServiceOptions options)
+    : parts_(parts), options_(std::move(options)), started_(parts.clock.now()) {}
 
 Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions options) {
   std::unique_ptr<Service> s(new Service(parts, std::move(options)));
@@ -180,6 +181,7 @@ void Service::settle_owed_seal() {
 
 Result<SealStatus> Service::seal_status() const {
   SealStatus out;
+  out.clock_jumped = clock_jumped_;
   sequencer_->read([&](const ledger::State& st) {
     out.state = std::string(to_string(st.phase()));
     out.vault = st.genesis().vault;
@@ -236,6 +238,7 @@ Service::Metrics Service::metrics() const {
     m.open = st.phase() == Phase::kOpen;
   });
   m.halted = sequencer_->halted().has_value();
+  m.clock_jumped = clock_jumped_;
   return m;
 }
 

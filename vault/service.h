@@ -41,6 +41,8 @@ struct ServiceOptions {
   bool allow_unlocked_memory = false;
   std::int64_t unseal_timeout_ms = 15LL * 60 * 1000;
   std::int64_t sums_interval_ms = 60LL * 1000;
+  // Beyond it a wall clock that was set stops all destruction that comes with time, until the next start.
+  std::int64_t max_clock_jump_ms = 6LL * 3600 * 1000;
   log::SequencerOptions sequencer;
 };
 
@@ -65,6 +67,7 @@ struct SealStatus {
   std::string checkpoint;
   Id128 vault{};
   bool rehearsal = false;
+  bool clock_jumped = false;  // nothing is destroyed by time until a person has set the clock and restarted
 };
 
 struct UnsealProgress {
@@ -134,6 +137,8 @@ struct SubjectInfo {
 };
 struct SubjectPage {
   std::vector<SubjectInfo> subjects;
+  // Enrolled by these entries, but the record in the database is missing or not the one that the log names.
+  std::vector<std::uint64_t> damaged;
   std::string next;  // cursor, empty at the end
   std::uint64_t entry = 0;
 };
@@ -197,8 +202,10 @@ class Service {
     std::uint64_t arena_bytes = 0;
     bool open = false;
     bool halted = false;
+    bool clock_jumped = false;
   };
   [[nodiscard]] Metrics metrics() const;
+  [[nodiscard]] bool clock_jumped() const { return clock_jumped_; }
 
   // Due erasures, ended consents, period keys past their time, sums, an unseal that took too long. Runs by
   // itself every second; tests call it.
@@ -219,6 +226,7 @@ class Service {
   std::shared_ptr<OpenVault> detach_vault();
   void finish_closing(std::shared_ptr<OpenVault> vault);
   void settle_owed_seal();
+  Error no_such_subject_durably();
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
   Result<std::shared_ptr<OpenVault>> open_vault() const;
@@ -276,6 +284,8 @@ class Service {
   std::mutex sums_mutex_;           // one flush at a time
   UnixMillis sums_since_ = 0;
   std::string consents_checked_on_;  // day
+  Instant started_;
+  std::atomic<bool> clock_jumped_{false};  // once set, until the next start
 };
 
 }  // namespace facekeep

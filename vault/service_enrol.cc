@@ -54,10 +54,6 @@ Result<std::optional<Found>> find_subject(const OpenVault& vault, const log::Seq
   return std::optional<Found>(std::move(f));
 }
 
-Error no_such_subject() {
-  return make_problem(Errc::kNotFound, "not-found", "no such subject at this site");
-}
-
 }  // namespace
 
 struct Service::Prepared {
@@ -107,6 +103,14 @@ Result<Service::Prepared> Service::prepare_enrolment(OpenVault& vault, const led
     FK_CHECK(Enrolment::add_template(vault, session, p.e, models[i], input.templates[i].values));
   }
   return p;
+}
+
+// The state runs ahead of the disk by one group: that a subject is gone is said once its erasure is durable. What is
+// submitted now comes after it.
+Error Service::no_such_subject_durably() {
+  const auto settled =
+      sequencer_->submit([](const Turn&) -> Result<Write> { return Write{}; }, store::Urgency::kNarrowing);
+  return settled ? ledger::no_such_subject() : settled.error();
 }
 
 std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::string& site,
@@ -202,7 +206,7 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
   FK_CHECK(ledger::check_subject_id(subject_id));
   SiteSession& session = vault->site(site);
   FK_TRY(auto found, find_subject(*vault, *sequencer_, session, subject_id));
-  if (!found) return no_such_subject();
+  if (!found) return no_such_subject_durably();
   if (!found->open)
     return make_error(Errc::kIntegrity, "this subject's record does not open", "erase the subject and enrol anew");
   FK_TRY(const ledger::Model model, sequencer_->read([&](const ledger::State& st) -> Result<ledger::Model> {
@@ -217,7 +221,7 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
     FK_CHECK(ledger::decide_site(turn.state, *p, site));
     FK_CHECK(ledger::require_open(turn.state));
     const auto* s = turn.state.subject(e.ref);
-    if (s == nullptr) return no_such_subject();
+    if (s == nullptr) return ledger::no_such_subject();
     FK_CHECK(ledger::decide_add_template(turn.state, *s, model.id, turn.now.wall));
     return Enrolment::write(e, turn, *engine_);
   }));
@@ -265,7 +269,7 @@ Result<EraseAnswer> Service::erase(const Digest& spki, const std::string& site, 
   FK_CHECK(ledger::check_subject_id(subject_id));
   SiteSession& session = vault->site(site);
   FK_TRY(const auto found, find_subject(*vault, *sequencer_, session, subject_id));
-  if (!found) return no_such_subject();
+  if (!found) return no_such_subject_durably();
   FK_CHECK(ensure_period_key(*vault, {"changes", site, format_day(now)}));
   EraseAnswer answer;
   FK_TRY(const auto receipt,

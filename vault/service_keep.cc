@@ -23,10 +23,15 @@ void Service::housekeeping() {
   if (sequencer_->halted()) return;
   settle_owed_seal();
   end_stale_unseal();
-  erase_due_subjects();
   suspend_ended_consents();
-  destroy_old_period_keys();
   const Instant now = parts_.clock.now();
+  // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
+  // if the clock is set back, since nobody knows which of the two was right.
+  if (facekeep::clock_jumped(started_, now, options_.max_clock_jump_ms)) clock_jumped_ = true;
+  if (!clock_jumped_) {
+    erase_due_subjects();
+    destroy_old_period_keys();
+  }
   if (static_cast<std::int64_t>(now.uptime_ms - last_sums_ms_) >= options_.sums_interval_ms) {
     last_sums_ms_ = now.uptime_ms;
     flush_sums();

@@ -34,34 +34,62 @@ struct Question {
   UnixMillis now;
 };
 
-std::optional<ledger::SubjectState> live_subject(const Question& q, const Id128& ref) {
-  return q.sequencer.read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
+using LiveSubject = std::pair<Id128, ledger::SubjectState>;
+
+std::optional<LiveSubject> live_subject(const Question& q, const Id128& ref) {
+  return q.sequencer.read([&](const ledger::State& st) -> std::optional<LiveSubject> {
     const auto* s = st.subject(ref);
     if (s == nullptr || st.genesis().sites[s->site].id != q.site.site) return std::nullopt;
-    return *s;
+    return LiveSubject(ref, *s);
   });
 }
 
-// The same work for a stranger as for a subject: a ref that the gallery does not know costs as much.
+// Somebody of this site, drawn anew each time: the one whose record is opened for a stranger.
+std::optional<LiveSubject> any_subject(const Question& q) {
+  constexpr int kTries = 1024;  // subjects of other sites that are passed over
+  const Id128 from = random_array<16>();
+  return q.sequencer.read([&](const ledger::State& st) -> std::optional<LiveSubject> {
+    const auto& all = st.subjects();
+    auto it = all.lower_bound(from);
+    for (int i = 0; i < kTries && !all.empty(); ++i, ++it) {
+      if (it == all.end()) it = all.begin();
+      if (st.genesis().sites[it->second.site].id == q.site.site) return LiveSubject(*it);
+    }
+    return std::nullopt;
+  });
+}
+
+// The same work for a stranger as for a subject, so that time does not tell them apart: a slot is read and a record
+// opened either way (somebody else's, whose content is dropped), and a ref that the gallery does not know costs as
+// much there.
 Result<Finding> verify(const Question& q, const std::string& subject_id, std::span<const float> probe) {
   Finding f;
   FK_TRY(const auto hint, q.vault.find_ref(q.site, subject_id));
-  std::optional<OpenSubject> subject;
-  if (hint) {
-    if (const auto s = live_subject(q, *hint)) {
-      auto opened = q.vault.open_subject(q.site, *hint, *s);
-      // The index is not trusted: the sealed record says whose it is. One that does not open is a stranger's.
-      if (opened && opened->record.subject == subject_id) subject = std::move(*opened);
+  auto asked = hint ? live_subject(q, *hint) : std::nullopt;
+  if (!asked) asked = any_subject(q);
+  Id128 ref = random_array<16>();
+  std::string gallery = q.site.site;
+  bool known = false;
+  bool may_verify = false;
+  if (asked) {
+    const auto opened = q.vault.open_subject(q.site, asked->first, asked->second);
+    // The index is not trusted: the sealed record says whose it is. One that does not open is a stranger's.
+    if (opened) {
+      known = opened->record.subject == subject_id;
+      may_verify = opened->consent.allows(subject::ConsentScope::kVerify);
+      FK_TRY(const Id128 pseudonym, subject::pseudonym(opened->record.log_key.view(), format_day(q.now)));
+      if (known) {
+        ref = asked->first;
+        gallery = gallery_of(q.site.site, opened->consent);
+        f.pseudonym = pseudonym;
+      }
     }
   }
-  const Id128 ref = subject ? *hint : random_array<16>();
-  const std::string gallery = subject ? gallery_of(q.site.site, subject->consent) : q.site.site;
   FK_TRY(const bool hit, q.engine.verify(gallery, q.model.id, ref, probe, q.model.verify_threshold));
-  if (!subject) return f;
+  if (!known) return f;
   f.ref = ref;
   f.subject = subject_id;
-  FK_TRY(f.pseudonym, subject::pseudonym(subject->record.log_key.view(), format_day(q.now)));
-  if (hit && subject->consent.allows(subject::ConsentScope::kVerify)) f.decision = "match";
+  if (hit && may_verify) f.decision = "match";
   return f;
 }
 
@@ -71,7 +99,7 @@ Result<Finding> identify(const Question& q, std::span<const float> probe) {
   if (!hit) return f;
   const auto s = live_subject(q, *hit);
   if (!s) return f;  // erased this very moment
-  auto opened = q.vault.open_subject(q.site, *hit, *s);
+  auto opened = q.vault.open_subject(q.site, *hit, s->second);
   if (!opened) {
     f.decision = "refer";
     return f;
@@ -143,7 +171,7 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   };
   FK_TRY(const Granted g, sequencer_->read([&](const ledger::State& st) { return decide(st, now); }));
   SiteSession& session = vault->site(site);
-  FK_CHECK(check_vector(call.probe, g.grant.model.dimension));
+  FK_CHECK(check_vector(call.probe, g.grant.model));
   if (call.subject) FK_CHECK(ledger::check_subject_id(*call.subject));
 
   std::optional<ledger::RequestMark> mark;

@@ -36,6 +36,12 @@ std::optional<ledger::SubjectState> state_at_site(const log::Sequencer& sequence
   });
 }
 
+// What was stored does not open as what the log names, as against a store that does not answer.
+bool is_damage(const Error& e) {
+  return e.code == Errc::kIntegrity || e.code == Errc::kCrypto || e.code == Errc::kNotFound ||
+         e.code == Errc::kMalformed;
+}
+
 }  // namespace
 
 Result<ledger::PrincipalRecord> Service::reader(const Digest& spki, const std::string& site, bool doors_too) const {
@@ -70,28 +76,34 @@ Result<SubjectPage> Service::list_subjects(const Digest& spki, const std::string
   FK_TRY(const auto vault, open_vault());
   FK_TRY(const auto by, reader(spki, site, false));
   limit = std::clamp<std::size_t>(limit, 1, kMaxPage);
-  Bytes from;
+  Id128 from{};
   if (!cursor.empty()) {
     const auto ref = from_hex_exact<16>(cursor);
     if (!ref) return make_problem(Errc::kInvalidArgument, "bad-cursor", "the cursor is not one that this call gave");
-    from = keys::record(*ref);
+    from = *ref;
   }
-  std::vector<Id128> refs;
-  FK_CHECK(parts_.store.scan(keys::prefix(keys::Kind::kRecord), from, [&](ByteView key, ByteView) {
-    const auto ref = keys::parse_record(key);
-    if (ref && state_at_site(*sequencer_, site, *ref)) refs.push_back(*ref);
-    return refs.size() <= limit;
-  }));
+  // Who there is is for the log to say, not for the rows of the database.
+  std::vector<std::pair<Id128, ledger::SubjectState>> rows;
+  sequencer_->read([&](const ledger::State& st) {
+    const auto& all = st.subjects();
+    for (auto it = all.lower_bound(from); it != all.end() && rows.size() <= limit; ++it) {
+      if (st.genesis().sites[it->second.site].id == site) rows.emplace_back(*it);
+    }
+  });
   SubjectPage page;
-  if (refs.size() > limit) {
-    page.next = to_hex(refs.back());
-    refs.pop_back();
+  if (rows.size() > limit) {
+    page.next = to_hex(rows.back().first);
+    rows.pop_back();
   }
-  for (const Id128& ref : refs) {
-    const auto s = state_at_site(*sequencer_, site, ref);
-    if (!s) continue;
-    FK_TRY(const OpenSubject open, vault->open_subject(vault->site(site), ref, *s));
-    page.subjects.push_back(describe(*s, open));
+  for (const auto& [ref, s] : rows) {
+    const auto open = vault->open_subject(vault->site(site), ref, s);
+    if (open) {
+      page.subjects.push_back(describe(s, *open));
+    } else if (!is_damage(open.error())) {
+      return open.error();
+    } else if (state_at_site(*sequencer_, site, ref)) {  // else erased this very moment
+      page.damaged.push_back(s.entry);
+    }
   }
   FK_TRY(page.entry, log_read(*vault, by, site, "list", std::nullopt));
   return page;
@@ -117,7 +129,7 @@ Result<SubjectPage> Service::get_subject(const Digest& spki, const std::string& 
   }
   // That somebody is not enrolled is an answer too: it is logged like the other.
   FK_TRY(page.entry, log_read(*vault, by, site, "subject", pseudonym));
-  if (page.subjects.empty()) return make_problem(Errc::kNotFound, "not-found", "no such subject at this site");
+  if (page.subjects.empty()) return ledger::no_such_subject();
   return page;
 }
 

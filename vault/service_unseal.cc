@@ -80,7 +80,8 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
          sequencer_->read([&](const ledger::State& st) -> Result<ledger::PrincipalRecord> {
            FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
            if (st.phase() == Phase::kOpen) {
-             return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed");
+             return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed",
+                                 "`facekeep status` shows its state");
            }
            vault = st.genesis().vault;
            groups = st.genesis().groups;

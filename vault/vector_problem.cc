@@ -26,6 +26,15 @@ Status check_vector(std::span<const float> values, std::size_t dimension) {
   return e;
 }
 
+Status check_vector(std::span<const float> values, const ledger::Model& model) {
+  Status ok = check_vector(values, model.dimension);
+  if (!ok && values.size() != model.dimension) {
+    ok.error().message = "model " + model.id + " has " + std::to_string(model.dimension) + " values, the request has " +
+                         std::to_string(values.size());
+  }
+  return ok;
+}
+
 void cleanse_values(std::vector<float>& values) noexcept {
   cleanse({reinterpret_cast<std::uint8_t*>(values.data()), values.size() * sizeof(float)});
 }

@@ -6,11 +6,14 @@
 
 #include "vault/base/result.h"
 #include "vault/base/secret_bytes.h"
+#include "vault/ledger/genesis.h"
 
 namespace facekeep {
 
 // "wrong-dimension", "not-a-number", "infinite", "zero-vector", "norm-out-of-range". Never quotes a value.
 Status check_vector(std::span<const float> values, std::size_t dimension);
+// The same for a vector of `model`; a wrong dimension is told with both numbers.
+Status check_vector(std::span<const float> values, const ledger::Model& model);
 
 void cleanse_values(std::vector<float>& values) noexcept;
 

@@ -50,6 +50,9 @@ struct RequestLimits {
 using LimitsFor =
     std::function<RequestLimits(const RequestLimits& defaults, std::string_view method, std::string_view path)>;
 
+// Whether a request goes to the reserved workers, by its method and path (not decoded). As LimitsFor.
+using IsReserved = std::function<bool(std::string_view method, std::string_view path)>;
+
 // Why a peer did not get through the handshake.
 enum class Refusal : std::uint8_t {
   kUnknownKey,  // a certificate, but no registered key
@@ -78,10 +81,15 @@ struct ServerConfig {
   std::size_t max_buffered = 256U << 20;  // bytes of requests and answers held at once
   unsigned workers = 64;                  // handlers block on the disk, so more than cores
   std::size_t queue = 1024;               // complete requests that wait for a worker
+  // Requests that `is_reserved` names have workers and places of their own, so that what narrows gets through
+  // while everything else is busy.
+  unsigned reserved_workers = 2;
+  std::size_t reserved_queue = 64;
   Handler handler;
-  PeerCheck peer_check;  // needed if there is a main listener
-  LimitsFor limits_for;  // optional
-  RefusedHook refused;   // optional
+  PeerCheck peer_check;    // needed if there is a main listener
+  LimitsFor limits_for;    // optional
+  IsReserved is_reserved;  // optional
+  RefusedHook refused;     // optional
 };
 
 // A snapshot; counters since start unless said otherwise.

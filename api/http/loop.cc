@@ -182,6 +182,11 @@ void Loop::revoke(const Digest& spki, Moment now) {
   }
 }
 
+WorkerPool& Loop::pool_of(const Job& job) const {
+  const std::string_view path = job.head.target.substr(0, job.head.target.find('?'));
+  return config_.is_reserved && config_.is_reserved(job.head.method, path) ? *reserved_ : *pool_;
+}
+
 void Loop::act(Connection& c, Act what, Moment now) {
   while (true) {
     switch (what) {
@@ -190,7 +195,7 @@ void Loop::act(Connection& c, Act what, Moment now) {
       case Act::kClose: return drop(c);
       case Act::kDispatch: {
         Job job = c.take_job();
-        if (pool_->submit(job)) return;
+        if (pool_of(job).submit(job)) return;
         what = c.on_overload(now);
         break;
       }

@@ -31,7 +31,11 @@ class Loop {
   // everything and the thread. Idempotent.
   void stop(Millis grace);
 
-  void set_pool(WorkerPool* pool) { pool_ = pool; }  // before start()
+  // Before start(). `reserved`: for what config.is_reserved names.
+  void set_pools(WorkerPool* pool, WorkerPool* reserved) {
+    pool_ = pool;
+    reserved_ = reserved;
+  }
 
  private:
   // Finished connections that count together: those of one key, or of one address on a public listener.
@@ -48,6 +52,7 @@ class Loop {
   bool room_for(const Established& e, const std::string& group);
   void revoke(const Digest& spki, Moment now);
   void act(Connection& c, Act what, Moment now);
+  [[nodiscard]] WorkerPool& pool_of(const Job& job) const;
   void drop(Connection& c);
   void tick(Moment now);
   void begin_stop(Moment now);
@@ -56,6 +61,7 @@ class Loop {
   const ServerConfig& config_;
   Counters& counters_;
   WorkerPool* pool_ = nullptr;
+  WorkerPool* reserved_ = nullptr;
   UniqueFd epoll_;
   UniqueFd wake_;
   CleansedBytes scratch_;

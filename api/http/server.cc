@@ -11,7 +11,8 @@ Status check(const ServerConfig& c) {
   if (c.listeners.empty()) return make_error(Errc::kInvalidArgument, "no listener is configured");
   if (!c.certificate || !c.key) return make_error(Errc::kInvalidArgument, "the server has no certificate or no key");
   if (!c.handler) return make_error(Errc::kInvalidArgument, "no handler is set");
-  if (c.workers == 0 || c.queue == 0) return make_error(Errc::kInvalidArgument, "at least one worker and one place");
+  if (c.workers == 0 || c.queue == 0 || c.reserved_workers == 0 || c.reserved_queue == 0)
+    return make_error(Errc::kInvalidArgument, "at least one worker and one place");
   for (const ListenerConfig& l : c.listeners) {
     if (l.kind == ListenerKind::kMain && !c.peer_check) {
       return make_error(Errc::kInvalidArgument, "a main listener needs a check of the peers' keys");
@@ -52,6 +53,7 @@ struct Server::Impl {
   Loop loop;
   Gate gate;
   std::unique_ptr<WorkerPool> pool;
+  std::unique_ptr<WorkerPool> reserved;
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -64,9 +66,11 @@ Result<std::unique_ptr<Server>> Server::start(ServerConfig config) {
   FK_CHECK(impl->loop.open());
   FK_CHECK(impl->gate.open());
   Loop& loop = impl->loop;
-  impl->pool = std::make_unique<WorkerPool>(impl->config.workers, impl->config.queue, impl->config.handler,
-                                            [&loop](Answer&& a) { loop.answer(std::move(a)); });
-  loop.set_pool(impl->pool.get());
+  const ServerConfig& c = impl->config;
+  const auto answer = [&loop](Answer&& a) { loop.answer(std::move(a)); };
+  impl->pool = std::make_unique<WorkerPool>(c.workers, c.queue, c.handler, answer);
+  impl->reserved = std::make_unique<WorkerPool>(c.reserved_workers, c.reserved_queue, c.handler, answer);
+  loop.set_pools(impl->pool.get(), impl->reserved.get());
   loop.start();
   impl->gate.start();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -90,6 +94,7 @@ void Server::stop(Millis grace) {
   impl_->gate.stop();
   impl_->loop.stop(grace);
   impl_->pool->stop();
+  impl_->reserved->stop();
 }
 
 }  // namespace facekeep::http

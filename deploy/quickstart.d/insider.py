@@ -140,10 +140,12 @@ def try_the_copy(copy, daemon, env):
         return subprocess.run([build / "tools/facekeep", "--vault", f"{copy}/notice.json", "--key", folder / f"keys/{who}.key", *args],
                               env=env, capture_output=True, text=True, check=False, **kwargs)
 
+    said = subprocess.run([build / "tools/facekeepd", "digest", "--config", f"{copy}/facekeepd.toml"], capture_output=True, text=True, check=True)
+    program = said.stdout.split("\nprogram ")[1].split()[0]
     with open(folder / "cards/property-3.share", "rb") as card:
-        facekeep("property-3", "unseal", "--yes", "--share-fd", str(card.fileno()), pass_fds=[card.fileno()])
+        facekeep("property-3", "unseal", "--program", program, "--share-fd", str(card.fileno()), pass_fds=[card.fileno()])
     with open(folder / "cards/property-3.share", "rb") as card:
-        again = facekeep("property-1", "unseal", "--yes", "--share-fd", str(card.fileno()), pass_fds=[card.fileno()])
+        again = facekeep("property-1", "unseal", "--program", program, "--share-fd", str(card.fileno()), pass_fds=[card.fileno()])
     attempt("hand in the own card a second time, as a colleague", again.returncode == 0, again.stderr.strip().splitlines()[0])
     status = json.loads(facekeep("property-3", "--json", "status").stdout)
     attempt("open a copy of the vault with one card", status["state"] == "open",

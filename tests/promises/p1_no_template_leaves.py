@@ -6,10 +6,15 @@ its token. Everything that came out is searched: each answer and line that was p
 sealed, all of the daemon's memory. Nothing of a template (8 float32 values or 16 int8 codes in a row), of a card (words, numbers or word
 indices in a row), of the custodians' secret, and no score may be in it.
 
-The search itself is tested: the same one finds the templates in the memory of the open vault, and needles planted in each kind of place.
-Not searched for: site and subject keys, which nothing outside the daemon knows.
+Site and subject keys, which nothing outside the daemon knows, are searched for by what they open: each 32 bytes of memory or of a file
+that could be a key are tried as S (against genesis' check value), as S/wrap (on the key slots) and as a subject key (on the sealed records).
+
+The search itself is tested: the same one finds the templates and S/wrap in the memory of the open vault, and needles planted in each kind
+of place.
 """
 import collections
+import hashlib
+import hmac
 import json
 import pathlib
 import re
@@ -19,6 +24,7 @@ import time
 import numpy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from key_search import Keys  # noqa: E402
 from vault import BUILD, SOURCE, Report, Vault, base64_of  # noqa: E402
 
 WORDS = re.findall(r'"([a-z]+)"', (SOURCE / "vault/seal/slip39_words.inc").read_text())
@@ -134,6 +140,28 @@ def memory(pid):
                 yield line.strip(), None
 
 
+def search_keys(keys, pid):
+    """In what the daemon wrote: code and constants of files are no place for a key."""
+    return keys.find(part for line, part in memory(pid) if part and "w" in line.split()[1])
+
+
+def plant_keys(keys):
+    """The search finds a made-up site key, and its kin."""
+    site, wrap, subject = (hashlib.sha256(what).digest() for what in (b"site", b"wrap", b"subject"))
+    own = Keys.__new__(Keys)
+    derived = hmac.digest(hmac.digest(bytes(32), site, "sha256"), b"facekeep/site/v1/check\x01", "sha256")
+    nonce = bytes(range(12))
+    stream = Keys.ecb(subject, nonce + b"\0\0\0\2")
+    own.checks, own.records = {derived}, [nonce + bytes(a ^ b for a, b in zip(stream, Keys.RECORD))]
+    own.prepare()
+    stream = Keys.ecb(wrap, b"".join(nonce + n.to_bytes(4, "big") for n in (2, 3)))
+    own.slots = [bytes(8) + nonce + bytes(a ^ b for a, b in zip(stream, subject))]
+    found, _ = own.find([bytes(64) + site + bytes(8) + wrap + subject + bytes(64)])
+    report.check("planted keys are found", found == {"a site key": 1, "a subject key": 1, "the key that wraps subject keys": 1}, dict(found))
+    report.check("there are slots and records to try keys on", len(keys.slots) > 2 and len(keys.records) > 2,
+                 f"{len(keys.slots)} slots, {len(keys.records)} records")
+
+
 def search_memory(needles, pid):
     found, looked, unread = collections.Counter(), 0, 0
     for _, part in memory(pid):
@@ -241,6 +269,11 @@ with Vault("--small", collect=collected) as running:
     print(f"  {everything.count()} needles")
     plant(everything, gallery)
 
+    keys = Keys(running, running.entries())
+    plant_keys(keys)
+
+    found, tried = search_keys(keys, running.pid())
+    report.check("while open, the search finds the key that wraps subject keys", found["the key that wraps subject keys"] > 0, f"{dict(found)} of {tried} tried")
     found, looked, _ = search_memory(templates, running.pid())
     report.check("while open, the search finds the templates in memory", found["a template"] > len(gallery), f"{dict(found)} in {looked >> 20} MiB")
     done = running.cli("residents-1", "seal")
@@ -248,6 +281,8 @@ with Vault("--small", collect=collected) as running:
     time.sleep(0.5)
     found, looked, unread = search_memory(everything, running.pid())
     report.check("after seal, nothing is in memory", not +found, f"{dict(+found)} in {looked >> 20} MiB, {unread} mappings not readable")
+    found, tried = search_keys(keys, running.pid())
+    report.check("after seal, no site or subject key is in memory", not found, f"{dict(found)} of {tried} tried")
     gallery_unit = gallery / numpy.linalg.norm(gallery, axis=1, keepdims=True)
     report.check("no score in any answer", not scores_in(collected, probes[:12] / numpy.linalg.norm(probes[:12], axis=1, keepdims=True), gallery_unit),
                  scores_in(collected, probes[:12], gallery_unit))
@@ -262,6 +297,8 @@ with Vault("--small", collect=collected) as running:
         looked += len(content)
         if hits := +everything.find(content):
             bad[str(path.relative_to(running.folder))] = dict(hits)
+    found, tried = keys.find(path.read_bytes() for path in files(running) if path.stat().st_size < 1 << 22)
+    report.check("no site or subject key in any file", not found, f"{dict(found)} of {tried} tried")
     report.check("nothing in any file", not bad, f"{bad} in {looked >> 20} MiB")
     log = running.log()
     report.check("the journal, at level debug, has no vector and no score", "vault-started" in log and not re.search(r"[^\d.]-?0?\.\d{3,}", log), f"{len(log)} bytes")

@@ -145,7 +145,8 @@ Result<std::unique_ptr<Service>> VaultFixture::start(ServiceOptions options) {
   FK_TRY(custody, hsm::TokenCustody::open(std::move(pool), genesis_.vault));
   options.version = "test";
   options.allow_unlocked_memory = true;
-  return Service::start({*store, *custody, *slots, clock}, std::move(options));
+  store::Store& used = around_store ? around_store(*store) : *store;
+  return Service::start({used, *custody, *slots, clock}, std::move(options));
 }
 
 void VaultFixture::stop(std::unique_ptr<Service>& service) {

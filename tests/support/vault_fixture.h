@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -67,6 +68,8 @@ class VaultFixture {
   static Json consent(const std::string& until = "2030-12-31");
 
   TestClock clock;
+  // What start() gives to the service instead of `store`: something around it, which must outlive the service.
+  std::function<store::Store&(store::RocksStore&)> around_store;
   std::unique_ptr<store::RocksStore> store;
   std::unique_ptr<seal::KeySlots> slots;
   std::unique_ptr<hsm::TokenCustody> custody;

@@ -37,8 +37,8 @@ LIBRARY_HOME = {
 HARMLESS_ENVIRONMENT = re.compile(
     r"^(LANG|LANGUAGE|LC_[A-Z]+|HOME|XDG_[A-Z]+_(HOME|DIR)|COLUMNS|TERM|NO_COLOR|SSH_AUTH_SOCK|NOTIFY_SOCKET|"
     r"CREDENTIALS_DIRECTORY|STATE_DIRECTORY|RUNTIME_DIRECTORY)$")
-# Hand getenv on as a function that their tests replace: LC_ALL, LC_MESSAGES, LANG; XDG_STATE_HOME, HOME.
-ENVIRONMENT_BY_CALL = ("tools/common/catalogue.cc", "tools/common/client_memory.cc")
+# Hand getenv on as a function that their tests replace: LC_ALL, LC_MESSAGES, LANG; XDG_STATE_HOME, HOME; LD_PRELOAD and its kin.
+ENVIRONMENT_BY_CALL = ("tools/common/catalogue.cc", "tools/common/client_memory.cc", "tools/facekeepd/loaded.cc")
 SECRET_WORDS = {"pin", "pins", "share", "shares", "secret", "secrets", "passphrase", "passphrases", "password", "mnemonic",
                 "mnemonics"}
 # "pin_file" names a file, not a PIN.

@@ -1,6 +1,7 @@
 #include "tools/common/client_memory.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,11 +9,18 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <utility>
 
 #include "vault/base/digest.h"
+#include "vault/log/checkpoint.h"
+#include "vault/log/note.h"
 
 namespace facekeep::tools {
 namespace {
+
+constexpr const char* kCheckpointFile = ".checkpoint";
+constexpr const char* kProgramFile = ".program";
 
 Error os_error(const std::string& what, const std::string& path) {
   const Errc code = errno == ENOSPC || errno == EDQUOT ? Errc::kOutOfSpace : Errc::kIo;
@@ -53,10 +61,15 @@ Status make_directories(const std::string& directory) {
   return {};
 }
 
-Status sync_directory(const std::string& directory) {
-  const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0 || ::fsync(fd.get()) != 0) return os_error("can't sync", directory);
-  return {};
+// The directory, locked against other processes until it is closed.
+Result<std::unique_ptr<Fd>> lock_directory(const std::string& directory) {
+  FK_CHECK(make_directories(directory));
+  auto fd = std::make_unique<Fd>(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd->get() < 0) return os_error("can't open", directory);
+  while (::flock(fd->get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return os_error("can't lock", directory);
+  }
+  return fd;
 }
 
 Status write_new_file(const std::string& path, std::string_view text) {
@@ -65,6 +78,47 @@ Status write_new_file(const std::string& path, std::string_view text) {
     return os_error("can't write", path);
   }
   return {};
+}
+
+// Nothing if there is no such file. An error is never "nothing".
+Result<std::optional<std::string>> read_whole(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (fd.get() < 0 && errno == ENOENT) return std::optional<std::string>();
+  if (fd.get() < 0) return os_error("can't open", path);
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0) return os_error("can't read", path);
+  if (!S_ISREG(st.st_mode)) return make_error(Errc::kIntegrity, path + " is not a regular file");
+  std::string text(kMaxCheckpoint + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t n = ::read(fd.get(), text.data() + size, text.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error("can't read", path);
+    if (n == 0) break;
+    size += static_cast<std::size_t>(n);
+  }
+  if (size > kMaxCheckpoint) return make_error(Errc::kTooLarge, path + " is over 65536 bytes");
+  // replace() never leaves one: somebody emptied it, and with it what this client knew.
+  if (size == 0) return make_error(Errc::kIntegrity, path + " is empty", "find out who emptied it before you go on");
+  text.resize(size);
+  return std::optional<std::string>(std::move(text));
+}
+
+Status replace(int directory, const std::string& path, std::string_view text) {
+  const std::string fresh = path + "." + to_hex(random_array<8>());
+  Status done = write_new_file(fresh, text);
+  if (done && ::rename(fresh.c_str(), path.c_str()) != 0) done = os_error("can't replace", path);
+  if (!done) {
+    ::unlink(fresh.c_str());
+    return done;
+  }
+  if (::fsync(directory) != 0) return os_error("can't sync the directory of", path);
+  return {};
+}
+
+Result<log::Checkpoint> checkpoint_of(std::string_view note) {
+  FK_TRY(const log::Note parsed, log::parse_note(note));
+  return log::parse_checkpoint_text(parsed.text);
 }
 
 }  // namespace
@@ -82,47 +136,56 @@ Result<ClientMemory> ClientMemory::of_user() {
   return of_user([](const char* name) { return std::getenv(name); });
 }
 
-std::string ClientMemory::path_of(const Id128& vault) const {
-  return directory_ + "/" + to_hex(vault) + ".checkpoint";
+std::string ClientMemory::path_of(const Id128& vault, const char* kind) const {
+  return directory_ + "/" + to_hex(vault) + kind;
 }
 
 Result<std::optional<std::string>> ClientMemory::get(const Id128& vault) const {
-  const std::string path = path_of(vault);
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (fd.get() < 0 && errno == ENOENT) return std::optional<std::string>();
-  if (fd.get() < 0) return os_error("can't open", path);
-  struct stat st {};
-  if (::fstat(fd.get(), &st) != 0) return os_error("can't read", path);
-  if (!S_ISREG(st.st_mode)) return make_error(Errc::kIntegrity, path + " is not a regular file");
-  std::string text(kMaxCheckpoint + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t n = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return os_error("can't read", path);
-    if (n == 0) break;
-    size += static_cast<std::size_t>(n);
-  }
-  if (size > kMaxCheckpoint) return make_error(Errc::kTooLarge, path + " is over 65536 bytes");
-  // put() never leaves one: somebody emptied it, and with it what this client knew.
-  if (size == 0) return make_error(Errc::kIntegrity, path + " is empty", "find out who emptied it before you go on");
-  text.resize(size);
-  return std::optional<std::string>(std::move(text));
+  return read_whole(path_of(vault, kCheckpointFile));
 }
 
 Status ClientMemory::put(const Id128& vault, std::string_view note) const {
-  if (note.empty()) return make_error(Errc::kInvalidArgument, "an empty checkpoint can't be remembered");
   if (note.size() > kMaxCheckpoint) return make_error(Errc::kTooLarge, "the checkpoint is over 65536 bytes");
-  FK_CHECK(make_directories(directory_));
-  const std::string path = path_of(vault);
-  const std::string fresh = path + "." + to_hex(random_array<8>());
-  Status done = write_new_file(fresh, note);
-  if (done && ::rename(fresh.c_str(), path.c_str()) != 0) done = os_error("can't replace", path);
-  if (!done) {
-    ::unlink(fresh.c_str());
-    return done;
+  FK_TRY(const log::Checkpoint fresh, checkpoint_of(note));
+  FK_TRY(const auto directory, lock_directory(directory_));
+  const std::string path = path_of(vault, kCheckpointFile);
+  FK_TRY(const auto old_note, read_whole(path));
+  if (old_note) {
+    const auto old = checkpoint_of(*old_note);
+    if (!old) {
+      return make_error(Errc::kIntegrity, path + " holds no checkpoint", "find out who changed it before you go on");
+    }
+    const std::string size = std::to_string(old->size);
+    if (old->size > fresh.size) {
+      return make_error(Errc::kConflict, "a larger checkpoint, of " + size + " entries, is remembered meanwhile",
+                        "check the vault's log again, against that one");
+    }
+    if (old->size == fresh.size && old->root != fresh.root) {
+      return make_error(Errc::kIntegrity, "the vault showed two logs of " + size + " entries",
+                        "send nothing to this vault; tell the other custodians and the auditor today");
+    }
   }
-  return sync_directory(directory_);
+  return replace(directory->get(), path, note);
+}
+
+Result<std::optional<ClientMemory::Program>> ClientMemory::program(const Id128& vault) const {
+  const std::string path = path_of(vault, kProgramFile);
+  FK_TRY(const auto text, read_whole(path));
+  if (!text) return std::optional<Program>();
+  constexpr std::size_t kHex = 64;
+  const auto program = from_hex_exact<32>(std::string_view(*text).substr(0, kHex));
+  const auto config = from_hex_exact<32>(std::string_view(*text).substr(std::min(text->size(), kHex + 1), kHex));
+  if (!program || !config || text->size() != 2 * kHex + 2) {
+    return make_error(Errc::kIntegrity, path + " is not what was written there",
+                      "find out who changed it before you go on; only then remove it");
+  }
+  return std::optional(Program{*program, *config});
+}
+
+Status ClientMemory::put_program(const Id128& vault, const Program& program) const {
+  FK_TRY(const auto directory, lock_directory(directory_));
+  return replace(directory->get(), path_of(vault, kProgramFile),
+                 to_hex(program.program) + " " + to_hex(program.config) + "\n");
 }
 
 }  // namespace facekeep::tools

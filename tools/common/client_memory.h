@@ -1,6 +1,7 @@
 // What a client remembers of each vault: the last checkpoint that it saw (design section 2, "clients
-// remember"). A vault that was rolled back past it is noticed before a share, a signature or a veto
-// leaves the machine. This is storage alone; who calls put() has checked note and consistency.
+// remember"), so that a vault that was rolled back past it is noticed before a share, a signature or a veto
+// leaves the machine; and the program that its person last agreed to. This is storage alone; who calls put()
+// has checked note and consistency. Several processes may use one memory: a lock on the directory orders them.
 #pragma once
 
 #include <functional>
@@ -27,14 +28,26 @@ class ClientMemory {
   // The signed note last put for this vault, byte by byte; nothing if there is none. kIo, kTooLarge,
   // kIntegrity if the file is no regular file. An error is never "nothing": the caller stops.
   [[nodiscard]] Result<std::optional<std::string>> get(const Id128& vault) const;
-  // Replaces it atomically; on return it is on stable storage. After an error the old one is still
-  // there. Two processes at once: the later rename wins, whole. kIo, kOutOfSpace, kTooLarge.
+  // Replaces it atomically; on return it is on stable storage. After an error the old one is still there. Never goes
+  // back: kConflict if a larger checkpoint is remembered (another process was first: check again, against that one),
+  // kIntegrity if one of the same size with another root is (two logs were shown: keep both), or if what is remembered
+  // is no checkpoint. kMalformed unless `note` has the form of a signed checkpoint. kIo, kOutOfSpace, kTooLarge.
   [[nodiscard]] Status put(const Id128& vault, std::string_view note) const;
+
+  // What a start event says that runs: SHA-256 of program (with its libraries) and configuration.
+  struct Program {
+    Digest program{};
+    Digest config{};
+    friend bool operator==(const Program&, const Program&) = default;
+  };
+  // The last that put_program() was given; nothing if there is none. Errors as get() and put().
+  [[nodiscard]] Result<std::optional<Program>> program(const Id128& vault) const;
+  [[nodiscard]] Status put_program(const Id128& vault, const Program& program) const;
 
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
 
  private:
-  [[nodiscard]] std::string path_of(const Id128& vault) const;
+  [[nodiscard]] std::string path_of(const Id128& vault, const char* kind) const;
   std::string directory_;
 };
 

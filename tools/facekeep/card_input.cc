@@ -1,5 +1,7 @@
 #include "tools/facekeep/card_input.h"
 
+#include <algorithm>
+
 namespace facekeep::tools {
 namespace {
 
@@ -14,6 +16,10 @@ Result<SecretBytes> read_text(Context& context, int share_fd) {
 
 Result<EnteredCard> read_card(Context& context, int share_fd) {
   FK_TRY(const SecretBytes text, read_text(context, share_fd));
+  const auto is_space = [](std::uint8_t b) { return b == ' ' || (b >= '\t' && b <= '\r'); };
+  if (std::all_of(text.view().begin(), text.view().end(), is_space)) {
+    return say_error(Errc::kInvalidArgument, "bad-share", Msg::kCliCardEmpty, Msg::kCliNoShareHint);
+  }
   auto words = seal::parse_share_text(as_chars(text.view()));
   if (!words) {
     return say_error(words.error().code, "bad-share", Msg::kCliCardUnreadable, Msg::kCliCardHint,

@@ -67,7 +67,10 @@ Result<std::unique_ptr<NewVault>> NewVault::draw(const Plan& plan, std::shared_p
   v->add_principals();
   FK_CHECK(v->draw_keys());
   // Everything that does not depend on the conversation is checked now, before anybody copies a card.
-  FK_CHECK(ledger::check_genesis(g));
+  if (auto ok = ledger::check_genesis(g); !ok) {
+    ok.error().message = "the plan does not make a vault: " + ok.error().message;
+    return std::move(ok).error();
+  }
   return v;
 }
 
@@ -88,11 +91,17 @@ Status NewVault::draw_cards() {
     for (std::size_t i = 0; i < plan_.groups[gi].custodians.size(); ++i) {
       if (!plan_.groups[gi].custodians[i].deputy) first_holders[gi].push_back(i);
     }
-    if (first_holders[gi].empty() || first_holders[gi].size() > ledger::kMaxSharesPerGroup) {
-      return make_error(Errc::kInvalidArgument,
-                        "group \"" + plan_.groups[gi].id + "\" needs 1 to 16 custodians who are not deputies");
-    }
     const bool small = plan_.preset == ledger::Preset::kSmall;
+    const std::size_t least = small ? 1 : plan_.preset == ledger::Preset::kStandard ? 3 : 2;
+    const std::size_t most = small ? 1 : ledger::kMaxSharesPerGroup;
+    if (first_holders[gi].size() < least || first_holders[gi].size() > most) {
+      return make_error(Errc::kInvalidArgument,
+                        "group \"" + plan_.groups[gi].id + "\" of the plan has " +
+                            std::to_string(first_holders[gi].size()) + " custodians who are not deputies; preset " +
+                            std::string(to_string(plan_.preset)) + " takes " + std::to_string(least) +
+                            (most > least ? " to " + std::to_string(most) : ""),
+                        "change the group or the preset");
+    }
     options.groups.push_back(
         {static_cast<std::uint8_t>(small ? 1 : 2), static_cast<std::uint8_t>(first_holders[gi].size())});
   }

@@ -154,6 +154,10 @@ Status import(Context& context, const Options& o, Reporter& report) {
   report.field("exists", done->existing);
   report.field("rejected", done->rejected);
   if (done->rejected > 0) report.field("rejected_file", files.rejects_path());
+  if (done->rejected > 0 && done->enrolled + done->existing == 0) {
+    return say_error(Errc::kFailedPrecondition, "all-rejected", Msg::kCliImportNone, Msg::kCliImportNoneHint,
+                     {files.rejects_path(), std::to_string(done->rejected)});
+  }
   return {};
 }
 

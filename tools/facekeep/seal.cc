@@ -1,6 +1,6 @@
 // facekeep seal: one custodian closes the vault at once. It asks nothing: who seals is in a hurry.
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/vault_api.h"
+#include "tools/facekeep/log_entries.h"
 
 namespace facekeep::tools {
 
@@ -16,7 +16,13 @@ void add_seal(CLI::App& app, Context& context) {
       report.say(Msg::kCliNowSealed, {entry});
       report.field("state", answer.value("state", Json()));
       report.field("entry", answer.value("entry", Json()));
-      return {};
+      // A vault that was sealed before names the start that followed.
+      const auto is_seal = [](const ledger::Leaf& leaf) {
+        const auto* e = std::get_if<ledger::Event>(&leaf);
+        return e != nullptr &&
+               (std::holds_alternative<ledger::Sealed>(e->body) || std::holds_alternative<ledger::Start>(e->body));
+      };
+      return report_logged(context, notice, api, answer.value("entry", Json()), is_seal, report);
     });
   });
 }

@@ -2,8 +2,7 @@
 // machine: it is compared with the commitments that are public.
 #include "tools/facekeep/card_input.h"
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/start_check.h"
-#include "vault/log/tiles.h"
+#include "tools/facekeep/log_entries.h"
 
 namespace facekeep::tools {
 namespace {
@@ -17,25 +16,11 @@ struct Options {
 Result<std::vector<NoticeCard>> cards_of_genesis(const Context& context, const Notice& notice) {
   FK_TRY(VaultApi api, VaultApi::connect_public(notice));
   FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-  const log::Checkpoint& head = vault.start.checkpoint;
-  const log::BundleId id{0, static_cast<unsigned>(std::min<std::uint64_t>(head.size, log::kTileWidth))};
-  FK_TRY(const Bytes bundle, api.bytes("GET", "/" + log::format_path(id)));
-  FK_TRY(const auto entries, log::decode_bundle(bundle, id.width));
-  FK_TRY(const Json proof, api.json("GET", "/v1/log/proofs/inclusion?index=0&size=" + std::to_string(head.size)));
-  std::vector<Digest> hashes;
-  for (const Json& h : proof.value("proof", Json::array())) {
-    const auto bytes = from_base64(h.is_string() ? h.get<std::string>() : std::string());
-    Digest hash{};
-    if (!bytes || bytes->size() != hash.size()) {
-      return say_error(Errc::kMalformed, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"inclusion"});
-    }
-    std::copy(bytes->begin(), bytes->end(), hash.begin());
-    hashes.push_back(hash);
-  }
-  const auto event = ledger::decode_event(as_chars(entries.front()));
-  const auto* genesis = event ? std::get_if<ledger::Genesis>(&event->body) : nullptr;
-  if (genesis == nullptr || genesis->vault != notice.vault ||
-      !log::verify_inclusion(0, head.size, log::leaf_hash(entries.front()), hashes, head.root)) {
+  const auto leaf = prove_entry(api, vault.start.checkpoint, 0);
+  if (!leaf && leaf.error().code != Errc::kIntegrity) return leaf.error();
+  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
+  const auto* genesis = event != nullptr ? std::get_if<ledger::Genesis>(&event->body) : nullptr;
+  if (genesis == nullptr || genesis->vault != notice.vault) {
     return say_error(Errc::kIntegrity, "bad-genesis", Msg::kCliBadGenesis, Msg::kCliTellHint);
   }
   std::vector<NoticeCard> out;

@@ -16,6 +16,8 @@ bool has_number(const Json& o, const char* key) {
   return o.contains(key) && o[key].is_number_unsigned();
 }
 
+}  // namespace
+
 Result<std::vector<Digest>> parse_hashes(const Json& list) {
   if (!list.is_array() || list.size() > log::kMaxConsistencyHashes) return bad_answer();
   std::vector<Digest> out;
@@ -29,8 +31,6 @@ Result<std::vector<Digest>> parse_hashes(const Json& list) {
   }
   return out;
 }
-
-}  // namespace
 
 Result<std::vector<SealStatusView::Group>> parse_groups(const Json& answer) {
   if (!answer.contains("groups") || !answer["groups"].is_array()) return bad_answer();
@@ -63,6 +63,7 @@ Result<SealStatusView> parse_seal_status(const Json& answer) {
   if (!vault) return bad_answer();
   s.vault = *vault;
   s.rehearsal = answer["rehearsal"].get<bool>();
+  s.clock_jumped = answer.contains("clock_jumped") && answer["clock_jumped"] == true;
   s.checkpoint = answer["checkpoint"].get<std::string>();
   FK_TRY(s.groups, parse_groups(answer));
   const Json templates = answer.value("templates", Json::object());
@@ -136,8 +137,9 @@ Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint&
   return before->size == now.size ? Continuity::kSame : Continuity::kGrown;
 }
 
-Result<CheckedVault> check_vault_now(const Context& context, const Notice& notice, VaultApi& api) {
-  FK_TRY(const ClientMemory memory, context.memory());
+namespace {
+
+Result<CheckedVault> check_vault_once(const ClientMemory& memory, const Notice& notice, VaultApi& api) {
   FK_TRY(const Json answer, api.json("GET", "/v1/seal-status"));
   CheckedVault out;
   FK_TRY(out.status, parse_seal_status(answer));
@@ -150,6 +152,17 @@ Result<CheckedVault> check_vault_now(const Context& context, const Notice& notic
   FK_TRY(out.continuity, check_continuity(notice, out.start.checkpoint, memory, fetch));
   if (out.continuity != Continuity::kSame) FK_CHECK(memory.put(notice.vault, out.start.note));
   return out;
+}
+
+}  // namespace
+
+Result<CheckedVault> check_vault_now(const Context& context, const Notice& notice, VaultApi& api) {
+  FK_TRY(const ClientMemory memory, context.memory());
+  for (int attempt = 0;; ++attempt) {
+    auto out = check_vault_once(memory, notice, api);
+    // Another process of this person remembered a later head meanwhile: this one is held against it, too.
+    if (out || out.error().code != Errc::kConflict || attempt == 3) return out;
+  }
 }
 
 }  // namespace facekeep::tools

@@ -22,6 +22,7 @@ struct SealStatusView {
   std::string state;
   Id128 vault{};
   bool rehearsal = false;
+  bool clock_jumped = false;  // a vault of an earlier version does not say
   struct Group {
     std::string id;
     std::uint64_t in = 0;
@@ -36,6 +37,8 @@ struct SealStatusView {
   std::vector<Digest> start_proof;
   std::string checkpoint;
 };
+// A list of base64 hashes, as proofs travel. Pure. kMalformed.
+Result<std::vector<Digest>> parse_hashes(const Json& list);
 // Pure. kMalformed.
 Result<SealStatusView> parse_seal_status(const Json& answer);
 // The groups of an answer ("groups": seal-status, unseal), and one line of people's text of them:

@@ -37,15 +37,18 @@ Status status(Context& context, Reporter& report) {
   if (v.status.templates_refused > 0) {
     report.warn(Msg::kCliTemplatesRefused, {std::to_string(v.status.templates_refused)});
   }
+  if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
   report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.log_key)});
-  report.say(Msg::kCliProgramIs, {v.start.start.version, to_hex(v.start.start.program), format_time(v.start.time)});
+  report.say(Msg::kCliProgramIs, {v.start.start.version, to_hex(v.start.start.program), to_hex(v.start.start.config),
+                                  format_time(v.start.time)});
   Json groups = Json::array();
   for (const auto& g : v.status.groups) groups.push_back({{"id", g.id}, {"in", g.in}, {"threshold", g.threshold}});
   report.field("name", notice.name);
   report.field("vault", to_hex(notice.vault));
   report.field("rehearsal", notice.rehearsal);
   report.field("state", v.status.state);
+  report.field("clock_jumped", v.status.clock_jumped);
   report.field("groups", std::move(groups));
   report.field("templates", {{"total", v.status.templates_total},
                              {"loaded", v.status.templates_loaded},
@@ -57,6 +60,7 @@ Status status(Context& context, Reporter& report) {
   report.field("consistent", v.continuity == Continuity::kFirstContact ? "first-contact" : "yes");
   report.field("version", v.start.start.version);
   report.field("program", to_hex(v.start.start.program));
+  report.field("config", to_hex(v.start.start.config));
   report.field("started", format_time(v.start.time));
   return {};
 }

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/vault_api.h"
+#include "tools/facekeep/log_entries.h"
 
 namespace facekeep::tools {
 namespace {
@@ -32,6 +32,7 @@ std::string subject_line(Context& context, const Json& s) {
 Status list(Context& context, const Options& o, Reporter& report) {
   FK_TRY(VaultApi api, connect(context));
   Json all = Json::array();
+  Json damaged = Json::array();
   std::string cursor;
   bool first = true;
   do {
@@ -46,10 +47,17 @@ Status list(Context& context, const Options& o, Reporter& report) {
         report.line(subject_line(context, s));
       }
     }
+    for (const Json& entry : page.value("damaged", Json::array())) {
+      report.warn(Msg::kCliDamaged, {entry.dump()});
+      damaged.push_back(entry);
+    }
     cursor = page.value("next", "");
   } while (!cursor.empty());
   report.field("subjects", std::move(all));
-  return {};
+  if (damaged.empty()) return {};
+  const std::string count = std::to_string(damaged.size());
+  report.field("damaged", std::move(damaged));
+  return say_error(Errc::kIntegrity, "damaged-records", Msg::kCliListDamaged, Msg::kCliListDamagedHint, {count});
 }
 
 Status show(Context& context, const Options& o, Reporter& report) {
@@ -69,6 +77,7 @@ Status show(Context& context, const Options& o, Reporter& report) {
 }
 
 Status erase(Context& context, const Options& o, Reporter& report) {
+  FK_TRY(const Notice notice, context.notice());
   FK_TRY(VaultApi api, connect(context));
   FK_TRY(const Json answer, api.json("DELETE", subjects_path(o) + "/" + percent_encode(o.subject)));
   const std::string entry = answer.value("entry", Json()).dump();
@@ -77,7 +86,11 @@ Status erase(Context& context, const Options& o, Reporter& report) {
   for (const char* key : {"state", "entry", "due"}) {
     if (answer.contains(key)) report.field(key, answer[key]);
   }
-  return {};
+  const auto is_custody = [](const ledger::Leaf& leaf) {  // which one only its opening tells, which auditors read
+    const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
+    return hidden != nullptr && hidden->event_class == ledger::EventClass::kCustody;
+  };
+  return report_logged(context, notice, api, answer.value("entry", Json()), is_custody, report);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // vault has shown that it is the vault, and the person has seen which program runs.
 #include "tools/facekeep/card_input.h"
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/start_check.h"
+#include "tools/facekeep/log_entries.h"
 #include "vault/base/clock.h"
 #include "vault/seal/share_envelope.h"
 
@@ -20,27 +20,44 @@ void show(const Notice& notice, const CheckedVault& vault, Reporter& report) {
   report.say(Msg::kCliVaultIs, {notice.name, to_hex(notice.vault)});
   if (notice.rehearsal) report.say(Msg::kRehearsal);
   report.say(vault.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
-  report.say(Msg::kCliProgramIs,
-             {vault.start.start.version, to_hex(vault.start.start.program), format_time(vault.start.time)});
+  report.say(Msg::kCliProgramIs, {vault.start.start.version, to_hex(vault.start.start.program),
+                                  to_hex(vault.start.start.config), format_time(vault.start.time)});
   report.say(Msg::kCliSharesIn, {groups_text(vault.status.groups)});
   report.field("program", to_hex(vault.start.start.program));
+  report.field("config", to_hex(vault.start.start.config));
   report.field("log_size", vault.start.checkpoint.size);
 }
 
-// The person compares the running program with the one that was released or agreed on.
-Status approve_program(Context& context, const Options& o, const CheckedVault& vault) {
-  const std::string running = to_hex(vault.start.start.program);
+// Which program the share goes to. Without a person at the terminal only what was agreed on before is taken: the
+// program and configuration that this machine remembers, or the program that --program names (its configuration
+// can't widen anything; a change of it is shown all the same).
+Status approve_program(Context& context, const Options& o, const CheckedVault& vault,
+                       const std::optional<ClientMemory::Program>& known, Reporter& report) {
+  const ClientMemory::Program now{vault.start.start.program, vault.start.start.config};
+  const std::string running = to_hex(now.program);
+  if (known && known->program != now.program) {
+    report.warn(Msg::kCliProgramChanged, {to_hex(known->program), running});
+  }
+  if (known && known->config != now.config) {
+    report.warn(Msg::kCliConfigChanged, {to_hex(known->config), to_hex(now.config)});
+  }
+  report.field("program_known", known == now);
   if (!o.program.empty()) {
     if (o.program == running) return {};
     return say_error(Errc::kIntegrity, "other-program", Msg::kCliOtherProgram, Msg::kCliOtherProgramHint,
                      {running, o.program});
   }
-  if (o.yes) return {};
+  if (o.yes) {
+    if (known == now) return {};
+    return say_error(Errc::kIntegrity, "unknown-program", known ? Msg::kCliYesChanged : Msg::kCliYesUnknown,
+                     Msg::kCliYesHint);
+  }
   auto person = context.terminal();
   if (!person) return say_error(Errc::kInvalidArgument, "no-terminal", Msg::kCliAskProgram, Msg::kCliYesHint);
   if (context.json) {  // stdout is for the object alone
-    FK_CHECK((*person)->show(
-        context.text(Msg::kCliProgramIs, {vault.start.start.version, running, format_time(vault.start.time)}) + "\n"));
+    FK_CHECK((*person)->show(context.text(Msg::kCliProgramIs, {vault.start.start.version, running, to_hex(now.config),
+                                                               format_time(vault.start.time)}) +
+                             "\n"));
   }
   FK_TRY(const bool go, (*person)->confirm(context.lang, context.text(Msg::kCliAskProgram)));
   if (!go) return say_error(Errc::kInvalidArgument, "cancelled", Msg::kCancelled, Msg::kCliOtherProgramHint);
@@ -56,13 +73,17 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   if (vault.status.state == "open") {
     return say_error(Errc::kFailedPrecondition, "already-open", Msg::kCliPAlreadyOpen, Msg::kCliAlreadyOpenHint);
   }
+  FK_CHECK(check_last_start(vault.status, vault.start, bundles_of(api)));
   FK_TRY(const EnteredCard card, read_card(context, o.share_fd));
   if (!notice.cards.empty()) {
     const auto known = find_card(notice.cards, card.words);
     if (!known) return say_error(Errc::kInvalidArgument, "foreign-share", Msg::kCliPForeignShare, Msg::kCliForeignHint);
     report.say(Msg::kCliCardIs, {known->group, std::to_string(known->number)});
   }
-  FK_CHECK(approve_program(context, o, vault));
+  FK_TRY(const ClientMemory memory, context.memory());
+  FK_TRY(const auto known, memory.program(notice.vault));
+  FK_CHECK(approve_program(context, o, vault, known, report));
+  FK_CHECK(memory.put_program(notice.vault, {vault.start.start.program, vault.start.start.config}));
 
   FK_TRY(const Bytes sealed, seal::seal_share(vault.start.start.unseal_to, notice.vault, card.words));
   const std::string body = Json{{"share", to_base64(sealed)}}.dump();

@@ -114,6 +114,7 @@ const std::vector<Key>& keys() {
       {"process.user", text(&Config::user)},
       {"sequencer.anchor_ms", number(&Config::anchor_ms, 1'000, 60'000)},
       {"sequencer.checkpoint_ms", number(&Config::checkpoint_ms, 10, 5'000)},
+      {"time.max_clock_jump_hours", number(&Config::max_clock_jump_hours, 1, 168)},
       {"timeouts.body_ms", number(&Config::body_ms, 100, kHourMs)},
       {"timeouts.handshake_ms", number(&Config::handshake_ms, 100, kHourMs)},
       {"timeouts.head_ms", number(&Config::head_ms, 100, kHourMs)},

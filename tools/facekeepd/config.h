@@ -56,6 +56,8 @@ struct Config {
   std::int64_t checkpoint_ms = 1'000;
   std::int64_t anchor_ms = 60'000;
 
+  std::int64_t max_clock_jump_hours = 6;
+
   bool allow_unlocked_memory = false;
   std::int64_t template_memory_mib = 64;
 

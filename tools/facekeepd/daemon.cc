@@ -17,6 +17,7 @@
 #include "tools/facekeepd/notify.h"
 #include "tools/facekeepd/seccomp_filter.h"
 #include "tools/facekeepd/start.h"
+#include "vault/base/digest.h"
 
 namespace facekeep::daemon {
 namespace {
@@ -42,6 +43,7 @@ constexpr bool kSanitized = false;
 
 // Everything that serves, in the order of its construction; destroyed in the opposite one.
 struct Running {
+  Digest program{};
   SystemClock clock;
   VaultFiles files;
   std::unique_ptr<hsm::TokenCustody> custody;
@@ -99,10 +101,11 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
 
   ServiceOptions service;
   service.version = FACEKEEP_VERSION;
-  FK_TRY(service.program, program_digest());
+  service.program = r.program;
   service.config = config.digest;
   service.allow_unlocked_memory = config.allow_unlocked_memory;
   service.unseal_timeout_ms = config.unseal_ms;
+  service.max_clock_jump_ms = config.max_clock_jump_hours * 3'600'000;
   service.sequencer.checkpoint_interval_ms = config.checkpoint_ms;
   service.sequencer.anchor_interval_ms = config.anchor_ms;
   FK_TRY(r.service, Service::start({*r.files.store, *r.custody, *r.files.slots, r.clock}, service));
@@ -192,6 +195,7 @@ class Watch {
     if (!stored && stored.error().code == Errc::kIntegrity) end_halted(r, stored.error());
     say(stored, store_, "store");
     say(r.custody->ping(), token_, "token");
+    say(r.service->clock_jumped() ? Status(clock_jumped()) : Status(), clock_, "clock");
   }
 
  private:
@@ -201,8 +205,14 @@ class Watch {
     if (now && !was_well) journal(Level::kInfo, std::string(what) + "-well-again");
     was_well = now.has_value();
   }
+  static Error clock_jumped() {
+    return make_error(Errc::kFailedPrecondition,
+                      "the wall clock was set by more than time.max_clock_jump_hours: nothing is destroyed by time now",
+                      "find out who or what set it; when it is right, restart the daemon");
+  }
   bool store_ = true;
   bool token_ = true;
+  bool clock_ = true;
 };
 
 void serve_until_told(Running& r, const sigset_t& signals) {
@@ -249,6 +259,12 @@ int exit_code(const Error& error) {
   }
 }
 
+Result<std::vector<LoadedFile>> what_runs(const Config& config) {
+  FK_CHECK(check_loader_environment());
+  FK_TRY(const std::string module, module_of(config));
+  return loaded_files(module);
+}
+
 int run_daemon(const Config& config, const RunOptions& options) {
   const sigset_t signals = block_signals();
   open_journal(config.log_level, config.log_format);
@@ -256,8 +272,12 @@ int run_daemon(const Config& config, const RunOptions& options) {
     journal(Level::kError, step, e);
     return exit_code(e);
   };
-  if (auto ok = harden(config, options); !ok) return fail("hardening-failed", ok.error());
   Running r;
+  // Before anything is loaded that the same program elsewhere would not have: `facekeepd digest` finds the same.
+  auto program = what_runs(config);
+  if (!program) return fail("start-failed", program.error());
+  r.program = sha256(as_bytes(loaded_text(*program)));
+  if (auto ok = harden(config, options); !ok) return fail("hardening-failed", ok.error());
   if (auto ok = open_vault(config, options, r); !ok) return fail("start-failed", ok.error());
   make_context(config, r);
   if (auto ok = open_front(config, r); !ok) return fail("start-failed", ok.error());

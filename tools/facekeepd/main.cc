@@ -2,13 +2,16 @@
 //
 //   facekeepd --config FILE [--pin-fd N] [--ready-fd N] [--ready-file FILE]
 //   facekeepd check --config FILE [--json]
+//   facekeepd digest --config FILE [--json]
 //   facekeepd --version
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "tools/facekeepd/check.h"
 #include "tools/facekeepd/daemon.h"
 #include "tools/facekeepd/files.h"
+#include "vault/base/digest.h"
 
 namespace {
 
@@ -34,6 +37,22 @@ int check(const daemon::Config& config, bool json) {
   return report->faults.empty() ? 0 : daemon::kExitFailed;
 }
 
+// What the start event of this installation says, computed without starting: for custodians to compare.
+int digest(const daemon::Config& config, bool json) {
+  const auto files = daemon::what_runs(config);
+  if (!files) return fail(files.error());
+  const std::string text = daemon::loaded_text(*files);
+  const std::string program = facekeep::to_hex(facekeep::sha256(facekeep::as_bytes(text)));
+  if (json) {
+    const nlohmann::ordered_json out = {
+        {"program", program}, {"config", facekeep::to_hex(config.digest)}, {"files", text}};
+    std::printf("%s\n", out.dump(2).c_str());
+  } else {
+    std::printf("%sprogram %s\nconfig  %s\n", text.c_str(), program.c_str(), facekeep::to_hex(config.digest).c_str());
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -49,6 +68,9 @@ int main(int argc, char** argv) {
   CLI::App* check_command = app.add_subcommand("check", "verify a stopped vault's files; needs no token");
   check_command->add_option("--config", path, "the configuration file (TOML)");
   check_command->add_flag("--json", json, "print JSON");
+  CLI::App* digest_command = app.add_subcommand("digest", "print the digests that a start event of this program has");
+  digest_command->add_option("--config", path, "the configuration file (TOML)");
+  digest_command->add_flag("--json", json, "print JSON");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -62,6 +84,7 @@ int main(int argc, char** argv) {
     }
     const auto config = daemon::load_config(path);
     if (!config) return fail(config.error());
+    if (digest_command->parsed()) return digest(*config, json);
     return check_command->parsed() ? check(*config, json) : daemon::run_daemon(*config, options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: the daemon failed: %s\n", e.what());

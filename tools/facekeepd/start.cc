@@ -1,15 +1,12 @@
 #include "tools/facekeepd/start.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
 
 #include "api/http/socket.h"
 #include "api/routes.h"
 #include "hsm/pin.h"
+#include "hsm/uri.h"
 
 namespace facekeep::daemon {
 namespace {
@@ -17,10 +14,6 @@ namespace {
 using http::UniqueFd;
 
 constexpr std::size_t kMiB = 1024 * 1024;
-
-struct DigestContextFree {
-  void operator()(EVP_MD_CTX* c) const noexcept { EVP_MD_CTX_free(c); }
-};
 
 }  // namespace
 
@@ -71,23 +64,9 @@ Result<ServerIdentity> load_identity(const Config& config, const ledger::Genesis
   return out;
 }
 
-Result<Digest> program_digest() {
-  const UniqueFd fd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  const std::unique_ptr<EVP_MD_CTX, DigestContextFree> sha(EVP_MD_CTX_new());
-  if (fd.get() < 0 || !sha || EVP_DigestInit_ex(sha.get(), EVP_sha256(), nullptr) != 1) {
-    return make_error(Errc::kIo, "the running program can't be read: " + http::errno_text());
-  }
-  std::array<std::uint8_t, 65536> buffer{};
-  for (;;) {
-    const ssize_t n = read(fd.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return make_error(Errc::kIo, "the running program can't be read: " + http::errno_text());
-    if (n == 0) break;
-    EVP_DigestUpdate(sha.get(), buffer.data(), static_cast<std::size_t>(n));
-  }
-  Digest out{};
-  EVP_DigestFinal_ex(sha.get(), out.data(), nullptr);
-  return out;
+Result<std::string> module_of(const Config& config) {
+  FK_TRY(const hsm::TokenUri uri, hsm::parse_token_uri(config.token_uri));
+  return uri.module_path.empty() ? config.token_module : uri.module_path;
 }
 
 http::ServerConfig front_config(const Config& c) {
@@ -119,6 +98,7 @@ http::ServerConfig front_config(const Config& c) {
   out.workers = static_cast<unsigned>(c.workers);
   out.queue = static_cast<std::size_t>(c.queue);
   out.limits_for = api::limits_for;
+  out.is_reserved = api::is_reserved;
   return out;
 }
 

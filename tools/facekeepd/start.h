@@ -24,8 +24,8 @@ struct ServerIdentity {
 };
 Result<ServerIdentity> load_identity(const Config& config, const ledger::Genesis& genesis);
 
-// SHA-256 of the running binary, by /proc/self/exe.
-Result<Digest> program_digest();
+// The PKCS#11 module's path: the URI's, else the configuration's. May be empty.
+Result<std::string> module_of(const Config& config);
 
 // Listeners, limits and timeouts of the configuration. Without identity, handler and checks.
 http::ServerConfig front_config(const Config& config);

@@ -49,6 +49,12 @@ Instant SystemClock::now() const {
   return {static_cast<UnixMillis>(ts.tv_sec) * 1000 + ts.tv_nsec / 1000000, boottime_ms() - start_ms_};
 }
 
+bool clock_jumped(const Instant& then, const Instant& now, std::int64_t tolerance_ms) {
+  const auto ran = static_cast<std::int64_t>(now.uptime_ms - then.uptime_ms);
+  const std::int64_t off = (now.wall - then.wall) - ran;
+  return off > tolerance_ms || off < -tolerance_ms;
+}
+
 std::string format_day(UnixMillis t) {
   const auto d = day_of(t);
   return print("%04d-%02d-%02d", static_cast<int>(d.year()), static_cast<int>(static_cast<unsigned>(d.month())),

@@ -37,6 +37,10 @@ class SystemClock final : public Clock {
   std::uint64_t start_ms_;
 };
 
+// True if the wall clock ran ahead of monotonic time, or fell behind it, by more than `tolerance_ms` between two
+// readings of one clock: somebody or something set it. Small steps add up, because `then` stays. Pure.
+bool clock_jumped(const Instant& then, const Instant& now, std::int64_t tolerance_ms);
+
 // RFC 3339 in UTC with milliseconds: "2026-11-22T05:36:16.123Z", years 1970 to 9999. The only form
 // that the log writes or accepts.
 std::string format_time(UnixMillis t);

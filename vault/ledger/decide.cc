@@ -14,7 +14,18 @@ Error other_site() {
                       "GET /v1/me names the sites and doors of this key");
 }
 
+Error unknown_model(const State& state) {
+  std::string names;
+  for (const Model& m : state.genesis().models) names += (names.empty() ? "" : ", ") + m.id;
+  return make_problem(Errc::kNotFound, "unknown-model", "the vault has no model of that name", "its models: " + names);
+}
+
 }  // namespace
+
+Error no_such_subject() {
+  return make_problem(Errc::kNotFound, "not-found", "no such subject at this site",
+                      "ids are compared byte by byte; `facekeep subject list` shows them");
+}
 
 Result<const PrincipalRecord*> authorise(const State& state, const Digest& spki, Role role, UnixMillis now) {
   const PrincipalRecord* p = state.principal_by_key(spki, now);
@@ -25,7 +36,8 @@ Result<const PrincipalRecord*> authorise(const State& state, const Digest& spki,
   if (p->role != role) {
     return make_problem(
         Errc::kPermissionDenied, "wrong-role",
-        "a " + std::string(to_string(p->role)) + " may not do this; it takes a " + std::string(to_string(role)));
+        "a " + std::string(to_string(p->role)) + " may not do this; it takes a " + std::string(to_string(role)),
+        "GET /v1/me tells whose key this is; use the key of a " + std::string(to_string(role)));
   }
   return p;
 }
@@ -45,7 +57,7 @@ Result<MatchGrant> decide_match(const State& state, const PrincipalRecord& door,
                         "GET /v1/me names the doors of this key");
   }
   const Model* m = state.model(model);
-  if (m == nullptr) return make_problem(Errc::kNotFound, "unknown-model", "the vault has no model of that name");
+  if (m == nullptr) return unknown_model(state);
   return MatchGrant{*m, site, s->hide_subject};
 }
 
@@ -58,7 +70,7 @@ Result<const Site*> decide_site(const State& state, const PrincipalRecord& who, 
 Result<const Model*> decide_add_template(const State& state, const SubjectState& subject, const std::string& model,
                                          UnixMillis now, std::size_t adding) {
   const Model* m = state.model(model);
-  if (m == nullptr) return make_problem(Errc::kNotFound, "unknown-model", "the vault has no model of that name");
+  if (m == nullptr) return unknown_model(state);
   if (subject.erase_due) {
     return make_problem(Errc::kFailedPrecondition, "suspended", "this subject is suspended and waits for erasure");
   }
@@ -67,7 +79,10 @@ Result<const Model*> decide_add_template(const State& state, const SubjectState&
                         "erase the subject, or enrol anew with a new consent");
   }
   if (subject.templates.size() + adding > kMaxTemplatesPerSubject) {
-    return make_problem(Errc::kExhausted, "too-many-templates", "a subject has at most 8 templates");
+    return make_problem(
+        Errc::kExhausted, "too-many-templates",
+        "a subject has at most 8 templates, this one would have " + std::to_string(subject.templates.size() + adding),
+        "keep the best images of each person");
   }
   return m;
 }
@@ -77,7 +92,7 @@ Result<EraseMode> decide_erase(const State& state, const PrincipalRecord& by, co
   FK_TRY(const Site* s, decide_site(state, by, site));
   const SubjectState* subject = state.subject(ref);
   if (subject == nullptr || state.genesis().sites[subject->site].id != site) {
-    return make_problem(Errc::kNotFound, "not-found", "no such subject at this site");
+    return no_such_subject();
   }
   if (subject->erase_due) {
     return make_problem(Errc::kFailedPrecondition, "suspended", "this subject is suspended already",
@@ -98,7 +113,8 @@ bool may_match(const State& state, const SubjectState& subject, UnixMillis now) 
 Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group,
                            std::uint32_t share) {
   if (state.phase() == Phase::kOpen) {
-    return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed");
+    return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed",
+                        "`facekeep status` shows its state");
   }
   const auto& groups = state.genesis().groups;
   const auto g = std::find_if(groups.begin(), groups.end(), [&](const Group& x) { return x.id == group; });

@@ -31,6 +31,9 @@ Result<MatchGrant> decide_match(const State& state, const PrincipalRecord& door,
 // and one that does not exist answer alike.
 Result<const Site*> decide_site(const State& state, const PrincipalRecord& who, const std::string& site);
 
+// "not-found", for a subject that a caller named.
+Error no_such_subject();
+
 // May a template of `model` be added to this subject? "unknown-model", "too-many-templates",
 // "suspended", "consent-ended".
 Result<const Model*> decide_add_template(const State& state, const SubjectState& subject, const std::string& model,

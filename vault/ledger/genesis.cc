@@ -10,7 +10,7 @@ namespace facekeep::ledger {
 namespace {
 
 Error bad(std::string message, std::string hint = {}) {
-  return make_error(Errc::kInvalidArgument, "genesis: " + std::move(message), std::move(hint));
+  return make_error(Errc::kInvalidArgument, std::move(message), std::move(hint));
 }
 
 // "residents/2" -> group and number, if it is one.

@@ -11,7 +11,6 @@
 #include <set>
 #include <string>
 #include <tuple>
-#include <unordered_map>
 #include <vector>
 
 #include "vault/base/bytes.h"
@@ -20,14 +19,6 @@
 #include "vault/ledger/phase.h"
 
 namespace facekeep::ledger {
-
-struct Id128Hash {
-  std::size_t operator()(const Id128& id) const noexcept {
-    std::size_t h = 0;  // refs are uniformly random: any eight bytes are a hash
-    for (int i = 0; i < 8; ++i) h = (h << 8) | id[static_cast<std::size_t>(i)];
-    return h;
-  }
-};
 
 struct TemplateState {
   Id128 id{};
@@ -71,7 +62,8 @@ class State {
   [[nodiscard]] const Site* site(const std::string& id) const;
   [[nodiscard]] const Model* model(const std::string& id) const;
 
-  using Subjects = std::unordered_map<Id128, SubjectState, Id128Hash>;
+  // By ref: lists go page by page in this order, and it is that of the state's digest.
+  using Subjects = std::map<Id128, SubjectState>;
   [[nodiscard]] const Subjects& subjects() const { return subjects_; }
   [[nodiscard]] const SubjectState* subject(const Id128& ref) const;
   [[nodiscard]] std::uint64_t persons(const std::string& site) const;

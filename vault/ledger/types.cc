@@ -39,14 +39,17 @@ bool is_slug(std::string_view text) noexcept {
 }
 
 Status check_subject_id(std::string_view text) {
+  const auto bad = [](std::string message) {
+    return make_problem(
+        Errc::kInvalidArgument, "bad-subject-id", std::move(message),
+        "send the access system's own id of the person: 1 to 128 bytes of UTF-8, no control characters");
+  };
   if (text.empty() || text.size() > kMaxSubjectId) {
-    return make_problem(Errc::kInvalidArgument, "bad-subject-id", "a subject id has 1 to 128 bytes");
+    return bad("a subject id has 1 to 128 bytes, this one has " + std::to_string(text.size()));
   }
-  if (!is_valid_utf8(text)) {
-    return make_problem(Errc::kInvalidArgument, "bad-subject-id", "the subject id is not UTF-8");
-  }
+  if (!is_valid_utf8(text)) return bad("the subject id is not UTF-8");
   if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
-    return make_problem(Errc::kInvalidArgument, "bad-subject-id", "the subject id has a control character");
+    return bad("the subject id has a control character");
   }
   return {};
 }

@@ -153,6 +153,29 @@ Status verify_inclusion(std::uint64_t index, std::uint64_t size, const Digest& l
   return {};
 }
 
+Result<Tree> Tree::before(std::uint64_t index, std::uint64_t size, std::span<const Digest> proof) {
+  if (index >= size) return make_error(Errc::kInvalidArgument, "the tree has no such leaf");
+  Tree out;
+  out.size_ = index;
+  std::uint64_t fn = index;
+  std::uint64_t sn = size - 1;
+  for (const Digest& p : proof) {  // the walk of verify_inclusion
+    if (sn == 0) return not_included();
+    if (odd(fn) || fn == sn) {
+      out.peaks_.push_back(p);
+      while (!odd(fn) && fn != 0) {
+        fn >>= 1;
+        sn >>= 1;
+      }
+    }
+    fn >>= 1;
+    sn >>= 1;
+  }
+  if (out.peaks_.size() != static_cast<std::size_t>(std::popcount(index))) return not_included();
+  std::reverse(out.peaks_.begin(), out.peaks_.end());
+  return out;
+}
+
 Status verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t new_size,
                           const Digest& new_root, std::span<const Digest> proof) {
   if (old_size > new_size || (old_size == 0 && new_size != 0)) {

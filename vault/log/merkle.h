@@ -34,6 +34,12 @@ class Tree {
   // empty_root() at size 0. At most 63 node hashes.
   [[nodiscard]] Digest root() const;
 
+  // The tree of the first `index` leaves, out of an inclusion proof of leaf `index` in a tree of `size`: the
+  // proof's left siblings are its peaks. They are only as good as the root that the caller compares: append
+  // leaves `index` to `size` - 1 and hold root() against a trusted one. kIntegrity if the proof has not their
+  // number, kInvalidArgument unless index < size.
+  static Result<Tree> before(std::uint64_t index, std::uint64_t size, std::span<const Digest> proof);
+
  private:
   std::uint64_t size_ = 0;
   std::vector<Digest> peaks_;  // one for each set bit of size_, the largest subtree first

@@ -76,6 +76,17 @@ TEST_CASE("the rest of a tile's path is captured as it is") {
   REQUIRE(find(ListenerKind::kPublic, "GET", "/tile/entries/000.p/3").name == "getEntries");
 }
 
+TEST_CASE("custodians' calls have workers of their own, and nothing else has") {
+  CHECK(is_reserved("POST", "/v1/seal"));
+  CHECK(is_reserved("POST", "/v1/unseal"));
+  for (const char* path : {"/v1/sealed", "/v1/seal/x", "/v1", "/", "", "/v1/sites/main/verify", "/%zz"}) {
+    INFO(path);
+    CHECK_FALSE(is_reserved("POST", path));
+  }
+  CHECK_FALSE(is_reserved("GET", "/v1/seal"));
+  CHECK_FALSE(is_reserved("GET", "/v1/health"));
+}
+
 TEST_CASE("unknown paths and other listeners' paths are unknown calls") {
   for (const char* path : {"/", "/v1", "/v1/sites", "/v1/sites/a", "/v1/sites/a/verify/x", "/v1/health/x", "/V1/health",
                            "/v1/withdrawals", "/tile"}) {

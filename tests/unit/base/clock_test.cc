@@ -23,6 +23,23 @@ TEST_CASE("times that do not exist are refused") {
   }
 }
 
+TEST_CASE("a wall clock that leaves monotonic time by more than the tolerance has jumped") {
+  constexpr std::int64_t kHour = 3'600'000;
+  struct Row {
+    std::int64_t wall;  // hours since the first reading
+    std::int64_t up;
+    bool jumped;
+  };
+  for (const Row& row : {Row{0, 0, false}, Row{100, 100, false}, Row{6, 0, false}, Row{7, 0, true},
+                         Row{106, 100, false}, Row{107, 100, true}, Row{94, 100, false}, Row{93, 100, true},
+                         Row{-7, 0, true}, Row{-6, 0, false}, Row{80, 0, true}, Row{0, 80, true}}) {
+    INFO(row.wall << " " << row.up);
+    const Instant then{1795000000000, 5};
+    const Instant now{then.wall + row.wall * kHour, then.uptime_ms + static_cast<std::uint64_t>(row.up * kHour)};
+    CHECK(clock_jumped(then, now, 6 * kHour) == row.jumped);
+  }
+}
+
 TEST_CASE("the system clock's uptime does not go back") {
   const SystemClock clock;
   const auto a = clock.now();

@@ -10,6 +10,7 @@
 #include "vault/ledger/event.h"
 #include "vault/log/checkpoint.h"
 #include "vault/log/merkle.h"
+#include "vault/log/tiles.h"
 #include "vault/seal/hpke.h"
 
 namespace facekeep::tools::testing {
@@ -19,16 +20,32 @@ class FakeVault {
   FakeVault() {
     append("the genesis of this log is of no interest here");
     append("neither is what follows it");
-    ledger::Event event;
-    event.time = 1795325776123;
-    event.body =
-        ledger::Start{"0.1.0", sha256(as_bytes("program")), sha256(as_bytes("config")), keys.public_key, false};
-    start_event = *ledger::encode_event(event);
-    start_entry = leaves.size();
-    append(start_event);
+    append_start();
   }
 
-  void append(std::string_view entry) { leaves.push_back(log::leaf_hash(as_bytes(entry))); }
+  void append(std::string_view entry) {
+    leaves.push_back(log::leaf_hash(as_bytes(entry)));
+    texts.emplace_back(entry);
+  }
+  std::string append_event(ledger::Body body) {
+    ledger::Event event;
+    event.time = 1795325776123;
+    event.body = std::move(body);
+    const std::string text = *ledger::encode_event(event);
+    append(text);
+    return text;
+  }
+  // What the vault shows from now on as its start.
+  void append_start(std::string_view program = "program", std::string_view config = "config") {
+    start_entry = leaves.size();
+    start_event = append_event(
+        ledger::Start{"0.1.0", sha256(as_bytes(program)), sha256(as_bytes(config)), keys.public_key, false});
+  }
+  [[nodiscard]] Bytes bundle(const log::BundleId& id) const {
+    std::vector<Bytes> entries;
+    for (unsigned i = 0; i < id.width; ++i) entries.push_back(to_bytes(texts.at(id.index * log::kTileWidth + i)));
+    return *log::encode_bundle(entries);
+  }
 
   // Roots of complete subtrees, by brute force.
   [[nodiscard]] log::HashSource source() const {
@@ -77,6 +94,7 @@ class FakeVault {
   log_test::TestSigner signer = log_test::TestSigner::ed25519("tower.example/log");
   seal::HpkeKeyPair keys = seal::generate_hpke_key_pair();
   std::vector<Digest> leaves;
+  std::vector<std::string> texts;  // of the entries, as they are served
   std::string start_event;
   std::uint64_t start_entry = 0;
 };

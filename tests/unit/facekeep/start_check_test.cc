@@ -165,7 +165,7 @@ TEST_CASE("a memory that holds something else is an error and never forgotten") 
   const FakeVault vault;
   const Scratch dir;
   const ClientMemory memory(dir.path().string());
-  REQUIRE(memory.put(vault.id, "not a checkpoint"));
+  dir.write(to_hex(vault.id) + ".checkpoint", "not a checkpoint");
   CHECK(problem(check_continuity(vault.notice(), vault.checkpoint(3), memory, proofs_of(vault)).error()) ==
         "bad-memory");
 }

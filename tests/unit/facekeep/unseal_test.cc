@@ -16,7 +16,7 @@ using facekeep::tools::testing::FakeVault;
 
 namespace {
 
-constexpr std::array kCommands = {AddCommand{add_unseal}};
+constexpr std::array kCommands = {AddCommand{add_unseal}, AddCommand{add_seal}};
 
 http::Response json_response(const Json& json) {
   http::Response out;
@@ -29,10 +29,16 @@ http::Response json_response(const Json& json) {
 struct Room {
   FakeVault vault;
   std::function<Json()> status = [this] { return vault.seal_status(); };
+  // Writes what a seal writes; returns the entry that the vault claims for it.
+  std::function<std::uint64_t()> sealed_as = [this] {
+    vault.append_event(ledger::Sealed{"property/1", "request"});
+    return vault.leaves.size() - 1;
+  };
   std::vector<Bytes> sent;
   http::testing::Front front;
   Scratch dir;
   seal::SecretWords card;
+  std::string out;
   std::string err;
 
   Room() {
@@ -52,9 +58,22 @@ struct Room {
         for (const Digest& hash : *hashes) proof.push_back(to_base64(hash));
         return json_response({{"proof", proof}});
       }
+      if (r.path.starts_with("/tile/entries/")) {
+        http::Response out;
+        out.body = vault.bundle(*log::parse_bundle_path(std::string_view(r.path).substr(1)));
+        return out;
+      }
+      if (r.path == "/v1/log/proofs/inclusion") {
+        Json proof = Json::array();
+        const auto hashes =
+            log::inclusion_proof(std::stoull(r.query["index"]), std::stoull(r.query["size"]), vault.source());
+        for (const Digest& hash : *hashes) proof.push_back(to_base64(hash));
+        return json_response({{"proof", proof}});
+      }
+      if (r.path == "/v1/seal") return json_response({{"state", "sealed"}, {"entry", sealed_as()}});
       const Json body = *parse_json(as_chars(r.body));
       sent.push_back(*from_base64(body["share"].get<std::string>()));
-      vault.append("a share was taken");
+      vault.append_event(ledger::UnsealShare{"property/1", "property", 1});
       return json_response({{"state", "unsealing"},
                             {"group", "property"},
                             {"share", 1},
@@ -74,23 +93,30 @@ struct Room {
   [[nodiscard]] ClientMemory memory() const { return ClientMemory((dir.path() / "memory").string()); }
 
   // The person types the card, and answers the question about the program.
-  int unseal(const seal::SecretWords& words, std::string_view go = "y") {
-    const std::string notice = (dir.path() / "notice.json").string();
-    const std::string key = (dir.path() / "me.key").string();
-    const std::array<const char*, 8> argv = {"facekeep", "unseal",    "--vault", notice.c_str(),
-                                             "--key",    key.c_str(), "--lang",  "en"};
-    std::ostringstream out;
-    std::ostringstream error;
-    Context context(out, error);
-    context.memory_path = memory().directory();
+  int unseal(const seal::SecretWords& words, std::string_view go = "y", const std::vector<std::string>& more = {}) {
     auto lines = std::make_shared<std::vector<ScriptedTerminal::Line>>();
     lines->push_back({"Words", seal::share_words_text(words)});
     lines->push_back({"program", SecretBytes::copy_of(as_bytes(go))});
+    return run("unseal", more, lines);
+  }
+
+  int run(const char* command, const std::vector<std::string>& more = {},
+          std::shared_ptr<std::vector<ScriptedTerminal::Line>> lines = {}) {
+    const std::string notice = (dir.path() / "notice.json").string();
+    const std::string key = (dir.path() / "me.key").string();
+    std::vector<const char*> argv = {"facekeep", command,     "--vault", notice.c_str(),
+                                     "--key",    key.c_str(), "--lang",  "en"};
+    for (const std::string& m : more) argv.push_back(m.c_str());
+    std::ostringstream printed;
+    std::ostringstream error;
+    Context context(printed, error);
+    context.memory_path = memory().directory();
     context.open_person = [lines]() -> Result<std::unique_ptr<Terminal>> {
       return std::unique_ptr<Terminal>(
           std::make_unique<ScriptedTerminal>(ScriptedTerminal::answers(std::move(*lines))));
     };
     const int code = run_program(kCommands, static_cast<int>(argv.size()), argv.data(), context);
+    out = printed.str();
     err = error.str();
     return code;
   }
@@ -161,4 +187,80 @@ TEST_CASE("nothing is sent of a card with a misread word, or when the person say
   CHECK(room.sent.empty());
   CHECK(room.unseal(room.card, "n") == 1);
   CHECK(room.sent.empty());
+}
+
+TEST_CASE("a start that is not the log's last is refused, however well it is proven") {
+  Room room;
+  const std::string kept_event = room.vault.start_event;  // somebody has its private half
+  const std::uint64_t kept_entry = room.vault.start_entry;
+  room.vault.append_event(ledger::Sealed{"daemon", "shutdown"});
+  room.vault.append_start("newer program");
+  CHECK(room.unseal(room.card) == 0);
+  room.sent.clear();
+  room.vault.start_event = kept_event;
+  room.vault.start_entry = kept_entry;
+  CHECK(room.unseal(room.card) == 2);
+  CHECK(room.err.find("not its log's last") != std::string::npos);
+  CHECK(room.sent.empty());
+  // The later start hidden from the entries that are shown: they are not the signed log's.
+  for (std::string& text : room.vault.texts) {
+    if (text != kept_event && text.find("\"start\"") != std::string::npos) text = room.vault.texts[3];
+  }
+  CHECK(room.unseal(room.card) == 2);
+  CHECK(room.err.find("not those of its signed log") != std::string::npos);
+  CHECK(room.sent.empty());
+}
+
+TEST_CASE("--yes takes the program that was agreed on, and no other") {
+  Room room;
+  CHECK(room.unseal(room.card, "", {"--yes"}) == 2);
+  CHECK(room.sent.empty());
+  CHECK(room.err.find("has not seen the vault's program before") != std::string::npos);
+  const std::string other(64, '0');
+  CHECK(room.unseal(room.card, "", {"--program", other}) == 2);
+  CHECK(room.sent.empty());
+  CHECK(room.unseal(room.card, "", {"--yes", "--program", to_hex(sha256(as_bytes("program")))}) == 0);
+  CHECK(room.sent.size() == 1);
+  CHECK(room.unseal(room.card, "", {"--yes"}) == 0);
+  CHECK(room.sent.size() == 2);
+
+  room.vault.append_start("another program");
+  CHECK(room.unseal(room.card, "", {"--yes"}) == 2);
+  CHECK(room.sent.size() == 2);
+  CHECK(room.err.find("THE PROGRAM IS NOT THE ONE OF YOUR LAST UNSEAL") != std::string::npos);
+  CHECK(room.unseal(room.card, "n") == 1);  // said, asked, refused: not remembered either
+  CHECK(room.unseal(room.card, "", {"--yes"}) == 2);
+  CHECK(room.unseal(room.card, "y") == 0);
+  CHECK(room.unseal(room.card, "", {"--yes"}) == 0);
+
+  room.vault.append_start("another program", "another configuration");
+  CHECK(room.unseal(room.card, "", {"--yes"}) == 2);
+  CHECK(room.err.find("configuration is not the one of your last unseal") != std::string::npos);
+}
+
+TEST_CASE("a seal is said to be logged only if its entry is proven") {
+  Room room;
+  CHECK(room.run("seal") == 0);
+  CHECK(room.out.find("Logged as entry 3, proven.") != std::string::npos);
+  CHECK(log::open_checkpoint(**room.memory().get(room.vault.id), room.vault.signer.key)->size == 4);
+
+  // An entry that is something else.
+  room.sealed_as = [&] {
+    room.vault.append_event(ledger::UnsealEnded{"timeout"});
+    return room.vault.leaves.size() - 1;
+  };
+  CHECK(room.run("seal") == 2);
+  CHECK(room.err.find("is not what the vault says") != std::string::npos);
+  // One that is shown, but is not in the signed tree.
+  room.sealed_as = [&] {
+    room.vault.append_event(ledger::UnsealEnded{"timeout"});
+    room.vault.texts.back() = room.vault.texts[3];
+    return room.vault.leaves.size() - 1;
+  };
+  CHECK(room.run("seal") == 2);
+  CHECK(room.err.find("not those of its signed log") != std::string::npos);
+  // One that does not exist.
+  room.sealed_as = [&] { return std::uint64_t{99}; };
+  CHECK(room.run("seal") == 2);
+  CHECK(room.out.find("proven") == std::string::npos);
 }

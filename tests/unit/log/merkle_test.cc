@@ -171,6 +171,31 @@ TEST_CASE("every consistency proof that is made verifies, and no other does") {
   CHECK_FALSE(consistency_proof(4, 3, source));
 }
 
+TEST_CASE("an inclusion proof holds the tree before its leaf, and what follows is checked by the root") {
+  const std::vector<Digest> leaves = numbered_leaves(40);
+  const HashSource source = naive_source(leaves);
+  for (std::uint64_t size = 1; size <= leaves.size(); ++size) {
+    const Digest root = naive_root(std::span(leaves).first(size));
+    for (std::uint64_t index = 0; index < size; ++index) {
+      INFO(index << " " << size);
+      auto proof = *inclusion_proof(index, size, source);
+      const auto grown = [&]() -> Digest {
+        auto tree = Tree::before(index, size, proof);
+        if (!tree) return Digest{};
+        for (std::uint64_t i = index; i < size; ++i) tree->append(leaves[i]);
+        return tree->root();
+      };
+      CHECK(grown() == root);
+      CHECK(Tree::before(index, size, proof)->root() == naive_root(std::span(leaves).first(index)));
+      if (index > 0) {
+        proof.clear();
+        CHECK_FALSE(Tree::before(index, size, proof));
+      }
+    }
+  }
+  CHECK_FALSE(Tree::before(3, 3, {}));
+}
+
 TEST_CASE("the largest sizes overflow nothing") {
   const std::uint64_t max = ~std::uint64_t{0};
   const HashSource constant = [](unsigned, std::uint64_t) -> Result<Digest> { return Digest{}; };

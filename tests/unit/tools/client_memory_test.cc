@@ -18,6 +18,14 @@ const Id128 kVault = {0x0a, 1, 2, 3};
 const Id128 kOther = {0x0b, 1, 2, 3};
 const std::string kFile = "0a010203000000000000000000000000.checkpoint";
 
+// A note in form: who signed it is not looked at here.
+std::string note(std::uint64_t size, char root = 'A', std::size_t extra = 0) {
+  std::string text = "tower.example/log\n" + std::to_string(size) + "\n" + std::string(43, root) + "=\n\n";
+  text += "\xE2\x80\x94 tower.example/log AAAAAAAA\n";
+  for (std::size_t i = 0; i < extra; ++i) text += "\xE2\x80\x94 witness AAAAAAAA\n";
+  return text;
+}
+
 std::size_t files_in(const std::string& directory) {
   const std::filesystem::directory_iterator all(directory);
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
@@ -29,19 +37,18 @@ TEST_CASE("a checkpoint is remembered for its vault, byte by byte") {
   const Scratch dir;
   const ClientMemory memory((dir.path() / "state" / "facekeep").string());
   CHECK_FALSE(*memory.get(kVault));
-  const std::string note = "tower.example/log\n7\nAAAA=\n\n\xE2\x80\x94 tower \xff" + std::string(1, '\0') + "\n";
-  REQUIRE(memory.put(kVault, note));
-  CHECK(**memory.get(kVault) == note);
+  REQUIRE(memory.put(kVault, note(7)));
+  CHECK(**memory.get(kVault) == note(7));
   CHECK_FALSE(*memory.get(kOther));
-  REQUIRE(memory.put(kVault, "newer"));
-  CHECK(**memory.get(kVault) == "newer");
+  REQUIRE(memory.put(kVault, note(8)));
+  CHECK(**memory.get(kVault) == note(8));
   CHECK(files_in(memory.directory()) == 1);
 }
 
 TEST_CASE("only its owner can read it") {
   const Scratch dir;
   const ClientMemory memory((dir.path() / "facekeep").string());
-  REQUIRE(memory.put(kVault, "note"));
+  REQUIRE(memory.put(kVault, note(1)));
   struct stat st {};
   REQUIRE(::stat(memory.directory().c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0700);
@@ -67,22 +74,23 @@ TEST_CASE("what is not a whole remembered note is an error, not nothing") {
 TEST_CASE("a put that fails leaves the old checkpoint and no scraps") {
   const Scratch dir;
   const ClientMemory memory(dir.path().string());
-  REQUIRE(memory.put(kVault, "old"));
-  CHECK(memory.put(kVault, "").error().code == Errc::kInvalidArgument);
+  REQUIRE(memory.put(kVault, note(3)));
+  CHECK(memory.put(kVault, "").error().code == Errc::kMalformed);
+  CHECK(memory.put(kVault, "no note").error().code == Errc::kMalformed);
   CHECK(memory.put(kVault, std::string(kMaxCheckpoint + 1, 'x')).error().code == Errc::kTooLarge);
-  CHECK(**memory.get(kVault) == "old");
+  CHECK(**memory.get(kVault) == note(3));
   std::filesystem::remove(dir.path() / kFile);
   std::filesystem::create_directories(dir.path() / kFile / "in the way");
-  CHECK(memory.put(kVault, "new").error().code == Errc::kIo);
+  CHECK(memory.put(kVault, note(4)).error().code == Errc::kIntegrity);
   CHECK(files_in(dir.path().string()) == 1);
-  CHECK(ClientMemory("/proc/facekeep").put(kVault, "x").error().code == Errc::kIo);
+  CHECK(ClientMemory("/proc/facekeep").put(kVault, note(4)).error().code == Errc::kIo);
 }
 
 TEST_CASE("a reader sees one note or the other, whole") {
   const Scratch dir;
   const ClientMemory memory(dir.path().string());
-  const std::string a(5000, 'a');
-  const std::string b(9000, 'b');
+  const std::string a = note(5);
+  const std::string b = note(5, 'A', 9);
   REQUIRE(memory.put(kVault, a));
   std::thread writer([&] {
     for (int i = 0; i < 50; ++i) (void)memory.put(kVault, i % 2 == 0 ? b : a);
@@ -94,6 +102,50 @@ TEST_CASE("a reader sees one note or the other, whole") {
   }
   writer.join();
   CHECK(whole);
+}
+
+TEST_CASE("what is remembered never goes back, whoever else remembers in the same place") {
+  const Scratch dir;
+  const ClientMemory memory(dir.path().string());
+  REQUIRE(memory.put(kVault, note(9)));
+  CHECK(memory.put(kVault, note(8)).error().code == Errc::kConflict);
+  CHECK(**memory.get(kVault) == note(9));
+  CHECK(memory.put(kVault, note(9, 'E')).error().code == Errc::kIntegrity);
+  CHECK(memory.put(kVault, note(9, 'A', 1)));
+  // Two at once, each with every other size: each waits for the other between its look and its write.
+  const auto climb = [&](std::uint64_t from) {
+    const ClientMemory own(dir.path().string());
+    for (std::uint64_t size = from; size < 400; size += 2) {
+      const auto put = own.put(kVault, note(size));
+      const auto now = own.get(kVault);
+      if (!now || !*now) return false;
+      const std::string text = **now;
+      const auto seen = std::stoull(text.substr(text.find('\n') + 1));
+      if (seen < size || (!put && put.error().code != Errc::kConflict)) return false;
+    }
+    return true;
+  };
+  bool other = false;
+  std::thread thread([&] { other = climb(11); });
+  const bool mine = climb(10);
+  thread.join();
+  CHECK(mine);
+  CHECK(other);
+  CHECK(**memory.get(kVault) == note(399));
+}
+
+TEST_CASE("the program that was agreed on is remembered for its vault") {
+  const Scratch dir;
+  const ClientMemory memory((dir.path() / "m").string());
+  CHECK_FALSE(*memory.program(kVault));
+  ClientMemory::Program p;
+  p.program[0] = 7;
+  p.config[31] = 9;
+  REQUIRE(memory.put_program(kVault, p));
+  CHECK(**memory.program(kVault) == p);
+  CHECK_FALSE(*memory.program(kOther));
+  dir.write("m/0a010203000000000000000000000000.program", "something else\n");
+  CHECK(memory.program(kVault).error().code == Errc::kIntegrity);
 }
 
 TEST_CASE("the place is that of the XDG specification") {

@@ -1,6 +1,7 @@
 #include "vault/log/sequencer/recovery.h"
 
 #include "vault/log/merkle.h"
+#include "vault/log/sequencer/access_opening.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::log {
@@ -11,7 +12,8 @@ Error at_entry(std::uint64_t index, const std::string& why) {
                     "the database was changed from outside; restore a backup and keep this copy as evidence");
 }
 
-Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry, ledger::State& state) {
+Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry, ledger::State& state,
+                 std::vector<bool>& is_access) {
   auto leaf = ledger::decode_leaf(as_chars(entry));
   if (!leaf) return at_entry(index, leaf.error().message);
   if (const auto* event = std::get_if<ledger::Event>(&*leaf)) {
@@ -21,6 +23,7 @@ Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry,
   const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
   if (hidden.event_class == ledger::EventClass::kAccess) {
     if (auto ok = apply_access(state); !ok) return at_entry(index, ok.error().message);
+    is_access[index] = true;
     return {};
   }
   FK_TRY(const auto opening, store.get(store::keys::opening(index)));
@@ -28,6 +31,34 @@ Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry,
   auto event = open_custody(hidden, *opening);
   if (!event) return at_entry(index, event.error().message);
   if (auto ok = apply(state, *event); !ok) return at_entry(index, ok.error().message);
+  return {};
+}
+
+// What an access event was is not folded, but its sealed opening must be there, and of a site of this vault:
+// openings outlive their key, so one that is missing was taken away from outside. Whether it opens is for an
+// auditor, since its key is out of reach while the vault is sealed.
+Status check_access_openings(const store::Store& store, const ledger::State& state,
+                             const std::vector<bool>& is_access) {
+  const auto next_from = [&](std::uint64_t i) {
+    while (i < is_access.size() && !is_access[i]) ++i;
+    return i;
+  };
+  std::uint64_t next = next_from(0);
+  Status failed;
+  FK_CHECK(store.scan(store::keys::prefix(store::keys::Kind::kOpening), {}, [&](ByteView key, ByteView opening) {
+    const auto index = store::keys::parse_opening(key);
+    if (!index || *index < next) return true;  // a custody event's: folded above
+    if (*index != next) return false;          // that of `next` is missing
+    const auto header = parse_access_opening(opening);
+    if (!header || state.site(header->site) == nullptr) {
+      failed = at_entry(next, "its opening is not one of an access event");
+      return false;
+    }
+    next = next_from(next + 1);
+    return true;
+  }));
+  FK_CHECK(std::move(failed));
+  if (next < is_access.size()) return at_entry(next, "its opening is missing");
   return {};
 }
 
@@ -94,6 +125,7 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress) {
   Recovered r;
   Status failed;
   std::vector<FullTile> completed;
+  std::vector<bool> is_access(head);
   FK_CHECK(store.scan(store::keys::prefix(store::keys::Kind::kEntry), {}, [&](ByteView key, ByteView entry) {
     const std::uint64_t index = r.tree.size();
     auto found = store::keys::parse_entry(key);
@@ -101,7 +133,7 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress) {
       failed = at_entry(index, index >= head ? "is behind the end of the log" : "is missing");
       return false;
     }
-    failed = fold_leaf(store, index, entry, r.state);
+    failed = fold_leaf(store, index, entry, r.state, is_access);
     if (!failed) return false;
     completed.clear();
     r.tree.append(leaf_hash(entry), completed);
@@ -112,6 +144,7 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress) {
   FK_CHECK(std::move(failed));
   if (r.tree.size() != head)
     return at_entry(r.tree.size(), "is missing; the log has " + std::to_string(head) + " entries");
+  if (head > 0) FK_CHECK(check_access_openings(store, r.state, is_access));
   if (head > 0) FK_CHECK(read_checkpoint(store, r));
   return r;
 }

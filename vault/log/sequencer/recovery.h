@@ -1,8 +1,8 @@
 // Recovery: the log as stored, read back, hashed and folded.
 //
 // Nothing is taken on trust: the tree is rebuilt from the stored entries, every stored tile is compared
-// with it, every custody opening with its commitment. The daemon runs this before it signs anything;
-// `facekeepd check` and the fault tests run it on a stopped vault.
+// with it, every custody opening with its commitment; every access event's sealed opening must be there. The daemon
+// runs this before it signs anything; `facekeepd check` and the fault tests run it on a stopped vault.
 #pragma once
 
 #include <cstdint>
