@@ -5,6 +5,7 @@
 
 #include "vault/base/digest.h"
 #include "vault/log/merkle.h"
+#include "vault/log/proof.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::log {
@@ -30,6 +31,7 @@ struct Sequencer::Group {
   TileTree tree;  // becomes tree_ when the group is durable: its full tiles are in the store only then
   std::vector<FullTile> completed;
   bool checkpoint = false;
+  bool receipt = false;
 };
 
 Sequencer::Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock,
@@ -51,6 +53,8 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
   s->allocator_ = SlotAllocator(r.state.slots());
   s->state_ = std::move(r.state);
   s->tree_ = std::move(r.tree);
+  s->cosigned_ = std::move(r.cosigned_note);
+  if (r.cosigned) s->cosigned_size_ = r.cosigned->size;
   if (s->tree_.size() > 0) {
     FK_TRY(s->log_key_, parse_vkey(s->state_.genesis().log_key));
     FK_TRY(const Bytes public_key, custody.log_public_key());
@@ -194,11 +198,11 @@ void Sequencer::commit_group(const std::vector<Pending*>& group) {
   for (Pending* p : g.staged) {
     if (p->after) p->after();
   }
-  if (g.checkpoint) {
-    if (auto ok = publish(true); !ok) {
+  if (g.checkpoint || g.receipt) {
+    if (auto ok = publish(g.checkpoint); !ok) {
       halt(ok.error(), false);
       for (Pending* p : g.staged) {
-        if (!p->checkpoint) continue;
+        if (!p->checkpoint && !p->receipt) continue;
         p->result = make_problem(
             Errc::kHalted, "halted",
             "the change is in the log and durable, but its checkpoint could not be signed: " + ok.error().message,
@@ -232,7 +236,9 @@ Status Sequencer::stage(Pending& p, Group& g) {
   std::move(write->new_keys.begin(), write->new_keys.end(), std::back_inserter(g.new_keys));
   g.dead_slots.insert(g.dead_slots.end(), write->dead_slots.begin(), write->dead_slots.end());
   p.checkpoint = write->checkpoint;
+  p.receipt = write->receipt;
   g.checkpoint = g.checkpoint || write->checkpoint;
+  g.receipt = g.receipt || write->receipt;
   p.after = std::move(write->after);
   p.result = Committed{first, write->drafts.size(), g.now};
   g.staged.push_back(&p);
@@ -317,6 +323,8 @@ Status Sequencer::publish(bool anchor_now) {
   {
     const std::lock_guard lock(published_mutex_);
     published_ = std::move(note);
+    // The same size has the same text, whatever the signature: what was cosigned stays so.
+    if (size != published_size_) cosignatures_.clear();
     published_size_ = size;
     if (halt_ && !halt_->fatal) halt_.reset();
   }
@@ -360,7 +368,60 @@ std::optional<Sequencer::Halt> Sequencer::halted() const {
 
 std::string Sequencer::checkpoint() const {
   const std::lock_guard lock(published_mutex_);
-  return published_;
+  return published_ + cosignatures_;
+}
+
+std::uint64_t Sequencer::published_size() const {
+  const std::lock_guard lock(published_mutex_);
+  return published_size_;
+}
+
+std::string Sequencer::cosigned() const {
+  const std::lock_guard lock(published_mutex_);
+  return cosigned_;
+}
+
+void Sequencer::add_cosignatures(std::uint64_t size, std::string lines) {
+  const std::lock_guard lock(published_mutex_);
+  if (size == published_size_) cosignatures_ = std::move(lines);
+}
+
+Status Sequencer::keep_cosigned(std::string note, std::uint64_t size) {
+  {
+    const std::lock_guard lock(published_mutex_);
+    if (size < cosigned_size_) return {};
+  }
+  const auto stored = submit([&](const Turn&) -> Result<Write> {
+    Write w;
+    w.puts.push_back({store::keys::checkpoint_cosigned(), to_bytes(note)});
+    return w;
+  });
+  if (!stored) return stored.error();
+  const std::lock_guard lock(published_mutex_);
+  cosigned_ = std::move(note);
+  cosigned_size_ = size;
+  return {};
+}
+
+Result<std::string> Sequencer::receipt(std::uint64_t index, Disclose disclose) const {
+  Receipt r;
+  r.index = index;
+  std::uint64_t size = 0;
+  {
+    const std::lock_guard lock(published_mutex_);
+    r.checkpoint = published_ + cosignatures_;
+    size = published_size_;
+  }
+  if (index >= size) {
+    return make_problem(Errc::kNotFound, "not-found", "the published checkpoint does not cover that entry",
+                        "fetch /checkpoint: it says how many entries there are");
+  }
+  FK_TRY(r.hashes, inclusion(index, size));
+  if (disclose == Disclose::kOpening) {
+    FK_TRY(auto opening, store_.get(store::keys::opening(index)));
+    if (opening && !opening->empty() && opening->front() == kOpeningClear) r.extra = std::move(*opening);
+  }
+  return format_receipt(r);
 }
 
 TileReader Sequencer::stored_tiles() const {
