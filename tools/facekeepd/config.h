@@ -56,6 +56,9 @@ struct Config {
   std::int64_t checkpoint_ms = 1'000;
   std::int64_t anchor_ms = 60'000;
 
+  std::int64_t witness_interval_ms = 10'000;
+  std::int64_t witness_max_age_ms = 600'000;
+
   bool allow_unlocked_memory = false;
   std::int64_t template_memory_mib = 64;
 
