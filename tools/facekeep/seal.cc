@@ -1,13 +1,16 @@
 // facekeep seal: one custodian closes the vault at once. It asks nothing: who seals is in a hurry.
 #include "tools/facekeep/commands.h"
+#include "tools/facekeep/receipt.h"
 #include "tools/facekeep/vault_api.h"
 
 namespace facekeep::tools {
 
 void add_seal(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("seal", context.text(Msg::kHelpSeal));
-  command->callback([&context] {
-    context.run([&context](Reporter& report) -> Status {
+  auto receipt = std::make_shared<std::string>();
+  add_receipt_option(*command, context, *receipt);
+  command->callback([receipt, &context] {
+    context.run([receipt, &context](Reporter& report) -> Status {
       FK_TRY(const Notice notice, context.notice());
       FK_TRY(const Identity identity, load_identity(context));
       FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
@@ -16,7 +19,7 @@ void add_seal(CLI::App& app, Context& context) {
       report.say(Msg::kCliNowSealed, {entry});
       report.field("state", answer.value("state", Json()));
       report.field("entry", answer.value("entry", Json()));
-      return {};
+      return keep_receipt_of(notice, answer, *receipt, report);
     });
   });
 }
