@@ -1,5 +1,8 @@
 #include "tools/facekeepd/witness_client.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include "api/http/client.h"
 #include "tools/facekeepd/journal.h"
 #include "vault/witnessing.h"
@@ -44,6 +47,7 @@ WitnessUrl split_witness_url(const std::string& url) {
 }
 
 struct WitnessClient::Impl {
+  std::atomic<bool> stopping{false};
   std::vector<Line> lines;
   std::optional<Witnessing> witnessing;
 };
@@ -69,16 +73,21 @@ Result<std::unique_ptr<WitnessClient>> WitnessClient::start(const Config& config
   Witnessing::Options options;
   options.refresh_ms = config.witness_max_age_ms / 4;
   options.max_backoff_ms = config.witness_max_age_ms / 4;
-  const auto send = [raw = impl.get()](std::size_t witness, const std::string& body) {
+  const auto send = [raw = impl.get()](std::size_t witness, const std::string& body) -> Result<WitnessAnswer> {
+    if (raw->stopping) return make_error(Errc::kUnavailable, "the vault is stopping");
     return post(raw->lines[witness], body);
   };
-  FK_TRY(impl->witnessing, Witnessing::create(service, clock, send, report, options));
+  const auto tell = [raw = impl.get()](const std::string& name, const Status& now) {
+    if (!raw->stopping) report(name, now);
+  };
+  FK_TRY(impl->witnessing, Witnessing::create(service, clock, send, tell, options));
   std::unique_ptr<WitnessClient> out(new WitnessClient(std::move(impl)));
   out->thread_ = std::thread([raw = out.get(), interval = config.witness_interval_ms] { raw->run(interval); });
   return out;
 }
 
 WitnessClient::~WitnessClient() {
+  impl_->stopping = true;
   {
     const std::lock_guard lock(mutex_);
     stops_ = true;
