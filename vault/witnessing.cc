@@ -86,6 +86,11 @@ Result<WitnessAnswer> Witnessing::send(std::size_t witness, const std::string& n
 
 Status Witnessing::take(std::size_t witness, const WitnessAnswer& answer, const std::string& checkpoint,
                         std::uint64_t size) {
+  if (answer.status == 422) {
+    return make_error(Errc::kIntegrity,
+                      "the witness has seen another history of this log, or could not follow the proof",
+                      "compare its checkpoint with the log: two histories mean that the vault's files ran twice");
+  }
   if (answer.status != 200) {
     return make_error(Errc::kUnavailable, "the witness answered " + std::to_string(answer.status));
   }

@@ -100,3 +100,19 @@ TEST_CASE_METHOD(Fixture, "a wrong cosignature of a known witness is an error, n
   bad.signature.back() ^= 1;
   CHECK(find_cosignatures(*parse_note(note + format_signature_line(bad)), known).error().code == Errc::kCrypto);
 }
+
+// The worked example of vault/log/FORMAT.md, section 13.
+TEST_CASE("the specification's cosignature verifies under the specification's key") {
+  const auto key =
+      ledger::parse_witness_key("witness.example/w1+eb762cc2+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea").value();
+  const std::string note =
+      "vault.example/gate\n3\nH14gSufRkLn9XH/jLMVRjBycsbGfi9pAj5yiGYapEFY=\n\n"
+      "\xE2\x80\x94 vault.example/gate "
+      "LgdDI4eepgrIPpnGfe+Yao2oyLskHauRfEdpELpu6EtJO6QHVXBYIfKQedADwNJWSsj56R+eWASlXIzlED4A0TpJ/AI=\n"
+      "\xE2\x80\x94 witness.example/w1 "
+      "63YswgAAAABrAjCA92ZIqz8/7oA81/v8la1s9Ua302BbeeowairMZhqGToCgi5ovjun3U0319EY+iYDscW18q8WQ+sz4OOHaTABSBA==\n";
+  const auto found = find_cosignatures(parse_note(note).value(), std::vector{key});
+  REQUIRE(found);
+  REQUIRE(found->size() == 1);
+  CHECK(found->front().time == kTime);
+}
