@@ -20,6 +20,18 @@ Result<JsonView> json_body(const http::Request& request) {
   return check_json(as_chars({request.body.data(), request.body.size()}));
 }
 
+Status add_receipt(ApiContext& api, std::uint64_t entry, OrderedJson& answer) {
+  FK_TRY(const std::string receipt, api.service.sequencer().receipt(entry, log::Sequencer::Disclose::kOpening));
+  answer["receipt"] = receipt;
+  return {};
+}
+
+Result<std::uint64_t> number_segment(std::string_view text) {
+  const auto number = log::parse_decimal_u64(text);
+  if (number) return *number;
+  return make_problem(Errc::kNotFound, "not-found", "the path does not end in a decimal number");
+}
+
 Status no_body(const http::Request& request) {
   if (request.body.empty()) return {};
   FK_TRY(const JsonView body, json_body(request));

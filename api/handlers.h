@@ -37,6 +37,12 @@ Result<http::Response> tile(ApiContext& api, const Call& call);
 Result<http::Response> entries(ApiContext& api, const Call& call);
 Result<http::Response> inclusion_proof(ApiContext& api, const Call& call);
 Result<http::Response> consistency_proof(ApiContext& api, const Call& call);
+Result<http::Response> entry_proof(ApiContext& api, const Call& call);
+Result<http::Response> cosigned(ApiContext& api, const Call& call);
+
+// handlers_audit.cc
+Result<http::Response> openings(ApiContext& api, const Call& call);
+Result<http::Response> people(ApiContext& api, const Call& call);
 
 // What the groups share (handlers.cc).
 
@@ -46,11 +52,15 @@ http::Response json_response(const OrderedJson& body, int status = 200);
 
 // The body as one JSON object. Views the request.
 Result<JsonView> json_body(const http::Request& request);
+// Adds the member "receipt": the tlog-proof of the entry that the call wrote, with the opening of a private one.
+Status add_receipt(ApiContext& api, std::uint64_t entry, OrderedJson& answer);
 // Checks that the body is empty, or an object without fields.
 Status no_body(const http::Request& request);
 
 // "unknown-parameter" unless every parameter of the query is one of these.
 Status check_query(const http::Request& request, std::initializer_list<std::string_view> known);
+// A decimal number as a log writes it: no sign, no leading zeros. "not-found" otherwise.
+Result<std::uint64_t> number_segment(std::string_view text);
 // "missing-parameter" without a `fallback`; "bad-parameter" unless decimal and at most `max`.
 Result<std::uint64_t> number_parameter(const http::Request& request, const std::string& name,
                                        std::optional<std::uint64_t> fallback = std::nullopt,

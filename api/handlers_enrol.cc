@@ -93,7 +93,9 @@ Result<http::Response> put_subject(ApiContext& api, const Call& call) {
   FK_TRY(in.consent, body.to_json());
   if (in.consent.empty()) return no_consent();
   FK_TRY(const EnrolAnswer answer, api.service.put_subject(call.request.peer_spki, call.captured[0], std::move(in)));
-  return json_response(to_json(answer), answer.created ? 201 : 200);
+  OrderedJson out = to_json(answer);
+  FK_CHECK(add_receipt(api, answer.entry, out));
+  return json_response(out, answer.created ? 201 : 200);
 }
 
 Result<http::Response> add_template(ApiContext& api, const Call& call) {
@@ -102,7 +104,9 @@ Result<http::Response> add_template(ApiContext& api, const Call& call) {
   FK_TRY(TemplateInput in, read_template(body, "the request body"));
   FK_TRY(const EnrolAnswer answer,
          api.service.add_template(call.request.peer_spki, call.captured[0], call.captured[1], std::move(in)));
-  return json_response(to_json(answer), 201);
+  OrderedJson out = to_json(answer);
+  FK_CHECK(add_receipt(api, answer.entry, out));
+  return json_response(out, 201);
 }
 
 Result<http::Response> enrol(ApiContext& api, const Call& call) {
@@ -138,6 +142,10 @@ Result<http::Response> enrol(ApiContext& api, const Call& call) {
   http::Response out;
   out.content_type = "application/x-ndjson";
   out.headers.emplace_back("Cache-Control", "no-store");
+  const auto add_line = [&](const OrderedJson& json) {
+    const std::string line = json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+    out.body.insert(out.body.end(), line.begin(), line.end());
+  };
   std::size_t next = 0;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     OrderedJson row;
@@ -148,9 +156,10 @@ Result<http::Response> enrol(ApiContext& api, const Call& call) {
     } else {
       row = refused_row(i + 1, make_error(Errc::kInternal, "the service gave no result for this row"));
     }
-    const std::string line = row.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
-    out.body.insert(out.body.end(), line.begin(), line.end());
+    add_line(row);
   }
+  // It covers every row above; the proof of each is at /v1/log/proofs/{entry}.
+  add_line({{"checkpoint", api.service.sequencer().checkpoint()}});
   return out;
 }
 
@@ -160,6 +169,7 @@ Result<http::Response> erase(ApiContext& api, const Call& call) {
   FK_TRY(const EraseAnswer answer, api.service.erase(call.request.peer_spki, call.captured[0], call.captured[1]));
   OrderedJson out = {{"state", answer.destroyed ? "erased" : "suspended"}, {"entry", answer.entry}};
   if (!answer.destroyed) out["due"] = format_time(answer.due);
+  FK_CHECK(add_receipt(api, answer.entry, out));
   return json_response(out);
 }
 

@@ -2,19 +2,26 @@
 // bundles; and proofs, for clients that do not want to fetch tiles.
 #include "api/handlers.h"
 #include "vault/log/checkpoint.h"
-#include "vault/log/note.h"
 #include "vault/log/tiles.h"
 
 namespace facekeep::api {
 namespace {
 
-// A full tile never changes; a partial one is superseded as the log grows.
-http::Response tile_response(Bytes bytes, unsigned width) {
+// Neither a full tile nor a partial one of a given width ever changes: its width is in its path.
+http::Response tile_response(Bytes bytes) {
   http::Response out;
   out.content_type = "application/octet-stream";
   out.body = std::move(bytes);
-  out.headers.emplace_back("Cache-Control",
-                           width == log::kTileWidth ? "public, max-age=31536000, immutable" : "public, max-age=3600");
+  out.headers.emplace_back("Cache-Control", "public, max-age=31536000, immutable");
+  return out;
+}
+
+// Checkpoints and receipts: text that the next entry makes old.
+http::Response note_response(std::string text) {
+  http::Response out;
+  out.content_type = "text/plain; charset=utf-8";
+  out.body = to_bytes(text);
+  out.headers.emplace_back("Cache-Control", "no-cache");
   return out;
 }
 
@@ -25,10 +32,7 @@ Error no_tile() {
 
 // Entries in the latest published checkpoint: nothing beyond it is shown or proved. 0 before the first.
 std::uint64_t published_size(const ApiContext& api) {
-  const auto note = log::parse_note(api.service.sequencer().checkpoint());
-  if (!note) return 0;
-  const auto checkpoint = log::parse_checkpoint_text(note->text);
-  return checkpoint ? checkpoint->size : 0;
+  return api.service.sequencer().published_size();
 }
 
 Status check_published(const ApiContext& api, std::uint64_t size) {
@@ -52,27 +56,33 @@ OrderedJson to_json(const std::vector<Digest>& hashes) {
 
 Result<http::Response> checkpoint(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
-  http::Response out;
-  out.content_type = "text/plain; charset=utf-8";
-  out.body = to_bytes(api.service.sequencer().checkpoint());
-  out.headers.emplace_back("Cache-Control", "no-cache");
-  return out;
+  return note_response(api.service.sequencer().checkpoint());
+}
+
+Result<http::Response> cosigned(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  std::string note = api.service.sequencer().cosigned();
+  if (!note.empty()) return note_response(std::move(note));
+  return make_problem(Errc::kNotFound, "not-found", "no checkpoint has a quorum of cosignatures",
+                      "the witnesses, if the vault has any, are named in entry 0");
 }
 
 Result<http::Response> tile(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
   const auto id = log::parse_tile_path(file_path(call));
   if (!id || log::tile_width_at(published_size(api), id->level, id->index) < id->width) return no_tile();
   auto bytes = api.service.sequencer().tile(*id);
-  if (bytes) return tile_response(std::move(*bytes), id->width);
+  if (bytes) return tile_response(std::move(*bytes));
   if (bytes.error().code == Errc::kNotFound) return no_tile();
   return std::move(bytes).error();
 }
 
 Result<http::Response> entries(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
   const auto id = log::parse_bundle_path(file_path(call));
   if (!id || log::tile_width_at(published_size(api), 0, id->index) < id->width) return no_tile();
   auto bytes = api.service.sequencer().bundle(*id);
-  if (bytes) return tile_response(std::move(*bytes), id->width);
+  if (bytes) return tile_response(std::move(*bytes));
   if (bytes.error().code == Errc::kNotFound) return no_tile();
   return std::move(bytes).error();
 }
@@ -84,6 +94,13 @@ Result<http::Response> inclusion_proof(ApiContext& api, const Call& call) {
   FK_CHECK(check_published(api, size));
   FK_TRY(const auto hashes, api.service.sequencer().inclusion(index, size));
   return json_response({{"index", index}, {"size", size}, {"proof", to_json(hashes)}});
+}
+
+Result<http::Response> entry_proof(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const std::uint64_t entry, number_segment(call.captured[0]));
+  FK_TRY(std::string proof, api.service.sequencer().receipt(entry, log::Sequencer::Disclose::kNothing));
+  return note_response(std::move(proof));
 }
 
 Result<http::Response> consistency_proof(ApiContext& api, const Call& call) {

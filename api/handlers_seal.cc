@@ -33,19 +33,18 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
   FK_TRY(const SealStatus s, api.service.seal_status());
   OrderedJson proof = OrderedJson::array();
   for (const Digest& hash : s.start_proof) proof.push_back(to_base64(hash));
-  return json_response(
-      {{"state", s.state},
-       {"vault", to_hex(s.vault)},
-       {"rehearsal", s.rehearsal},
-       {"clock_jumped", s.clock_jumped},
-       {"groups", to_json(s.groups)},
-       {"templates",
-        {{"total", s.templates_total},
-         {"loaded", s.templates_loaded},
-         {"refused", s.templates_refused},
-         {"ready", s.templates_ready}}},
-       {"start", {{"entry", s.start_entry}, {"event", s.start_event}, {"proof", std::move(proof)}}},
-       {"checkpoint", s.checkpoint}});
+  return json_response({{"state", s.state},
+                        {"vault", to_hex(s.vault)},
+                        {"rehearsal", s.rehearsal},
+                        {"clock_jumped", s.clock_jumped},
+                        {"groups", to_json(s.groups)},
+                        {"templates",
+                         {{"total", s.templates_total},
+                          {"loaded", s.templates_loaded},
+                          {"refused", s.templates_refused},
+                          {"ready", s.templates_ready}}},
+                        {"start", {{"entry", s.start_entry}, {"event", s.start_event}, {"proof", std::move(proof)}}},
+                        {"checkpoint", s.checkpoint}});
 }
 
 Result<http::Response> unseal(ApiContext& api, const Call& call) {
@@ -60,18 +59,22 @@ Result<http::Response> unseal(ApiContext& api, const Call& call) {
                         "send it with `facekeep unseal`, which seals it to this start of the daemon");
   }
   FK_TRY(const UnsealProgress p, api.service.unseal(call.request.peer_spki, *sealed));
-  return json_response({{"state", p.open ? "open" : "unsealing"},
-                        {"group", p.group},
-                        {"share", p.share},
-                        {"groups", to_json(p.groups)},
-                        {"entry", p.entry}});
+  OrderedJson out = {{"state", p.open ? "open" : "unsealing"},
+                     {"group", p.group},
+                     {"share", p.share},
+                     {"groups", to_json(p.groups)},
+                     {"entry", p.entry}};
+  FK_CHECK(add_receipt(api, p.entry, out));
+  return json_response(out);
 }
 
 Result<http::Response> seal(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   FK_CHECK(no_body(call.request));
   FK_TRY(const std::uint64_t entry, api.service.seal(call.request.peer_spki));
-  return json_response({{"state", "sealed"}, {"entry", entry}});
+  OrderedJson out = {{"state", "sealed"}, {"entry", entry}};
+  FK_CHECK(add_receipt(api, entry, out));
+  return json_response(out);
 }
 
 Result<http::Response> openapi(ApiContext&, const Call& call) {

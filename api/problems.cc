@@ -74,6 +74,7 @@ constexpr std::array kKinds = {
     ProblemKind{"unknown-key", 403, "This key is not registered, or its time is over", kRole, true},
     ProblemKind{"unknown-model", 404, "The vault has no model of that name", "", true},
     ProblemKind{"unknown-parameter", 400, "A query parameter is not known", kBadRequest, true},
+    ProblemKind{"witnesses-missing", 503, "Too few of the log's witnesses were heard lately", "", true},
     ProblemKind{"wrong-dimension", 400, "The vector does not have the model's dimension", kBadRequest, true},
     ProblemKind{"wrong-role", 403, "This key's role may not make that call", kRole, true},
     ProblemKind{"wrong-type", 400, "A field is not of the type that it should have", kBadRequest, true},

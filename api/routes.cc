@@ -53,6 +53,12 @@ constexpr std::array kRoutes = {
           inclusion_proof},
     Route{"getConsistencyProof", "GET", "/v1/log/proofs/consistency", kBoth, kAnyone, kUnlogged, "", kRunning, 0,
           consistency_proof},
+    Route{"getEntryProof", "GET", "/v1/log/proofs/{entry}", kBoth, kAnyone, kUnlogged, "", kRunning, 0, entry_proof},
+    Route{"getCosignedCheckpoint", "GET", "/v1/log/cosigned", kBoth, kAnyone, kUnlogged, "", kNothing, 0, cosigned},
+    // Auditors.
+    Route{"getOpenings", "GET", "/v1/log/openings/{bundle}", kMain, kAuditors, kLogged, "governance", kRunning, 0,
+          openings},
+    Route{"getRegister", "GET", "/v1/log/register", kMain, kAuditors, kLogged, "governance", kOpen, 0, people},
 };
 
 bool serves(Listeners where, http::ListenerKind listener) {
@@ -150,11 +156,13 @@ Result<RouteMatch> match_route(http::ListenerKind listener, std::string_view met
       elsewhere = true;
       continue;
     }
-    if (r.method == method) {
+    // HEAD is GET without its body; where a GET is logged, nobody has a use for it.
+    const bool head = r.method == "GET" && r.route_class == kUnlogged;
+    if (r.method == method || (head && method == "HEAD")) {
       out.route = &r;
       return out;
     }
-    allow += (allow.empty() ? "" : ", ") + std::string(r.method);
+    allow += (allow.empty() ? "" : ", ") + std::string(r.method) + (head ? ", HEAD" : "");
   }
   if (!allow.empty()) {
     return make_problem(Errc::kInvalidArgument, "method-not-allowed", "this path takes " + allow);

@@ -26,6 +26,7 @@ inline constexpr Roles kAnyone = 0;  // any peer of the listener
 inline constexpr Roles kAnyRole = 0x1f;
 inline constexpr Roles kCustodians = role_bit(ledger::Role::kCustodian);
 inline constexpr Roles kOperators = role_bit(ledger::Role::kOperator);
+inline constexpr Roles kAuditors = role_bit(ledger::Role::kAuditor);
 inline constexpr Roles kDoors = role_bit(ledger::Role::kDoor);
 
 enum class Listeners : std::uint8_t { kMain, kPublic, kBoth };

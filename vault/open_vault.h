@@ -55,6 +55,9 @@ class OpenVault {
   void add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps) {
     sites_.emplace(site.id, std::make_unique<SiteSession>(site, key, wraps));
   }
+  void set_register_key(seal::AeadKey key) { register_key_ = std::make_unique<seal::AeadKey>(std::move(key)); }
+  // Of the sealed register of people. Precondition: it was set.
+  [[nodiscard]] const seal::AeadKey& register_key() const { return *register_key_; }
   // Precondition: the site exists in genesis.
   [[nodiscard]] SiteSession& site(const std::string& id) const { return *sites_.at(id); }
   // Every site's gallery is loaded: no door is told "refer" for want of it.
@@ -102,6 +105,7 @@ class OpenVault {
   const store::Store& store_;
   seal::KeySlots& slots_;
   std::map<std::string, std::unique_ptr<SiteSession>> sites_;
+  std::unique_ptr<seal::AeadKey> register_key_;
   std::mutex period_mutex_;
   std::map<ledger::State::PeriodId, std::shared_ptr<seal::AeadKey>> period_keys_;
   mutable std::mutex corrections_mutex_;

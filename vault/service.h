@@ -43,6 +43,8 @@ struct ServiceOptions {
   std::int64_t sums_interval_ms = 60LL * 1000;
   // Beyond it a wall clock that was set stops all destruction that comes with time, until the next start.
   std::int64_t max_clock_jump_ms = 6LL * 3600 * 1000;
+  // Of genesis' witnesses with on_missing "closed": how old the newest checkpoint with their quorum may be.
+  std::int64_t witness_max_age_ms = 10LL * 60 * 1000;
   log::SequencerOptions sequencer;
 };
 
@@ -155,6 +157,13 @@ struct ChangePage {
   std::uint64_t entry = 0;
 };
 
+// The private entries of one bundle as an auditor may see them, in order.
+struct Opening {
+  std::uint64_t entry = 0;
+  Bytes opening;  // 0x01 || salt (32) || canonical event, of custody and access events alike; empty: see `missing`
+  std::string missing;  // "sealed": while the vault is; "destroyed": its month is over; "damaged": does not fit
+};
+
 class Service {
  public:
   struct Parts {
@@ -173,6 +182,7 @@ class Service {
   [[nodiscard]] std::optional<log::Sequencer::Halt> halted() const { return sequencer_->halted(); }
   Result<SealStatus> seal_status() const;
   [[nodiscard]] const log::Sequencer& sequencer() const { return *sequencer_; }
+  [[nodiscard]] log::Sequencer& sequencer() { return *sequencer_; }
   // Counts what is logged as sums (ledger::sum_kinds()).
   void count(std::string_view kind, std::uint64_t n = 1) { sums_.add(kind, n); }
 
@@ -194,6 +204,15 @@ class Service {
                                     std::size_t limit);
   Result<SubjectPage> get_subject(const Digest& spki, const std::string& site, const std::string& subject);
   Result<ChangePage> changes(const Digest& spki, const std::string& site, std::uint64_t after);
+
+  // For auditors. Each is in the log (openings-read) before it answers. "not-found" for a bundle that begins behind
+  // the published checkpoint; openings of later entries are left out.
+  Result<std::vector<Opening>> openings(const Digest& spki, std::uint64_t bundle);
+  // principal -> {"name", "salt"}: what opens the name commitments of genesis. "sealed" unless open.
+  Result<Json> people(const Digest& spki);
+
+  // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
+  void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
 
   struct Metrics {
     std::map<std::string, std::uint64_t> decisions;  // by decision
@@ -239,6 +258,12 @@ class Service {
                      const std::optional<Digest>& tag, const std::optional<std::pair<Bytes, Bytes>>& changes_entry);
   Result<std::pair<Bytes, Bytes>> changes_entry(OpenVault& vault, const std::string& site,
                                                 const std::string& subject_id, const log::Turn& turn);
+  // "witnesses-missing" if genesis wants fresh cosignatures and has none.
+  Status require_witnesses() const;
+  Status log_openings_read(const Digest& spki, ledger::OpeningsRead event);
+  Result<Opening> opening_of(std::uint64_t entry, OpenVault* vault) const;
+  Result<Opening> open_access_entry(std::uint64_t entry, const Digest& commitment, ByteView stored,
+                                    OpenVault* vault) const;
   Result<ledger::PrincipalRecord> reader(const Digest& spki, const std::string& site, bool doors_too) const;
   std::optional<std::string> erased_id(OpenVault& vault, const std::string& site, UnixMillis day, std::uint64_t entry);
   std::optional<Change> change_of(OpenVault& vault, const std::string& site, std::uint64_t entry,
@@ -260,6 +285,7 @@ class Service {
   std::unique_ptr<match::Engine> engine_;
   RequestMarks marks_;
   Sums sums_;
+  std::atomic<std::uint64_t> witnessed_at_ms_{0};  // uptime + 1; 0: not since the start
 
   std::mutex phase_mutex_;  // unsealing and sealing, one at a time: collector_, unseal_since_ms_, loader_
   std::optional<seal::ShareCollector> collector_;

@@ -168,7 +168,9 @@ std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::s
       // Committed by another request between our look and our reservation?
       FK_TRY(const auto there, (*vault)->find_ref((*vault)->site(site), job.p.e.record_subject));
       if (there && turn.state.subject(*there) != nullptr) return already_enrolled();
-      return Enrolment::write(job.p.e, turn, *engine_);
+      FK_TRY(Write w, Enrolment::write(job.p.e, turn, *engine_));
+      w.receipt = true;
+      return w;
     });
   }
   const auto receipts = sequencer_->submit_all(decisions);
@@ -223,7 +225,9 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
     const auto* s = turn.state.subject(e.ref);
     if (s == nullptr) return ledger::no_such_subject();
     FK_CHECK(ledger::decide_add_template(turn.state, *s, model.id, turn.now.wall));
-    return Enrolment::write(e, turn, *engine_);
+    FK_TRY(Write w, Enrolment::write(e, turn, *engine_));
+    w.receipt = true;
+    return w;
   }));
   return EnrolAnswer{true, receipt.entry, {to_hex(e.templates.front().id)}};
 }

@@ -160,6 +160,7 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   const CleanseOnExit guard(call.probe);
   const UnixMillis now = parts_.clock.now().wall;
   FK_TRY(const auto vault, open_vault());
+  FK_CHECK(require_witnesses());
   struct Granted {
     ledger::MatchGrant grant;
     std::string by;

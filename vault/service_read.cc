@@ -58,6 +58,7 @@ Result<ledger::PrincipalRecord> Service::reader(const Digest& spki, const std::s
 
 Result<std::uint64_t> Service::log_read(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
                                         const std::string& what, std::optional<Id128> subject) {
+  FK_CHECK(require_witnesses());
   FK_TRY(log::Draft draft, access_draft(vault, site, ledger::MetadataRead{site, by.id, what, subject}));
   FK_TRY(const auto receipt, sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     // Revoked or sealed since: nothing leaves.

@@ -47,25 +47,33 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
     std::uint64_t wraps;
   };
   std::vector<SiteSpec> sites;
+  ledger::Site people;  // the vault's own key, opened as the sites' are
+  people.id = std::string(seal::kVaultKeyName);
   Id128 vault{};
   std::uint64_t templates = 0;
   sequencer_->read([&](const ledger::State& st) {
     for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
     vault = st.genesis().vault;
     for (const auto& s : st.genesis().sites) sites.push_back({s, st.wraps(s.id)});
+    people.epoch = st.genesis().register_epoch;
+    people.check = st.genesis().register_check;
   });
   auto opened = std::make_shared<OpenVault>(vault, parts_.store, parts_.slots);
-  for (const auto& s : sites) {
-    FK_TRY(const Bytes name, store::keys::site_key(s.site.id, s.site.epoch, store::keys::SiteKeyKind::kMain));
+  const auto open_key = [&](const ledger::Site& site) -> Result<seal::SiteKey> {
+    FK_TRY(const Bytes name, store::keys::site_key(site.id, site.epoch, store::keys::SiteKeyKind::kMain));
     FK_TRY(const auto stored, parts_.store.get(name));
     if (!stored) {
-      return make_error(Errc::kIntegrity, "the sealed key of site \"" + s.site.id + "\" is missing from the database",
+      return make_error(Errc::kIntegrity, "the sealed key of site \"" + site.id + "\" is missing from the database",
                         "restore the database; the log is not enough to open a vault");
     }
-    FK_TRY(const seal::SiteKey key, seal::open_site_key(parts_.custody, {vault, s.site.id, s.site.epoch},
-                                                        unseal_key.view(), *stored, s.site.check));
+    return seal::open_site_key(parts_.custody, {vault, site.id, site.epoch}, unseal_key.view(), *stored, site.check);
+  };
+  for (const auto& s : sites) {
+    FK_TRY(const seal::SiteKey key, open_key(s.site));
     opened->add_site(s.site, key, s.wraps);
   }
+  FK_TRY(const seal::SiteKey people_key, open_key(people));
+  opened->set_register_key(people_key.aead(seal::SiteSubkey::kRegister, 0));
   opened->templates_total = templates;  // known before anybody sees the vault open
   FK_CHECK(make_galleries(*sequencer_, *engine_));
   out = std::move(opened);
@@ -129,6 +137,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
     FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number));
     Write w;
     w.drafts.push_back({ledger::UnsealShare{by.id, group, number}, {}});
+    w.receipt = true;
     if (reply.complete) {
       ledger::Unsealed e;
       for (const auto& [g, shares] : turn.state.shares_in()) {

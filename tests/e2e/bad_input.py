@@ -111,6 +111,7 @@ def bulk(vault, face, consent):
     answer = vault.ask("operator/1", "POST", cases.ENROLMENTS, "\n".join(line for _, line, _ in rows),
                        {"Content-Type": "application/x-ndjson"})
     results = [json.loads(line) for line in answer.body.splitlines()]
+    report.check("a bulk enrolment's last line is the checkpoint", list(results.pop()) == ["checkpoint"])
     report.check("a bulk enrolment of bad rows has one answer a row", answer.status == 200 and len(results) == len(rows), len(results))
     for (what, _, problem), result in zip(rows, results):
         kind = result.get("type", "").split(":")[-1]

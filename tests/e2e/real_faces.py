@@ -145,7 +145,7 @@ def enrol_for_pairs(vault, faces, rows, count):
 
     def send(chunk):
         answer = vault.ask("operator/1", "POST", "/v1/sites/main/enrolments", "\n".join(chunk), {"Content-Type": "application/x-ndjson"})
-        return [line for line in answer.body.splitlines() if json.loads(line)["status"] != "created"] if answer.status == 200 else [answer]
+        return [line for line in answer.body.splitlines()[:-1] if json.loads(line)["status"] != "created"] if answer.status == 200 else [answer]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         bad = sum(pool.map(send, [lines[i:i + 50] for i in range(0, len(lines), 50)]), [])
     report.check("pairs: one image of each is enrolled for every threshold", not bad, f"{len(rows)} rows, {len(lines)} subjects in {time.monotonic() - began:.0f} s {bad[:1]}")

@@ -107,12 +107,14 @@ tools::Plan VaultFixture::make_plan(const FixtureOptions& o) {
     s.assessment_date = "2026-01-31";
     s.erase_daily = o.erase_daily;
     s.hide_subject = o.hide_subject;
+    s.access_log_days = o.access_log_days;
     for (const auto& d : doors) s.doors.push_back({d, "entrance"});
     plan.sites.push_back(std::move(s));
   }
   for (const char* id : {"face", "other"})
     plan.models.push_back({id, 1, o.dimension, o.verify_threshold, o.identify_threshold});
   plan.rules = tools::default_rules(plan);
+  plan.witnesses = o.witnesses;
   return plan;
 }
 

@@ -37,6 +37,8 @@ struct FixtureOptions {
   std::int32_t identify_threshold = 500000;
   std::uint32_t erase_daily = 50;
   bool hide_subject = false;
+  std::uint32_t access_log_days = 90;
+  std::optional<ledger::Witnesses> witnesses;
   std::string module;  // another PKCS#11 module in front of the token; empty: SoftHSM's own
 };
 

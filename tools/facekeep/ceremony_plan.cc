@@ -157,7 +157,11 @@ Result<Plan> read_plan(const std::string& path, bool allow_one_group) {
   if (r.has("spare_key")) spare = r.text("spare_key", 4096);
   static const Json kNone = Json::object();
   const Json& rules = r.has("rules") ? r.object("rules") : kNone;
+  const Json* witnesses = r.has("witnesses") ? &r.object("witnesses") : nullptr;
   FK_CHECK(r.finish());
+  if (witnesses != nullptr) {
+    FK_TRY(p.witnesses, ledger::witnesses_from_json(*witnesses, "witnesses of the plan"));
+  }
   p.preset = *preset;
   if (p.preset == ledger::Preset::kOneGroup && !allow_one_group) {
     return make_error(Errc::kPermissionDenied, "with preset one-group one organisation alone can open the vault",

@@ -42,6 +42,7 @@ struct Plan {
   std::vector<ledger::Model> models;
   std::map<std::string, ledger::Rule> rules;  // over the defaults
   std::string spare_key_pem;                  // empty: no spare token yet
+  std::optional<ledger::Witnesses> witnesses;
 };
 
 // Reads the plan and the certificates and keys that it names (paths are relative to the plan's folder).

@@ -148,6 +148,7 @@ void NewVault::add_principals() {
 }
 
 Status NewVault::draw_keys() {
+  genesis_.witnesses = plan_.witnesses;
   std::optional<hsm::SpareKey> spare;
   if (!plan_.spare_key_pem.empty()) {
     FK_TRY(spare, hsm::import_spare(plan_.spare_key_pem));
@@ -174,7 +175,7 @@ Status NewVault::draw_keys() {
   }
   const seal::SiteKey vault_key = seal::SiteKey::generate();
   genesis_.register_check = vault_key.check();
-  FK_CHECK(seal_key(std::string(kVaultKeyName), vault_key));
+  FK_CHECK(seal_key(std::string(seal::kVaultKeyName), vault_key));
   register_key_ = vault_key.aead(seal::SiteSubkey::kRegister, 0);
 
   FK_TRY(const auto tls, http::generate_key(http::KeyType::kP256));
@@ -197,7 +198,7 @@ Status NewVault::write_files(const std::string& dir) {
   FK_CHECK(http::save_private_file(dir + "/tls/server.key", server_key_pem_.view()));
 
   FK_TRY(const std::string names, canonical_json(register_));
-  FK_TRY(const seal::Aad aad, seal::make_aad({genesis_.vault, kVaultKeyName}, 1, seal::Purpose::kRegister, {}));
+  FK_TRY(const seal::Aad aad, seal::make_aad({genesis_.vault, seal::kVaultKeyName}, 1, seal::Purpose::kRegister, {}));
   FK_TRY(const Bytes sealed_register, seal::seal_blob(*register_key_, aad, as_bytes(names)));
 
   const SystemClock clock;

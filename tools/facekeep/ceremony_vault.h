@@ -71,7 +71,4 @@ class NewVault {
   bool committed_ = false;
 };
 
-// The name under which the vault's own key (of the sealed register) is stored beside the sites' keys.
-inline constexpr std::string_view kVaultKeyName = "_vault";
-
 }  // namespace facekeep::tools

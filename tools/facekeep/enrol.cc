@@ -1,8 +1,10 @@
 // facekeep enrol: one subject with the consent record and, in the same request, the first templates, so that
 // the subject is enrolled whole or not at all. facekeep template add: a further template.
+#include "api/ndjson.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/consent_file.h"
 #include "tools/facekeep/problems.h"
+#include "tools/facekeep/receipt.h"
 #include "tools/facekeep/vault_api.h"
 #include "tools/facekeep/vector_input.h"
 
@@ -14,16 +16,18 @@ struct Options {
   std::string subject;
   std::string consent;
   std::vector<std::string> templates;
+  std::string receipt;
 };
 
 std::string subject_path(const Options& o) {
   return "/v1/sites/" + percent_encode(o.site) + "/subjects/" + percent_encode(o.subject);
 }
 
-// The one line of an answer to a bulk request of one row.
+// The first line of an answer to a bulk request of one row; the second is the checkpoint.
 Result<Json> only_row(const Bytes& answer) {
-  auto row = parse_json(as_chars(answer));
-  if (!row || !row->is_object()) {
+  const auto lines = api::split_ndjson(as_chars(answer));
+  auto row = parse_json(lines.empty() ? std::string_view() : lines.front());
+  if (!row || !row->is_object() || lines.size() != 2) {
     return say_error(Errc::kInternal, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"enrolments"});
   }
   if (row->value("status", "") == "refused") return row_problem_error(*row);
@@ -53,7 +57,8 @@ Status enrol(Context& context, const Options& o, Reporter& report) {
   report.say(created ? Msg::kCliEnrolled : Msg::kCliEnrolledBefore, {o.subject, std::to_string(held), entry});
   if (!created && held < o.templates.size()) report.warn(Msg::kCliTemplatesNotAdded);
   for (const char* key : {"status", "entry", "templates"}) report.field(key, row.value(key, Json()));
-  return {};
+  FK_TRY(const Bytes proof, api.bytes("GET", "/v1/log/proofs/" + entry));
+  return keep_receipt(notice, std::string(as_chars(proof)), row.value("entry", std::uint64_t{0}), o.receipt, report);
 }
 
 Status add_one(Context& context, const Options& o, Reporter& report) {
@@ -67,7 +72,7 @@ Status add_one(Context& context, const Options& o, Reporter& report) {
   FK_TRY(const Json answer, api.json("POST", subject_path(o) + "/templates", body));
   report.say(Msg::kCliTemplateAdded, {o.subject, answer.value("entry", Json()).dump()});
   for (const char* key : {"status", "entry", "templates"}) report.field(key, answer.value(key, Json()));
-  return {};
+  return keep_receipt_of(notice, answer, o.receipt, report);
 }
 
 }  // namespace
@@ -79,6 +84,7 @@ void add_enrol(CLI::App& app, Context& context) {
   command->add_option("--subject", o->subject, context.text(Msg::kHelpSubject))->required();
   command->add_option("--consent", o->consent, context.text(Msg::kHelpConsent))->required();
   command->add_option("--template", o->templates, context.text(Msg::kHelpTemplate))->expected(1)->take_all();
+  add_receipt_option(*command, context, o->receipt);
   command->callback([o, &context] { context.run([o, &context](Reporter& r) { return enrol(context, *o, r); }); });
 }
 
@@ -90,6 +96,7 @@ void add_template_command(CLI::App& app, Context& context) {
   command->add_option("TEMPLATE", o->templates, context.text(Msg::kHelpTemplate))->required()->expected(1);
   command->add_option("--site", o->site, context.text(Msg::kHelpSite))->required();
   command->add_option("--subject", o->subject, context.text(Msg::kHelpSubject))->required();
+  add_receipt_option(*command, context, o->receipt);
   command->callback([o, &context] { context.run([o, &context](Reporter& r) { return add_one(context, *o, r); }); });
 }
 

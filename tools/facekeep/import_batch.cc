@@ -20,9 +20,12 @@ Error bad_answers() {
 
 Result<std::vector<GroupAnswer>> parse_enrolment_answers(ByteView body, std::size_t groups) {
   const auto lines = api::split_ndjson(as_chars(body));
-  if (lines.size() != groups) return bad_answers();
+  // One line a row, and the checkpoint that covers them.
+  if (lines.size() != groups + 1) return bad_answers();
+  const auto last = parse_json(lines.back());
+  if (!last || !last->is_object() || !last->contains("checkpoint")) return bad_answers();
   std::vector<GroupAnswer> out;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
+  for (std::size_t i = 0; i < groups; ++i) {
     const auto row = parse_json(lines[i]);
     if (!row || !row->is_object() || row->value("row", Json()) != i + 1) return bad_answers();
     const Json status = row->value("status", Json());

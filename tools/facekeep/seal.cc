@@ -1,13 +1,17 @@
 // facekeep seal: one custodian closes the vault at once. It asks nothing: who seals is in a hurry.
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/receipt.h"
+#include "tools/facekeep/vault_api.h"
 
 namespace facekeep::tools {
 
 void add_seal(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("seal", context.text(Msg::kHelpSeal));
-  command->callback([&context] {
-    context.run([&context](Reporter& report) -> Status {
+  auto receipt = std::make_shared<std::string>();
+  add_receipt_option(*command, context, *receipt);
+  command->callback([receipt, &context] {
+    context.run([receipt, &context](Reporter& report) -> Status {
       FK_TRY(const Notice notice, context.notice());
       FK_TRY(const Identity identity, load_identity(context));
       FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
@@ -22,6 +26,7 @@ void add_seal(CLI::App& app, Context& context) {
         return e != nullptr &&
                (std::holds_alternative<ledger::Sealed>(e->body) || std::holds_alternative<ledger::Start>(e->body));
       };
+      FK_CHECK(keep_receipt_of(notice, answer, *receipt, report));
       return report_logged(context, notice, api, answer.value("entry", Json()), is_seal, report);
     });
   });

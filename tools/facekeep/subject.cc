@@ -3,6 +3,8 @@
 
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/receipt.h"
+#include "tools/facekeep/vault_api.h"
 
 namespace facekeep::tools {
 namespace {
@@ -10,10 +12,10 @@ namespace {
 struct Options {
   std::string site;
   std::string subject;
+  std::string receipt;
 };
 
-Result<VaultApi> connect(Context& context) {
-  FK_TRY(const Notice notice, context.notice());
+Result<VaultApi> connect(Context& context, const Notice& notice) {
   FK_TRY(const Identity identity, load_identity(context));
   return VaultApi::connect(notice, identity);
 }
@@ -30,7 +32,8 @@ std::string subject_line(Context& context, const Json& s) {
 }
 
 Status list(Context& context, const Options& o, Reporter& report) {
-  FK_TRY(VaultApi api, connect(context));
+  FK_TRY(const Notice notice, context.notice());
+  FK_TRY(VaultApi api, connect(context, notice));
   Json all = Json::array();
   Json damaged = Json::array();
   std::string cursor;
@@ -61,7 +64,8 @@ Status list(Context& context, const Options& o, Reporter& report) {
 }
 
 Status show(Context& context, const Options& o, Reporter& report) {
-  FK_TRY(VaultApi api, connect(context));
+  FK_TRY(const Notice notice, context.notice());
+  FK_TRY(VaultApi api, connect(context, notice));
   FK_TRY(const Json answer, api.json("GET", subjects_path(o) + "/" + percent_encode(o.subject)));
   const Json s = answer.value("subject", Json::object());
   report.say(Msg::kCliSubjectColumns);
@@ -78,7 +82,7 @@ Status show(Context& context, const Options& o, Reporter& report) {
 
 Status erase(Context& context, const Options& o, Reporter& report) {
   FK_TRY(const Notice notice, context.notice());
-  FK_TRY(VaultApi api, connect(context));
+  FK_TRY(VaultApi api, connect(context, notice));
   FK_TRY(const Json answer, api.json("DELETE", subjects_path(o) + "/" + percent_encode(o.subject)));
   const std::string entry = answer.value("entry", Json()).dump();
   const bool destroyed = answer.value("state", "") == "erased";
@@ -90,6 +94,7 @@ Status erase(Context& context, const Options& o, Reporter& report) {
     const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
     return hidden != nullptr && hidden->event_class == ledger::EventClass::kCustody;
   };
+  FK_CHECK(keep_receipt_of(notice, answer, o.receipt, report));
   return report_logged(context, notice, api, answer.value("entry", Json()), is_custody, report);
 }
 
@@ -113,6 +118,7 @@ void add_erase(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("erase", context.text(Msg::kHelpErase));
   command->add_option("--site", o->site, context.text(Msg::kHelpSite))->required();
   command->add_option("--subject", o->subject, context.text(Msg::kHelpSubject))->required();
+  add_receipt_option(*command, context, o->receipt);
   command->callback([o, &context] { context.run([o, &context](Reporter& r) { return erase(context, *o, r); }); });
 }
 

@@ -131,6 +131,8 @@ const std::vector<Key>& keys() {
       {"token.pin_fd", set_pin_fd},
       {"token.pin_file", path(&Config::pin_file)},
       {"token.uri", text(&Config::token_uri)},
+      {"witnesses.interval_ms", number(&Config::witness_interval_ms, 1'000, 60'000)},
+      {"witnesses.max_age_ms", number(&Config::witness_max_age_ms, 10'000, kHourMs)},
   };
   return table;
 }

@@ -57,6 +57,8 @@ struct Config {
   std::int64_t anchor_ms = 60'000;
 
   std::int64_t max_clock_jump_hours = 6;
+  std::int64_t witness_interval_ms = 10'000;
+  std::int64_t witness_max_age_ms = 600'000;
 
   bool allow_unlocked_memory = false;
   std::int64_t template_memory_mib = 64;

@@ -17,6 +17,7 @@
 #include "tools/facekeepd/notify.h"
 #include "tools/facekeepd/seccomp_filter.h"
 #include "tools/facekeepd/start.h"
+#include "tools/facekeepd/witness_client.h"
 #include "vault/base/digest.h"
 
 namespace facekeep::daemon {
@@ -51,6 +52,7 @@ struct Running {
   std::unique_ptr<api::Metrics> metrics;
   std::unique_ptr<api::ApiContext> context;
   std::unique_ptr<http::Server> server;
+  std::unique_ptr<WitnessClient> witnesses;
   std::atomic<http::Server*> serving{nullptr};  // set once the filter is in place; requests wait for it
 };
 
@@ -106,6 +108,7 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
   service.allow_unlocked_memory = config.allow_unlocked_memory;
   service.unseal_timeout_ms = config.unseal_ms;
   service.max_clock_jump_ms = config.max_clock_jump_hours * 3'600'000;
+  service.witness_max_age_ms = config.witness_max_age_ms;
   service.sequencer.checkpoint_interval_ms = config.checkpoint_ms;
   service.sequencer.anchor_interval_ms = config.anchor_ms;
   FK_TRY(r.service, Service::start({*r.files.store, *r.custody, *r.files.slots, r.clock}, service));
@@ -162,6 +165,7 @@ Status open_front(const Config& config, Running& r) {
   }
   r.metrics->set_front([server = r.server.get()] { return server->stats(); });
   r.serving = r.server.get();
+  FK_TRY(r.witnesses, WitnessClient::start(config, *r.service, r.clock));
   return {};
 }
 
@@ -238,6 +242,7 @@ void stop(Running& r) {
   journal(Level::kInfo, "stopping");
   static_cast<void>(notify_manager("STOPPING=1\n"));
   r.serving = nullptr;
+  r.witnesses.reset();
   r.metrics->set_front({});
   r.server->stop(kGrace);
   r.server.reset();

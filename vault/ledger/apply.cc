@@ -19,17 +19,18 @@ PhaseInput input_of(const Body& body) {
     case 3: return PhaseInput::kUnsealed;
     case 4: return PhaseInput::kUnsealEnded;
     case 5: return PhaseInput::kSealed;
-    case 6: return PhaseInput::kSums;
-    case 7:
+    case 6:
+    case 7: return PhaseInput::kSums;
     case 8:
-    case 11: return PhaseInput::kWidening;
     case 9:
+    case 12: return PhaseInput::kWidening;
     case 10:
-    case 12: return PhaseInput::kNarrowing;
+    case 11:
+    case 13: return PhaseInput::kNarrowing;
     default: return PhaseInput::kAccess;
   }
 }
-static_assert(std::variant_size_v<Body> == 15, "a new event type needs its row in input_of and in the phase table");
+static_assert(std::variant_size_v<Body> == 16, "a new event type needs its row in input_of and in the phase table");
 
 }  // namespace
 
@@ -102,6 +103,14 @@ Status State::apply_body(const Sealed& e) {
 }
 
 Status State::apply_body(const Sums&) {
+  return {};
+}
+
+Status State::apply_body(const OpeningsRead& e) {
+  const PrincipalRecord* p = principal(e.by);
+  if (p == nullptr || p->role != Role::kAuditor) return broken("openings read by somebody who is no auditor");
+  // Nothing is opened before it is in the log.
+  if (e.bundle && *e.bundle > (size_ - 1) / kBundleEntries) return broken("openings read beyond the end of the log");
   return {};
 }
 

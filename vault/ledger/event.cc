@@ -9,8 +9,9 @@ namespace facekeep::ledger {
 
 const std::vector<std::string_view>& event_types() {
   static const std::vector<std::string_view> names = {
-      "genesis",  "start",  "unseal-share", "unsealed",   "unseal-ended",         "sealed", "sums",         "enrolled",
-      "template", "erased", "suspended",    "period-key", "period-key-destroyed", "match",  "metadata-read"};
+      "genesis",       "start",        "unseal-share", "unsealed", "unseal-ended", "sealed",     "sums",
+      "openings-read", "enrolled",     "template",     "erased",   "suspended",    "period-key", "period-key-destroyed",
+      "match",         "metadata-read"};
   return names;
 }
 
@@ -36,13 +37,14 @@ EventClass class_of(const Body& body) noexcept {
     case 3:
     case 4:
     case 5:
-    case 6: return EventClass::kGovernance;
-    case 7:
+    case 6:
+    case 7: return EventClass::kGovernance;
     case 8:
     case 9:
     case 10:
     case 11:
-    case 12: return EventClass::kCustody;
+    case 12:
+    case 13: return EventClass::kCustody;
     default: return EventClass::kAccess;
   }
 }

@@ -59,6 +59,13 @@ struct Sums {
 };
 const std::vector<std::string_view>& sum_kinds();
 
+// An auditor was given openings: those of one bundle of entries, or the sealed register of people.
+struct OpeningsRead {
+  std::string by;                       // auditor id
+  std::string what;                     // "bundle", "register"
+  std::optional<std::uint64_t> bundle;  // which, for "bundle": entries bundle * 256 to bundle * 256 + 255
+};
+
 // ---- custody: commitments in the public log, openings in clear on the vault's disk ------------------
 
 // A subject was enrolled. `slot` holds its key K; `record` is the digest of the sealed record.
@@ -142,8 +149,8 @@ struct MetadataRead {
   std::optional<Id128> subject;  // pseudonym, for "subject"
 };
 
-using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, Enrolled, TemplateAdded,
-                          Erased, Suspended, PeriodKey, PeriodKeyDestroyed, Match, MetadataRead>;
+using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, Enrolled,
+                          TemplateAdded, Erased, Suspended, PeriodKey, PeriodKeyDestroyed, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

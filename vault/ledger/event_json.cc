@@ -51,6 +51,11 @@ Json write(const Sealed& e) {
 Json write(const Sums& e) {
   return {{"counts", e.counts}, {"since", format_time(e.since)}};
 }
+Json write(const OpeningsRead& e) {
+  Json j = {{"by", e.by}, {"what", e.what}};
+  if (e.bundle) j["bundle"] = *e.bundle;
+  return j;
+}
 Json write(const Enrolled& e) {
   return {{"by", e.by},
           {"consent", to_hex(e.consent)},
@@ -159,6 +164,16 @@ Result<Body> read(Tag<Sums>, const Json& j) {
     }
     e.counts[k] = v.get<std::int64_t>();
   }
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<OpeningsRead>, const Json& j) {
+  ObjectReader r(j, "openings-read event");
+  OpeningsRead e;
+  e.by = r.text("by", kMaxPrincipalId);
+  e.what = one_of(r, "what", {"bundle", "register"});
+  // The number belongs to one of the two, and may not be missing there.
+  if (e.what == "bundle") e.bundle = static_cast<std::uint64_t>(r.integer("bundle", 0, kMaxBundle));
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }

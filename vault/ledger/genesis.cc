@@ -237,6 +237,7 @@ Status check_genesis(const Genesis& g) {
     if (find_action_class(name) == nullptr) return bad("a rule for an unknown action class");
     FK_CHECK(check_rule(rule, sizes));
   }
+  if (g.witnesses) FK_CHECK(check_witnesses(*g.witnesses));
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "vault/base/json.h"
 #include "vault/ledger/rule.h"
 #include "vault/ledger/types.h"
+#include "vault/ledger/witness.h"
 
 namespace facekeep::ledger {
 
@@ -120,9 +121,10 @@ struct Genesis {
   TokenEvidence token;
   std::string log_key;              // vkey (C2SP signed-note)
   std::optional<Digest> spare_key;  // SHA-256 of the spare token's SubjectPublicKeyInfo
-  Digest server_key{};              // SHA-256 of the daemon's TLS SubjectPublicKeyInfo
-  Digest transcript{};              // SHA-256 of the ceremony's transcript
-  Digest program{};                 // SHA-256 of the program that held the ceremony
+  std::optional<Witnesses> witnesses;
+  Digest server_key{};  // SHA-256 of the daemon's TLS SubjectPublicKeyInfo
+  Digest transcript{};  // SHA-256 of the ceremony's transcript
+  Digest program{};     // SHA-256 of the program that held the ceremony
   std::vector<GenesisSignature> signatures;
 };
 

@@ -255,6 +255,7 @@ Json to_json(const Genesis& g, bool with_signatures) {
             {"unseal_key", to_hex(g.unseal_key)},
             {"vault", to_hex(g.vault)}};
   if (g.spare_key) j["spare_key"] = to_hex(*g.spare_key);
+  if (g.witnesses) j["witnesses"] = to_json(*g.witnesses);
   if (with_signatures) {
     Json signatures = Json::array();
     for (const auto& s : g.signatures) signatures.push_back({{"by", s.by}, {"signature", s.signature}});
@@ -291,6 +292,7 @@ Result<Genesis> genesis_from_json(const Json& body) {
   const Json& rules = r.object("rules");
   const Json& token = r.object("token");
   const Json& reg = r.object("register");
+  const Json* witnesses = r.has("witnesses") ? &r.object("witnesses") : nullptr;
   const Json& signatures = r.array("signatures", 128);
   FK_CHECK(r.finish());
   ObjectReader rr(reg, "register of genesis");
@@ -303,6 +305,9 @@ Result<Genesis> genesis_from_json(const Json& body) {
     g.rules[name] = std::move(rule);
   }
   FK_TRY(g.token, read_token(token));
+  if (witnesses != nullptr) {
+    FK_TRY(g.witnesses, witnesses_from_json(*witnesses, "witnesses of genesis"));
+  }
   for (const auto& j : signatures) {
     ObjectReader sr(j, "signature of genesis");
     GenesisSignature s{sr.text("by", kMaxSlug + 8), sr.text("signature", 4096)};

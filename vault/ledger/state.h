@@ -103,6 +103,7 @@ class State {
   Status apply_body(const UnsealEnded& e);
   Status apply_body(const Sealed& e);
   Status apply_body(const Sums& e);
+  Status apply_body(const OpeningsRead& e);
   Status apply_body(const Enrolled& e);
   Status apply_body(const TemplateAdded& e);
   Status apply_body(const Erased& e);

@@ -35,7 +35,9 @@ Status check_subject_id(std::string_view text);
 inline constexpr std::uint32_t kMinDimension = 64;
 inline constexpr std::uint32_t kMaxDimension = 1024;
 inline constexpr std::size_t kMaxTemplatesPerSubject = 8;
-inline constexpr std::size_t kMaxLeafBytes = 65535;  // C2SP tlog-tiles: an entry has a u16 length
+inline constexpr std::uint64_t kBundleEntries = 256;               // C2SP tlog-tiles: entries in a full bundle
+inline constexpr std::int64_t kMaxBundle = (1LL << 53) / 256 - 1;  // number of the last one that JSON can hold
+inline constexpr std::size_t kMaxLeafBytes = 65535;                // C2SP tlog-tiles: an entry has a u16 length
 
 // Room classes in which a door may stand. Private rooms are refused wherever a door is declared
 // (Measures on facial recognition, article 13).

@@ -51,6 +51,9 @@ class SiteKey {
   SecretBytes key_;
 };
 
+// The name of the vault's own key (the sealed register): no slug, so no site has it.
+inline constexpr std::string_view kVaultKeyName = "_vault";
+
 // Which token key is inside the custodians' layer.
 enum class SiteKeyLayer : std::uint8_t { kMainToken = 1, kSpareToken = 2 };
 

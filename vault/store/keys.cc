@@ -73,6 +73,11 @@ Bytes tile(std::uint8_t level, std::uint64_t index) {
 Bytes checkpoint_latest() {
   return prefix(Kind::kCheckpoint);
 }
+Bytes checkpoint_cosigned() {
+  Bytes out = checkpoint_latest();
+  out.push_back('w');
+  return out;
+}
 Bytes checkpoint_at(std::uint64_t size) {
   return numbered(Kind::kCheckpoint, size);
 }

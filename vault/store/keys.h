@@ -5,7 +5,7 @@
 //   'e'  entries       entry u64                      leaf bytes, canonical JSON
 //   'o'  openings      entry u64                      of private entries
 //   't'  tiles         level u8, index u64            full tiles only, 8192 bytes
-//   'c'  checkpoint    nothing: the latest; size u64: one that was published
+//   'c'  checkpoint    nothing: the latest; 'w': the newest with a quorum of cosignatures; size u64: reserved
 //   's'  site keys     length u8, site, epoch u32, kind u8 ('m' main token, 's' spare)
 //   'r'  records       subject ref, 16 bytes          sealed
 //   'p'  templates     subject ref 16, template id 16 sealed
@@ -57,6 +57,7 @@ Bytes entry(std::uint64_t index);
 Bytes opening(std::uint64_t index);
 Bytes tile(std::uint8_t level, std::uint64_t index);
 Bytes checkpoint_latest();
+Bytes checkpoint_cosigned();
 Bytes checkpoint_at(std::uint64_t size);
 // kInvalidArgument unless the site's name is 1 to kMaxSite bytes.
 Result<Bytes> site_key(std::string_view site, std::uint32_t epoch, SiteKeyKind kind);

@@ -104,7 +104,7 @@ TEST_CASE("a wrong method is told the right ones") {
   REQUIRE(f.name == "method-not-allowed");
   REQUIRE(f.allow == "GET, PUT, DELETE");
   REQUIRE(find(ListenerKind::kMain, "GET", "/v1/unseal").allow == "POST");
-  REQUIRE(find(ListenerKind::kPublic, "DELETE", "/v1/health").allow == "GET");
+  REQUIRE(find(ListenerKind::kPublic, "DELETE", "/v1/health").allow == "GET, HEAD");
 }
 
 TEST_CASE("only what reads nobody is open without a role, and nothing unlogged writes an event") {
@@ -115,6 +115,17 @@ TEST_CASE("only what reads nobody is open without a role, and nothing unlogged w
     if (r.roles == kAnyone) REQUIRE(r.route_class != RouteClass::kLogged);
     if (r.method == "GET") REQUIRE(r.max_body == 0);
   }
+}
+
+TEST_CASE("what is unlogged answers HEAD as GET, and what is logged does not") {
+  for (const Route& r : routes()) {
+    if (r.method != "GET" || r.listeners == Listeners::kMain || r.pattern.find('{') != r.pattern.npos) continue;
+    CAPTURE(std::string(r.name));
+    REQUIRE(find(ListenerKind::kPublic, "HEAD", std::string(r.pattern)).name == r.name);
+  }
+  REQUIRE(find(ListenerKind::kPublic, "HEAD", "/tile/0/000.p/1").name == "getTile");
+  REQUIRE(find(ListenerKind::kMain, "HEAD", "/v1/sites/a/changes").name == "method-not-allowed");
+  REQUIRE(find(ListenerKind::kMain, "HEAD", "/v1/sites/a/changes").allow == "GET");
 }
 
 TEST_CASE("bodies are limited by route; paths of no route may send a little, to be told so") {

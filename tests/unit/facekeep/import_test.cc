@@ -44,6 +44,8 @@ GroupAnswer exists(std::size_t held) {
 
 }  // namespace
 
+const std::string kCheckpointLine = R"({"checkpoint":"a note"})";
+
 TEST_CASE("rows of one subject become one enrolment, wherever in the batch they stand") {
   ImportBatcher batcher("arcface", consent());
   CHECK_FALSE(batcher.add(row(1, "anna")));
@@ -120,8 +122,10 @@ TEST_CASE("a created subject has all its rows, a refused one none") {
   CHECK_FALSE(batcher.add(row(2, "anna")));
   CHECK(batcher.settle(batcher.groups()[0], {GroupAnswer::Kind::kCreated, 2, std::nullopt}).enrolled == 2);
   const auto answers = parse_enrolment_answers(
-      as_bytes(R"({"row":1,"status":"refused","type":"urn:facekeep:problem:wrong-dimension","title":"t","detail":"d"})"
-               "\n"),
+      as_bytes(
+          std::string(
+              R"({"row":1,"status":"refused","type":"urn:facekeep:problem:wrong-dimension","title":"t","detail":"d"})") +
+          "\n" + kCheckpointLine),
       1);
   REQUIRE(answers);
   const Settlement s = batcher.settle(batcher.groups()[0], answers->front());
@@ -132,12 +136,24 @@ TEST_CASE("a created subject has all its rows, a refused one none") {
 }
 
 TEST_CASE("answers that do not fit the batch are malformed") {
-  CHECK_FALSE(parse_enrolment_answers(as_bytes(""), 1));
-  CHECK_FALSE(parse_enrolment_answers(as_bytes("{}\n"), 1));
-  CHECK_FALSE(parse_enrolment_answers(as_bytes(R"({"row":2,"status":"created","templates":[]})"), 1));
-  CHECK_FALSE(parse_enrolment_answers(as_bytes(R"({"row":1,"status":"created"})"), 1));
-  CHECK_FALSE(parse_enrolment_answers(as_bytes(R"({"row":1,"status":"maybe","templates":[]})"), 1));
-  CHECK(parse_enrolment_answers(as_bytes(R"({"row":1,"status":"exists","entry":3,"templates":["a"]})"), 1));
+  const auto parse = [](const std::string& rows) { return parse_enrolment_answers(as_bytes(rows), 1); };
+  CHECK_FALSE(parse(""));
+  CHECK_FALSE(parse("{}\n" + kCheckpointLine));
+  CHECK_FALSE(parse(R"({"row":2,"status":"created","templates":[]})"
+                    "\n" +
+                    kCheckpointLine));
+  CHECK_FALSE(parse(R"({"row":1,"status":"created"})"
+                    "\n" +
+                    kCheckpointLine));
+  CHECK_FALSE(parse(R"({"row":1,"status":"maybe","templates":[]})"
+                    "\n" +
+                    kCheckpointLine));
+  const std::string good = R"({"row":1,"status":"exists","entry":3,"templates":["a"]})"
+                           "\n";
+  CHECK(parse(good + kCheckpointLine));
+  CHECK_FALSE(parse(good));
+  CHECK_FALSE(parse(good + good));
+  CHECK_FALSE(parse(good + kCheckpointLine + kCheckpointLine));
 }
 
 TEST_CASE("an import stops at what no further row would survive") {

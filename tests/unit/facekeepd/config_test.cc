@@ -66,6 +66,8 @@ TEST_CASE("values in the example that are not comments are the defaults") {
   REQUIRE(shown->unseal_ms == least->unseal_ms);
   REQUIRE(shown->anchor_ms == least->anchor_ms);
   REQUIRE(shown->checkpoint_ms == least->checkpoint_ms);
+  REQUIRE(shown->witness_interval_ms == least->witness_interval_ms);
+  REQUIRE(shown->witness_max_age_ms == least->witness_max_age_ms);
   REQUIRE(shown->template_memory_mib == least->template_memory_mib);
   REQUIRE(shown->metrics_listener == least->metrics_listener);
   REQUIRE(shown->allow_public_bind == least->allow_public_bind);
@@ -91,6 +93,8 @@ TEST_CASE("values of a wrong type or out of range are refused by their key") {
   REQUIRE(mentions(error_of(kLeast + "tls.allow_tls12 = 1\n"), "tls.allow_tls12"));
   REQUIRE(mentions(error_of(kLeast + "log.level = \"loud\"\n"), "log.level"));
   REQUIRE(mentions(error_of(kLeast + "tls.names = \"x\"\n"), "tls.names"));
+  REQUIRE(mentions(error_of(kLeast + "witnesses.max_age_ms = 3600001\n"), "witnesses.max_age_ms"));
+  REQUIRE(mentions(error_of(kLeast + "witnesses.interval_ms = 0\n"), "witnesses.interval_ms"));
   REQUIRE(mentions(error_of("data_dir = \"here\"\ntoken.uri = \"pkcs11:\"\n"), "data_dir"));
 }
 

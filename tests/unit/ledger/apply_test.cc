@@ -233,6 +233,23 @@ TEST_CASE("a suspended subject is erased when both clocks have run") {
   REQUIRE(log.state.erased_today("operator/1", log.wall) == 0);
 }
 
+TEST_CASE("openings are read by auditors, sealed or open, up to the end of the log") {
+  Log log = sealed_log();
+  log.must(OpeningsRead{"auditor/1", "bundle", 0});
+  log.unseal();
+  log.must(OpeningsRead{"auditor/1", "bundle", 0});
+  log.must(OpeningsRead{"auditor/1", "register", {}});
+  REQUIRE(log.state.phase() == Phase::kOpen);
+  refuse(log, OpeningsRead{"auditor/1", "bundle", 1}, "beyond the end of the log");
+  while (log.state.size() < 256) log.must(Sums{});
+  refuse(log, OpeningsRead{"auditor/1", "bundle", 1}, "beyond the end of the log");
+  log.must(Sums{});
+  log.must(OpeningsRead{"auditor/1", "bundle", 1});
+  for (const char* by : {"operator/1", "property/1", "door/1", "auditor/2", "daemon"}) {
+    refuse(log, OpeningsRead{by, "bundle", 0}, "no auditor");
+  }
+}
+
 TEST_CASE("the log's clock runs on over restarts and counts no time off") {
   Log log = open_log();
   log.wait(1000);

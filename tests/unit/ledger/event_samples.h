@@ -19,6 +19,7 @@ inline std::vector<Body> sample_bodies() {
       UnsealEnded{"timeout"},
       Sealed{"daemon", "shutdown"},
       Sums{1795000000000, {{"bad-request", 3}, {"overload", 0}}},
+      OpeningsRead{"auditor/1", "bundle", 3},
       Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
       TemplateAdded{ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob")},
       Erased{ref, "main", "daemon", "delay-over"},

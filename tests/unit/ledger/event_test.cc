@@ -162,6 +162,10 @@ TEST_CASE("values of events outside their limits are refused") {
       {"sums", "counts", Json{{"visits", 1}}, "unknown kind"},
       {"sums", "counts", Json{{"overload", -1}}, "unknown kind or a count"},
       {"sums", "counts", Json{{"overload", "1"}}, "unknown kind or a count"},
+      {"openings-read", "what", "everything", "what has a value"},
+      {"openings-read", "what", "register", "unknown field \"bundle\""},
+      {"openings-read", "bundle", -1, "bundle is not between"},
+      {"openings-read", "bundle", 35184372088832, "bundle is not between"},
       {"enrolled", "ref", std::string(30, 'a'), "ref is not 16 bytes"},
       {"enrolled", "site", "Main", "site is not a name"},
       {"enrolled", "site", "", "site is not a name"},
@@ -219,6 +223,12 @@ TEST_CASE("a text that is not its own canonical form is no event") {
     CAPTURE(bad);
     REQUIRE_FALSE(decode_event(bad));
   }
+}
+
+TEST_CASE("a reading of the register names no bundle") {
+  const auto text = encode_event(event_of(OpeningsRead{"auditor/1", "register", {}})).value();
+  REQUIRE_FALSE(has(text, "bundle\":"));
+  REQUIRE(decode_event(text));
 }
 
 TEST_CASE("an event that is too long for an entry is not written") {

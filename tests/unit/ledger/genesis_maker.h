@@ -100,6 +100,16 @@ inline Site make_site(const std::string& id, std::vector<DoorResource> doors) {
   return s;
 }
 
+inline std::string witness_vkey(const std::string& who) {
+  return format_witness_key(make_witness_key("witness.example/" + who, digest_of("witness " + who)).value());
+}
+inline Witnesses sample_witnesses() {
+  return {2,
+          OnMissing::kClosed,
+          {{witness_vkey("w1"), "https://witness.example:8443/w1", digest_of("server of w1")},
+           {witness_vkey("w2"), "https://[fd00::2]", digest_of("server of w2")}}};
+}
+
 inline Genesis unsigned_genesis() {
   Genesis g;
   g.vault = {1, 2, 3};
@@ -139,6 +149,7 @@ inline Genesis unsigned_genesis() {
   g.token.log_sign.mechanism = "Ed25519";
   g.log_key = "vault.example/test+2e074323+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
   g.spare_key = digest_of("spare");
+  g.witnesses = sample_witnesses();
   g.server_key = digest_of("server");
   g.transcript = digest_of("transcript");
   g.program = digest_of("program");

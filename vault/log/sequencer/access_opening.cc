@@ -38,10 +38,11 @@ Result<AccessOpeningHeader> parse_access_opening(ByteView stored) {
   return h;
 }
 
-Result<ledger::Event> open_access(const seal::AeadKey& monthly, const Id128& vault, const AccessOpeningHeader& header,
-                                  std::uint64_t index, const Digest& commitment) {
+Result<SecretBytes> open_access_bytes(const seal::AeadKey& monthly, const Id128& vault,
+                                      const AccessOpeningHeader& header, std::uint64_t index,
+                                      const Digest& commitment) {
   FK_TRY(const seal::Aad aad, opening_aad(vault, header.site, index));
-  FK_TRY(const SecretBytes plain, seal::open_blob(monthly, aad, header.blob));
+  FK_TRY(SecretBytes plain, seal::open_blob(monthly, aad, header.blob));
   if (plain.size() < 33) return make_error(Errc::kIntegrity, "an opening is too short");
   ledger::Salt salt{};
   std::copy_n(plain.data(), salt.size(), salt.begin());
@@ -49,7 +50,13 @@ Result<ledger::Event> open_access(const seal::AeadKey& monthly, const Id128& vau
   if (ledger::commit(salt, text) != commitment) {
     return make_error(Errc::kIntegrity, "an opening does not fit its commitment");
   }
-  return ledger::decode_event(text);
+  return plain;
+}
+
+Result<ledger::Event> open_access(const seal::AeadKey& monthly, const Id128& vault, const AccessOpeningHeader& header,
+                                  std::uint64_t index, const Digest& commitment) {
+  FK_TRY(const SecretBytes plain, open_access_bytes(monthly, vault, header, index, commitment));
+  return ledger::decode_event(as_chars(plain.view().subspan(sizeof(ledger::Salt))));
 }
 
 }  // namespace facekeep::log

@@ -26,7 +26,10 @@ Result<Bytes> seal_access_opening(seal::AeadKey& monthly, const Id128& vault, co
                                   const std::string& period, std::uint64_t index, ByteView salt_and_event);
 // Total: any bytes give a header or kMalformed.
 Result<AccessOpeningHeader> parse_access_opening(ByteView stored);
-// Opens, and checks the commitment of the leaf.
+// salt (32) || canonical event, checked against the commitment of the leaf.
+Result<SecretBytes> open_access_bytes(const seal::AeadKey& monthly, const Id128& vault,
+                                      const AccessOpeningHeader& header, std::uint64_t index, const Digest& commitment);
+// The same, read.
 Result<ledger::Event> open_access(const seal::AeadKey& monthly, const Id128& vault, const AccessOpeningHeader& header,
                                   std::uint64_t index, const Digest& commitment);
 

@@ -73,23 +73,25 @@ Status check_tiles(const store::Store& store, const std::vector<FullTile>& compl
   return {};
 }
 
-Status read_checkpoint(const store::Store& store, Recovered& r) {
-  FK_TRY(const auto note, store.get(store::keys::checkpoint_latest()));
-  if (!note) return {};
-  r.checkpoint_note = std::string(as_chars(*note));
+// A stored checkpoint, `what` in errors; nothing if there is none. It must be one of this very log.
+Status read_checkpoint(const store::Store& store, const Bytes& name, const std::string& what, const Recovered& r,
+                       std::string& note, std::optional<Checkpoint>& out) {
+  FK_TRY(const auto stored, store.get(name));
+  if (!stored) return {};
+  note = std::string(as_chars(*stored));
   FK_TRY(const VerifierKey key, parse_vkey(r.state.genesis().log_key));
-  FK_TRY(Checkpoint cp, open_checkpoint(r.checkpoint_note, key));
+  FK_TRY(Checkpoint cp, open_checkpoint(note, key));
   if (cp.size > r.tree.size()) {
     return make_error(Errc::kIntegrity, "the log has " + std::to_string(r.tree.size()) +
-                                            " entries, but a checkpoint over " + std::to_string(cp.size) +
-                                            " was published: the log was cut or rolled back");
+                                            " entries, but a checkpoint over " + std::to_string(cp.size) + " was " +
+                                            what + ": the log was cut or rolled back");
   }
   FK_TRY(const Digest root, root_at(cp.size, r.tree.hash_source(tile_reader(store))));
   if (root != cp.root) {
-    return make_error(Errc::kIntegrity, "the published checkpoint at " + std::to_string(cp.size) +
+    return make_error(Errc::kIntegrity, "the " + what + " checkpoint at " + std::to_string(cp.size) +
                                             " entries is not of this log: entries were changed");
   }
-  r.checkpoint = std::move(cp);
+  out = std::move(cp);
   return {};
 }
 
@@ -144,8 +146,11 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress) {
   FK_CHECK(std::move(failed));
   if (r.tree.size() != head)
     return at_entry(r.tree.size(), "is missing; the log has " + std::to_string(head) + " entries");
-  if (head > 0) FK_CHECK(check_access_openings(store, r.state, is_access));
-  if (head > 0) FK_CHECK(read_checkpoint(store, r));
+  if (head > 0) {
+    FK_CHECK(check_access_openings(store, r.state, is_access));
+    FK_CHECK(read_checkpoint(store, store::keys::checkpoint_latest(), "published", r, r.checkpoint_note, r.checkpoint));
+    FK_CHECK(read_checkpoint(store, store::keys::checkpoint_cosigned(), "cosigned", r, r.cosigned_note, r.cosigned));
+  }
   return r;
 }
 

@@ -27,6 +27,8 @@ struct Recovered {
   TileTree tree;
   std::optional<Checkpoint> checkpoint;  // the latest published one, verified
   std::string checkpoint_note;
+  std::optional<Checkpoint> cosigned;  // the newest that a quorum of witnesses cosigned, as far as it is stored
+  std::string cosigned_note;
 };
 
 // kIntegrity names the first entry that is wrong. `progress` is told entries done and the total.

@@ -30,6 +30,7 @@ struct Sequencer::Group {
   TileTree tree;  // becomes tree_ when the group is durable: its full tiles are in the store only then
   std::vector<FullTile> completed;
   bool checkpoint = false;
+  bool receipt = false;
 };
 
 Sequencer::Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock,
@@ -51,6 +52,8 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
   s->allocator_ = SlotAllocator(r.state.slots());
   s->state_ = std::move(r.state);
   s->tree_ = std::move(r.tree);
+  s->cosigned_ = std::move(r.cosigned_note);
+  if (r.cosigned) s->cosigned_size_ = r.cosigned->size;
   if (s->tree_.size() > 0) {
     FK_TRY(s->log_key_, parse_vkey(s->state_.genesis().log_key));
     FK_TRY(const Bytes public_key, custody.log_public_key());
@@ -194,11 +197,11 @@ void Sequencer::commit_group(const std::vector<Pending*>& group) {
   for (Pending* p : g.staged) {
     if (p->after) p->after();
   }
-  if (g.checkpoint) {
-    if (auto ok = publish(true); !ok) {
+  if (g.checkpoint || g.receipt) {
+    if (auto ok = publish(g.checkpoint); !ok) {
       halt(ok.error(), false);
       for (Pending* p : g.staged) {
-        if (!p->checkpoint) continue;
+        if (!p->checkpoint && !p->receipt) continue;
         p->result = make_problem(
             Errc::kHalted, "halted",
             "the change is in the log and durable, but its checkpoint could not be signed: " + ok.error().message,
@@ -232,7 +235,9 @@ Status Sequencer::stage(Pending& p, Group& g) {
   std::move(write->new_keys.begin(), write->new_keys.end(), std::back_inserter(g.new_keys));
   g.dead_slots.insert(g.dead_slots.end(), write->dead_slots.begin(), write->dead_slots.end());
   p.checkpoint = write->checkpoint;
+  p.receipt = write->receipt;
   g.checkpoint = g.checkpoint || write->checkpoint;
+  g.receipt = g.receipt || write->receipt;
   p.after = std::move(write->after);
   p.result = Committed{first, write->drafts.size(), g.now};
   g.staged.push_back(&p);
@@ -289,60 +294,6 @@ Status Sequencer::make_durable(Group& g) {
   return {};
 }
 
-Status Sequencer::publish(bool anchor_now) {
-  std::uint64_t size = 0;
-  Digest root{};
-  {
-    const std::lock_guard lock(tree_mutex_);
-    size = tree_.size();
-    root = tree_.root();
-  }
-  if (!log_key_) {
-    const std::shared_lock lock(state_mutex_);
-    FK_TRY(log_key_, parse_vkey(state_.genesis().log_key));
-  }
-  const Instant now = clock_.now();
-  FK_TRY(std::string note, sign_checkpoint(Checkpoint{log_key_->name, size, root, {}}, *log_key_,
-                                           [&](ByteView message) { return custody_.sign_checkpoint(message); }));
-  const bool anchor_due = now.uptime_ms - last_anchor_ms_ >= static_cast<std::uint64_t>(options_.anchor_interval_ms);
-  if (anchor_now || anchor_due) {
-    FK_CHECK(custody_.write_anchor(Anchor{size, root, now.wall}));
-    last_anchor_ms_ = now.uptime_ms;
-  }
-  store::Batch batch;
-  batch.puts.push_back({store::keys::checkpoint_latest(), to_bytes(note)});
-  batch.head_before = batch.head_after = size;
-  FK_CHECK(store_.commit(batch, store::Urgency::kNarrowing));
-  last_publish_ms_ = now.uptime_ms;
-  {
-    const std::lock_guard lock(published_mutex_);
-    published_ = std::move(note);
-    published_size_ = size;
-    if (halt_ && !halt_->fatal) halt_.reset();
-  }
-  point("checkpointed");
-  return {};
-}
-
-void Sequencer::publish_if_due() {
-  std::uint64_t size = 0;
-  {
-    const std::lock_guard lock(tree_mutex_);
-    size = tree_.size();
-  }
-  if (size == 0) return;
-  const auto h = halted();
-  if (h && h->fatal) return;
-  const auto since = static_cast<std::int64_t>(clock_.now().uptime_ms - last_publish_ms_);
-  const bool due = size > published_size_ && since >= options_.checkpoint_interval_ms;
-  if (!due && !h) return;
-  if (auto ok = publish(h.has_value()); !ok) {
-    const Errc code = ok.error().code;
-    // The token may come back; a store that fails in the middle of a commit may not.
-    halt(ok.error(), code == Errc::kIo || code == Errc::kIntegrity || code == Errc::kConflict);
-  }
-}
-
 void Sequencer::halt(Error reason, bool fatal) {
   const std::lock_guard lock(published_mutex_);
   if (halt_ && halt_->fatal) return;
@@ -356,45 +307,6 @@ void Sequencer::halt(Error reason, bool fatal) {
 std::optional<Sequencer::Halt> Sequencer::halted() const {
   const std::lock_guard lock(published_mutex_);
   return halt_;
-}
-
-std::string Sequencer::checkpoint() const {
-  const std::lock_guard lock(published_mutex_);
-  return published_;
-}
-
-TileReader Sequencer::stored_tiles() const {
-  return tile_reader(store_);
-}
-
-Result<std::vector<Digest>> Sequencer::inclusion(std::uint64_t index, std::uint64_t size) const {
-  const std::lock_guard lock(tree_mutex_);
-  return inclusion_proof(index, size, tree_.hash_source(stored_tiles()));
-}
-
-Result<std::vector<Digest>> Sequencer::consistency(std::uint64_t from, std::uint64_t to) const {
-  const std::lock_guard lock(tree_mutex_);
-  return consistency_proof(from, to, tree_.hash_source(stored_tiles()));
-}
-
-Result<Bytes> Sequencer::tile(const TileId& id) const {
-  const std::lock_guard lock(tree_mutex_);
-  return tree_.tile(id, stored_tiles());
-}
-
-Result<Bytes> Sequencer::entry(std::uint64_t index) const {
-  FK_TRY(auto bytes, store_.get(store::keys::entry(index)));
-  if (!bytes) return make_error(Errc::kNotFound, "no such log entry");
-  return std::move(*bytes);
-}
-
-Result<Bytes> Sequencer::bundle(const BundleId& id) const {
-  std::vector<Bytes> entries;
-  for (unsigned i = 0; i < id.width; ++i) {
-    FK_TRY(Bytes e, entry(id.index * kTileWidth + i));
-    entries.push_back(std::move(e));
-  }
-  return encode_bundle(entries);
 }
 
 }  // namespace facekeep::log

@@ -55,7 +55,8 @@ struct Write {
   std::vector<Bytes> deletes;
   std::vector<seal::SlotWrite> new_keys;
   std::vector<std::uint32_t> dead_slots;  // overwritten before the submitter is woken
-  bool checkpoint = false;                // sign one with this group (erasure, seal, governance)
+  bool checkpoint = false;                // sign one with this group, and anchor it (erasure, seal, governance)
+  bool receipt = false;                   // sign one with this group: the submitter gives a receipt for it
   std::function<void()> after;            // in the sequencer's thread, when durable, before waking
 };
 
@@ -115,8 +116,23 @@ class Sequencer {
     return tree_.size();
   }
 
-  // The latest published checkpoint (a signed note); empty for a log without entries.
+  // The latest published checkpoint (a signed note) with the cosignatures that it has by now; empty for a log
+  // without entries. Nothing beyond its size is shown to anyone.
   [[nodiscard]] std::string checkpoint() const;
+  [[nodiscard]] std::uint64_t published_size() const;
+  // The newest checkpoint that a quorum of the witnesses has cosigned; empty if there is none.
+  [[nodiscard]] std::string cosigned() const;
+  // Cosignature lines over the published checkpoint of that size, which has no other root. Dropped if a newer one
+  // is out. Checked by the caller, as is that of keep_cosigned: a checkpoint with its quorum, which is stored.
+  void add_cosignatures(std::uint64_t size, std::string lines);
+  Status keep_cosigned(std::string note, std::uint64_t size);
+  // Stops for good: something outside has shown that this log is not the newest.
+  void stop_because(const Error& finding) { halt(finding, true); }
+
+  // A C2SP tlog-proof (proof.h) of an entry against the latest published checkpoint. Its extra data is the entry's
+  // clear opening, if asked for and if the entry is a custody event. kNotFound behind the checkpoint.
+  enum class Disclose : std::uint8_t { kNothing, kOpening };
+  Result<std::string> receipt(std::uint64_t index, Disclose disclose) const;
   // Proofs and files of the public log. Sizes up to that of the latest published checkpoint.
   Result<std::vector<Digest>> inclusion(std::uint64_t index, std::uint64_t size) const;
   Result<std::vector<Digest>> consistency(std::uint64_t from, std::uint64_t to) const;
@@ -138,6 +154,7 @@ class Sequencer {
     std::optional<Result<Committed>> result;
     std::function<void()> after;
     bool checkpoint = false;
+    bool receipt = false;
     bool done = false;  // under queue_mutex_; the result may be taken
   };
   struct Group;
@@ -170,9 +187,12 @@ class Sequencer {
   SlotAllocator allocator_;        // sequencer's thread only
   mutable std::mutex tree_mutex_;  // tree_, durable_size_
   TileTree tree_;
-  mutable std::mutex published_mutex_;  // published_, halt_
+  mutable std::mutex published_mutex_;  // published_, cosigned_, halt_
   std::string published_;
   std::uint64_t published_size_ = 0;
+  std::string cosignatures_;  // lines over published_
+  std::string cosigned_;
+  std::uint64_t cosigned_size_ = 0;
   std::optional<Halt> halt_;
   std::uint64_t last_publish_ms_ = 0;  // sequencer's thread only, uptime
   std::uint64_t last_anchor_ms_ = 0;
