@@ -22,7 +22,8 @@ class Report:
             self.findings.append({"severity": severity, "entry": entry, "text": text})
 
     def bad(self):
-        return [f for f in self.findings if f["severity"] != "note"]
+        """Severities are those of an auditor: error (the log can't be right), warning (a person must look), note."""
+        return [f for f in self.findings if f["severity"] == "error"]
 
     def as_dict(self):
         return {"ok": not self.bad(), "size": self.size, "root": self.root and self.root.hex(),
@@ -51,7 +52,7 @@ class Mirror:
 
 class Replay:
     """One run. `vkey`: the text that the auditor trusts, else the mirror's own. `remembered`: signed notes of
-    checkpoints seen earlier. `each(n, state)`: called after each entry while the state can be re-derived."""
+    checkpoints seen earlier, beside those that the mirror keeps. `each(n, state)`: called after each entry while the state can be re-derived."""
 
     def __init__(self, folder, vkey=None, remembered=(), each=None):
         self.mirror, self.report, self.each = Mirror(folder), Report(), each
@@ -205,16 +206,42 @@ class Replay:
 
     def end(self):
         size, report = self.checkpoint.size, self.report
+        good = self.compare_remembered()
         if self.tiles.size() == size and self.tiles.root() != self.checkpoint.root:
-            first = next((f["entry"] for f in report.findings if f["entry"] is not None and f["severity"] == "error"), None)
-            report.add(first, "the entries do not add up to the checkpoint's root")
+            first = self.first_bad(good)
+            report.add(first, f"the entries do not add up to the checkpoint's root: one of {first} to {size - 1} was changed")
         self.stored_tiles()
-        for note in self.remembered:
-            self.extends(note)
         if hasattr(self, "claims_destroyed") and not self.destroyed:
             report.add(self.claims_destroyed, "its opening is called destroyed, but no key was ever destroyed")
         if self.folding and self.tiles.size() == size:
             report.digest = self.state.digest()
+
+    def first_bad(self, good):
+        """The first entry that is known to be bad, else the first that is not known to be good."""
+        return min((f["entry"] for f in self.report.bad() if f["entry"] is not None), default=good)
+
+    def compare_remembered(self):
+        """The size up to which the entries are those of a checkpoint seen earlier."""
+        kept = [(name, self.mirror.read(name)) for name in self.mirror.files("checkpoints")]
+        notes, good = [], 0
+        for name, note in kept + [("a remembered checkpoint", note) for note in self.remembered]:
+            try:
+                notes.append(Checkpoint(note, self.vkey))
+            except Bad as e:
+                self.report.add(None, f"{name}: {e}")
+        for seen in sorted(notes, key=lambda c: c.size):
+            if seen.size > self.checkpoint.size:
+                self.report.add(self.checkpoint.size, f"the log had {seen.size} entries before, and has {self.checkpoint.size}: "
+                                "it was cut or rolled back")
+            elif self.tiles.size() < seen.size:
+                break
+            elif self.tiles.root(seen.size) != seen.root:
+                first = self.first_bad(good)
+                self.report.add(first, f"a second history: one of the entries {first} to {seen.size - 1} is not what was seen before")
+                break
+            else:
+                good = seen.size
+        return good
 
     def stored_tiles(self):
         """Every file must be what this tree has there, older partial ones included."""
@@ -257,16 +284,6 @@ class Replay:
                 self.report.add(first + wrong[0], f"{name} has another entry there")
         elif data != have:
             wrong = next((i for i in range(width) if data[32 * i:32 * i + 32] != have[32 * i:32 * i + 32]), 0)
-            self.report.add(first + (wrong << 8 * level), f"{name} does not follow from the entries")
-
-    def extends(self, note):
-        try:
-            seen = Checkpoint(note, self.vkey)
-        except Bad as e:
-            self.report.add(None, f"a remembered checkpoint: {e}")
-            return
-        if seen.size > self.checkpoint.size:
-            self.report.add(self.checkpoint.size, f"the log had {seen.size} entries before, and has {self.checkpoint.size}: "
-                            "it was cut or rolled back")
-        elif self.tiles.size() >= seen.size and self.tiles.root(seen.size) != seen.root:
-            self.report.add(None, f"the first {seen.size} entries are not those that were seen before: a second history")
+            start = first + (wrong << 8 * level)
+            known = [f["entry"] for f in self.report.bad() if f["entry"] in range(start, start + (1 << 8 * level))]
+            self.report.add(min(known, default=start), f"{name} does not follow from the entries")
