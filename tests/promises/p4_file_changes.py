@@ -1,5 +1,6 @@
 """Changes to the files of a mirror, made without the log's key. A library of p4_anyone_can_replay.py."""
 import base64
+import hashlib
 import json
 import pathlib
 
@@ -274,3 +275,20 @@ def _(folder, log):
     longer = log.copy()
     longer.items.append(log.items[-1])
     put(folder, "checkpoint", longer.checkpoint())
+
+
+# ---- a bit anywhere
+
+def bit_of(path, n):
+    """The same places in each run, spread over the file."""
+    def change(folder, log):
+        data = read(folder, path)
+        at = int.from_bytes(hashlib.sha256(f"{path} {n}".encode()).digest()[:8], "big") % (8 * len(data))
+        flip(folder, path, at // 8, at % 8)
+    return change
+
+
+for path in (FULL0, FULL1, PART, LEAVES0, LEAVES1, LEAVES2, ABOVE, OPEN0, OPEN1, "openings/002.p/88", "checkpoint", "vkey",
+             "checkpoints/300", "checkpoints/512"):
+    for n in range(4):
+        case(f"a bit flipped anywhere in {path}, {n + 1}")(bit_of(path, n))
