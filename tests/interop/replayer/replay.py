@@ -58,7 +58,7 @@ class Replay:
         self.mirror, self.report, self.each = Mirror(folder), Report(), each
         self.trusted, self.remembered = vkey, remembered
         self.state, self.folding, self.tiles = State(), True, Tiles()
-        self.uptime, self.latest, self.destroyed = 0, 0, set()
+        self.uptime, self.time, self.destroyed = 0, 0, set()
 
     def run(self):
         try:
@@ -198,9 +198,9 @@ class Replay:
         time, uptime = parse_time(event["time"]), event["uptime_ms"]
         if event["type"] not in ("genesis", "start") and uptime < self.uptime:
             self.report.add(n, "the daemon's uptime runs backwards")
-        if time < self.latest:
-            self.report.add(n, f"the wall clock runs backwards, from {format_time(self.latest)} to {event['time']}", "warning")
-        self.uptime, self.latest = uptime, max(self.latest, time)
+        if time < self.time:
+            self.report.add(n, f"the wall clock runs backwards, from {format_time(self.time)} to {event['time']}", "warning")
+        self.uptime, self.time = uptime, time
 
     # The whole.
 
