@@ -41,7 +41,7 @@ std::string MirrorWriter::openings_text(std::uint64_t bundle) const {
       missing.push_back({{"entry", entry}, {"reason", *why == NoOpening::kSealed ? "sealed" : "destroyed"}});
     }
   }
-  return Json{{"bundle", bundle}, {"missing", std::move(missing)}, {"openings", std::move(openings)}}.dump();
+  return Json{{"bundle", bundle}, {"missing", std::move(missing)}, {"openings", std::move(openings)}}.dump() + "\n";
 }
 
 Status MirrorWriter::write_bundle() {
