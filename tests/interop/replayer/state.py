@@ -66,8 +66,9 @@ class State:
     def apply(self, event):
         kind, body = event["type"], event["body"]
         phase = self._next(TYPES[kind][2])
-        base = self.clock if kind in ("genesis", "start") else self.base
+        base = self.clock - event["uptime_ms"] if kind in ("genesis", "start") else self.base
         time, now = parse_time(event["time"]), base + event["uptime_ms"]
+        now = now if 0 <= now < 2**63 else 0
         getattr(self, "_" + kind.replace("-", "_"))(body, time, now)
         self.phase, self.base = phase, base
         self.clock, self.latest = max(self.clock, now), max(self.latest, time)
