@@ -69,7 +69,7 @@ for name, path, n, width, first in (("a governance entry", FULL0, 1, 256, 0), ("
         lambda folder, log, path=path, n=n, width=width: flip(folder, path, place(folder, path, n, width) + 60))
 case("a bit flipped in an entry's length", SOME[0])(lambda folder, log: flip(folder, FULL0, place(folder, FULL0, 9) - 1))
 case("a bundle cut by a byte", {256, 511})(lambda folder, log: put(folder, FULL1, read(folder, FULL1)[:-1]))
-case("a byte behind a bundle's end", {256})(lambda folder, log: put(folder, FULL1, read(folder, FULL1) + b"\0"))
+case("a byte behind a bundle's end", SOME[1])(lambda folder, log: put(folder, FULL1, read(folder, FULL1) + b"\0"))
 case("a full bundle missing", {256})(lambda folder, log: (folder / FULL1).unlink())
 case("the partial bundle missing", {512})(lambda folder, log: (folder / PART).unlink())
 case("the partial bundle empty", {512})(lambda folder, log: put(folder, PART, b""))
@@ -107,32 +107,32 @@ def _(folder, log):
     put(folder, FULL0, b), put(folder, FULL1, a)
 
 
-# ---- tiles
+# ---- tiles. The entries are as signed; a replayer may name any that lies under the tile, or none.
 
-case("a bit flipped in a leaf tile", {256 + 7})(lambda folder, log: flip(folder, LEAVES1, 32 * 7 + 5))
-case("a bit flipped in the partial leaf tile", {512 + 87})(lambda folder, log: flip(folder, LEAVES2, 32 * 87))
-case("a bit flipped in the tile above", SOME[1])(lambda folder, log: flip(folder, ABOVE, 33))
+case("a bit flipped in a leaf tile", SOME[1])(lambda folder, log: flip(folder, LEAVES1, 32 * 7 + 5))
+case("a bit flipped in the partial leaf tile")(lambda folder, log: flip(folder, LEAVES2, 32 * 87))
+case("a bit flipped in the tile above")(lambda folder, log: flip(folder, ABOVE, 33))
 case("a leaf tile cut", SOME[1])(lambda folder, log: put(folder, LEAVES1, read(folder, LEAVES1)[:-32]))
-case("a leaf tile longer", SOME[2])(lambda folder, log: put(folder, LEAVES2, read(folder, LEAVES2) + bytes(32)))
+case("stray: a leaf tile longer than its name says", SOME[2])(lambda folder, log: put(folder, LEAVES2, read(folder, LEAVES2) + bytes(32)))
 case("a leaf tile missing", {0})(lambda folder, log: (folder / LEAVES0).unlink())
 case("the tile above missing", {0})(lambda folder, log: (folder / ABOVE).unlink())
-case("a tile beyond the checkpoint")(lambda folder, log: put(folder, "tile/0/003.p/1", bytes(32)))
-case("a bundle beyond the checkpoint")(lambda folder, log: put(folder, "tile/entries/003.p/1", b"\0\0"))
+case("stray: a tile beyond the checkpoint")(lambda folder, log: put(folder, "tile/0/003.p/1", bytes(32)))
+case("stray: a bundle beyond the checkpoint")(lambda folder, log: put(folder, "tile/entries/003.p/1", b"\0\0"))
 
 
-@case("two hashes of a leaf tile swapped", {10})
+@case("two hashes of a leaf tile swapped", SOME[0])
 def _(folder, log):
     data = read(folder, LEAVES0)
     put(folder, LEAVES0, data[:320] + data[352:384] + data[320:352] + data[384:])
 
 
-@case("an older partial tile that is of another log", {512 + 11})
+@case("stray: an older partial tile that is of another log", {512 + 11})
 def _(folder, log):
     put(folder, "tile/0/002.p/40", read(folder, LEAVES2)[:1280])
     flip(folder, "tile/0/002.p/40", 32 * 11)
 
 
-@case("an older partial bundle that is of another log", {512 + 3})
+@case("stray: an older partial bundle that is of another log", {512 + 3})
 def _(folder, log):
     put_entries(folder, "tile/entries/002.p/40", entries_of(folder, PART, 88)[:40])
     flip(folder, "tile/entries/002.p/40", place(folder, "tile/entries/002.p/40", 3, 40) + 50)
@@ -270,7 +270,7 @@ def _(folder, log):
     put(folder, "checkpoint", signed_note(note[:note.index(b"\n\n") + 1].decode(), "stranger"))
 
 
-@case("a checkpoint of a longer log over this one's files", {600, 512})
+@case("a checkpoint of a longer log over this one's files")
 def _(folder, log):
     longer = log.copy()
     longer.items.append(log.items[-1])

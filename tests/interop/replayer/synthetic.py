@@ -106,9 +106,8 @@ class Log:
         self.items, self.log_key, self.wall, self.uptime = [], log_key, BEGIN, 0
 
     def add(self, kind, body, after_ms=1000):
+        """`after_ms` 0: in the group commit of the entry before."""
         self.wall, self.uptime = self.wall + after_ms, self.uptime + after_ms
-        if kind in ("genesis", "start"):
-            self.uptime = 10
         self.items.append(Item({"body": body, "class": TYPES[kind][0], "time": format_time(self.wall), "type": kind,
                                 "uptime_ms": self.uptime, "v": 1}))
         return len(self.items) - 1
@@ -165,12 +164,15 @@ def _unseal(log):
     for who in ("property/1", "property/2", "residents/1", "residents/2"):
         group, number = who.split("/")
         log.add("unseal-share", {"by": who, "group": group, "share": int(number)})
-    log.add("unsealed", {"by": ["property/1", "property/2", "residents/1", "residents/2"]})
+    log.add("unsealed", {"by": ["property/1", "property/2", "residents/1", "residents/2"]}, 0)
 
 
-def _start(log, after_ms=5000):
+def _start(log, same_daemon=False):
+    """Of a new daemon, or of one that goes on after a sealing by request."""
+    if not same_daemon:
+        log.wall, log.uptime = log.wall + 5000, 10
     log.add("start", {"version": "1.0", "program": some_hex("program"), "config": some_hex("config"),
-                      "unseal_to": some_hex(f"to {len(log.items)}"), "after_crash": False}, after_ms)
+                      "unseal_to": some_hex(f"to {len(log.items)}"), "after_crash": False}, 0)
 
 
 def _match(log, n):
@@ -200,7 +202,7 @@ def build(log_key="log"):
                           "ref": refs[5], "site": "main"})
     log.add("metadata-read", {"by": "operator/1", "site": "main", "what": "list"})
     log.add("sealed", {"by": "residents/1", "reason": "request"})
-    _start(log)
+    _start(log, same_daemon=True)
     log.add("unseal-share", {"by": "property/3", "group": "property", "share": 3})
     log.add("unseal-ended", {"reason": "timeout"})
     _unseal(log)
