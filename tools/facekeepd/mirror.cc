@@ -14,6 +14,8 @@ Result<MirrorWriter> MirrorWriter::create(fs::path dir, bool with_openings) {
     return make_error(Errc::kFailedPrecondition, dir.string() + " has something in it",
                       "name a new folder: a mirror is written whole");
   }
+  // Custody openings say who enrolled and erased when: the owner's alone until the owner gives them away.
+  if (!ec && with_openings) fs::permissions(dir, fs::perms::owner_all, ec);
   if (ec) return make_error(Errc::kIo, "can't make the folder " + dir.string() + ": " + ec.message());
   return MirrorWriter(std::move(dir), with_openings);
 }
