@@ -1,9 +1,9 @@
 #!/bin/sh
-# Shares that facekeep splits are recovered by Electrum: slip39_test.sh BUILD_DIR
+# Shares that facekeep splits are recovered by Electrum: slip39_test.sh [BUILD_DIR]
 # Exit 0 all recovered, 77 skipped (no python3-electrum), else failed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-build=${1:?usage: slip39_test.sh BUILD_DIR}
+build=${1:-${FACEKEEP_BUILD:?usage: slip39_test.sh BUILD_DIR}}
 /usr/bin/python3 -c 'from electrum import slip39' 2>/dev/null || {
   echo "SKIPPED: python3-electrum is not installed"
   exit 77

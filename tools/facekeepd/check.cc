@@ -89,6 +89,7 @@ Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots
   report.entries = recovered.tree.size();
   report.checkpoint = recovered.checkpoint ? recovered.checkpoint->size : 0;
   report.root = to_base64(recovered.tree.root());
+  report.digest = to_hex(state.digest());
   Faults faults(report.faults);
   if (!recovered.checkpoint) faults.add("the log has no signed checkpoint");
   FK_CHECK(check_site_keys(store, state, faults));
@@ -103,6 +104,7 @@ std::string to_text(const CheckReport& r) {
   out += "origin      " + r.origin + "\n";
   out += "log         " + std::to_string(r.entries) + " entries, left " + r.state + "\n";
   out += "root        " + r.root + "\n";
+  out += "state       " + r.digest + "\n";
   if (r.checkpoint > 0) {
     out += "checkpoint  signature verified, at " + std::to_string(r.checkpoint) + " entries\n";
   }
@@ -117,18 +119,12 @@ std::string to_text(const CheckReport& r) {
 }
 
 std::string to_json_text(const CheckReport& r) {
-  const nlohmann::ordered_json out = {{"ok", r.faults.empty()},
-                                      {"vault", r.vault},
-                                      {"origin", r.origin},
-                                      {"rehearsal", r.rehearsal},
-                                      {"state", r.state},
-                                      {"entries", r.entries},
-                                      {"root", r.root},
-                                      {"checkpoint", r.checkpoint},
-                                      {"subjects", r.subjects},
-                                      {"templates", r.templates},
-                                      {"spare_slots", r.spare_slots},
-                                      {"faults", r.faults}};
+  const nlohmann::ordered_json out = {
+      {"ok", r.faults.empty()},   {"vault", r.vault},         {"origin", r.origin},
+      {"rehearsal", r.rehearsal}, {"state", r.state},         {"entries", r.entries},
+      {"root", r.root},           {"digest", r.digest},       {"checkpoint", r.checkpoint},
+      {"subjects", r.subjects},   {"templates", r.templates}, {"spare_slots", r.spare_slots},
+      {"faults", r.faults}};
   return out.dump(2) + "\n";
 }
 

@@ -21,6 +21,7 @@ struct CheckReport {
   std::uint64_t entries = 0;     // in the log
   std::uint64_t checkpoint = 0;  // size of the latest signed one; 0: none
   std::string root;              // base64
+  std::string digest;            // of the state, hexadecimal: FORMAT.md, "State digest"
   std::uint64_t subjects = 0;
   std::uint64_t templates = 0;
   std::uint64_t spare_slots = 0;    // keys in slots that no event owns; the next start clears them

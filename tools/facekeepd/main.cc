@@ -1,7 +1,7 @@
 // facekeepd: the vault's daemon.
 //
 //   facekeepd --config FILE [--pin-fd N] [--ready-fd N] [--ready-file FILE]
-//   facekeepd check --config FILE [--json]
+//   facekeepd check --config FILE [--json] [--export DIR]
 //   facekeepd digest --config FILE [--json]
 //   facekeepd --version
 #include <CLI/CLI.hpp>
@@ -11,6 +11,7 @@
 #include "tools/facekeepd/check.h"
 #include "tools/facekeepd/daemon.h"
 #include "tools/facekeepd/files.h"
+#include "tools/facekeepd/mirror.h"
 #include "vault/base/digest.h"
 
 namespace {
@@ -24,13 +25,19 @@ int fail(const Error& error) {
   return daemon::exit_code(error);
 }
 
-int check(const daemon::Config& config, bool json) {
+int check(const daemon::Config& config, bool json, const std::string& export_dir) {
   auto files = daemon::open_vault_files(config);
   if (!files) return fail(files.error());
   const auto report = daemon::check_vault(*files->store, *files->slots);
   if (!report) {
     fail(report.error());
     return daemon::kExitFailed;
+  }
+  if (!export_dir.empty()) {
+    if (const auto exported = daemon::export_log(*files->store, export_dir); !exported) {
+      fail(exported.error());
+      return daemon::kExitFailed;
+    }
   }
   const std::string text = json ? daemon::to_json_text(*report) : daemon::to_text(*report);
   std::fputs(text.c_str(), stdout);
@@ -61,6 +68,7 @@ int main(int argc, char** argv) {
   std::string path;
   daemon::RunOptions options;
   bool json = false;
+  std::string export_dir;
   app.add_option("--config", path, "the configuration file (TOML)");
   app.add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
   app.add_option("--ready-fd", options.ready_fd, "write one line of JSON with the bound addresses here, once serving");
@@ -68,6 +76,7 @@ int main(int argc, char** argv) {
   CLI::App* check_command = app.add_subcommand("check", "verify a stopped vault's files; needs no token");
   check_command->add_option("--config", path, "the configuration file (TOML)");
   check_command->add_flag("--json", json, "print JSON");
+  check_command->add_option("--export", export_dir, "write the log and its custody openings into this new folder");
   CLI::App* digest_command = app.add_subcommand("digest", "print the digests that a start event of this program has");
   digest_command->add_option("--config", path, "the configuration file (TOML)");
   digest_command->add_flag("--json", json, "print JSON");
@@ -85,7 +94,7 @@ int main(int argc, char** argv) {
     const auto config = daemon::load_config(path);
     if (!config) return fail(config.error());
     if (digest_command->parsed()) return digest(*config, json);
-    return check_command->parsed() ? check(*config, json) : daemon::run_daemon(*config, options);
+    return check_command->parsed() ? check(*config, json, export_dir) : daemon::run_daemon(*config, options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: the daemon failed: %s\n", e.what());
     return daemon::kExitFailed;

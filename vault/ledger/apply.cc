@@ -233,10 +233,13 @@ Status apply(State& state, const Event& event) {
                                             " event while the vault is " + std::string(to_string(state.phase_)));
   }
   state.now_ = event.time;
-  // A start's own uptime is the first of a new clock: the log's clock goes on from where it stood.
+  // The log's clock goes on from where it stood, whatever uptime a start has: one that follows a sealing by request
+  // belongs to a daemon that has run for long, and must not count that time twice. Hence a base that can be negative,
+  // modulo 2^64; an uptime that lies before its start's is no time at all.
   const bool restarts = std::holds_alternative<Start>(event.body) || std::holds_alternative<Genesis>(event.body);
-  const std::uint64_t base = restarts ? state.log_clock_ : state.clock_base_;
-  state.clock_now_ = base + event.uptime_ms;
+  const std::uint64_t base = restarts ? state.log_clock_ - event.uptime_ms : state.clock_base_;
+  const std::uint64_t now = base + event.uptime_ms;
+  state.clock_now_ = now > static_cast<std::uint64_t>(INT64_MAX) ? 0 : now;
   FK_CHECK(std::visit([&](const auto& body) { return state.apply_body(body); }, event.body));
   // An access event leaves nothing but its place: a replay that has no openings must reach the same state.
   if (class_of(event.body) == EventClass::kAccess) {

@@ -120,7 +120,7 @@ class State {
   UnixMillis now_ = 0;           // time of the event being applied
   std::uint64_t clock_now_ = 0;  // and the log's clock then
   std::uint64_t log_clock_ = 0;
-  std::uint64_t clock_base_ = 0;  // log_clock_ when the running daemon's clock was 0
+  std::uint64_t clock_base_ = 0;  // log_clock_ when the running daemon's clock was 0; modulo 2^64
   std::optional<Genesis> genesis_;
   std::map<Digest, std::size_t> principals_by_key_;
   Start start_;

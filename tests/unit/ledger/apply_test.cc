@@ -267,8 +267,31 @@ TEST_CASE("the log's clock runs on over restarts and counts no time off") {
   REQUIRE(log.state.log_clock() == 1500);
   log.uptime = 30;  // of the next run's start
   log.must(Start{"0.1.0", {}, {}, {}, true});
-  REQUIRE(log.state.log_clock() == 1530);
-  REQUIRE(log.state.log_clock_at(30) == 1530);
+  REQUIRE(log.state.log_clock() == 1500);
+  REQUIRE(log.state.log_clock_at(50) == 1520);
+}
+
+TEST_CASE("sealing and starting again counts no running time twice") {
+  Log log = open_log();
+  log.wait(kDelay);
+  log.must(Sealed{"residents/1", "request"});
+  for (int i = 0; i < 3; ++i) {
+    log.must(Start{"0.1.0", {}, {}, {}, false});  // of the same daemon: its uptime goes on
+    REQUIRE(log.state.log_clock() == static_cast<std::uint64_t>(kDelay));
+  }
+  log.wait(5);
+  log.must(Sums{});
+  REQUIRE(log.state.log_clock() == static_cast<std::uint64_t>(kDelay) + 5);
+}
+
+TEST_CASE("no uptime of a start, and none before it, sets the log's clock") {
+  Log log = open_log();
+  log.uptime = 9007199254740991;
+  log.must(Start{"0.1.0", {}, {}, {}, true});
+  REQUIRE(log.state.log_clock() == 0);
+  log.uptime = 3;
+  log.must(Sums{});
+  REQUIRE(log.state.log_clock() == 0);
 }
 
 TEST_CASE("a suspension waits for running time and not for time off") {

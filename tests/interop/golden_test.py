@@ -1,0 +1,29 @@
+#!/usr/bin/python3
+"""The golden logs of every version, replayed by the second replayer: the digests of their time, entry by entry.
+
+And that replayer knows every type of event and kind of sum that the daemon's own reader knows (tests/snapshots/event_types.txt).
+"""
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+from replayer.events import SUMS, TYPES  # noqa: E402
+from replayer.replay import Replay  # noqa: E402
+from vault import Report  # noqa: E402
+
+report = Report()
+logs = sorted(p for p in (HERE.parent / "golden").iterdir() if p.is_dir())
+report.check("there are golden logs", logs, len(logs))
+for folder in logs:
+    digests = {}
+    found = Replay(folder, each=lambda n, state, into=digests: into.update({n + 1: state.digest().hex()})).run()
+    report.check(f"{folder.name}: nothing found", not found.findings, found.findings[:3] or "")
+    expected = dict(line.split() for line in (folder / "digests").read_text().splitlines())
+    report.check(f"{folder.name}: a digest for each entry", len(expected) == found.size, found.size)
+    wrong = [n for n in range(1, found.size + 1) if digests.get(n) != expected.get(str(n))]
+    report.check(f"{folder.name}: the same digests", not wrong, f"first at {wrong[0]}" if wrong else "")
+theirs = set((HERE.parent / "snapshots/event_types.txt").read_text().splitlines())
+ours = {f"{row[0]} {kind}" for kind, row in TYPES.items()} | {f"sum {kind}" for kind in SUMS}
+report.check("both replayers know the same events", ours == theirs, sorted(ours ^ theirs) or "")
+report.end()

@@ -1,0 +1,150 @@
+"""FORMAT.md sections 3, 4 and 6: events, entries and openings, read strictly."""
+import re
+
+from .canonical import Bad, Fields, parse, parse_day
+from .genesis import read_genesis
+from .tree import sha256
+
+SUMS = {"handshake-unknown-key", "handshake-no-certificate", "handshake-tls", "handshake-timeout", "bad-request",
+        "refused-role", "refused-scope", "refused-sealed", "overload", "bad-share"}
+MAX_EVENT = 65535
+
+
+def _start(f):
+    f.text("version", 32)
+    for key in ("program", "config", "unseal_to"):
+        f.hex(key, 32)
+    f.bool("after_crash")
+
+
+def _unseal_share(f):
+    f.principal("by"), f.slug("group"), f.int("share", 1, 16)
+
+
+def _unsealed(f):
+    for v in f.list("by", 128):
+        if not isinstance(v, str) or len(v.encode()) > 72:
+            f.refuse("by", "is no list of cards")
+
+
+def _unseal_ended(f):
+    f.one_of("reason", ("timeout", "wrong-secret", "seal"))
+
+
+def _sealed(f):
+    f.principal("by"), f.one_of("reason", ("request", "shutdown", "token-gone"))
+
+
+def _sums(f):
+    f.time("since")
+    counts = Fields(f.object("counts"), "counts")
+    for kind in set(counts.value) & SUMS:
+        counts.int(kind, 0, 2**53 - 1)
+    counts.end()
+
+
+def _enrolled(f):
+    f.principal("by"), f.hex("consent", 32), f.hex("record", 32), f.hex("ref", 16), f.slug("site")
+    f.int("slot", 0, 2**32 - 1), f.day("until")
+
+
+def _template(f):
+    f.hex("blob", 32), f.principal("by"), f.slug("model"), f.int("model_version", 1, 1_000_000)
+    f.hex("ref", 16), f.slug("site"), f.hex("template", 16)
+
+
+def _erased(f):
+    f.principal("by"), f.one_of("reason", ("operator", "delay-over")), f.hex("ref", 16), f.slug("site")
+
+
+def _suspended(f):
+    f.principal("by"), f.time("due"), f.one_of("reason", ("over-allowance",)), f.hex("ref", 16), f.slug("site")
+
+
+def _period(f):
+    month = f.one_of("purpose", ("access", "changes")) == "access"
+    if parse_day(f.text("period", 10) + ("-01" if month else "")) is None:
+        f.refuse("period", "is no month (access) or day (changes)")
+    f.slug("site")
+
+
+def _period_key(f):
+    _period(f), f.int("slot", 0, 2**32 - 1)
+
+
+def _match(f):
+    f.principal("by"), f.one_of("call", ("verify", "identify")), f.one_of("decision", ("match", "no_match", "refer"))
+    f.slug("door"), f.slug("model"), f.slug("site")
+    if f.has("request"):
+        mark = Fields(f.object("request"), "request")
+        mark.hex("body", 32), mark.hex("id", 32), mark.end()
+    if f.has("subject"):
+        f.hex("subject", 16)
+
+
+def _metadata_read(f):
+    f.principal("by"), f.slug("site"), f.one_of("what", ("list", "subject", "changes"))
+    if f.has("subject"):
+        f.hex("subject", 16)
+
+
+# type -> class, reader of the body, input of the phase table (section 7)
+TYPES = {
+    "genesis": ("governance", read_genesis, "genesis"),
+    "start": ("governance", _start, "start"),
+    "unseal-share": ("governance", _unseal_share, "unseal-share"),
+    "unsealed": ("governance", _unsealed, "unsealed"),
+    "unseal-ended": ("governance", _unseal_ended, "unseal-ended"),
+    "sealed": ("governance", _sealed, "sealed"),
+    "sums": ("governance", _sums, "sums"),
+    "enrolled": ("custody", _enrolled, "widening"),
+    "template": ("custody", _template, "widening"),
+    "erased": ("custody", _erased, "narrowing"),
+    "suspended": ("custody", _suspended, "narrowing"),
+    "period-key": ("custody", _period_key, "widening"),
+    "period-key-destroyed": ("custody", _period, "narrowing"),
+    "match": ("access", _match, "access"),
+    "metadata-read": ("access", _metadata_read, "access"),
+}
+
+
+def read_event(text):
+    """The event of a canonical text: a dictionary with the fields of section 3."""
+    if len(text) > MAX_EVENT:
+        raise Bad("an event is longer than 65,535 bytes")
+    f = Fields(parse(text), "event")
+    f.int("v", 1, 1), f.time("time"), f.int("uptime_ms", 0, 2**53 - 1)
+    kind = f.one_of("type", TYPES)
+    if f.one_of("class", ("governance", "custody", "access")) != TYPES[kind][0]:
+        f.refuse("class", "is not that of its type")
+    body = Fields(f.object("body"), kind)
+    f.end()
+    TYPES[kind][1](body)
+    body.end()
+    return f.value
+
+
+_PRIVATE = re.compile(rb'\{"class":"(custody|access)","commitment":"([0-9a-f]{64})","v":1\}')
+
+
+def read_entry(data):
+    """("governance", event) or (class, commitment)."""
+    m = _PRIVATE.fullmatch(data)
+    if m:
+        return m[1].decode(), bytes.fromhex(m[2].decode())
+    event = read_event(data)
+    if event["class"] != "governance":
+        raise Bad("a private event stands in the public log in clear")
+    return "governance", event
+
+
+def open_entry(entry_class, commitment, opening):
+    """The event of an opening in clear (0x01 || salt || event), checked against its entry."""
+    if len(opening) < 34 or opening[0] != 1:
+        raise Bad("its opening has not the form of one in clear")
+    if sha256(b"facekeep/commitment/v1\0", opening[1:33], opening[33:]) != commitment:
+        raise Bad("its opening does not fit its commitment")
+    event = read_event(opening[33:])
+    if event["class"] != entry_class:
+        raise Bad("its opening is of another class than its entry")
+    return event

@@ -1,0 +1,196 @@
+"""FORMAT.md section 5: the genesis body, what it must satisfy, and its signatures."""
+import re
+
+from . import sshsig
+from .canonical import Bad, Fields, canonical, is_int, is_slug
+from .tree import sha256
+
+ROLES = ("custodian", "operator", "door", "camera", "auditor")
+ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness"}
+PLACES = ("entrance", "gate", "lobby", "corridor", "lift", "office", "machine-room", "parking", "warehouse")
+
+
+def _each(f, key, limit, reader):
+    for item in f.list(key, limit):
+        sub = Fields(item, f"{key} of {f.what}")
+        reader(sub)
+        sub.end()
+
+
+def _sub(f, key, reader):
+    sub = Fields(f.object(key), key)
+    reader(sub)
+    sub.end()
+
+
+def _share(f):
+    f.int("number", 1, 16), f.hex("commitment", 32)
+    if not all(is_int(h) and 1 <= h <= 64 for h in f.list("holders", 8)):
+        f.refuse("holders", "is no list of numbers from 1 to 64")
+
+
+def _group(f):
+    f.slug("id"), f.int("threshold", 1, 16), _each(f, "shares", 16, _share)
+
+
+def _slugs(f, key, limit):
+    if f.has(key) and not (f.list(key, limit) and all(is_slug(v) for v in f.value[key])):
+        f.refuse(key, "is no list of slugs with something in it")
+
+
+def _principal(f):
+    f.principal("id"), f.hex("key", 32), f.hex("name", 32)
+    if f.one_of("role", ROLES) == "custodian":
+        f.text("approval_key", 1024), f.bool("deputy")
+    _slugs(f, "sites", 64), _slugs(f, "doors", 1000)
+    if f.has("until"):
+        f.day("until")
+
+
+def _rule(f):
+    f.int("delay_s", 0, 7_776_000), f.int("lifetime_s", 1, 31_622_400)
+    for group, count in f.object("groups").items():
+        if not is_slug(group) or not is_int(count) or not 1 <= count <= 64:
+            f.refuse("groups", "is no list of group and number")
+
+
+def _site(f):
+    f.slug("id"), f.int("epoch", 1, 1_000_000), f.hex("check", 32), f.slug("purpose"), f.slug("alternative")
+    f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000), f.bool("hide_subject")
+    _sub(f, "assessment", lambda a: (a.day("date"), a.hex("digest", 32)))
+    _each(f, "doors", 1000, lambda d: (d.slug("id"), d.one_of("class", PLACES)))
+
+
+def _model(f):
+    f.slug("id"), f.int("version", 1, 1_000_000), f.int("dimension", 64, 1024)
+    f.int("verify_threshold", -1_000_000, 1_000_000), f.int("identify_threshold", -1_000_000, 1_000_000)
+
+
+def _evidence(f):
+    f.text("mechanism", 32)
+    flags = {key: f.bool(key) for key in ("local", "sensitive", "always_sensitive", "extractable", "never_extractable")}
+    if [k for k, v in flags.items() if v == (k == "extractable")]:
+        raise Bad("a token key was not made inside the token, or could leave it")
+
+
+def _token(f):
+    for key in ("manufacturer", "model", "serial", "firmware"):
+        f.text(key, 64)
+    f.one_of("class", ("software", "hardware"))
+    _sub(f, "root", _evidence), _sub(f, "log_sign", _evidence)
+
+
+def read_genesis(f):
+    f.int("format", 1, 1), f.int("suite", 1, 1), f.hex("vault", 16)
+    if not re.fullmatch(r"[\x21-\x2a\x2c-\x7e]+", f.text("origin", 120)):
+        f.refuse("origin", "is not printable ASCII without space and plus")
+    f.bool("rehearsal"), f.one_of("preset", ("small", "standard", "one-group")), f.int("share_set", 0, 32767)
+    for key in ("unseal_key", "server_key", "transcript", "program"):
+        f.hex(key, 32)
+    f.text("log_key", 512)
+    if f.has("spare_key"):
+        f.hex("spare_key", 32)
+    _sub(f, "register", lambda r: (r.hex("check", 32), r.int("epoch", 1, 1_000_000)))
+    _each(f, "groups", 8, _group), _each(f, "principals", 1000, _principal)
+    _each(f, "sites", 64, _site), _each(f, "models", 200, _model), _sub(f, "token", _token)
+    for action, rule in f.object("rules").items():
+        sub = Fields(rule, f"the rule {action}")
+        _rule(sub), sub.end()
+    _each(f, "signatures", 128, lambda s: (s.principal("by"), s.text("signature", 4096)))
+
+
+def _must(good, why):
+    if not good:
+        raise Bad("genesis: " + why)
+
+
+def _different(values, why):
+    values = list(values)
+    _must(len(set(values)) == len(values), why)
+
+
+def _check_groups(g):
+    groups = g["groups"]
+    _different((x["id"] for x in groups), "two groups of one name")
+    _different((s["commitment"] for x in groups for s in x["shares"]), "two cards are the same")
+    for x in groups:
+        shares, threshold = x["shares"], x["threshold"]
+        _must(x["id"] not in ROLES and x["id"] != "daemon", "a group is called after a role")
+        _must([s["number"] for s in shares] == list(range(1, len(shares) + 1)), "cards are not numbered in order")
+        _must(all(s["holders"] for s in shares), "a card has no holder")
+        _different((h for s in shares for h in s["holders"]), "one person holds two cards of a group")
+        _must(threshold <= len(shares), "a threshold that the cards can't meet")
+        _must(threshold > 1 or len(shares) == 1, "a threshold of one with several cards")
+    thresholds, sizes = [x["threshold"] for x in groups], [len(x["shares"]) for x in groups]
+    _must(sum(thresholds) >= 2, "one card would open the vault")
+    if g["preset"] == "one-group":
+        _must(len(groups) == 1 and thresholds[0] >= 2, "preset one-group is one group, threshold at least 2")
+        return
+    _must(len(groups) >= 2, "fewer than two groups")
+    _must(g["preset"] != "small" or set(sizes) == {1}, "preset small has one card in each group")
+    _must(g["preset"] != "standard" or (set(thresholds) == {2} and min(sizes) >= 3), "preset standard is 2 of at least 3")
+
+
+def _check_custodian(g, p, group, number):
+    holders = {h for x in g["groups"] if x["id"] == group for s in x["shares"] for h in s["holders"]}
+    _must(number in holders, "a custodian holds no card of an own group")
+    _must("sites" not in p and "doors" not in p, "a custodian has a scope")
+    return sshsig.Key.from_text(p["approval_key"]).spki
+
+
+def _check_scope(g, p, prefix):
+    sites, doors, role = p.get("sites", []), p.get("doors", []), p["role"]
+    _must(prefix == role, "a principal is not called after its role")
+    known = {s["id"]: {d["id"] for d in s["doors"]} for s in g["sites"]}
+    _must(set(sites) <= set(known), "a scope names a site that does not exist")
+    _must(set(doors) <= set().union(*(known[s] for s in sites)), "a scope names a door that does not exist")
+    _must(role != "operator" or (sites and not doors), "an operator needs sites and no doors")
+    _must(role != "door" or (len(sites) == 1 and doors), "a door key needs one site and doors")
+    _must(role != "auditor" or not (sites or doors), "an auditor has a scope")
+
+
+def _check_principals(g):
+    people, approval = g["principals"], []
+    for key in ("id", "key", "name"):
+        _different((p[key] for p in people), f"two principals with the same {key}")
+    for p in people:
+        m = re.fullmatch(r"([a-z][a-z0-9-]{0,63})/([1-9][0-9]{0,3})", p["id"])
+        _must(m, "a principal's id is not a slug and a number")
+        if p["role"] == "custodian":
+            approval.append(_check_custodian(g, p, m[1], int(m[2])))
+        else:
+            _check_scope(g, p, m[1])
+    _different(approval, "two custodians with the same approval key")
+    ids = {p["id"] for p in people}
+    for x in g["groups"]:
+        _must(all(f"{x['id']}/{h}" in ids for s in x["shares"] for h in s["holders"]), "a holder is no principal")
+
+
+def _check_rules(g):
+    people = {x["id"]: 0 for x in g["groups"]}
+    for p in g["principals"]:
+        if p["role"] == "custodian":
+            people[p["id"].split("/")[0]] += 1
+    _must(set(g["rules"]) == ACTIONS, "not exactly one rule for every action class")
+    for rule in g["rules"].values():
+        _must(all(n <= people.get(x, 0) for x, n in rule["groups"].items()), "a rule that its groups can't meet")
+        _must(sum(rule["groups"].values()) >= 2, "a rule that one person can satisfy")
+        _must(len(people) < 2 or len(rule["groups"]) >= 2, "a rule that one group can satisfy")
+
+
+def check_genesis(g):
+    """Everything under "What a genesis must satisfy"; Bad otherwise."""
+    _check_groups(g)
+    _must(g["sites"] and g["models"], "no site or no model")
+    for key in ("sites", "models"):
+        _different((x["id"] for x in g[key]), f"two {key} of one name")
+    for s in g["sites"]:
+        _different((d["id"] for d in s["doors"]), "two doors of one name")
+    _check_principals(g)
+    _check_rules(g)
+    unsigned = {k: v for k, v in g.items() if k != "signatures"}
+    statement = canonical({"digest": sha256(canonical(unsigned)).hex(), "v": 1, "vault": g["vault"], "verb": "genesis"})
+    keys = {p["id"]: p["approval_key"] for p in g["principals"] if p["role"] == "custodian"}
+    _must(sorted(s["by"] for s in g["signatures"]) == sorted(keys), "not every custodian signed exactly once")
+    for s in g["signatures"]:
+        sshsig.verify(s["signature"], keys[s["by"]], "facekeep-ceremony", statement)

@@ -1,0 +1,289 @@
+"""Replays a mirror of a log (FORMAT.md section 9, "Mirror") and lists what is wrong with it."""
+import json
+import pathlib
+
+from .canonical import Bad, format_time, parse_time, unbase64
+from .events import open_entry, read_entry
+from .state import State
+from .tree import Checkpoint, Tiles, Vkey, leaf_hash, parse_path, split_bundle, tile_path
+
+MAX_FINDINGS = 100
+
+
+class Report:
+    """What a replay found. `digest` is None if the state could not be re-derived."""
+
+    def __init__(self):
+        self.size, self.root, self.digest, self.findings = 0, None, None, []
+        self.accesses_opened = self.custody_opened = 0
+
+    def add(self, entry, text, severity="error"):
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append({"severity": severity, "entry": entry, "text": text})
+
+    def bad(self):
+        """Severities are those of an auditor: error (the log can't be right), warning (a person must look), note."""
+        return [f for f in self.findings if f["severity"] == "error"]
+
+    def as_dict(self):
+        return {"ok": not self.bad(), "size": self.size, "root": self.root and self.root.hex(),
+                "digest": self.digest and self.digest.hex(), "custody_opened": self.custody_opened,
+                "accesses_opened": self.accesses_opened, "findings": self.findings}
+
+
+class Mirror:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+
+    def read(self, path):
+        """None if it is not there."""
+        try:
+            return (self.folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def files(self, name):
+        root = self.folder / name
+        return sorted(str(p.relative_to(self.folder)) for p in root.rglob("*") if p.is_file())
+
+    def has_openings(self):
+        return (self.folder / "openings").is_dir()
+
+
+class Replay:
+    """One run. `vkey`: the text that the auditor trusts, else the mirror's own. `remembered`: signed notes of
+    checkpoints seen earlier, beside those that the mirror keeps. `each(n, state)`: called after each entry while the state can be re-derived."""
+
+    def __init__(self, folder, vkey=None, remembered=(), each=None):
+        self.mirror, self.report, self.each = Mirror(folder), Report(), each
+        self.trusted, self.remembered = vkey, remembered
+        self.state, self.folding, self.tiles = State(), True, Tiles()
+        self.uptime, self.time, self.destroyed = 0, 0, set()
+
+    def run(self):
+        try:
+            self.read_heads()
+        except Bad as e:
+            self.report.add(None, str(e))
+            return self.report
+        self.public = not self.mirror.has_openings()
+        if self.public:
+            self.report.add(None, "the mirror has no openings: only what is public is checked", "note")
+        for n in range((self.checkpoint.size + 255) // 256):
+            width = min(256, self.checkpoint.size - 256 * n)
+            if not self.bundle(n, width):
+                break
+        self.end()
+        return self.report
+
+    def read_heads(self):
+        key = self.mirror.read("vkey")
+        if key is None:
+            raise Bad("the mirror has no vkey")
+        self.vkey = Vkey(key.decode("utf-8", "replace"))
+        if self.trusted and Vkey(self.trusted).text != self.vkey.text:
+            raise Bad("the mirror's vkey is not the trusted one")
+        note = self.mirror.read("checkpoint")
+        if note is None:
+            raise Bad("the mirror has no checkpoint")
+        self.checkpoint = Checkpoint(note, self.vkey)
+        self.report.size, self.report.root = self.checkpoint.size, self.checkpoint.root
+
+    # Entries.
+
+    def bundle(self, n, width):
+        first, path = 256 * n, tile_path("entries", n, width)
+        data = self.mirror.read(path)
+        if data is None:
+            self.report.add(first, f"{path} is missing")
+            return False
+        try:
+            entries = split_bundle(data, width)
+        except Bad as e:
+            self.report.add(first, f"{path}: {e}")
+            return False
+        tile_name = tile_path(0, n, width)
+        tile = self.mirror.read(tile_name)
+        if tile is None or len(tile) != 32 * width:
+            self.report.add(first, f"{tile_name} is missing" if tile is None else f"{tile_name} has a wrong length")
+            tile = None
+        openings = {} if self.public else self.openings(n, width)
+        for i, entry in enumerate(entries):
+            leaf = leaf_hash(entry)
+            self.tiles.append(leaf)
+            if tile is not None and tile[32 * i:32 * i + 32] != leaf:
+                self.report.add(first + i, f"the entry is not that of {tile_name}")
+            self.entry(first + i, entry, openings.get(first + i))
+        return True
+
+    def openings(self, n, width):
+        """entry -> opening, or the reason why there is none."""
+        path = tile_path("entries", n, width).replace("tile/entries", "openings", 1)
+        first, out = 256 * n, {}
+        data = self.mirror.read(path)
+        if data is None:
+            self.report.add(first, f"{path} is missing")
+            return out
+        try:
+            body = json.loads(data)
+            if set(body) != {"bundle", "openings", "missing"} or body["bundle"] != n:
+                raise Bad("it has other fields, or those of another bundle")
+            for key, field in (("openings", "opening"), ("missing", "reason")):
+                for item in body[key]:
+                    at, value = item["entry"], item[field]
+                    if set(item) != {"entry", field} or at in out or at not in range(first, first + width):
+                        raise Bad(f"it names entry {at!r} twice, or one of another bundle")
+                    out[at] = value if key == "missing" else unbase64(value, f"the opening of entry {at}")
+                    if key == "missing" and value not in ("sealed", "destroyed"):
+                        raise Bad(f"the reason {value!r} is unknown")
+        except (Bad, ValueError, KeyError, TypeError) as e:
+            self.report.add(first, f"{path}: {e if isinstance(e, Bad) else 'it is malformed'}")
+        return out
+
+    def entry(self, n, data, opening):
+        try:
+            kind, value = read_entry(data)
+            if kind == "governance":
+                if opening is not None:
+                    self.report.add(n, "a governance entry has an opening")
+                self.times(n, value)
+                self.governance(n, value)
+            elif kind == "custody":
+                self.custody(n, value, opening)
+            else:
+                self.access(n, value, opening)
+        except Bad as e:
+            self.report.add(n, str(e))
+            self.folding = False
+        if self.each and self.folding:
+            self.each(n, self.state)
+
+    def governance(self, n, event):
+        if n == 0 and event["type"] == "genesis" and event["body"]["log_key"] != self.vkey.text:
+            self.report.add(n, "genesis names another log key than the mirror's vkey")
+        if self.folding:
+            self.state.apply(event)
+
+    def custody(self, n, commitment, opening):
+        if self.public:
+            self.folding = False
+            return
+        if not isinstance(opening, bytes):
+            raise Bad("its opening is missing" + (f" ({opening}); a custody event has one always" if opening else ""))
+        event = open_entry("custody", commitment, opening)
+        self.times(n, event)
+        self.report.custody_opened += 1
+        if event["type"] == "period-key-destroyed" and event["body"]["purpose"] == "access":
+            self.destroyed.add(event["body"]["site"])
+        if self.folding:
+            self.state.apply(event)
+
+    def access(self, n, commitment, opening):
+        event = None
+        if isinstance(opening, bytes):
+            event = open_entry("access", commitment, opening)
+            self.times(n, event)
+            self.report.accesses_opened += 1
+        elif not self.public and opening is None:
+            self.report.add(n, "its opening is missing, and nothing says why")
+        elif opening == "destroyed":
+            self.claims_destroyed = getattr(self, "claims_destroyed", n)
+        if self.folding:
+            if event:
+                self.state.check_access(event)
+            self.state.apply_access()
+
+    def times(self, n, event):
+        """What the fold does not check: an auditor wants to know."""
+        time, uptime = parse_time(event["time"]), event["uptime_ms"]
+        if event["type"] not in ("genesis", "start") and uptime < self.uptime:
+            self.report.add(n, "the daemon's uptime runs backwards")
+        if time < self.time:
+            self.report.add(n, f"the wall clock runs backwards, from {format_time(self.time)} to {event['time']}", "warning")
+        self.uptime, self.time = uptime, time
+
+    # The whole.
+
+    def end(self):
+        size, report = self.checkpoint.size, self.report
+        good = self.compare_remembered()
+        if self.tiles.size() == size and self.tiles.root() != self.checkpoint.root:
+            first = self.first_bad(good)
+            report.add(first, f"the entries do not add up to the checkpoint's root: one of {first} to {size - 1} was changed")
+        self.stored_tiles()
+        if hasattr(self, "claims_destroyed") and not self.destroyed:
+            report.add(self.claims_destroyed, "its opening is called destroyed, but no key was ever destroyed")
+        if self.folding and self.tiles.size() == size:
+            report.digest = self.state.digest()
+
+    def first_bad(self, good):
+        """The first entry that is known to be bad, else the first that is not known to be good."""
+        return min((f["entry"] for f in self.report.bad() if f["entry"] is not None), default=good)
+
+    def compare_remembered(self):
+        """The size up to which the entries are those of a checkpoint seen earlier."""
+        kept = [(name, self.mirror.read(name)) for name in self.mirror.files("checkpoints")]
+        notes, good = [], 0
+        for name, note in kept + [("a remembered checkpoint", note) for note in self.remembered]:
+            try:
+                notes.append(Checkpoint(note, self.vkey))
+            except Bad as e:
+                self.report.add(None, f"{name}: {e}")
+        for seen in sorted(notes, key=lambda c: c.size):
+            if seen.size > self.checkpoint.size:
+                self.report.add(self.checkpoint.size, f"the log had {seen.size} entries before, and has {self.checkpoint.size}: "
+                                "it was cut or rolled back")
+            elif self.tiles.size() < seen.size:
+                break
+            elif self.tiles.root(seen.size) != seen.root:
+                first = self.first_bad(good)
+                self.report.add(first, f"a second history: one of the entries {first} to {seen.size - 1} is not what was seen before")
+                break
+            else:
+                good = seen.size
+        return good
+
+    def stored_tiles(self):
+        """Every file must be what this tree has there, older partial ones included."""
+        whole = self.tiles.size() == self.checkpoint.size
+        present = set(self.mirror.files("tile"))
+        for level, hashes in enumerate(self.tiles.levels):
+            for index in range((len(hashes) + 255) // 256):
+                data = self.tiles.tile(level, index)
+                name = tile_path(level, index, len(data) // 32)
+                if whole and name not in present and level > 0:
+                    self.report.add((index << 8 * (level + 1)), f"{name} is missing")
+        for name in sorted(present):
+            self.stored_tile(name)
+        if not self.public:
+            for name in self.mirror.files("openings"):
+                parsed = parse_path(name, "openings")
+                if not parsed or 256 * parsed[1] + parsed[2] > ((self.checkpoint.size + 255) // 256) * 256:
+                    self.report.add(None, f"{name} does not belong to this log")
+
+    def stored_tile(self, name):
+        parsed = parse_path(name)
+        if not parsed:
+            self.report.add(None, f"{name} is no tile of a log")
+            return
+        kind, index, width = parsed
+        data = self.mirror.read(name)
+        level = 0 if kind == "entries" else kind
+        have = self.tiles.tile(level, index)[:32 * width]
+        first = (256 * index) << 8 * level
+        if len(have) < 32 * width:
+            if self.tiles.size() == self.checkpoint.size:
+                self.report.add(None, f"{name} is beyond the checkpoint")
+        elif kind == "entries":
+            try:
+                wrong = [i for i, e in enumerate(split_bundle(data, width)) if leaf_hash(e) != have[32 * i:32 * i + 32]]
+            except Bad as e:
+                self.report.add(first, f"{name}: {e}")
+                return
+            if wrong:
+                self.report.add(first + wrong[0], f"{name} has another entry there")
+        elif data != have:
+            wrong = next((i for i in range(width) if data[32 * i:32 * i + 32] != have[32 * i:32 * i + 32]), 0)
+            start = first + (wrong << 8 * level)
+            known = [f["entry"] for f in self.report.bad() if f["entry"] in range(start, start + (1 << 8 * level))]
+            self.report.add(min(known, default=start), f"{name} does not follow from the entries")

@@ -1,0 +1,211 @@
+"""FORMAT.md section 7: the state, the fold, and the state digest."""
+from .canonical import DAY_MS, Bad, canonical, format_day, parse_day, parse_time
+from .events import TYPES
+from .genesis import check_genesis
+from .tree import sha256
+
+DELAY_MS = 259_200_000  # 72 hours
+INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access")
+_ROWS = {
+    "new": "stopped - - - - - - - - -",
+    "stopped": "- sealed - - - - - - - -",
+    "sealed": "- sealed unsealing - - sealed sealed sealed - -",
+    "unsealing": "- sealed unsealing open sealed sealed unsealing unsealing - -",
+    "open": "- sealed - - - sealed open open open open",
+}
+PHASES = {phase: dict(zip(INPUTS, row.split())) for phase, row in _ROWS.items()}
+
+
+def _must(good, why):
+    if not good:
+        raise Bad(why)
+
+
+class State:
+    """apply() and apply_access() raise Bad; the state is then not to be used any more."""
+
+    def __init__(self):
+        self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
+        self.genesis, self.start, self.shares = None, 0, {}
+        self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
+
+    # What genesis says.
+
+    def _load(self, genesis):
+        self.genesis = genesis
+        self.principals = {p["id"]: p for p in genesis["principals"]}
+        self.groups = {g["id"]: g for g in genesis["groups"]}
+        self.sites = {s["id"]: s for s in genesis["sites"]}
+        self.models = {m["id"]: m for m in genesis["models"]}
+
+    def _has_role(self, who, role):
+        return who in self.principals and self.principals[who]["role"] == role
+
+    def _operator(self, body):
+        by = body["by"]
+        _must(self._has_role(by, "operator"), f"{by} is no operator")
+        _must(body["site"] in self.principals[by]["sites"], f"{by} acts outside the own scope")
+
+    def _subject(self, body):
+        subject = self.subjects.get(body["ref"])
+        _must(subject, "the subject is not enrolled")
+        _must(subject["site"] == body["site"], "the subject is enrolled at another site")
+        return subject
+
+    # The fold.
+
+    def _next(self, kind):
+        phase = PHASES[self.phase][kind]
+        _must(phase != "-", f"{kind} while the vault is {self.phase}")
+        return phase
+
+    def apply_access(self):
+        self._next("access")
+        self.size += 1
+
+    def apply(self, event):
+        kind, body = event["type"], event["body"]
+        phase = self._next(TYPES[kind][2])
+        base = self.clock - event["uptime_ms"] if kind in ("genesis", "start") else self.base
+        time, now = parse_time(event["time"]), base + event["uptime_ms"]
+        now = now if 0 <= now < 2**63 else 0
+        getattr(self, "_" + kind.replace("-", "_"))(body, time, now)
+        self.phase, self.base = phase, base
+        self.clock, self.latest = max(self.clock, now), max(self.latest, time)
+        self.size += 1
+
+    def _genesis(self, body, *_):
+        check_genesis(body)
+        self._load(body)
+
+    def _start(self, *_):
+        self.start, self.shares = self.size, {}
+
+    def _unseal_share(self, body, *_):
+        by, group, card = body["by"], body["group"], body["share"]
+        _must(self._has_role(by, "custodian"), f"{by} is no custodian")
+        _must(group in self.groups and card <= len(self.groups[group]["shares"]), "there is no such card")
+        holders = self.groups[group]["shares"][card - 1]["holders"]
+        _must(by in [f"{group}/{h}" for h in holders], f"{by} does not hold the card")
+        _must(card not in self.shares.get(group, ()), "the card is in already")
+        self.shares.setdefault(group, set()).add(card)
+
+    def _unsealed(self, body, *_):
+        _must(all(len(self.shares.get(g, ())) >= x["threshold"] for g, x in self.groups.items()), "an unseal without its quorum")
+        cards = sorted(f"{g}/{n}".encode() for g, numbers in self.shares.items() for n in numbers)
+        _must([c.encode() for c in body["by"]] == cards, "an unseal that names other cards than those handed in")
+        self.shares = {}
+
+    def _unseal_ended(self, *_):
+        self.shares = {}
+
+    def _sealed(self, body, *_):
+        _must(body["by"] == "daemon" or self._has_role(body["by"], "custodian"), f"sealed by {body['by']}, who is no custodian")
+        self.shares = {}
+
+    def _sums(self, *_):
+        pass
+
+    def _enrolled(self, body, *_):
+        self._operator(body)
+        _must(body["ref"] not in self.subjects, "a subject enrolled twice")
+        _must(body["slot"] not in self.slots, "a key slot with two owners")
+        self.subjects[body["ref"]] = {**body, "entry": self.size, "due": None, "templates": []}
+        self._own(body)
+
+    def _own(self, body):
+        self.slots.add(body["slot"])
+        self.wraps[body["site"]] = self.wraps.get(body["site"], 0) + 1
+
+    def _template(self, body, *_):
+        self._operator(body)
+        subject = self._subject(body)
+        _must(subject["due"] is None, "a template of a suspended subject")
+        model = self.models.get(body["model"])
+        _must(model and model["version"] == body["model_version"], "a template of an unknown model")
+        _must(len(subject["templates"]) < 8, "a ninth template")
+        _must(body["template"] not in [t["template"] for t in subject["templates"]], "a template id twice")
+        subject["templates"].append({**body, "entry": self.size})
+
+    def _erased(self, body, time, now):
+        subject = self._subject(body)
+        if body["reason"] == "delay-over":
+            _must(body["by"] == "daemon" and subject["due"], "an erasure after a delay that nobody started")
+            over = time >= parse_time(subject["due"]) and now >= subject["clock"] + DELAY_MS
+            _must(over, "an erasure before its delay was over")
+        else:
+            self._operator(body)
+            day = format_day(max(time, self.latest))
+            known, count = self.erased.get(body["by"], (day, 0))
+            count = count if known == day else 0
+            _must(count < self.sites[body["site"]]["erase_daily"], "an erasure beyond the day's allowance")
+            self.erased[body["by"]] = (day, count + 1)
+        self.slots.remove(subject["slot"])
+        del self.subjects[body["ref"]]
+
+    def _suspended(self, body, time, now):
+        self._operator(body)
+        subject = self._subject(body)
+        _must(subject["due"] is None, "the subject is suspended already")
+        _must(parse_time(body["due"]) >= time + DELAY_MS, "a suspension with too short a delay")
+        subject["due"], subject["clock"] = body["due"], now
+
+    def _period_key(self, body, time, now):
+        key = body["purpose"], body["site"], body["period"]
+        _must(body["site"] in self.sites, "a period key of a site that does not exist")
+        _must(key not in self.period_keys, "a period key twice")
+        _must(body["slot"] not in self.slots, "a key slot with two owners")
+        self.period_keys[key] = body["slot"], self.size, now
+        self._own(body)
+
+    def _period_key_destroyed(self, body, time, now):
+        key = purpose, site, period = body["purpose"], body["site"], body["period"]
+        _must(key in self.period_keys, "the end of a period key that is not there")
+        slot, _, made = self.period_keys[key]
+        if purpose == "access":
+            kept, over = self.sites[site]["access_log_days"] * DAY_MS, parse_day(period + "-01") + 31 * DAY_MS
+        else:
+            kept, over = 30 * DAY_MS, parse_day(period) + DAY_MS
+        _must(time >= over + kept and now >= made + kept, "the end of a period key before its time")
+        self.slots.remove(slot)
+        del self.period_keys[key]
+
+    # Access events that were opened: checks alone.
+
+    def check_access(self, event):
+        body = event["body"]
+        p = self.principals.get(body["by"])
+        _must(p and body["site"] in p.get("sites", ()), f"{body['by']} acts outside the own scope")
+        if event["type"] == "match":
+            _must(p["role"] == "door" and body["door"] in p["doors"], "a match outside the door's scope")
+            _must(body["model"] in self.models, "a match with an unknown model")
+        else:
+            good = p["role"] == "operator" or (p["role"] == "door" and body["what"] == "changes")
+            _must(good, "metadata read by a wrong role")
+
+    # State digest.
+
+    def digest(self):
+        lines = ["facekeep/state/v1", f"size {self.size}", f"phase {self.phase}"]
+        if self.genesis is None:
+            return sha256(_lines(lines))
+        lines += [f"genesis {sha256(canonical(self.genesis)).hex()}", f"start {self.start}", f"clock {self.clock}"]
+        lines += [f"share {g} {n}" for g in sorted(self.shares) for n in sorted(self.shares[g])]
+        lines += [" ".join(["period-key", *k, *map(str, self.period_keys[k])]) for k in sorted(self.period_keys)]
+        lines += [f"wraps {s} {n}" for s, n in sorted(self.wraps.items())]
+        lines += [f"erased {by} {day} {n}" for by, (day, n) in sorted(self.erased.items())]
+        acc = sha256(_lines(lines))
+        for ref in sorted(self.subjects):
+            acc = sha256(acc, _lines(_subject_lines(ref, self.subjects[ref])))
+        return acc
+
+
+def _subject_lines(ref, s):
+    end = f"{s['due']} {s['clock']}" if s["due"] else "-"
+    yield f"subject {ref} {s['site']} {s['slot']} {s['consent']} {s['record']} {s['until']} {s['entry']} {end}"
+    for t in s["templates"]:
+        yield f"template {t['template']} {t['model']} {t['model_version']} {t['blob']} {t['entry']}"
+
+
+def _lines(lines):
+    return "".join(line + "\n" for line in lines).encode()

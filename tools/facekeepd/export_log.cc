@@ -1,0 +1,48 @@
+#include "tools/facekeepd/mirror.h"
+#include "vault/ledger/event.h"
+#include "vault/log/sequencer/access_opening.h"
+#include "vault/log/sequencer/recovery.h"
+#include "vault/store/keys.h"
+
+namespace facekeep::daemon {
+namespace {
+
+Result<MirrorOpening> opening_of(const store::Store& store, std::uint64_t entry, const ledger::PrivateLeaf& leaf,
+                                 const ledger::State& state) {
+  FK_TRY(const auto stored, store.get(store::keys::opening(entry)));
+  if (leaf.event_class == ledger::EventClass::kCustody) {
+    if (!stored) return make_error(Errc::kIntegrity, "log entry " + std::to_string(entry) + ": its opening is missing");
+    return MirrorOpening(*stored);
+  }
+  if (!stored) return MirrorOpening(NoOpening::kDestroyed);
+  FK_TRY(const auto header, log::parse_access_opening(*stored));
+  const bool has_key = state.period_keys().contains({"access", header.site, header.period});
+  return MirrorOpening(has_key ? NoOpening::kSealed : NoOpening::kDestroyed);
+}
+
+Status append_entry(const store::Store& store, std::uint64_t index, const ledger::State& state, MirrorWriter& mirror) {
+  FK_TRY(const auto entry, store.get(store::keys::entry(index)));
+  if (!entry) return make_error(Errc::kIntegrity, "log entry " + std::to_string(index) + " is missing");
+  FK_TRY(const ledger::Leaf leaf, ledger::decode_leaf(as_chars(*entry)));
+  MirrorOpening opening;
+  if (const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf)) {
+    FK_TRY(opening, opening_of(store, index, *hidden, state));
+  }
+  return mirror.append(*entry, std::move(opening));
+}
+
+}  // namespace
+
+Status export_log(const store::Store& store, const std::filesystem::path& dir) {
+  FK_TRY(const log::Recovered recovered, log::recover(store));
+  if (!recovered.checkpoint) {
+    return make_error(Errc::kFailedPrecondition, "the log has no signed checkpoint", "start the daemon once");
+  }
+  FK_TRY(MirrorWriter mirror, MirrorWriter::create(dir, true));
+  for (std::uint64_t i = 0; i < recovered.checkpoint->size; ++i) {
+    FK_CHECK(append_entry(store, i, recovered.state, mirror));
+  }
+  return mirror.finish(recovered.checkpoint_note, recovered.state.genesis().log_key);
+}
+
+}  // namespace facekeep::daemon
