@@ -103,6 +103,7 @@ class State {
  private:
   friend Status apply(State& state, const Event& event);
   friend Status apply_access(State& state);
+  friend Status apply_unopened_custody(State& state);
 
   Status apply_body(const Genesis& e);
   Status apply_body(const Start& e);
@@ -150,6 +151,10 @@ Status apply(State& state, const Event& event);
 // Counts a leaf of class access whose opening is not at hand (it feeds only the second part). kIntegrity, unless
 // the vault is open.
 Status apply_access(State& state);
+
+// Counts a leaf of class custody whose opening is not at hand, for readers of the public log alone. The state lacks what
+// it did from then on: subjects, slots and digest() are not the vault's. kIntegrity where no custody event may stand.
+Status apply_unopened_custody(State& state);
 
 // A suspension is due when the wall clock has passed `due` and the log's own clock has run for as long: the
 // slower of the two counts, so that setting a clock forward erases nobody early.
