@@ -2,7 +2,7 @@
 // the subject is enrolled whole or not at all. facekeep template add: a further template.
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/consent_file.h"
-#include "tools/facekeep/problems.h"
+#include "tools/common/problems.h"
 #include "tools/facekeep/vault_api.h"
 #include "tools/facekeep/vector_input.h"
 

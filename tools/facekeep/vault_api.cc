@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "tools/facekeep/key_files.h"
-#include "tools/facekeep/problems.h"
+#include "tools/common/problems.h"
 
 namespace facekeep::tools {
 namespace {
