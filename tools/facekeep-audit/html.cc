@@ -28,7 +28,7 @@ p{margin:.4em 0}.soft{color:var(--soft)}
 .verdict b{font-size:1.25em}
 table{border-collapse:collapse;width:100%;margin:.5em 0;font-size:.92em}
 th{text-align:left;color:var(--soft);font-weight:600;border-bottom:1px solid var(--ink);padding:.25em .6em .25em 0;vertical-align:bottom}
-td{border-bottom:1px solid var(--line);padding:.3em .6em .3em 0;vertical-align:top;overflow-wrap:anywhere}
+td{border-bottom:1px solid var(--line);padding:.3em .9em .3em 0;vertical-align:top;overflow-wrap:break-word}
 tr{break-inside:avoid}thead{display:table-header-group}
 .num td:not(:first-child):not(.wide),.num th:not(:first-child){font-variant-numeric:tabular-nums}
 code{font:.85em/1.4 "Noto Sans Mono",Menlo,Consolas,monospace;overflow-wrap:anywhere}
@@ -65,11 +65,11 @@ std::string label_at(double x, double y, std::string_view anchor, const std::str
          "\" font-size=\"11\" fill=\"#5c6773\">" + text(label) + "</text>";
 }
 
-// A round number at or above v: 1, 2 or 5 times a power of ten.
+// A round number at or above v, with a round half (but 1 and 3).
 std::uint64_t round_up(std::uint64_t v) {
   for (std::uint64_t unit = 1;; unit *= 10) {
-    for (const std::uint64_t step : {unit, 2 * unit, 5 * unit}) {
-      if (step >= v) return step;
+    for (const std::uint64_t step : {1U, 2U, 3U, 4U, 6U, 8U}) {
+      if (step * unit >= v) return step * unit;
     }
   }
 }
@@ -92,6 +92,13 @@ std::string text(std::string_view raw) {
       default: out += c;
     }
   }
+  return out;
+}
+
+std::string time(UnixMillis t) {
+  std::string out = format_time(t);
+  out.resize(19);
+  out[10] = ' ';
   return out;
 }
 
@@ -136,7 +143,9 @@ std::string bar_chart(const std::vector<Bar>& bars, std::size_t every, const std
       y -= scaled(n);
       out += rect(x, y, width, scaled(n), colour);
     }
-    if (i % every == 0) out += label_at(x + width / 2, kChartHeight - 7, "middle", bars[i].label);
+    if (i % every != 0) continue;
+    const bool last = x + step * static_cast<double>(every) > kChartWidth && bars[i].label.size() > 2;
+    out += label_at(last ? kChartWidth : x + width / 2, kChartHeight - 7, last ? "end" : "middle", bars[i].label);
   }
   return out + "</svg>\n";
 }

@@ -12,6 +12,8 @@ namespace facekeep::tools::html {
 
 // Escaped for element content and quoted attributes.
 std::string text(std::string_view raw);
+// "2026-11-22 05:36:16", UTC.
+std::string time(UnixMillis t);
 // <tag class="...">inner</tag>; `inner` is markup. No class attribute for an empty one.
 std::string element(std::string_view tag, const std::string& inner, std::string_view css_class = {});
 

@@ -47,10 +47,9 @@ std::string head(const ReportInput& in) {
   }
   facts += row(say(in, Msg::kRepOrigin), html::text(in.run.key.name));
   facts +=
-      row(say(in, Msg::kRepPeriod), say(in, Msg::kRepPeriodIs, {format_time(s.first_time), format_time(s.last_time)}));
+      row(say(in, Msg::kRepPeriod), say(in, Msg::kRepPeriodIs, {html::time(s.first_time), html::time(s.last_time)}));
   return element("h1", say(in, Msg::kRepTitle)) +
-         element("p", say(in, Msg::kRepMade, {format_time(in.made), in.version}), "soft") +
-         element("dl", facts, "meta");
+         element("p", say(in, Msg::kRepMade, {html::time(in.made), in.version}), "soft") + element("dl", facts, "meta");
 }
 
 std::string verdict_box(const ReportInput& in) {
@@ -106,8 +105,13 @@ std::string freshness(const ReportInput& in) {
   const log::Checkpoint& head = in.run.verified.checkpoint;
   std::string out =
       element("h2", say(in, Msg::kRepFresh)) + p(Msg::kRepFreshSize, {std::to_string(head.size), to_base64(head.root)});
-  const auto age = static_cast<std::uint64_t>(std::max<std::int64_t>(0, in.made - in.statistics.last_time) / 1000);
-  out += p(Msg::kRepFreshLast, {format_time(in.statistics.last_time), format_duration(age)});
+  const UnixMillis last = in.statistics.last_time;
+  if (last > in.made) {
+    out += element("p", say(in, Msg::kRepFreshFuture, {html::time(last)}), "warning");
+  } else {
+    const auto age = static_cast<std::uint64_t>(in.made - last) / 1000;
+    out += p(Msg::kRepFreshLast, {html::time(last), format_duration(age)});
+  }
   out += p(Msg::kRepFreshSeen, {std::to_string(in.checkpoints_seen)});
   std::string others;
   if (const auto note = log::parse_note(in.run.verified.note)) {

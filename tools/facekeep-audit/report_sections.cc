@@ -26,7 +26,7 @@ std::string number(std::uint64_t n) {
   return std::to_string(n);
 }
 std::string when(UnixMillis t) {
-  return "<span class=\"nowrap\">" + text(format_time(t)) + "</span>";
+  return "<span class=\"nowrap\">" + html::time(t) + "</span>";
 }
 
 // Rows up to the page's limit, and how many were left out.
@@ -103,7 +103,9 @@ std::string act_text(const ReportInput& in, const std::string& type) {
 
 std::string people_text(const ReportInput& in, const audit::Act& act) {
   std::string out;
-  for (const auto& p : act.people) out += (out.empty() ? "" : "<br>") + text(person(in, p));
+  for (const auto& p : act.people) {
+    out += (out.empty() ? "" : "<br>") + std::string("<span class=\"nowrap\">") + text(person(in, p)) + "</span>";
+  }
   return out;
 }
 
