@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "tools/facekeep/key_files.h"
 #include "tools/common/problems.h"
+#include "tools/facekeep/key_files.h"
 
 namespace facekeep::tools {
 namespace {
