@@ -62,8 +62,12 @@ void DecisionCheck::event(std::uint64_t entry, const Event& e, const State& befo
 }
 
 void DecisionCheck::unopened(std::uint64_t entry) {
-  if (last_ && last_->restarts) findings_.add(Code::kNoStartAfterSeal, last_->entry);
+  finish();
   last_ = Last{entry, 0, 0, false, false};
+}
+
+void DecisionCheck::finish() {
+  if (last_ && last_->restarts) findings_.add(Code::kNoStartAfterSeal, last_->entry);
 }
 
 // One group commit has one time.

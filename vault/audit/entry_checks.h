@@ -37,6 +37,8 @@ class DecisionCheck {
   void event(std::uint64_t entry, const ledger::Event& event, const ledger::State& before, bool custody);
   // An entry whose event is not at hand.
   void unopened(std::uint64_t entry);
+  // After the last entry.
+  void finish();
 
  private:
   struct Last {

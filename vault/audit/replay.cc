@@ -34,7 +34,6 @@ void Replay::entry(ByteView bytes, const Opening& opening) {
 void Replay::skip(std::uint64_t count) {
   if (folding_) findings_.add(Code::kRulesUnchecked, next_);
   folding_ = false;
-  decisions_.unopened(next_ + count - 1);
   next_ += count;
 }
 
@@ -118,13 +117,14 @@ void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
       if (count++ == 0) (sealed ? first_sealed_ : first_destroyed_) = next_;
     }
   }
-  decisions_.unopened(next_);
+  if (folding_) decisions_.unopened(next_);
   if (custody) custody_ = false;
   fold([&] { return custody ? apply_unopened_custody(state_) : apply_access(state_); });
   observe(leaf.event_class, nullptr, why);
 }
 
 void Replay::finish() {
+  if (folding_) decisions_.finish();
   if (level_ == Level::kPublic) findings_.add(Code::kPublicOnly, 0);
   if (sealed_ > 0) findings_.add(Code::kAccessSealed, first_sealed_, {std::to_string(sealed_)});
   if (destroyed_ == 0) return;

@@ -111,6 +111,10 @@ TEST_CASE("starts are checked against what went before them") {
     m.append({m.wall, 0, ledger::Start{"0.1.0", {1}, {2}, {4}, true}});
     CHECK(first_error(m).empty());
   }
+  SECTION("missing after a seal by request that ends the log") {
+    m.append({m.wall, m.uptime + 1000000, ledger::Sealed{"property/1", "request"}});
+    CHECK(first_error(m) == "no-start-after-seal@22");
+  }
   SECTION("missing after a seal by request") {
     m.append({m.wall, m.uptime + 1000000, ledger::Sealed{"property/1", "request"}});
     m.append({m.wall, m.uptime + 1000001, ledger::Sums{m.wall, {}}});

@@ -20,10 +20,23 @@ inline const log_test::TestSigner& log_signer() {
   return signer;
 }
 
+// The name "Person property/1", its salt, and the commitment to both (vault/log/FORMAT.md, section 5).
+inline std::string name_of(const std::string& principal) {
+  return "Person " + principal;
+}
+inline Digest salt_of(const std::string& principal) {
+  return lt::digest_of("salt of " + principal);
+}
+inline Digest name_commitment(const std::string& principal) {
+  return lt::digest_of(std::string("facekeep/name/v1") + '\0' + std::string(as_chars(salt_of(principal))) +
+                       name_of(principal));
+}
+
 inline const ledger::Genesis& genesis_with_key() {
   static const ledger::Genesis g = [] {
     ledger::Genesis made = lt::unsigned_genesis();
     made.log_key = log::format_vkey(log_signer().key);
+    for (auto& p : made.principals) p.name = name_commitment(p.id);
     lt::sign_genesis(made);
     return made;
   }();
