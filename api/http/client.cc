@@ -87,7 +87,10 @@ Client& Client::operator=(Client&&) noexcept = default;
 Result<Client> Client::create(const ClientConfig& config) {
   auto impl = std::make_unique<Impl>();
   FK_TRY(impl->origin, parse_origin(config.url));
-  if (config.pins.empty()) {
+  if (config.any_server && (config.certificate != nullptr || !config.pins.empty())) {
+    return make_error(Errc::kInvalidArgument, "a client with a key of its own names the server's");
+  }
+  if (config.pins.empty() && !config.any_server) {
     return make_error(Errc::kInvalidArgument, "no key of the server is pinned",
                       "the pin is the SHA-256 of the vault's public key, in its public notice");
   }

@@ -18,8 +18,10 @@ struct ClientConfig {
   X509* certificate = nullptr;
   EVP_PKEY* key = nullptr;
   // SHA-256 of the server's SubjectPublicKeyInfo: the current key, and the next where one is announced.
-  // Checked in the handshake, before anything is sent. Must not be empty.
+  // Checked in the handshake, before anything is sent. Must not be empty, unless `any_server`.
   std::vector<Digest> pins;
+  // Speaks to a server of any key: for what is public and proves itself (a signed log). Not with a certificate.
+  bool any_server = false;
   bool allow_tls12 = false;
   Millis connect_timeout{5'000};  // TCP and TLS
   Millis timeout{60'000};         // one request, from its first byte to the answer's last

@@ -21,7 +21,8 @@ int verify_pin(X509_STORE_CTX* store, void* /*arg*/) {
   if (link != nullptr && leaf != nullptr) {
     if (auto spki = spki_digest(leaf)) {
       link->seen_ = *spki;
-      ok = std::find(link->pins_->begin(), link->pins_->end(), *spki) != link->pins_->end();
+      // No pins: Client::create lets that pass for any_server alone.
+      ok = link->pins_->empty() || std::find(link->pins_->begin(), link->pins_->end(), *spki) != link->pins_->end();
       link->pin_refused_ = !ok;
     }
   }

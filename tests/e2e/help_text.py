@@ -9,11 +9,12 @@ import re
 import subprocess
 import sys
 
-from vault import FACEKEEP, FACEKEEPD, SOURCE, Report
+from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, SOURCE, Report
 
 COMMANDS = ["", "ceremony", "key", "key new", "key show", "door-kit", "unseal", "seal", "status", "share", "share check", "enrol", "template",
             "template add", "import", "subject", "subject show", "subject list", "erase", "verify", "identify", "calibrate", "changes",
             "generate-faces"]
+AUDIT_COMMANDS = ["", "fetch", "replay", "proof", "proof make", "proof check", "report"]
 report = Report()
 
 
@@ -25,19 +26,22 @@ def run(program, *args):
 
 def text(lang):
     out = []
-    for command in COMMANDS:
-        code, said = run(FACEKEEP, "--lang", lang, *command.split(), "--help")
-        report.check(f"{lang}: facekeep {command} --help", code == 0 and said.strip(), code)
-        out.append(f"$ facekeep {command}".rstrip() + f" --help\n{said.strip()}\n")
+    for program, name, commands in ((FACEKEEP, "facekeep", COMMANDS), (FACEKEEP_AUDIT, "facekeep-audit", AUDIT_COMMANDS)):
+        for command in commands:
+            code, said = run(program, "--lang", lang, *command.split(), "--help")
+            report.check(f"{lang}: {name} {command} --help", code == 0 and said.strip(), code)
+            out.append(f"$ {name} {command}".rstrip() + f" --help\n{said.strip()}\n")
     if lang == "en":
         out.append("$ facekeepd --help\n" + run(FACEKEEPD, "--help")[1].strip() + "\n")
     # Only the file's own name, wherever it was built.
-    return "\n".join(line.rstrip() for line in "\n".join(out).replace(str(FACEKEEP), "facekeep").replace(str(FACEKEEPD), "facekeepd").splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in "\n".join(out)
+                     .replace(str(FACEKEEP_AUDIT), "facekeep-audit").replace(str(FACEKEEP), "facekeep")
+                     .replace(str(FACEKEEPD), "facekeepd").splitlines()) + "\n"
 
 
-def listed():
+def listed(program):
     """The commands that the program itself lists: none may be missing above."""
-    said = run(FACEKEEP, "--lang", "en", "--help")[1]
+    said = run(program, "--lang", "en", "--help")[1]
     return set(re.findall(r"^  ([a-z][a-z-]+) {2,}", said[said.lower().find("subcommands"):], re.MULTILINE))
 
 
@@ -49,8 +53,9 @@ for language in ("en", "zh"):
     before = path.read_text(encoding="utf-8")
     difference = "\n".join(difflib.unified_diff(before.splitlines(), now.splitlines(), str(path), "now", lineterm="", n=1))
     report.check(f"{language}: the help is what was reviewed", now == before, difference[:4000])
-known = {c.split(" ")[0] for c in COMMANDS} - {""}
-report.check("every command is in the snapshot", listed() == known, sorted(listed() ^ known))
+for program, commands in ((FACEKEEP, COMMANDS), (FACEKEEP_AUDIT, AUDIT_COMMANDS)):
+    known = {c.split(" ")[0] for c in commands} - {""}
+    report.check(f"every command of {program.name} is in the snapshot", listed(program) == known, sorted(listed(program) ^ known))
 chinese = (SOURCE / "tests/snapshots/help.zh.txt").read_text(encoding="utf-8")
 report.check("the Chinese help is Chinese", len(re.findall("[\u4e00-\u9fff]", chinese)) > 500)
 report.end()

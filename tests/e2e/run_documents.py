@@ -2,9 +2,10 @@
 
 A block counts that is fenced as `console` and has <!-- test --> on the line before it. Lines that begin with "$ " are commands (one
 that ends with a backslash goes on), other lines must come in the output in this order, "..." stands for anything. In a block
-without "$ " each line is a command. The programs are in the PATH, and $DIR is the vault's folder.
+without "$ " each line is a command. The programs are in the PATH, $DIR is the vault's folder, $PUBLIC its public address and $VKEY its log's verifier key.
 A library, not a suite: quickstart.sh runs it.
 """
+import json
 import os
 import pathlib
 import re
@@ -15,6 +16,8 @@ source, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 build = os.environ["FACEKEEP_BUILD"]
 env = dict(os.environ, DIR=str(folder), PATH=f"{build}/tools:/usr/bin:" + os.environ["PATH"], FACEKEEP_VAULT=str(folder / "notice.json"),
            XDG_STATE_HOME=str(folder / "state"), SOFTHSM2_CONF=str(folder / "softhsm2.conf"))
+demo = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
+env.update(PUBLIC=demo["public"], VKEY=demo["vkey"])
 passed = failed = 0
 
 

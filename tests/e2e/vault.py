@@ -22,6 +22,7 @@ import urllib.parse
 SOURCE = pathlib.Path(os.environ.get("FACEKEEP_SRC") or pathlib.Path(__file__).resolve().parents[2])
 BUILD = pathlib.Path(os.environ.get("FACEKEEP_BUILD") or SOURCE / ".build/gcc")
 FACEKEEP, FACEKEEPD = BUILD / "tools/facekeep", BUILD / "tools/facekeepd"
+FACEKEEP_AUDIT = BUILD / "tools/facekeep-audit"
 SHARED = pathlib.Path(os.environ.get("FACEKEEP_SHARED_DIR") or SOURCE.parent / "shared")
 PREFIX = "urn:facekeep:problem:"
 

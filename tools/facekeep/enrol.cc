@@ -1,9 +1,9 @@
 // facekeep enrol: one subject with the consent record and, in the same request, the first templates, so that
 // the subject is enrolled whole or not at all. facekeep template add: a further template.
 #include "api/ndjson.h"
+#include "tools/common/problems.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/consent_file.h"
-#include "tools/facekeep/problems.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/vault_api.h"
 #include "tools/facekeep/vector_input.h"

@@ -4,9 +4,9 @@
 #include <array>
 
 #include "api/ndjson.h"
+#include "tools/common/problems.h"
 #include "tools/facekeep/consent_file.h"
 #include "tools/facekeep/context.h"
-#include "tools/facekeep/problems.h"
 #include "tools/facekeep/vector_input.h"
 
 namespace facekeep::tools {

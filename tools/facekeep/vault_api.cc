@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
+#include "tools/common/problems.h"
 #include "tools/facekeep/key_files.h"
-#include "tools/facekeep/problems.h"
 
 namespace facekeep::tools {
 namespace {

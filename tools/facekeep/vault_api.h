@@ -31,7 +31,7 @@ class VaultApi {
   // The main listener if --key was given, else the public one.
   static Result<VaultApi> connect_any(Context& context, const Notice& notice);
 
-  // The answer's bytes. Any status but 2xx is an Error (tools/facekeep/problems.h); those of
+  // The answer's bytes. Any status but 2xx is an Error (tools/common/problems.h); those of
   // http::Client::request too. The body is not copied, and may be secret or biometric.
   Result<Bytes> bytes(std::string_view method, const std::string& target, ByteView body = {},
                       std::string_view content_type = "application/json");

@@ -259,4 +259,11 @@ Status apply_access(State& state) {
   return {};
 }
 
+Status apply_unopened_custody(State& state) {
+  // Narrowing is legal wherever widening is.
+  if (next_phase(state.phase_, PhaseInput::kNarrowing) == kIllegal) return broken("a custody event before a start");
+  ++state.size_;
+  return {};
+}
+
 }  // namespace facekeep::ledger

@@ -90,10 +90,10 @@ std::string subject_line(const Id128& ref, const SubjectState& s, const std::str
 
 }  // namespace
 
-Digest State::digest() const {
+std::string State::digest_head() const {
   std::string head =
       "facekeep/state/v1\nsize " + std::to_string(size_) + "\nphase " + std::string(to_string(phase_)) + "\n";
-  if (!genesis_) return sha256(as_bytes(head));
+  if (!genesis_) return head;
   const auto genesis = canonical_json(to_json(*genesis_));
   head += "genesis " + (genesis ? to_hex(sha256(as_bytes(*genesis))) : "-") + "\n";
   head += "start " + std::to_string(start_entry_) + "\nclock " + std::to_string(log_clock_) + "\n";
@@ -108,12 +108,26 @@ Digest State::digest() const {
   for (const auto& [by, day] : erased_) {
     head += "erased " + by + " " + day.first + " " + std::to_string(day.second) + "\n";
   }
+  return head;
+}
 
-  // Subjects in the order of their refs, folded one by one so that a million need no copy of everything.
-  Digest acc = sha256(as_bytes(head));
-  for (const auto& [ref, s] : subjects_) {
+std::string State::digest_lines(const Id128& ref) const {
+  const SubjectState& s = subjects_.at(ref);
+  return subject_line(ref, s, genesis_->sites[s.site].id);
+}
+
+std::vector<Id128> State::refs_in_order() const {
+  std::vector<Id128> refs;
+  refs.reserve(subjects_.size());
+  for (const auto& [ref, s] : subjects_) refs.push_back(ref);
+  return refs;
+}
+
+Digest State::digest() const {
+  // Subjects are folded one by one, so that a million need no copy of everything.
+  Digest acc = sha256(as_bytes(digest_head()));
+  for (const auto& [ref, s] : subjects_)
     acc = sha256({acc, as_bytes(subject_line(ref, s, genesis_->sites[s.site].id))});
-  }
   return acc;
 }
 

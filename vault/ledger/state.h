@@ -91,10 +91,18 @@ class State {
 
   // SHA-256 over the canonical form of the whole state; FORMAT.md section "state digest".
   [[nodiscard]] Digest digest() const;
+  // The text under the digest: the lines of the head, and those of one subject that is there.
+  [[nodiscard]] std::string digest_head() const;
+  [[nodiscard]] std::string digest_lines(const Id128& ref) const;
+  // Refs in the digest's order.
+  [[nodiscard]] std::vector<Id128> refs_in_order() const;
 
  private:
+  friend class StateTextReader;
+  friend std::string write_state_head(const State& state);
   friend Status apply(State& state, const Event& event);
   friend Status apply_access(State& state);
+  friend Status apply_unopened_custody(State& state);
 
   Status apply_body(const Genesis& e);
   Status apply_body(const Start& e);
@@ -143,6 +151,11 @@ Status apply(State& state, const Event& event);
 // Counts a leaf of class access whose opening is not at hand (it feeds only the second part). kIntegrity, unless
 // the vault is open.
 Status apply_access(State& state);
+
+// Counts a leaf of class custody whose opening is not at hand, for readers of the public log alone. The state lacks
+// what it did from then on: subjects, slots and digest() are not the vault's. kIntegrity where no custody event may
+// stand.
+Status apply_unopened_custody(State& state);
 
 // A suspension is due when the wall clock has passed `due` and the log's own clock has run for as long: the
 // slower of the two counts, so that setting a clock forward erases nobody early.

@@ -1,4 +1,4 @@
-#include "tools/facekeep/problems.h"
+#include "tools/common/problems.h"
 
 #include "tests/support/catch.h"
 #include "tools/facekeep/context.h"

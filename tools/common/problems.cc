@@ -1,11 +1,11 @@
-#include "tools/facekeep/problems.h"
+#include "tools/common/problems.h"
 
 #include <algorithm>
 #include <array>
 #include <set>
 #include <string>
 
-#include "tools/facekeep/context.h"
+#include "tools/common/say.h"
 
 namespace facekeep::tools {
 namespace {

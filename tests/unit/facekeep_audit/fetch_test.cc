@@ -1,0 +1,186 @@
+// Mirroring: whole, resumed, grown; and what is refused.
+#include "tests/unit/facekeep_audit/support.h"
+#include "tools/facekeep-audit/polite_client.h"
+
+using namespace facekeep;
+using namespace facekeep::audit_test;
+
+namespace {
+
+std::uint64_t tiles_asked(const Server& s) {
+  std::uint64_t n = 0;
+  for (const auto& [target, count] : s.asked) n += target.starts_with("/tile/") ? static_cast<std::uint64_t>(count) : 0;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("a fetched mirror replays without a finding, and a second fetch asks for the checkpoint alone") {
+  const ScratchDir dir;
+  Server server{open_vault(600), {}};
+  const auto first = fetch(server, dir.path());
+  REQUIRE(first);
+  CHECK(first->new_entries == 620);
+  CHECK_FALSE(first->before);
+  const Ran replayed = run({"replay", dir.path(), "--json"});
+  INFO(replayed.out << replayed.err);
+  CHECK(replayed.code == 0);
+  CHECK(parse_json(replayed.out).value()["state_digest"] == to_hex(server.m.state.digest()));
+  server.asked.clear();
+  REQUIRE(fetch(server, dir.path()));
+  CHECK(server.asked["/checkpoint"] == 1);
+  CHECK(server.asked.count("/v1/log/openings/0") == 0);  // each reading would be an entry of the log
+  CHECK(tiles_asked(server) <= 3);                       // the right edge
+}
+
+TEST_CASE("a log that grew is continued, and only what is new is asked for") {
+  const ScratchDir dir;
+  Server server{open_vault(300), {}};
+  REQUIRE(fetch(server, dir.path()));
+  server.asked.clear();
+  for (int i = 0; i < 300; ++i) {
+    server.m.wait(500);
+    server.m.add(ledger::MetadataRead{"main", "operator/1", "list", {}});
+  }
+  server.m.publish();
+  const auto again = fetch(server, dir.path());
+  REQUIRE(again);
+  CHECK(again->before == 320);
+  CHECK(again->new_entries == 300);
+  CHECK(server.asked.count("/tile/entries/000") == 0);
+  CHECK(server.asked.count("/v1/log/openings/0") == 0);
+  CHECK_FALSE(std::filesystem::exists(dir.path() + "/tile/entries/001.p"));
+  CHECK_FALSE(std::filesystem::exists(dir.path() + "/openings/001.p"));
+  const Ran replayed = run({"replay", dir.path()});
+  INFO(replayed.out << replayed.err);
+  CHECK(replayed.code == 0);
+}
+
+TEST_CASE("an interrupted fetch is resumed with what it left") {
+  const ScratchDir dir;
+  Server server{open_vault(600), {}};
+  int left = 6;
+  const tools::Get all = server.get();
+  const tools::Get broken = [&](const std::string& target) -> Result<Bytes> {
+    if (left-- == 0) return make_error(Errc::kUnavailable, "the line broke");
+    return all(target);
+  };
+  CHECK_FALSE(tools::fetch_log(mirror_in(dir.path()), log_signer().key, broken));
+  CHECK_FALSE(std::filesystem::exists(dir.path() + "/checkpoint"));
+  server.asked.clear();
+  REQUIRE(fetch(server, dir.path()));
+  CHECK(server.asked.count("/tile/entries/000") == 0);
+  CHECK(run({"replay", dir.path()}).code == 0);
+}
+
+TEST_CASE("a rolled-back log is refused with both positions, and both checkpoints are kept") {
+  const ScratchDir dir;
+  Server server{open_vault(300), {}};
+  REQUIRE(fetch(server, dir.path()));
+  Server old{open_vault(0), {}};
+  const auto refused = fetch(old, dir.path());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().problem == std::string("rolled-back"));
+  CHECK(refused.error().message.find("320") != std::string::npos);
+  CHECK(refused.error().message.find("20") != std::string::npos);
+  CHECK(std::filesystem::exists(dir.path() + "/checkpoints/20"));
+  CHECK(std::filesystem::exists(dir.path() + "/checkpoints/320"));
+  CHECK(run({"replay", dir.path()}).code == 0);  // the smaller one is a part of the same history
+}
+
+TEST_CASE("a forked log is refused with both positions, and replay shows it from the evidence") {
+  for (const std::size_t more : {0U, 100U, 300U}) {
+    const ScratchDir dir;
+    Server server{open_vault(300), {}};
+    REQUIRE(fetch(server, dir.path()));
+    Server other{open_vault(0), {}};
+    for (std::size_t i = 0; i < 300 + more; ++i) {
+      other.m.wait(1);
+      other.m.add(ledger::MetadataRead{"main", "operator/1", "list", {}});
+    }
+    other.m.publish();
+    const auto refused = fetch(other, dir.path());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().problem == std::string("forked"));
+    CHECK(refused.error().message.find("320") != std::string::npos);
+    CHECK(refused.error().message.find(std::to_string(320 + more)) != std::string::npos);
+    const Ran replayed = run({"replay", dir.path()});
+    INFO(replayed.out);
+    CHECK(replayed.code == 2);
+  }
+}
+
+TEST_CASE("what is served and does not fit is not kept") {
+  const ScratchDir dir;
+  Server server{open_vault(600), {}};
+  SECTION("an entry") {
+    server.m.files["tile/entries/001"][1000] ^= 1;
+    const auto refused = fetch(server, dir.path());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("entry 265") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(dir.path() + "/tile/entries/001"));
+  }
+  SECTION("a tile") {
+    server.m.files["tile/0/001"][1000] ^= 1;
+    CHECK_FALSE(fetch(server, dir.path()));
+    CHECK_FALSE(std::filesystem::exists(dir.path() + "/tile/0/001"));
+  }
+  SECTION("a checkpoint") {
+    server.m.files["checkpoint"][30] ^= 1;
+    CHECK_FALSE(fetch(server, dir.path()));
+    CHECK_FALSE(std::filesystem::exists(dir.path() + "/checkpoint"));
+  }
+  SECTION("an opening") {
+    server.m.openings[400] = server.m.openings[401];
+    server.m.write_bundle(256);
+    const auto refused = fetch(server, dir.path());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("entry 400") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(dir.path() + "/openings/001"));
+  }
+}
+
+TEST_CASE("a tile that went bad in the mirror is fetched again") {
+  const ScratchDir dir;
+  Server server{open_vault(600), {}};
+  REQUIRE(fetch(server, dir.path()));
+  Bytes tile = mirror_in(dir.path()).read("tile/0/001").value();
+  tile[7] ^= 1;
+  REQUIRE(mirror_in(dir.path()).write("tile/0/001", tile));
+  std::filesystem::remove(dir.path() + "/tile/entries/001");
+  REQUIRE(fetch(server, dir.path()));
+  CHECK(run({"replay", dir.path()}).code == 0);
+}
+
+TEST_CASE("a mirror of another log is not written over") {
+  const ScratchDir dir;
+  Server server{open_vault(0), {}};
+  REQUIRE(fetch(server, dir.path()));
+  const auto other = log_test::TestSigner::ed25519("vault.example/test");
+  const auto refused = tools::fetch_log(mirror_in(dir.path()), other.key, server.get());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().problem == std::string("other-log"));
+}
+
+TEST_CASE("a sealed vault gives no openings now, and they are asked for again later") {
+  const ScratchDir dir;
+  Server server{open_vault(300), {}};
+  server.sealed = true;
+  const auto fetched = tools::fetch_log(mirror_in(dir.path()), log_signer().key, server.get());
+  REQUIRE(fetched);
+  const auto none = tools::fetch_openings(mirror_in(dir.path()), fetched->checkpoint, server.get());
+  REQUIRE(none);
+  CHECK(none->sealed);
+  CHECK(none->bundles == 0);
+  server.sealed = false;
+  CHECK(tools::fetch_openings(mirror_in(dir.path()), fetched->checkpoint, server.get())->bundles == 2);
+}
+
+TEST_CASE("a busy server is waited for as it asks, within bounds") {
+  using std::chrono::seconds;
+  CHECK(tools::wait_before_retry(1, "7") == seconds(7));
+  CHECK(tools::wait_before_retry(1, "86400") == tools::kLongestWait);
+  CHECK(tools::wait_before_retry(1, "") == seconds(1));
+  CHECK(tools::wait_before_retry(3, "Fri, 31 Dec 1999 23:59:59 GMT") == seconds(4));
+  CHECK(tools::wait_before_retry(99, "-1") == seconds(32));
+}

@@ -1,0 +1,142 @@
+#include "tools/facekeep-audit/audit_run.h"
+
+#include <chrono>
+#include <map>
+
+#include "tools/common/escape.h"
+#include "tools/common/progress.h"
+#include "tools/common/say.h"
+#include "tools/facekeep-audit/finding_text.h"
+#include "tools/facekeep-audit/snapshot_file.h"
+
+namespace facekeep::tools {
+namespace {
+
+constexpr std::size_t kShown = 20;  // of each kind, for people; JSON has all that are kept
+
+Status read_names(const Mirror& mirror, AuditRun& run) {
+  const auto text = mirror.read("register.json");
+  if (!text || run.state().phase() == ledger::Phase::kNew) return {};
+  FK_TRY(run.names, audit::check_register(as_chars(*text), run.state().genesis(), run.findings));
+  return {};
+}
+
+std::string count_text(const AuditRun& run, audit::Severity s) {
+  return std::to_string(run.findings.count(s));
+}
+
+void report_state(Reporter& report, const AuditRun& run) {
+  const ledger::State& s = run.state();
+  if (s.phase() == ledger::Phase::kNew) return;
+  const ledger::Genesis& g = s.genesis();
+  const bool one_group = g.preset == ledger::Preset::kOneGroup;
+  report.say(Msg::kAuditVault, {to_hex(g.vault)});
+  if (g.rehearsal) report.warn(Msg::kRehearsal);
+  if (one_group) report.warn(Msg::kAuditOneGroup);
+  if (g.token.token_class != "hardware") report.warn(Msg::kAuditSoftToken);
+  const std::string phase(to_string(s.phase()));
+  if (run.replay->complete()) {
+    report.say(Msg::kAuditState, {phase, std::to_string(s.subjects().size()), std::to_string(s.suspended())});
+    report.say(Msg::kAuditDigest, {to_hex(s.digest())});
+    report.field("subjects", s.subjects().size());
+    report.field("suspended", s.suspended());
+    report.field("state_digest", to_hex(s.digest()));
+  } else {
+    report.say(Msg::kAuditStatePublic, {phase});
+    report.say(Msg::kAuditNoDigest);
+    report.field("state_digest", nullptr);
+  }
+  report.field("vault", to_hex(g.vault));
+  report.field("rehearsal", g.rehearsal);
+  report.field("one_group", one_group);
+  report.field("token_class", g.token.token_class);
+  report.field("state", phase);
+}
+
+void report_findings(Frame& frame, Reporter& report, const AuditRun& run) {
+  std::map<audit::Code, std::size_t> shown;
+  Json list = Json::array();
+  for (const audit::Finding& f : run.findings.sorted()) {
+    list.push_back(to_json(frame.lang, f));
+    if (++shown[f.code] > kShown) continue;
+    report.line(severity_text(frame.lang, audit::row_of(f.code).severity) + ": " +
+                frame.text(Msg::kAuditAtEntry, {std::to_string(f.entry), sentence(frame.lang, f)}));
+  }
+  for (const auto& [code, n] : shown) {
+    const std::uint64_t more = run.findings.count(code) - std::min<std::uint64_t>(n, kShown);
+    if (more == 0) continue;
+    report.line(std::string(audit::row_of(code).text) + ": " + frame.text(Msg::kAuditMore, {std::to_string(more)}));
+  }
+  report.field("findings", std::move(list));
+  report.field("errors", run.findings.count(audit::Severity::kError));
+  report.field("warnings", run.findings.count(audit::Severity::kWarning));
+  report.field("notes", run.findings.count(audit::Severity::kNote));
+  if (!run.findings.clean()) return;
+  report.say(Msg::kAuditClean, {count_text(run, audit::Severity::kWarning), count_text(run, audit::Severity::kNote)});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer) {
+  auto run = std::make_unique<AuditRun>();
+  const Mirror mirror(options.dir);
+  FK_TRY(run->key, mirror.vkey());
+  FK_TRY(const auto note, mirror.checkpoint());
+  if (!note)
+    return say_error(Errc::kNotFound, "no-mirror", Msg::kAuditNoMirror, Msg::kAuditNoMirrorHint, {options.dir});
+  FK_TRY(const auto seen, mirror.seen());
+  run->level = mirror.has_openings() && !options.public_only ? audit::Level::kAuditor : audit::Level::kPublic;
+  audit::Confirmed confirmed;
+  if (options.snapshot.empty()) {
+    run->replay = std::make_unique<audit::Replay>(run->level, run->findings, std::move(observer));
+  } else {
+    FK_TRY(Snapshot s, load_snapshot(options.snapshot));
+    confirmed = {s.state.size(), s.root};
+    run->replay = std::make_unique<audit::Replay>(run->level, std::move(s.state), run->findings, std::move(observer));
+  }
+  run->from = confirmed.size;
+  std::unique_ptr<Progress> bar;
+  const auto progress = [&](std::uint64_t done, std::uint64_t total) {
+    if (frame.json) return;
+    if (!bar)
+      bar =
+          std::make_unique<Progress>(frame.err, frame.err_is_tty, frame.lang, frame.text(Msg::kAuditReplaying), total);
+    bar->update(done);
+  };
+  const auto start = std::chrono::steady_clock::now();
+  FK_TRY(run->verified, audit::replay_log(run->key, {"checkpoint", *note}, seen, mirror.files(), run->level, confirmed,
+                                          *run->replay, run->findings, progress));
+  const auto took = std::chrono::steady_clock::now() - start;
+  run->milliseconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+  if (bar) bar->finish();
+  if (run->level == audit::Level::kAuditor) FK_CHECK(read_names(mirror, *run));
+  return run;
+}
+
+void report_run(Frame& frame, Reporter& report, const AuditRun& run) {
+  const std::uint64_t entries = run.verified.checkpoint.size - run.from;
+  const std::uint64_t rate = entries * 1000 / std::max<std::uint64_t>(1, run.milliseconds);
+  if (run.from > 0) report.say(Msg::kAuditFrom, {std::to_string(run.from)});
+  report_state(report, run);
+  report.say(Msg::kAuditLog, {std::to_string(run.verified.checkpoint.size), run.key.name});
+  report.say(Msg::kAuditRoot, {to_base64(run.verified.checkpoint.root)});
+  report.say(Msg::kAuditSpeed,
+             {std::to_string(entries), format_duration(run.milliseconds / 1000), std::to_string(rate)});
+  report.field("origin", run.key.name);
+  report.field("size", run.verified.checkpoint.size);
+  report.field("root", to_base64(run.verified.checkpoint.root));
+  report.field("from", run.from);
+  report.field("level", run.level == audit::Level::kAuditor ? "auditor" : "public");
+  report.field("complete", run.replay->complete());
+  report.field("milliseconds", run.milliseconds);
+  report_findings(frame, report, run);
+}
+
+Status verdict(const AuditRun& run) {
+  if (run.findings.clean()) return {};
+  return say_error(Errc::kIntegrity, "findings", Msg::kAuditErrors, Msg::kAuditErrorsHint,
+                   {count_text(run, audit::Severity::kError), count_text(run, audit::Severity::kWarning),
+                    count_text(run, audit::Severity::kNote)});
+}
+
+}  // namespace facekeep::tools

@@ -1,0 +1,47 @@
+// One audit of a mirror: replay, findings, register. What `replay` and `report` share.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tools/common/frame.h"
+#include "tools/facekeep-audit/mirror.h"
+#include "vault/audit/register.h"
+#include "vault/audit/replay.h"
+
+namespace facekeep::tools {
+
+struct AuditOptions {
+  std::string dir;
+  bool public_only = false;  // leave openings aside, though they may be there
+  std::string snapshot;      // a file; empty: from entry 0
+};
+
+// Made by run_audit. Neither copied nor moved: the replay refers to the findings.
+struct AuditRun {
+  AuditRun() = default;
+  AuditRun(const AuditRun&) = delete;
+  AuditRun& operator=(const AuditRun&) = delete;
+
+  log::VerifierKey key;
+  audit::Level level = audit::Level::kPublic;
+  audit::Findings findings;
+  std::unique_ptr<audit::Replay> replay;
+  audit::Verified verified;
+  std::uint64_t from = 0;  // entries that the snapshot stood for
+  std::uint64_t milliseconds = 0;
+  audit::Names names;  // from register.json, checked; empty without it
+
+  [[nodiscard]] const ledger::State& state() const { return replay->state(); }
+};
+
+// Replays with progress on frame.err. kNotFound ("no-mirror"); kIntegrity where nothing can be checked at all.
+Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer = {});
+
+// What a run says, as lines and JSON fields.
+void report_run(Frame& frame, Reporter& report, const AuditRun& run);
+// kIntegrity ("findings") if the run has errors.
+Status verdict(const AuditRun& run);
+
+}  // namespace facekeep::tools

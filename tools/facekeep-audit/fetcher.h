@@ -1,0 +1,42 @@
+// Mirrors a log, checking every byte before it is kept: the checkpoint's signature, that it continues the one before,
+// tiles up to the root, entries against their tile, openings against their commitment.
+//
+// Sources: C2SP tlog-tiles v0.1.0 (client), tlog-checkpoint. One thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "tools/facekeep-audit/mirror.h"
+
+namespace facekeep::tools {
+
+// GET of a path of the vault ("/checkpoint"). kNotFound for 404; kSealed while it is sealed.
+using Get = std::function<Result<Bytes>(const std::string& target)>;
+// What is being done, units done and the total.
+enum class FetchStep : std::uint8_t { kEntries, kOpenings };
+using FetchProgress = std::function<void(FetchStep step, std::uint64_t done, std::uint64_t total)>;
+
+struct Fetched {
+  log::Checkpoint checkpoint;
+  std::optional<std::uint64_t> before;  // size of the mirror's earlier checkpoint
+  std::uint64_t new_entries = 0;
+};
+
+// Brings the mirror to the checkpoint that is served now. What an interrupted call left is used. kIntegrity
+// ("rolled-back", "forked") keeps both checkpoints in the mirror as evidence and changes nothing else; kIntegrity for
+// bytes that do not fit: they are not kept.
+Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
+                          const FetchProgress& progress = {});
+
+struct FetchedOpenings {
+  std::uint64_t bundles = 0;  // read now: each is an entry of the log
+  bool sealed = false;        // some or all could not be read, since the vault is sealed
+};
+// Reads the openings that the mirror does not have. Each call to the vault is logged there, so none is asked for twice
+// without need.
+Result<FetchedOpenings> fetch_openings(const Mirror& mirror, const log::Checkpoint& checkpoint, const Get& get,
+                                       const FetchProgress& progress = {});
+
+}  // namespace facekeep::tools

@@ -1,0 +1,100 @@
+#include "tools/facekeep-audit/mirror.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tools/common/files.h"
+#include "tools/common/say.h"
+
+namespace facekeep::tools {
+namespace {
+
+constexpr std::size_t kMaxFile = 64U << 20;  // a bundle is under 17 MiB, its openings under 64
+
+std::string first_line(std::string text) {
+  text.erase(std::min(text.find_first_of("\r\n"), text.size()));
+  return text;
+}
+
+}  // namespace
+
+Result<log::VerifierKey> Mirror::vkey() const {
+  const auto text = load_text(dir_ + "/vkey");
+  if (!text) {
+    return say_error(Errc::kNotFound, "no-mirror", Msg::kAuditNoMirror, Msg::kAuditNoMirrorHint, {dir_});
+  }
+  return log::parse_vkey(first_line(*text));
+}
+
+Result<std::optional<std::string>> Mirror::checkpoint() const {
+  if (!has("checkpoint")) return std::optional<std::string>();
+  FK_TRY(std::string note, load_text(dir_ + "/checkpoint"));
+  return std::optional(std::move(note));
+}
+
+Result<std::vector<audit::SeenCheckpoint>> Mirror::seen() const {
+  std::vector<audit::SeenCheckpoint> out;
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(dir_ + "/checkpoints", error)) {
+    const std::string name = file.path().filename().string();
+    if (name.ends_with(".new") || !file.is_regular_file(error)) continue;
+    FK_TRY(std::string note, load_text(file.path().string()));
+    out.push_back({"checkpoints/" + name, std::move(note)});
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return out;
+}
+
+bool Mirror::has_openings() const {
+  return has("openings");
+}
+
+audit::LogFiles Mirror::files() const {
+  audit::LogFiles out;
+  out.tile = [this](const log::TileId& id) { return read(format_path(id)); };
+  out.bundle = [this](const log::BundleId& id) { return read(format_path(id)); };
+  out.openings = [this](const log::BundleId& id) { return read(opening_path(id)); };
+  return out;
+}
+
+Result<Bytes> Mirror::read(const std::string& path) const {
+  FK_TRY(const std::string text, load_text(dir_ + "/" + path, kMaxFile));
+  return to_bytes(text);
+}
+
+bool Mirror::has(const std::string& path) const {
+  std::error_code error;
+  return std::filesystem::exists(dir_ + "/" + path, error);
+}
+
+Status Mirror::write(const std::string& path, ByteView bytes) const {
+  return replace_file(dir_ + "/" + path, as_chars(bytes));
+}
+
+void Mirror::forget(const std::string& path) const {
+  std::error_code error;
+  const std::filesystem::path file(dir_ + "/" + path);
+  std::filesystem::remove(file, error);
+  // "067.p" with the last partial in it; anything else is not empty.
+  if (file.parent_path().extension() == ".p") std::filesystem::remove(file.parent_path(), error);
+}
+
+std::string Mirror::opening_path(const log::BundleId& id) {
+  static constexpr std::string_view kBundles = "tile/entries";
+  return "openings" + format_path(id).substr(kBundles.size());
+}
+
+Status Mirror::keep_checkpoint(const log::Checkpoint& checkpoint, const std::string& note) const {
+  std::string path = "checkpoints/" + std::to_string(checkpoint.size);
+  if (has(path)) {
+    FK_TRY(const Bytes kept, read(path));
+    const auto parsed = log::parse_note(as_chars(kept));
+    const auto before = parsed ? log::parse_checkpoint_text(parsed->text, log::Extensions::kTolerate)
+                               : Result<log::Checkpoint>(parsed.error());
+    if (before && before->root == checkpoint.root) return {};
+    path += "-" + to_hex(ByteView(checkpoint.root).first(8));
+  }
+  return write(path, as_bytes(note));
+}
+
+}  // namespace facekeep::tools

@@ -1,0 +1,50 @@
+// A mirror of a vault's log on disk:
+//
+//   DIR/vkey                  the log's verifier key, one line
+//   DIR/checkpoint            the latest checkpoint whose tree is here whole
+//   DIR/checkpoints/<size>    every checkpoint that was seen; one that contradicts another has "-<root>" behind
+//   DIR/tile/...              tiles and entry bundles under the paths of C2SP tlog-tiles
+//   DIR/openings/<N>[.p/<W>]  openings of a bundle as the vault gave them (JSON)
+//   DIR/register.json         names behind the numbers, if the vault was open when asked
+//
+// What is written is synced and replaces whole files. One process at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/audit/log_replay.h"
+#include "vault/log/checkpoint.h"
+
+namespace facekeep::tools {
+
+class Mirror {
+ public:
+  explicit Mirror(std::string dir) : dir_(std::move(dir)) {}
+  [[nodiscard]] const std::string& dir() const { return dir_; }
+
+  // kNotFound ("no-mirror") if there is no vkey file.
+  [[nodiscard]] Result<log::VerifierKey> vkey() const;
+  // Nothing if there is none yet.
+  [[nodiscard]] Result<std::optional<std::string>> checkpoint() const;
+  [[nodiscard]] Result<std::vector<audit::SeenCheckpoint>> seen() const;
+  [[nodiscard]] bool has_openings() const;
+  [[nodiscard]] audit::LogFiles files() const;
+
+  // A file under DIR. kNotFound if it is not there.
+  [[nodiscard]] Result<Bytes> read(const std::string& path) const;
+  [[nodiscard]] bool has(const std::string& path) const;
+  [[nodiscard]] Status write(const std::string& path, ByteView bytes) const;
+  // Files of an older checkpoint that newer ones take the place of; what is not there is no error.
+  void forget(const std::string& path) const;
+
+  static std::string opening_path(const log::BundleId& id);
+  // checkpoints/<size>, or checkpoints/<size>-<root> where that name is another one's.
+  [[nodiscard]] Status keep_checkpoint(const log::Checkpoint& checkpoint, const std::string& note) const;
+
+ private:
+  std::string dir_;
+};
+
+}  // namespace facekeep::tools

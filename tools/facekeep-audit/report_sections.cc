@@ -1,0 +1,306 @@
+#include "tools/facekeep-audit/report_sections.h"
+
+#include <algorithm>
+
+#include "tools/facekeep-audit/finding_text.h"
+#include "tools/facekeep-audit/html.h"
+
+namespace facekeep::tools::report {
+namespace {
+
+using html::element;
+using html::Row;
+using html::table;
+using html::text;
+
+std::string heading(const ReportInput& in, Msg id) {
+  return element("h2", say(in, id));
+}
+std::string paragraph(const ReportInput& in, Msg id, std::initializer_list<std::string_view> args = {}) {
+  return element("p", say(in, id, args));
+}
+std::string code(std::string_view raw) {
+  return "<code>" + text(raw) + "</code>";
+}
+std::string number(std::uint64_t n) {
+  return std::to_string(n);
+}
+std::string when(UnixMillis t) {
+  return "<span class=\"nowrap\">" + html::time(t) + "</span>";
+}
+
+// Rows up to the page's limit, and how many were left out.
+std::string limited(const ReportInput& in, const Row& head, std::vector<Row> rows, std::string_view css = {}) {
+  const std::size_t all = rows.size();
+  rows.resize(std::min(all, kMaxRows));
+  std::string out = table(head, rows, css);
+  if (all > kMaxRows) out += element("p", say(in, Msg::kRepMoreRows, {number(all - kMaxRows)}), "soft");
+  return out;
+}
+
+std::string legend(const ReportInput& in) {
+  std::string out;
+  for (const auto& [colour, id] :
+       {std::pair("--match", Msg::kRepMatch), {"--nomatch", Msg::kRepNoMatch}, {"--refer", Msg::kRepRefer}}) {
+    out += "<span><i style=\"background:var(" + std::string(colour) + ")\"></i>" + say(in, id) + "</span>";
+  }
+  return element("p", out, "legend");
+}
+
+std::string by_door(const ReportInput& in) {
+  std::uint64_t largest = 1;
+  for (const auto& [site, doors] : in.statistics.doors) {
+    for (const auto& [door, d] : doors) largest = std::max(largest, d.total());
+  }
+  std::vector<Row> rows;
+  for (const auto& [site, doors] : in.statistics.doors) {
+    for (const auto& [door, d] : doors) {
+      rows.push_back({text(site), text(door), number(d.match), number(d.no_match), number(d.refer), number(d.total()),
+                      html::lying_bar(d, largest)});
+    }
+  }
+  return limited(in,
+                 {say(in, Msg::kRepSite), say(in, Msg::kRepDoor), say(in, Msg::kRepMatch), say(in, Msg::kRepNoMatch),
+                  say(in, Msg::kRepRefer), say(in, Msg::kRepTotal), ""},
+                 std::move(rows), "num");
+}
+
+// Every day between the first and the last, empty ones too: a day without anybody is a fact.
+std::vector<html::Bar> day_bars(const audit::Statistics& s) {
+  std::vector<html::Bar> out;
+  const auto first = parse_day(s.days.begin()->first);
+  const auto last = parse_day(s.days.rbegin()->first);
+  constexpr std::size_t kMostDays = 4000;
+  for (UnixMillis t = first.has_value() ? *first : 0; last && t <= *last && out.size() < kMostDays; t += 86400000) {
+    const std::string day = format_day(t);
+    const auto it = s.days.find(day);
+    out.push_back({day, it == s.days.end() ? audit::Decisions{} : it->second});
+  }
+  return out;
+}
+
+std::string reads(const ReportInput& in) {
+  std::vector<Row> rows;
+  for (const auto& [what, by] : in.statistics.reads) {
+    for (const auto& [who, n] : by) rows.push_back({text(what), text(person(in, who)), number(n)});
+  }
+  std::string out = element("h3", say(in, Msg::kRepReads));
+  if (rows.empty()) return out + paragraph(in, Msg::kRepNoReads);
+  return out + limited(in, {say(in, Msg::kRepWhat), say(in, Msg::kRepWho), say(in, Msg::kRepTimes)}, std::move(rows));
+}
+
+std::string act_text(const ReportInput& in, const std::string& type) {
+  for (const auto& [name, id] : {std::pair("genesis", Msg::kRepActGenesis),
+                                 {"start", Msg::kRepActStart},
+                                 {"unseal-share", Msg::kRepActShare},
+                                 {"unsealed", Msg::kRepActUnsealed},
+                                 {"unseal-ended", Msg::kRepActEnded},
+                                 {"sealed", Msg::kRepActSealed}}) {
+    if (type == name) return say(in, id);
+  }
+  return text(type);
+}
+
+std::string people_text(const ReportInput& in, const audit::Act& act) {
+  std::string out;
+  for (const auto& p : act.people) {
+    out += (out.empty() ? "" : "<br>") + std::string("<span class=\"nowrap\">") + text(person(in, p)) + "</span>";
+  }
+  return out;
+}
+
+std::string fact(const audit::Act& act, const char* key) {
+  const auto it = act.facts.find(key);
+  return it == act.facts.end() ? std::string() : it->second;
+}
+
+void add_line(std::string& out, const std::string& line) {
+  out += (out.empty() ? "" : "<br>") + line;
+}
+
+// `before`: the start before this one, if any.
+std::string facts_text(const ReportInput& in, const audit::Act& act, const audit::Act* before) {
+  std::string out;
+  const auto line = [&](Msg id, const char* key) {
+    const std::string value = fact(act, key);
+    if (!value.empty()) add_line(out, say(in, id, {value}));
+  };
+  line(Msg::kRepCard, "card");
+  line(Msg::kRepReason, "reason");
+  line(Msg::kRepVersion, "version");
+  const bool other_program = before != nullptr && fact(*before, "program") != fact(act, "program");
+  const bool other_config = before != nullptr && fact(*before, "config") != fact(act, "config");
+  if (!fact(act, "after_crash").empty()) add_line(out, element("b", say(in, Msg::kRepAfterCrash)));
+  if (other_program) add_line(out, "<span class=\"warning\">" + say(in, Msg::kRepNewProgram) + "</span>");
+  if (other_config) add_line(out, "<span class=\"warning\">" + say(in, Msg::kRepNewConfig) + "</span>");
+  if (!fact(act, "program").empty())
+    add_line(out, "<code>" + say(in, Msg::kRepProgram, {fact(act, "program")}) + "</code>");
+  if (!fact(act, "config").empty())
+    add_line(out, "<code>" + say(in, Msg::kRepConfig, {fact(act, "config")}) + "</code>");
+  return out;
+}
+
+template <class Wanted>
+std::string acts_table(const ReportInput& in, const Wanted& wanted) {
+  std::vector<Row> rows;
+  const audit::Act* start = nullptr;
+  for (const audit::Act& act : in.statistics.acts) {
+    if (wanted(act.type)) {
+      rows.push_back({number(act.entry), when(act.time), act_text(in, act.type), people_text(in, act),
+                      facts_text(in, act, act.type == "start" ? start : nullptr)});
+    }
+    if (act.type == "start") start = &act;
+  }
+  return limited(in,
+                 {say(in, Msg::kRepEntry), say(in, Msg::kRepTime), say(in, Msg::kRepAct), say(in, Msg::kRepPeople),
+                  say(in, Msg::kRepDetails)},
+                 std::move(rows));
+}
+
+// What only the daemon's life shows; everything else widened something.
+bool is_life(const std::string& type) {
+  return type == "start" || type == "sealed" || type == "unseal-ended" || type == "unseal-share";
+}
+
+}  // namespace
+
+std::string say(const ReportInput& in, Msg id, std::initializer_list<std::string_view> args) {
+  return text(format_message(in.lang, id, args));
+}
+
+std::string person(const ReportInput& in, const std::string& id) {
+  const auto it = in.run.names.find(id);
+  return it == in.run.names.end() ? id : id + " (" + it->second + ")";
+}
+
+std::uint64_t acts_of(const ReportInput& in, std::string_view type) {
+  const auto& acts = in.statistics.acts;
+  return static_cast<std::uint64_t>(
+      std::count_if(acts.begin(), acts.end(), [&](const auto& a) { return a.type == type; }));
+}
+
+std::string accesses(const ReportInput& in) {
+  const audit::Statistics& s = in.statistics;
+  std::string out = heading(in, Msg::kRepAccesses);
+  if (s.days.empty()) return out + paragraph(in, Msg::kRepNoAccess) + reads(in);
+  out += legend(in) + element("h3", say(in, Msg::kRepByDoor)) + by_door(in);
+  std::vector<html::Bar> hours;
+  for (std::size_t h = 0; h < s.hours.size(); ++h) hours.push_back({number(h), s.hours[h]});
+  const std::string hour_title = format_message(in.lang, Msg::kRepByHour);
+  out += element("h3", say(in, Msg::kRepByHour)) + html::bar_chart(hours, 2, hour_title);
+  const std::vector<html::Bar> days = day_bars(s);
+  const std::string day_title = format_message(in.lang, Msg::kRepByDay);
+  out += element("h3", say(in, Msg::kRepByDay)) + html::bar_chart(days, days.size() / 8 + 1, day_title);
+  char zone[16] = "";
+  const std::int64_t minutes = in.utc_offset_minutes;
+  if (minutes != 0) {
+    std::snprintf(zone, sizeof zone, "%c%02d:%02d", minutes < 0 ? '-' : '+', static_cast<int>(std::abs(minutes) / 60),
+                  static_cast<int>(std::abs(minutes) % 60));
+  }
+  return out + element("p", say(in, Msg::kRepZone, {zone}), "soft") + reads(in);
+}
+
+std::string widening(const ReportInput& in) {
+  return heading(in, Msg::kRepWidening) + paragraph(in, Msg::kRepWideningText) +
+         acts_table(in, [](const std::string& type) { return !is_life(type); });
+}
+
+std::string timeline(const ReportInput& in) {
+  return heading(in, Msg::kRepTimeline) + acts_table(in, is_life);
+}
+
+std::string refusals(const ReportInput& in) {
+  std::string out = heading(in, Msg::kRepRefusals) + paragraph(in, Msg::kRepRefusalsText);
+  std::vector<Row> rows;
+  for (const auto& [kind, n] : in.statistics.refusals) rows.push_back({text(kind), number(n)});
+  if (rows.empty()) return out + paragraph(in, Msg::kRepNoRefusals);
+  return out + limited(in, {say(in, Msg::kRepKind), say(in, Msg::kRepTimes)}, std::move(rows), "num");
+}
+
+std::string erasures(const ReportInput& in) {
+  std::string out = heading(in, Msg::kRepErasures);
+  std::vector<Row> rows;
+  const auto& list = in.statistics.erasures;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const audit::Erasure& e = list[i];
+    rows.push_back({number(e.entry), when(e.time), text(e.site), text(person(in, e.by)), text(e.reason), code(e.ref),
+                    i < in.erasure_leaves.size() ? code(in.erasure_leaves[i]) : ""});
+  }
+  if (rows.empty()) return out + paragraph(in, Msg::kRepNoErasures);
+  return out + paragraph(in, Msg::kRepErasuresText) +
+         limited(in,
+                 {say(in, Msg::kRepEntry), say(in, Msg::kRepTime), say(in, Msg::kRepSite), say(in, Msg::kRepBy),
+                  say(in, Msg::kRepReasonHead), say(in, Msg::kRepRef), say(in, Msg::kRepLeaf)},
+                 std::move(rows));
+}
+
+std::string findings(const ReportInput& in) {
+  std::string out = heading(in, Msg::kRepFindings);
+  std::vector<Row> rows;
+  for (const audit::Finding& f : in.run.findings.sorted()) {
+    const audit::Severity severity = audit::row_of(f.code).severity;
+    rows.push_back({"<span class=\"" + std::string(to_string(severity)) + "\">" +
+                        text(severity_text(in.lang, severity)) + "</span>",
+                    number(f.entry), text(sentence(in.lang, f))});
+  }
+  if (rows.empty()) return out + paragraph(in, Msg::kRepNoFindings);
+  return out +
+         limited(in, {say(in, Msg::kRepSeverity), say(in, Msg::kRepEntry), say(in, Msg::kRepFinding)}, std::move(rows));
+}
+
+std::string gaps(const ReportInput& in) {
+  const audit::Statistics& s = in.statistics;
+  std::string out = heading(in, Msg::kRepGaps) + paragraph(in, Msg::kRepGapsText, {number(in.gap_hours)});
+  std::vector<Row> rows;
+  for (const audit::Gap& g : s.gaps) {
+    const auto hours = static_cast<std::uint64_t>((g.to - g.from) / 3600000);
+    rows.push_back({number(g.entry), when(g.from), when(g.to), number(hours) + " h"});
+  }
+  if (rows.empty()) {
+    out += paragraph(in, Msg::kRepNoGaps);
+  } else {
+    out +=
+        limited(in, {say(in, Msg::kRepEntry), say(in, Msg::kRepFrom), say(in, Msg::kRepTo), say(in, Msg::kRepLength)},
+                std::move(rows));
+  }
+  if (s.openings_destroyed > 0) out += paragraph(in, Msg::kRepDestroyed, {number(s.openings_destroyed)});
+  return out;
+}
+
+std::string who_is_who(const ReportInput& in) {
+  if (in.run.state().phase() == ledger::Phase::kNew) return {};
+  const ledger::Genesis& g = in.run.state().genesis();
+  std::string rules;
+  for (const auto& group : g.groups) {
+    rules += element("li", say(in, Msg::kRepGroup, {group.id, number(group.threshold), number(group.shares.size())}));
+  }
+  for (const auto& s : g.sites) {
+    rules += element("li", say(in, Msg::kRepSiteIs, {s.id, s.purpose, s.alternative, number(s.access_log_days)}));
+  }
+  const auto cosine = [](std::int32_t millionths) {
+    char out[32];
+    std::snprintf(out, sizeof out, "%.3f", millionths / 1e6);
+    return std::string(out);
+  };
+  for (const auto& m : g.models) {
+    rules += element("li", say(in, Msg::kRepModel,
+                               {m.id, number(m.version), cosine(m.verify_threshold), cosine(m.identify_threshold)}));
+  }
+  std::vector<Row> rows;
+  for (const auto& p : g.principals) {
+    const auto name = in.run.names.find(p.id);
+    std::string scope;
+    for (const auto& s : p.sites) scope += (scope.empty() ? "" : ", ") + s;
+    for (const auto& d : p.doors) scope += (scope.empty() ? "" : ", ") + d;
+    rows.push_back(
+        {text(p.id), text(to_string(p.role)),
+         name == in.run.names.end() ? element("span", say(in, Msg::kRepNameUnknown), "soft") : text(name->second),
+         text(scope), text(p.until.value_or(""))});
+  }
+  return heading(in, Msg::kRepRules) + element("ul", rules) + heading(in, Msg::kRepWhoIs) +
+         limited(in,
+                 {"", say(in, Msg::kRepRole), say(in, Msg::kRepName), say(in, Msg::kRepScope), say(in, Msg::kRepUntil)},
+                 std::move(rows));
+}
+
+}  // namespace facekeep::tools::report

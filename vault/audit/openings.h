@@ -1,0 +1,45 @@
+// Openings as the vault hands them to an auditor: one JSON document a bundle of 256 entries.
+//
+//   {"bundle":n,"openings":[{"entry":N,"opening":"<base64 of 0x01 || salt 32 || canonical event>"}],
+//    "missing":[{"entry":N,"reason":"sealed"|"destroyed"}]}
+//
+// Pure; nothing is checked against the log here.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+
+#include "vault/base/bytes.h"
+#include "vault/base/result.h"
+
+namespace facekeep::audit {
+
+enum class OpeningState : std::uint8_t {
+  kAbsent,     // nobody gave one, and nobody said why
+  kThere,      //
+  kSealed,     // the vault was sealed when it was asked
+  kDestroyed,  // its monthly key is destroyed
+};
+
+struct Opening {
+  OpeningState state = OpeningState::kAbsent;
+  Bytes bytes;  // kThere: 0x01 || salt || event
+};
+
+inline constexpr std::uint8_t kOpeningClear = 0x01;
+inline constexpr std::size_t kOpeningHead = 33;            // the byte and the salt
+inline constexpr std::size_t kMaxOpenings = 256;           // in one document
+inline constexpr std::size_t kMaxOpeningsText = 64 << 20;  // bytes of one document
+
+struct OpeningsOfBundle {
+  std::uint64_t bundle = 0;
+  std::unordered_map<std::uint64_t, Opening> entries;
+  [[nodiscard]] const Opening& at(std::uint64_t entry) const;  // kAbsent if it is not there
+  [[nodiscard]] bool any_sealed() const;
+};
+
+// kMalformed, kTooLarge: not such a document, entries of another bundle, an entry twice.
+Result<OpeningsOfBundle> parse_openings(std::string_view json);
+
+}  // namespace facekeep::audit

@@ -1,0 +1,135 @@
+#include "vault/audit/replay.h"
+
+#include <algorithm>
+
+namespace facekeep::audit {
+
+using ledger::EventClass;
+
+Replay::Replay(Level level, Findings& findings, Observer observer)
+    : level_(level), findings_(findings), observer_(std::move(observer)), clocks_(findings), decisions_(findings) {}
+
+Replay::Replay(Level level, ledger::State from, Findings& findings, Observer observer)
+    : Replay(level, findings, std::move(observer)) {
+  state_ = std::move(from);
+  next_ = state_.size();
+}
+
+void Replay::entry(ByteView bytes, const Opening& opening) {
+  const auto leaf = ledger::decode_leaf(as_chars(bytes));
+  if (!leaf) {
+    findings_.add(Code::kEntryMalformed, next_, {leaf.error().message});
+    skip(1);
+    return;
+  }
+  if (const auto* event = std::get_if<ledger::Event>(&*leaf)) {
+    if (opening.state == OpeningState::kThere) findings_.add(Code::kOpeningOfGovernance, next_);
+    governance(*event);
+  } else {
+    hidden(std::get<ledger::PrivateLeaf>(*leaf), opening);
+  }
+  ++next_;
+}
+
+void Replay::skip(std::uint64_t count) {
+  if (folding_) findings_.add(Code::kRulesUnchecked, next_);
+  folding_ = false;
+  next_ += count;
+}
+
+void Replay::fold(const std::function<Status()>& apply) {
+  if (!folding_) return;
+  if (auto ok = apply(); !ok) {
+    findings_.add(Code::kRuleBroken, next_, {ok.error().message});
+    findings_.add(Code::kRulesUnchecked, next_);
+    folding_ = false;
+  }
+}
+
+void Replay::observe(EventClass c, const ledger::Event* event, OpeningState opening) {
+  if (observer_) observer_(Seen{next_, c, event, opening, state_});
+}
+
+void Replay::governance(const ledger::Event& event) {
+  clocks_.event(next_, event);
+  if (folding_) decisions_.event(next_, event, state_, custody_);
+  fold([&] { return apply(state_, event); });
+  observe(EventClass::kGovernance, &event, OpeningState::kAbsent);
+}
+
+std::optional<ledger::Event> Replay::open(const ledger::PrivateLeaf& leaf, const Opening& opening) {
+  const ByteView bytes = opening.bytes;
+  if (bytes.size() <= kOpeningHead || bytes[0] != kOpeningClear) {
+    findings_.add(Code::kOpeningMalformed, next_, {"it does not begin as an opening does"});
+    return std::nullopt;
+  }
+  ledger::Salt salt{};
+  std::copy(bytes.begin() + 1, bytes.begin() + kOpeningHead, salt.begin());
+  const std::string_view text = as_chars(bytes.subspan(kOpeningHead));
+  if (ledger::commit(salt, text) != leaf.commitment) {
+    findings_.add(Code::kOpeningMismatch, next_);
+    return std::nullopt;
+  }
+  auto event = ledger::decode_event(text);
+  if (!event) {
+    findings_.add(Code::kOpeningMalformed, next_, {event.error().message});
+    return std::nullopt;
+  }
+  if (class_of(event->body) != leaf.event_class) {
+    findings_.add(Code::kOpeningClass, next_);
+    return std::nullopt;
+  }
+  return std::move(*event);
+}
+
+void Replay::hidden(const ledger::PrivateLeaf& leaf, const Opening& opening) {
+  if (opening.state != OpeningState::kThere) {
+    unopened(leaf, opening.state);
+    return;
+  }
+  const auto event = open(leaf, opening);
+  if (!event) {
+    unopened(leaf, OpeningState::kThere);
+    return;
+  }
+  clocks_.event(next_, *event);
+  const bool custody = leaf.event_class == EventClass::kCustody;
+  if (folding_) decisions_.event(next_, *event, state_, custody_);
+  // A subject whose enrolment nobody could open would look like a broken rule.
+  fold([&] { return custody && !custody_ ? apply_unopened_custody(state_) : apply(state_, *event); });
+  if (const auto* ended = std::get_if<ledger::PeriodKeyDestroyed>(&event->body)) {
+    period_ended_ = period_ended_ || ended->purpose == "access";
+  }
+  observe(leaf.event_class, &*event, OpeningState::kThere);
+}
+
+// `why` is kThere for an opening that was there and wrong, which is a finding already.
+void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
+  const bool custody = leaf.event_class == EventClass::kCustody;
+  if (level_ == Level::kAuditor && why != OpeningState::kThere) {
+    if (custody) {
+      findings_.add(Code::kCustodyMissing, next_);
+    } else if (why == OpeningState::kAbsent) {
+      findings_.add(Code::kAccessMissing, next_);
+    } else {
+      const bool sealed = why == OpeningState::kSealed;
+      std::uint64_t& count = sealed ? sealed_ : destroyed_;
+      if (count++ == 0) (sealed ? first_sealed_ : first_destroyed_) = next_;
+    }
+  }
+  if (folding_) decisions_.unopened(next_);
+  if (custody) custody_ = false;
+  fold([&] { return custody ? apply_unopened_custody(state_) : apply_access(state_); });
+  observe(leaf.event_class, nullptr, why);
+}
+
+void Replay::finish() {
+  if (folding_) decisions_.finish();
+  if (level_ == Level::kPublic) findings_.add(Code::kPublicOnly, 0);
+  if (sealed_ > 0) findings_.add(Code::kAccessSealed, first_sealed_, {std::to_string(sealed_)});
+  if (destroyed_ == 0) return;
+  findings_.add(Code::kAccessDestroyed, first_destroyed_, {std::to_string(destroyed_)});
+  if (custody_ && !period_ended_) findings_.add(Code::kDestroyedUnlogged, first_destroyed_);
+}
+
+}  // namespace facekeep::audit

@@ -1,0 +1,76 @@
+// The replay of a log's entries: decode, open, check the commitment, fold with the daemon's own fold, and check what
+// the fold leaves to an auditor. Hashes and tiles are log_replay.h's. Pure, one thread; memory grows with the enrolled
+// subjects, never with the access entries.
+#pragma once
+
+#include <functional>
+
+#include "vault/audit/entry_checks.h"
+#include "vault/audit/finding.h"
+#include "vault/audit/openings.h"
+#include "vault/ledger/state.h"
+
+namespace facekeep::audit {
+
+// What the reader holds (design: P4, two levels).
+enum class Level : std::uint8_t {
+  kPublic,   // the tiles alone
+  kAuditor,  // the openings too: a missing one is a finding
+};
+
+// One entry, as an observer sees it. Valid during the call.
+struct Seen {
+  std::uint64_t entry = 0;
+  ledger::EventClass event_class = ledger::EventClass::kGovernance;
+  const ledger::Event* event = nullptr;  // nothing: a commitment whose opening is not at hand
+  OpeningState opening = OpeningState::kAbsent;
+  const ledger::State& state;  // with this entry folded in
+};
+using Observer = std::function<void(const Seen&)>;
+
+class Replay {
+ public:
+  // From entry 0, or from a state that an earlier audit confirmed. Both references must outlive it.
+  Replay(Level level, Findings& findings, Observer observer = {});
+  Replay(Level level, ledger::State from, Findings& findings, Observer observer = {});
+
+  // The entry at position next().
+  void entry(ByteView bytes, const Opening& opening);
+  // `count` entries can't be read. What follows is checked by itself; the rules are not checked further.
+  void skip(std::uint64_t count);
+  // After the last entry: what only the end shows.
+  void finish();
+
+  [[nodiscard]] std::uint64_t next() const { return next_; }
+  [[nodiscard]] const ledger::State& state() const { return state_; }
+  // True if every governance entry was folded without a finding: phase, starts and shares are the vault's.
+  [[nodiscard]] bool rules_held() const { return folding_; }
+  // True if custody entries were folded too: state().digest() is the vault's.
+  [[nodiscard]] bool complete() const { return folding_ && custody_; }
+
+ private:
+  void governance(const ledger::Event& event);
+  void hidden(const ledger::PrivateLeaf& leaf, const Opening& opening);
+  void unopened(const ledger::PrivateLeaf& leaf, OpeningState why);
+  // Decodes an opening and checks it against its leaf.
+  std::optional<ledger::Event> open(const ledger::PrivateLeaf& leaf, const Opening& opening);
+  void fold(const std::function<Status()>& apply);
+  void observe(ledger::EventClass c, const ledger::Event* event, OpeningState opening);
+
+  Level level_;
+  Findings& findings_;
+  Observer observer_;
+  ledger::State state_;
+  ClockCheck clocks_;
+  DecisionCheck decisions_;
+  std::uint64_t next_ = 0;
+  bool folding_ = true;
+  bool custody_ = true;
+  std::uint64_t sealed_ = 0;  // access openings that were not to be had
+  std::uint64_t first_sealed_ = 0;
+  std::uint64_t destroyed_ = 0;
+  std::uint64_t first_destroyed_ = 0;
+  bool period_ended_ = false;  // an access period's key was destroyed
+};
+
+}  // namespace facekeep::audit

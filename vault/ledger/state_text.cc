@@ -1,0 +1,165 @@
+#include "vault/ledger/state_text.h"
+
+#include <charconv>
+
+namespace facekeep::ledger {
+namespace {
+
+constexpr std::string_view kMagic = "facekeep/snapshot/v1";
+
+Error bad_line(std::size_t number) {
+  return make_error(Errc::kMalformed, "line " + std::to_string(number) + " of the snapshot can't be read",
+                    "it was altered, or written by another version; replay from the first entry");
+}
+
+template <class T>
+bool number(std::string_view text, T& out) {
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return ec == std::errc() && end == text.data() + text.size();
+}
+
+template <std::size_t N>
+bool hex(std::string_view text, std::array<std::uint8_t, N>& out) {
+  const auto bytes = from_hex_exact<N>(text);
+  if (bytes) out = *bytes;
+  return bytes.has_value();
+}
+
+std::vector<std::string_view> split(std::string_view line) {
+  std::vector<std::string_view> out;
+  for (;;) {
+    const std::size_t at = line.find(' ');
+    out.push_back(line.substr(0, at));
+    if (at == std::string_view::npos) return out;
+    line.remove_prefix(at + 1);
+  }
+}
+
+std::string event_text(Body body) {
+  return encode_event(Event{0, 0, std::move(body)}).value_or("");
+}
+
+}  // namespace
+
+std::string write_state_head(const State& s) {
+  return std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " + std::to_string(s.clock_base_) +
+         "\nstart-event " + event_text(s.start_) + "\ngenesis-event " + event_text(*s.genesis_) + "\ndigest " +
+         to_hex(s.digest()) + "\n" + s.digest_head();
+}
+
+Status StateTextReader::line(std::string_view line) {
+  ++lines_;
+  if (lines_ == 1) return line == kMagic ? Status() : bad_line(1);
+  const std::size_t space = line.find(' ');
+  if (lines_ <= 6 && space != std::string_view::npos) return head(line.substr(0, space), line.substr(space + 1));
+  if (lines_ == 7) return line == "facekeep/state/v1" ? Status() : bad_line(7);
+  if (lines_ < 7 || !digest_ || !state_.genesis_) return bad_line(lines_);
+  return state_line(split(line));
+}
+
+Status StateTextReader::head(std::string_view key, std::string_view rest) {
+  State& s = state_;
+  bool ok = false;
+  if (key == "time") ok = number(rest, s.last_time_);
+  if (key == "base") ok = number(rest, s.clock_base_);
+  if (key == "digest") ok = hex(rest, digest_.emplace());
+  if (key == "start-event") {
+    FK_TRY(Event e, decode_event(rest));
+    auto* start = std::get_if<Start>(&e.body);
+    ok = start != nullptr;
+    if (ok) s.start_ = std::move(*start);
+  }
+  if (key == "genesis-event") {
+    FK_TRY(Event e, decode_event(rest));
+    auto* genesis = std::get_if<Genesis>(&e.body);
+    ok = genesis != nullptr;
+    if (ok) {
+      for (std::size_t i = 0; i < genesis->principals.size(); ++i) s.principals_by_key_[genesis->principals[i].key] = i;
+      s.genesis_ = std::move(*genesis);
+    }
+  }
+  return ok ? Status() : bad_line(lines_);
+}
+
+Status StateTextReader::state_line(const Words& w) {
+  State& s = state_;
+  bool ok = false;
+  if (w[0] == "subject") return subject(w);
+  if (w[0] == "template") return template_line(w);
+  if (w[0] == "size" && w.size() == 2) ok = number(w[1], s.size_);
+  if (w[0] == "clock" && w.size() == 2) ok = number(w[1], s.log_clock_);
+  if (w[0] == "start" && w.size() == 2) ok = number(w[1], s.start_entry_);
+  if (w[0] == "genesis" && w.size() == 2) ok = true;  // the digest covers it
+  if (w[0] == "phase" && w.size() == 2) {
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      if (to_string(static_cast<Phase>(i)) != w[1]) continue;
+      s.phase_ = static_cast<Phase>(i);
+      ok = true;
+    }
+  }
+  if (w[0] == "share" && w.size() == 3) {
+    std::uint32_t n = 0;
+    ok = number(w[2], n);
+    s.shares_in_[std::string(w[1])].insert(n);
+  }
+  if (w[0] == "period-key" && w.size() == 7) {
+    State::PeriodKeyState key;
+    ok = number(w[4], key.slot) && number(w[5], key.entry) && number(w[6], key.clock);
+    s.period_keys_[{std::string(w[1]), std::string(w[2]), std::string(w[3])}] = key;
+    s.slots_.insert(key.slot);
+  }
+  if (w[0] == "wraps" && w.size() == 3) ok = number(w[2], s.wraps_[std::string(w[1])]);
+  if (w[0] == "erased" && w.size() == 4) {
+    auto& day = s.erased_[std::string(w[1])];
+    day.first = w[2];
+    ok = number(w[3], day.second);
+  }
+  return ok ? Status() : bad_line(lines_);
+}
+
+Status StateTextReader::subject(const Words& w) {
+  if (w.size() != 9 && w.size() != 10) return bad_line(lines_);
+  Id128 ref{};
+  SubjectState s;
+  const auto& sites = state_.genesis_->sites;
+  while (s.site < sites.size() && sites[s.site].id != w[2]) ++s.site;
+  if (!hex(w[1], ref) || s.site == sites.size() || !number(w[3], s.slot) || !hex(w[4], s.consent) ||
+      !hex(w[5], s.record) || !number(w[7], s.entry)) {
+    return bad_line(lines_);
+  }
+  s.until = w[6];
+  if (w.size() == 10) {
+    FK_TRY(s.erase_due, parse_time(w[8]));
+    if (!number(w[9], s.suspended_at_clock)) return bad_line(lines_);
+    ++state_.suspended_;
+  } else if (w[8] != "-") {
+    return bad_line(lines_);
+  }
+  state_.slots_.insert(s.slot);
+  ++state_.persons_[s.site];
+  const auto [it, fresh] = state_.subjects_.emplace(ref, std::move(s));
+  last_ = &it->second;
+  return fresh ? Status() : bad_line(lines_);
+}
+
+Status StateTextReader::template_line(const Words& w) {
+  TemplateState t;
+  if (w.size() != 6 || last_ == nullptr || !hex(w[1], t.id) || !number(w[3], t.model_version) || !hex(w[4], t.blob) ||
+      !number(w[5], t.entry)) {
+    return bad_line(lines_);
+  }
+  t.model = w[2];
+  last_->templates.push_back(std::move(t));
+  return {};
+}
+
+Result<State> StateTextReader::finish() && {
+  if (!digest_ || !state_.genesis_) return bad_line(lines_ + 1);
+  if (state_.digest() != *digest_) {
+    return make_error(Errc::kIntegrity, "the snapshot is not the state whose digest it names",
+                      "it was altered, or written by another version; replay from the first entry");
+  }
+  return std::move(state_);
+}
+
+}  // namespace facekeep::ledger

@@ -1,0 +1,44 @@
+// A state as text, to go on from without the entries before it: what the digest is made of, and the little that it
+// leaves out. Lines, each ended by 0x0a:
+//
+//   facekeep/snapshot/v1
+//   time <L> | base <B> | start-event <event> | genesis-event <event> | digest <hex>     one line each
+//   then the text under the digest (vault/log/FORMAT.md, "State digest")
+//
+// Pure. Who keeps such a text answers for it: the digest shows a slip, not a forgery.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "vault/ledger/state.h"
+
+namespace facekeep::ledger {
+
+// The lines before those of the subjects. Precondition: phase() is not kNew.
+std::string write_state_head(const State& state);
+
+// Takes the lines one by one, without their ends.
+class StateTextReader {
+ public:
+  // kMalformed for a line that can't stand there.
+  Status line(std::string_view line);
+  // The state, if its digest is the one that the text names. kMalformed, kIntegrity.
+  Result<State> finish() &&;
+
+ private:
+  using Words = std::vector<std::string_view>;
+  Status head(std::string_view key, std::string_view rest);
+  Status state_line(const Words& w);
+  Status subject(const Words& w);
+  Status template_line(const Words& w);
+
+  State state_;
+  std::size_t lines_ = 0;
+  std::optional<Digest> digest_;
+  SubjectState* last_ = nullptr;  // whose templates follow
+};
+
+}  // namespace facekeep::ledger
