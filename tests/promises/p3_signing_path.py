@@ -85,8 +85,8 @@ def cases():
             spread("slots b", "pwrite64", (1, 2)) + spread("slots b", "fdatasync", (1, 2)) +
             spread("anchor", "ftruncate", (15, 16, 17, 22, 28, 35)) + spread("anchor", "write", (39, 42, 47, 55)) +
             spread("token generation", "write", (1, 4, 5)) + spread("manifest", "write", (1, 3)) +
-            spread("manifest", "fdatasync", (1, 2)) + spread("tables", "fdatasync", (1,)) + spread("store's folder", "fsync", (1, 3)) +
-            spread("any file", "rename", (1, 2, 3)))
+            spread("manifest", "fdatasync", (1,)) + spread("tables", "fdatasync", (1,)) + spread("store's folder", "fsync", (1, 3)) +
+            spread("renamed files", "rename", (1, 2, 3)))
     # The kinds take turns, so that a short budget reaches all of them.
     by_turn = sorted(range(len(plan)), key=lambda i: (sum(p[0] == plan[i][0] for p in plan[:i]), i))
     return [(*plan[i], end) for i in by_turn for end in ENDS]
@@ -269,7 +269,7 @@ class Suite:
         self.report.check("the second replayer finds nothing", not found.findings, found.findings[:3] or "")
         same = found.digest is not None and found.digest.hex() == said.get("digest")
         self.report.check("and reaches the same state", same, said.get("digest"))
-        for kind in ("write-ahead log", "slots a", "slots b", "anchor", "any file"):
+        for kind in ("write-ahead log", "slots a", "slots b", "anchor", "renamed files"):
             self.report.check(f"a fault was met on the {kind}", self.hit.get(kind, 0) > 0, self.hit.get(kind, 0))
 
 
