@@ -200,6 +200,8 @@ def session(vault, faces):
     vault.cli("operator-1", "subject", "list", "--site", "main")
     vault.cli("door-1", "identify", "--site", "main", "--door", "north-gate", "--model", face, "--probe", vault.folder / "probes.npy", "--row", "9")
     vault.ask(None, "GET", "/metrics")
+    for path in ("/v1/log/openings/0", "/v1/log/openings/1", "/v1/log/register", "/v1/log/proofs/1"):
+        vault.ask("auditor/1", "GET", path)
     vault.entries()
 
 
