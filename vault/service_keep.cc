@@ -65,7 +65,7 @@ void Service::erase_due_subjects() {
   sequencer_->read([&](const ledger::State& st) {
     if (st.suspended() == 0) return;
     for (const auto& [ref, s] : st.subjects()) {
-      if (ledger::erase_is_due(st, s, now)) due.push_back({ref, st.genesis().sites[s.site].id});
+      if (ledger::erase_is_due(st, s, now)) due.push_back({ref, st.current().sites[s.site].id});
     }
   });
   if (due.empty()) return;

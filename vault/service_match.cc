@@ -39,7 +39,7 @@ using LiveSubject = std::pair<Id128, ledger::SubjectState>;
 std::optional<LiveSubject> live_subject(const Question& q, const Id128& ref) {
   return q.sequencer.read([&](const ledger::State& st) -> std::optional<LiveSubject> {
     const auto* s = st.subject(ref);
-    if (s == nullptr || st.genesis().sites[s->site].id != q.site.site) return std::nullopt;
+    if (s == nullptr || st.current().sites[s->site].id != q.site.site) return std::nullopt;
     return LiveSubject(ref, *s);
   });
 }
@@ -53,7 +53,7 @@ std::optional<LiveSubject> any_subject(const Question& q) {
     auto it = all.lower_bound(from);
     for (int i = 0; i < kTries && !all.empty(); ++i, ++it) {
       if (it == all.end()) it = all.begin();
-      if (st.genesis().sites[it->second.site].id == q.site.site) return LiveSubject(*it);
+      if (st.current().sites[it->second.site].id == q.site.site) return LiveSubject(*it);
     }
     return std::nullopt;
   });

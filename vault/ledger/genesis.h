@@ -137,6 +137,12 @@ inline constexpr std::size_t kMaxModels = 200;
 
 // Body of the genesis event. `with_signatures` false gives what the custodians sign.
 Json to_json(const Genesis& genesis, bool with_signatures = true);
+// Parts that actions have too. `what` names the object in errors. The readers check form alone.
+Json to_json(const PrincipalRecord& principal);
+Json to_json(const Model& model);
+Result<PrincipalRecord> principal_from_json(const Json& value, const std::string& what);
+Result<Model> model_from_json(const Json& value, const std::string& what);
+
 // Reads and checks (check_genesis without the signatures' cryptography).
 Result<Genesis> genesis_from_json(const Json& body);
 

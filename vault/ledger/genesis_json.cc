@@ -14,7 +14,9 @@ Json group_json(const Group& g) {
   return {{"id", g.id}, {"shares", std::move(shares)}, {"threshold", g.threshold}};
 }
 
-Json principal_json(const PrincipalRecord& p) {
+}  // namespace
+
+Json to_json(const PrincipalRecord& p) {
   Json j = {{"id", p.id}, {"key", to_hex(p.key)}, {"name", to_hex(p.name)}, {"role", std::string(to_string(p.role))}};
   if (p.role == Role::kCustodian) {
     j["approval_key"] = p.approval_key;
@@ -25,6 +27,8 @@ Json principal_json(const PrincipalRecord& p) {
   if (p.until) j["until"] = *p.until;
   return j;
 }
+
+namespace {
 
 Json site_json(const Site& s) {
   Json doors = Json::array();
@@ -41,13 +45,17 @@ Json site_json(const Site& s) {
           {"purpose", s.purpose}};
 }
 
-Json model_json(const Model& m) {
+}  // namespace
+
+Json to_json(const Model& m) {
   return {{"dimension", m.dimension},
           {"id", m.id},
           {"identify_threshold", m.identify_threshold},
           {"verify_threshold", m.verify_threshold},
           {"version", m.version}};
 }
+
+namespace {
 
 Json evidence_json(const KeyEvidence& e) {
   return {{"always_sensitive", e.always_sensitive},
@@ -102,8 +110,10 @@ Result<Group> read_group(const Json& j) {
   return g;
 }
 
-Result<PrincipalRecord> read_principal(const Json& j) {
-  ObjectReader r(j, "principal of genesis");
+}  // namespace
+
+Result<PrincipalRecord> principal_from_json(const Json& j, const std::string& what) {
+  ObjectReader r(j, what);
   PrincipalRecord p;
   p.id = r.text("id", kMaxSlug + 8);
   auto role = parse_role(r.text("role", 16));
@@ -124,6 +134,8 @@ Result<PrincipalRecord> read_principal(const Json& j) {
   FK_CHECK(r.finish());
   return p;
 }
+
+namespace {
 
 Result<Site> read_site(const Json& j) {
   ObjectReader r(j, "site of genesis");
@@ -153,8 +165,10 @@ Result<Site> read_site(const Json& j) {
   return s;
 }
 
-Result<Model> read_model(const Json& j) {
-  ObjectReader r(j, "model of genesis");
+}  // namespace
+
+Result<Model> model_from_json(const Json& j, const std::string& what) {
+  ObjectReader r(j, what);
   Model m;
   m.id = r.slug("id");
   m.version = static_cast<std::uint32_t>(r.integer("version", 1, 1000000));
@@ -164,6 +178,8 @@ Result<Model> read_model(const Json& j) {
   FK_CHECK(r.finish());
   return m;
 }
+
+namespace {
 
 Result<KeyEvidence> read_evidence(const Json& j) {
   ObjectReader r(j, "key evidence of genesis");
@@ -200,7 +216,7 @@ Status read_lists(Genesis& g, const Json& groups, const Json& principals, const 
     g.groups.push_back(std::move(v));
   }
   for (const auto& j : principals) {
-    FK_TRY(PrincipalRecord v, read_principal(j));
+    FK_TRY(PrincipalRecord v, principal_from_json(j, "principal of genesis"));
     g.principals.push_back(std::move(v));
   }
   for (const auto& j : sites) {
@@ -208,7 +224,7 @@ Status read_lists(Genesis& g, const Json& groups, const Json& principals, const 
     g.sites.push_back(std::move(v));
   }
   for (const auto& j : models) {
-    FK_TRY(Model v, read_model(j));
+    FK_TRY(Model v, model_from_json(j, "model of genesis"));
     g.models.push_back(std::move(v));
   }
   return {};
@@ -220,11 +236,11 @@ Json to_json(const Genesis& g, bool with_signatures) {
   Json groups = Json::array();
   for (const auto& v : g.groups) groups.push_back(group_json(v));
   Json principals = Json::array();
-  for (const auto& v : g.principals) principals.push_back(principal_json(v));
+  for (const auto& v : g.principals) principals.push_back(to_json(v));
   Json sites = Json::array();
   for (const auto& v : g.sites) sites.push_back(site_json(v));
   Json models = Json::array();
-  for (const auto& v : g.models) models.push_back(model_json(v));
+  for (const auto& v : g.models) models.push_back(to_json(v));
   Json rules = Json::object();
   for (const auto& [name, rule] : g.rules) rules[name] = to_json(rule);
 
