@@ -24,6 +24,7 @@ void Service::housekeeping() {
   settle_owed_seal();
   end_stale_unseal();
   suspend_ended_consents();
+  carry_out_ready();
   const Instant now = parts_.clock.now();
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
   // if the clock is set back, since nobody knows which of the two was right.

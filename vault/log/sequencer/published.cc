@@ -134,6 +134,11 @@ Result<std::vector<Digest>> Sequencer::consistency(std::uint64_t from, std::uint
   return consistency_proof(from, to, tree_.hash_source(stored_tiles()));
 }
 
+Result<Digest> Sequencer::root_at(std::uint64_t size) const {
+  const std::lock_guard lock(tree_mutex_);
+  return log::root_at(size, tree_.hash_source(stored_tiles()));
+}
+
 Result<Bytes> Sequencer::tile(const TileId& id) const {
   const std::lock_guard lock(tree_mutex_);
   return tree_.tile(id, stored_tiles());
