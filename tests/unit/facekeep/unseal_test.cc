@@ -13,17 +13,12 @@
 using namespace facekeep;
 using namespace facekeep::tools;
 using facekeep::tools::testing::FakeVault;
+using facekeep::tools::testing::json_response;
+using facekeep::tools::testing::serve_log;
 
 namespace {
 
 constexpr std::array kCommands = {AddCommand{add_unseal}, AddCommand{add_seal}};
-
-http::Response json_response(const Json& json) {
-  http::Response out;
-  out.content_type = "application/json";
-  out.body = to_bytes(json.dump());
-  return out;
-}
 
 // A daemon that serves what the test gives it, and keeps what it is sent.
 struct Room {
@@ -51,25 +46,7 @@ struct Room {
     http::ServerConfig config = front.config();
     config.handler = [this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(status());
-      if (r.path == "/v1/log/proofs/consistency") {
-        Json proof = Json::array();
-        const auto hashes =
-            log::consistency_proof(std::stoull(r.query["from"]), std::stoull(r.query["to"]), vault.source());
-        for (const Digest& hash : *hashes) proof.push_back(to_base64(hash));
-        return json_response({{"proof", proof}});
-      }
-      if (r.path.starts_with("/tile/entries/")) {
-        http::Response out;
-        out.body = vault.bundle(*log::parse_bundle_path(std::string_view(r.path).substr(1)));
-        return out;
-      }
-      if (r.path == "/v1/log/proofs/inclusion") {
-        Json proof = Json::array();
-        const auto hashes =
-            log::inclusion_proof(std::stoull(r.query["index"]), std::stoull(r.query["size"]), vault.source());
-        for (const Digest& hash : *hashes) proof.push_back(to_base64(hash));
-        return json_response({{"proof", proof}});
-      }
+      if (auto log = serve_log(vault, r)) return std::move(*log);
       if (r.path == "/v1/seal") return json_response({{"state", "sealed"}, {"entry", sealed_as()}});
       const Json body = *parse_json(as_chars(r.body));
       sent.push_back(*from_base64(body["share"].get<std::string>()));
