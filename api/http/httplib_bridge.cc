@@ -10,46 +10,48 @@
 namespace facekeep::http {
 namespace {
 
-// Reads from memory, writes to a byte string. Newer releases of the library ask for more functions
-// than the one of 2023, hence no `override`.
-class MemoryStream final : public httplib::Stream {
+// What the library asks of a stream and nothing here decides. Newer releases ask for more functions than the one of
+// 2023, hence no `override`.
+// NOLINTBEGIN(modernize-use-override)
+class QuietStream : public httplib::Stream {
  public:
-  MemoryStream(std::string_view in, Bytes& out) : in_(in), out_(out) {}
   bool is_readable() const { return true; }
   bool wait_readable() const { return true; }
   bool is_writable() const { return true; }
   bool wait_writable() const { return true; }
   time_t duration() const { return 0; }
-  ssize_t read(char* to, size_t size) {
+  void get_remote_ip_and_port(std::string& ip, int& port) const { static_cast<void>(ip), port = 0; }
+  void get_local_ip_and_port(std::string& ip, int& port) const { static_cast<void>(ip), port = 0; }
+  socket_t socket() const { return 0; }  // compared with FD_SETSIZE, else unused
+};
+// NOLINTEND(modernize-use-override)
+
+// Reads from memory, writes to a byte string.
+class MemoryStream final : public QuietStream {
+ public:
+  MemoryStream(std::string_view in, Bytes& out) : in_(in), out_(out) {}
+  ssize_t read(char* to, size_t size) override {
     const std::size_t n = std::min(size, in_.size());
     std::memcpy(to, in_.data(), n);
     in_.remove_prefix(n);
     return static_cast<ssize_t>(n);
   }
-  ssize_t write(const char* from, size_t size) {
+  ssize_t write(const char* from, size_t size) override {
     const auto* p = reinterpret_cast<const std::uint8_t*>(from);
     out_.insert(out_.end(), p, p + size);
     return static_cast<ssize_t>(size);
   }
-  void get_remote_ip_and_port(std::string& ip, int& port) const { static_cast<void>(ip), port = 0; }
-  void get_local_ip_and_port(std::string& ip, int& port) const { static_cast<void>(ip), port = 0; }
-  socket_t socket() const { return 0; }  // compared with FD_SETSIZE, else unused
 
  private:
   std::string_view in_;
   Bytes& out_;
 };
 
-class ChannelStream final : public httplib::Stream {
+class ChannelStream final : public QuietStream {
  public:
   explicit ChannelStream(const ByteChannel& channel) : channel_(channel) {}
-  bool is_readable() const { return true; }
-  bool wait_readable() const { return true; }
-  bool is_writable() const { return true; }
-  bool wait_writable() const { return true; }
-  time_t duration() const { return 0; }
   // The library reads heads byte by byte.
-  ssize_t read(char* to, size_t size) {
+  ssize_t read(char* to, size_t size) override {
     if (at_ == buffer_.size()) {
       buffer_.resize(16 * 1024);
       at_ = 0;
@@ -62,10 +64,7 @@ class ChannelStream final : public httplib::Stream {
     at_ += n;
     return static_cast<ssize_t>(n);
   }
-  ssize_t write(const char* from, size_t size) { return channel_.write(from, size); }
-  void get_remote_ip_and_port(std::string& ip, int& port) const { static_cast<void>(ip), port = 0; }
-  void get_local_ip_and_port(std::string& ip, int& port) const { static_cast<void>(ip), port = 0; }
-  socket_t socket() const { return 0; }
+  ssize_t write(const char* from, size_t size) override { return channel_.write(from, size); }
 
  private:
   const ByteChannel& channel_;

@@ -180,6 +180,25 @@ TEST_CASE("an opening that does not fit its entry is named, and the others are g
   CHECK(kit.missing() == std::map<std::uint64_t, std::string>{{second, "damaged"}});
 }
 
+TEST_CASE("a wall clock that is set forward destroys no month's key") {
+  NEEDS_TOKEN();
+  test::FixtureOptions options;
+  options.access_log_days = 10;
+  Kit kit(options);
+  REQUIRE(kit.vault.unseal(*kit.service));
+  kit.identify(1);
+  kit.publish();
+  kit.vault.clock.wall += 365 * kDay;
+  kit.service->housekeeping();
+  CHECK(kit.missing().empty());
+  // Nor the start after it, which sees no jump: the key is young by the log's own clock.
+  kit.stop();
+  kit.start();
+  REQUIRE(kit.vault.unseal(*kit.service));
+  kit.service->housekeeping();
+  CHECK(kit.missing().empty());
+}
+
 TEST_CASE("a month's key is destroyed once its retention is over on both clocks, and its openings with it") {
   NEEDS_TOKEN();
   test::FixtureOptions options;
@@ -195,12 +214,6 @@ TEST_CASE("a month's key is destroyed once its retention is over on both clocks,
       kit.service->sequencer().read([](const ledger::State& st) { return st.period_keys().begin()->second.slot; });
   REQUIRE(months() == 1);
   const Bytes wrapped = kit.vault.slots->read(slot).value();
-  // Somebody sets the wall clock a year forward: the month's key is young by the log's own clock.
-  kit.vault.clock.wall += 365 * kDay;
-  kit.service->housekeeping();
-  CHECK(months() == 1);
-  CHECK(kit.missing().empty());
-  kit.vault.clock.wall -= 365 * kDay;
   // Both clocks run; the month is over, its retention not yet.
   kit.vault.clock.advance(10 * kDay - 1);
   kit.service->housekeeping();

@@ -10,7 +10,6 @@
 #include "tools/facekeep/program.h"
 #include "tools/facekeep/proposal_view.h"
 #include "vault/ledger/sshsig.h"
-#include "vault/log/proof.h"
 
 using namespace facekeep;
 using namespace facekeep::tools;
@@ -55,9 +54,7 @@ struct Room {
       if (r.method == "GET") return json_response(view());
       sent.emplace_back(r.path, *parse_json(as_chars(r.body)));
       const std::uint64_t written = record(sent.back());
-      const log::Receipt receipt{
-          {}, written, *log::inclusion_proof(written, vault.leaves.size(), vault.source()), vault.note()};
-      return json_response({{"entry", written}, {"proposal", view()}, {"receipt", *log::format_receipt(receipt)}});
+      return json_response({{"entry", written}, {"proposal", view()}, {"receipt", vault.receipt(written)}});
     };
     front.start(std::move(config));
     dir.write("me.crt", *http::cert_pem(front.door.cert.get()));

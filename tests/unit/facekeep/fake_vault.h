@@ -12,6 +12,7 @@
 #include "vault/ledger/event.h"
 #include "vault/log/checkpoint.h"
 #include "vault/log/merkle.h"
+#include "vault/log/proof.h"
 #include "vault/log/tiles.h"
 #include "vault/seal/hpke.h"
 
@@ -62,6 +63,14 @@ class FakeVault {
   }
   [[nodiscard]] std::string note(std::uint64_t size) const {
     return *log::sign_checkpoint(checkpoint(size), signer.key, signer.sign());
+  }
+  // Of an entry, against the log as it is; of one that is not there, a text that proves nothing.
+  [[nodiscard]] std::string receipt(std::uint64_t entry) const {
+    log::Receipt r;
+    r.index = entry;
+    if (entry < leaves.size()) r.hashes = *log::inclusion_proof(entry, leaves.size(), source());
+    r.checkpoint = note(leaves.size());
+    return *log::format_receipt(r);
   }
   [[nodiscard]] std::string note() const { return note(leaves.size()); }
 

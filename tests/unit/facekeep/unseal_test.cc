@@ -47,7 +47,10 @@ struct Room {
     config.handler = [this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(status());
       if (auto log = serve_log(vault, r)) return std::move(*log);
-      if (r.path == "/v1/seal") return json_response({{"state", "sealed"}, {"entry", sealed_as()}});
+      if (r.path == "/v1/seal") {
+        const std::uint64_t entry = sealed_as();
+        return json_response({{"state", "sealed"}, {"entry", entry}, {"receipt", vault.receipt(entry)}});
+      }
       const Json body = *parse_json(as_chars(r.body));
       sent.push_back(*from_base64(body["share"].get<std::string>()));
       vault.append_event(ledger::UnsealShare{"property/1", "property", 1});
@@ -219,7 +222,9 @@ TEST_CASE("a seal is said to be logged only if its entry is proven") {
   Room room;
   CHECK(room.run("seal") == 0);
   CHECK(room.out.find("Logged as entry 3, proven.") != std::string::npos);
-  CHECK(log::open_checkpoint(**room.memory().get(room.vault.id), room.vault.signer.key)->size == 4);
+  const auto kept = room.memory().get(room.vault.id);
+  REQUIRE(kept->has_value());
+  CHECK(log::open_checkpoint(**kept, room.vault.signer.key)->size == 4);
 
   // An entry that is something else.
   room.sealed_as = [&] {

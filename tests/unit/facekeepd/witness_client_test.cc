@@ -41,8 +41,10 @@ TEST_CASE("the daemon's client brings a witness's cosignature over TLS, and to n
   listener.port = 0;
   config.listeners.push_back(listener);
   config.workers = 1;
+  std::mutex mutex;  // the server's thread and this one: witness, log_key, path
   std::string path;
   config.handler = [&](http::Request&& r) {
+    const std::lock_guard lock(mutex);
     path = r.method + " " + r.path;
     const auto answer = witness.add_checkpoint(std::string(as_chars({r.body.data(), r.body.size()})), *log_key);
     http::Response out;
@@ -63,9 +65,12 @@ TEST_CASE("the daemon's client brings a witness's cosignature over TLS, and to n
     VaultFixture vault(options);
     auto service = vault.start();
     REQUIRE(service);
-    log_key = log::parse_vkey(vault.genesis().log_key).value();
-    witness.size = 0;
-    witness.calls = 0;
+    {
+      const std::lock_guard lock(mutex);
+      log_key = log::parse_vkey(vault.genesis().log_key).value();
+      witness.size = 0;
+      witness.calls = 0;
+    }
     {
       const auto client = WitnessClient::start(daemon::Config{}, **service, vault.clock);
       REQUIRE(client);
@@ -75,6 +80,7 @@ TEST_CASE("the daemon's client brings a witness's cosignature over TLS, and to n
       }
     }
     CHECK((*service)->sequencer().cosigned().empty() != pinned);
+    const std::lock_guard lock(mutex);
     CHECK((witness.calls > 0) == pinned);
     if (pinned) CHECK(path == "POST /w1/add-checkpoint");
     vault.stop(*service);

@@ -88,8 +88,8 @@ TEST_CASE("a block is locked, out of core dumps and wiped in a child") {
   CHECK(reinterpret_cast<std::uintptr_t>(block->data()) % (std::size_t{2} << 20) == 0);
   const std::string flags = smaps(block->data(), "VmFlags:");
   REQUIRE_FALSE(flags.empty());
-  CHECK(flags.find(" dd") != std::string::npos);                                                  // do not dump
-  CHECK(flags.find(" wf") != std::string::npos);                                                  // wipe on fork
+  CHECK(flags.find(" dd") != std::string::npos);  // do not dump
+  CHECK(flags.find(" wf") != std::string::npos);  // wipe on fork
   if (arena.unlocked_bytes() == 0 && !test::kMlockReplaced) CHECK(flags.find(" lo") != std::string::npos);  // locked
   block->data()[7] = 42;
   const pid_t child = ::fork();
