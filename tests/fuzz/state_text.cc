@@ -1,6 +1,7 @@
 // A state as text: what is accepted is written out again as the same state.
 #include "vault/ledger/state_text.h"
 
+#include <algorithm>
 #include <string>
 
 #include "tests/fuzz/fuzz.h"

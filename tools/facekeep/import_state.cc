@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -15,14 +14,6 @@ namespace {
 
 Error io_error(const std::string& path) {
   return say_error(Errc::kIo, "unwritable-file", Msg::kCliUnwritable, Msg::kCliUnwritableHint, {path});
-}
-
-// Whole and on the disk, or not at all.
-Status replace_file(const std::string& path, std::string_view text) {
-  const std::string next = path + ".new";
-  std::remove(next.c_str());
-  FK_CHECK(save_text(next, text, 0600));
-  return std::rename(next.c_str(), path.c_str()) == 0 ? Status() : io_error(path);
 }
 
 }  // namespace
@@ -81,7 +72,7 @@ Result<ImportState> ImportFiles::resume(const ImportState& fresh) const {
 }
 
 Status ImportFiles::save(const ImportState& state) const {
-  return replace_file(state_, to_json(state).dump() + "\n");
+  return replace_file(state_, to_json(state).dump() + "\n", 0600);
 }
 
 void ImportFiles::finish() const {
@@ -119,7 +110,7 @@ Result<std::set<std::uint64_t>> ImportFiles::rejected_before(std::uint64_t next)
     kept += line + "\n";
   }
   in.close();
-  FK_CHECK(replace_file(rejects_, kept));
+  FK_CHECK(replace_file(rejects_, kept, 0600));
   return out;
 }
 

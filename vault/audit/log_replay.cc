@@ -121,6 +121,12 @@ Status Replayer::choose_checkpoint(const SeenCheckpoint& latest, const std::vect
 }
 
 Status Replayer::open_tree() {
+  if (confirmed_.size > checkpoint_.size) {
+    return make_error(Errc::kIntegrity,
+                      "the log has " + std::to_string(checkpoint_.size) + " entries, the snapshot is of " +
+                          std::to_string(confirmed_.size) + ": the log was cut or rolled back, or the mirror is older",
+                      "fetch again; if it stays so, keep both as evidence");
+  }
   auto chain = TileChain::open(checkpoint_.size, checkpoint_.root, std::ref(tiles_));
   if (chain) {
     chain_.emplace(std::move(*chain));

@@ -85,6 +85,11 @@ TEST_CASE("a snapshot is gone on from, and reaches the state of a whole replay")
       CHECK(run({"replay", dir.path(), "--snapshot", snapshot}).code != 0);
     }
   }
+  SECTION("a snapshot of more than the mirror has is refused") {
+    const ScratchDir older;
+    served(older.path(), 0);
+    CHECK(run({"replay", older.path(), "--snapshot", snapshot}).code == 2);
+  }
   SECTION("a snapshot of another history is refused") {
     const ScratchDir other;
     Server elsewhere{open_vault(0), {}};

@@ -121,6 +121,22 @@ TEST_CASE("bad targets, keys and pins are refused before any connection") {
   CHECK(Client::create(no_key).error().code == Errc::kCrypto);
 }
 
+TEST_CASE("any server will do for what proves itself, and never for a client that shows a key") {
+  Front f;
+  f.start();
+  ClientConfig c = f.client_config(f.door);
+  c.any_server = true;
+  CHECK(Client::create(c).error().code == Errc::kInvalidArgument);  // a certificate and a pin
+  c.pins.clear();
+  CHECK(Client::create(c).error().code == Errc::kInvalidArgument);  // a certificate
+  c.certificate = nullptr;
+  c.key = nullptr;
+  auto client = Client::create(c);
+  REQUIRE(client);
+  // Past the server's key; the main listener then misses ours.
+  CHECK(client->request("GET", "/").error().code == Errc::kPermissionDenied);
+}
+
 TEST_CASE("status, fields and type of the answer arrive") {
   Front f;
   ServerConfig config = f.config();
