@@ -48,8 +48,8 @@ class Strays {
     FK_TRY(const Bytes bytes, files_.tile(id));
     if (bytes == *good) return {};
     const auto differs = std::mismatch(good->begin(), good->end(), bytes.begin(), bytes.end()).first;
-    const auto hash = std::min<std::uint64_t>(
-        static_cast<std::uint64_t>(differs - good->begin()) / sizeof(Digest), id.width - 1);
+    const auto hash =
+        std::min<std::uint64_t>(static_cast<std::uint64_t>(differs - good->begin()) / sizeof(Digest), id.width - 1);
     findings_.add(Code::kOlderDiffers, (id.index * kTileWidth + hash) << (id.level * log::kTileHeight), {path});
     return {};
   }

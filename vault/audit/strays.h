@@ -24,8 +24,8 @@ class TrimmedTiles {
   std::set<std::string> named_;
 };
 
-// `chain`: the checked tiles of the tree of `size`; nothing: older files can't be compared, and nothing vouches for them.
-// Fails where the files can't be listed or read.
+// `chain`: the checked tiles of the tree of `size`; nothing: older files can't be compared, and nothing vouches for
+// them. Fails where the files can't be listed or read.
 Status check_strays(const LogFiles& files, std::uint64_t size, TileChain* chain, Findings& findings);
 
 }  // namespace facekeep::audit

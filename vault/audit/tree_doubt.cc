@@ -78,8 +78,7 @@ void DoubtfulRange::close(Findings& findings) const {
     findings.add(Code::kEntriesAltered, sign.value_or(first), {std::to_string(first), std::to_string(end - 1)});
   } else {
     if (!missing_) {
-      findings.add(Code::kTileAltered, first_,
-                   {format_path(tile_), std::to_string(first_), std::to_string(end_ - 1)});
+      findings.add(Code::kTileAltered, first_, {format_path(tile_), std::to_string(first_), std::to_string(end_ - 1)});
     }
     if (whole_ && broke != nullptr) {
       findings.add(Code::kHistoryDiffers, narrowing_.held().value_or(first_),

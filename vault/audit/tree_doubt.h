@@ -23,8 +23,8 @@ struct Milestone {
 // What checkpoints within a run of entries say of it: how far it is as it was signed, and where it no longer is.
 class Narrowing {
  public:
-  // Of the entries under a full tile. `history` by size; `checked`: hashes known to be as signed. Without those in front
-  // of the tile nothing can be said.
+  // Of the entries under a full tile. `history` by size; `checked`: hashes known to be as signed. Without those in
+  // front of the tile nothing can be said.
   static Narrowing of(const log::TileId& tile, const std::vector<Milestone>& history, const log::HashSource& checked);
   void leaf(const Digest& hash);
   // The size of the largest checkpoint that held; the first one that did not.
@@ -43,8 +43,7 @@ class Narrowing {
 class DoubtfulRange {
  public:
   // The range of the tile. `from`: the first entry that will come; of a range that began before it, the tile is blamed.
-  DoubtfulRange(const log::TileId& tile, bool missing, const Digest& expected, std::uint64_t from,
-                Narrowing narrowing);
+  DoubtfulRange(const log::TileId& tile, bool missing, const Digest& expected, std::uint64_t from, Narrowing narrowing);
   [[nodiscard]] std::uint64_t first() const { return first_; }
   [[nodiscard]] std::uint64_t end() const { return end_; }  // behind the last
   // The next entry's leaf hash, and what the leaf tile in doubt says of it, if that is there.
