@@ -246,7 +246,7 @@ void Replayer::leaf(std::uint64_t entry, const Digest& hash, std::size_t i) {
     return;
   }
   if (doubtful_range_) doubtful_range_->leaf(hash, says);
-  if (doubtful_log_) doubtful_log_->leaf(hash, says, findings_);
+  if (doubtful_log_) doubtful_log_->leaf(hash, says);
 }
 
 Status Replayer::bundle(const log::BundleId& id) {

@@ -107,7 +107,7 @@ void DoubtfulLog::compare(const log::TileId& id, const Bytes& computed) {
   tiles_wrong_.push_back({Code::kTileAltered, first, {format_path(id), std::to_string(first), std::to_string(last)}});
 }
 
-void DoubtfulLog::leaf(const Digest& hash, const std::optional<Digest>& tile_says, Findings& findings) {
+void DoubtfulLog::leaf(const Digest& hash, const std::optional<Digest>& tile_says) {
   if (tile_says && *tile_says != hash && !disagrees_) disagrees_ = tree_.size();
   completed_.clear();
   tree_.append(hash, completed_);
@@ -118,7 +118,7 @@ void DoubtfulLog::leaf(const Digest& hash, const std::optional<Digest>& tile_say
     if (m.root == tree_.root()) {
       last_good_ = m.size;
     } else {
-      findings.add(Code::kHistoryDiffers, last_good_, {std::to_string(m.size), m.name});
+      other_history_.push_back({Code::kHistoryDiffers, last_good_, {std::to_string(m.size), m.name}});
       if (!first_broken_) first_broken_ = m.size;
     }
   }
@@ -137,7 +137,8 @@ void DoubtfulLog::close(Findings& findings) {
     if (whole_) findings.add(Code::kRootDiffers, first, {std::to_string(last_good_), std::to_string(end - 1)});
     return;
   }
-  // The entries are the checkpoint's, so the tiles are not.
+  // The entries are the checkpoint's, so the tiles are not; and checkpoints that differ are of another history.
+  for (Finding& f : other_history_) findings.add(f.code, f.entry, std::move(f.args));
   const auto no_store = [](const log::TileId&) -> Result<Bytes> { return make_error(Errc::kNotFound, "no store"); };
   for (const log::TileId& id : log::partial_tiles(tree_.size())) {
     if (const auto computed = tree_.tile(id, no_store)) compare(id, *computed);

@@ -73,7 +73,7 @@ class DoubtfulLog {
  public:
   // `why`: what its tiles come to. `history` by size.
   DoubtfulLog(log::Checkpoint head, std::string why, log::TileReader tiles, std::vector<Milestone> history);
-  void leaf(const Digest& hash, const std::optional<Digest>& tile_says, Findings& findings);
+  void leaf(const Digest& hash, const std::optional<Digest>& tile_says);
   void lost() { whole_ = false; }
   void close(Findings& findings);
 
@@ -93,6 +93,7 @@ class DoubtfulLog {
   bool whole_ = true;
   std::optional<std::uint64_t> disagrees_;
   std::vector<Finding> tiles_wrong_;
+  std::vector<Finding> other_history_;
 };
 
 }  // namespace facekeep::audit

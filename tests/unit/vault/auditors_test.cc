@@ -36,7 +36,8 @@ class Seen {
   }
   void entry(std::uint64_t n) {
     const std::scoped_lock lock(mutex_);
-    if (!entries_.insert(n).second && problems_.size() < 10) problems_.push_back("entry " + std::to_string(n) + " twice");
+    if (!entries_.insert(n).second && problems_.size() < 10)
+      problems_.push_back("entry " + std::to_string(n) + " twice");
   }
   void checkpoint(const std::string& note) {
     const std::scoped_lock lock(mutex_);
@@ -86,7 +87,8 @@ void write(VaultFixture& f, Service& s, Seen& seen, int me) {
 // One auditor: each checkpoint must extend the one before it, by a proof out of the tiles that are served.
 class Auditor {
  public:
-  Auditor(VaultFixture& f, Service& s, Seen& seen) : f_(f), s_(s), seen_(seen), key_(*log::parse_vkey(f.genesis().log_key)) {}
+  Auditor(VaultFixture& f, Service& s, Seen& seen)
+      : f_(f), s_(s), seen_(seen), key_(*log::parse_vkey(f.genesis().log_key)) {}
 
   void look(std::uint64_t round) {
     const std::string note = s_.sequencer().checkpoint();
@@ -113,7 +115,8 @@ class Auditor {
     if (!bytes) return seen_.problem("bundle: " + bytes.error().message);
     const auto entries = log::decode_bundle(*bytes, width);
     const auto openings = s_.openings(f_.key("auditor/1"), bundle);
-    if (!entries || !openings) return seen_.problem("openings: " + (entries ? openings.error() : entries.error()).message);
+    if (!entries || !openings)
+      return seen_.problem("openings: " + (entries ? openings.error() : entries.error()).message);
     for (const Opening& o : *openings) {
       const std::uint64_t at = o.entry - bundle * log::kTileWidth;
       if (at < entries->size()) check(o, (*entries)[at]);
@@ -123,7 +126,8 @@ class Auditor {
   void check(const Opening& o, const Bytes& entry) {
     const auto leaf = ledger::decode_leaf(as_chars(entry));
     const auto* hidden = leaf ? std::get_if<ledger::PrivateLeaf>(&*leaf) : nullptr;
-    if (hidden == nullptr || o.opening.size() <= 33) return seen_.problem("an opening of no private entry: " + o.missing);
+    if (hidden == nullptr || o.opening.size() <= 33)
+      return seen_.problem("an opening of no private entry: " + o.missing);
     ledger::Salt salt{};
     std::copy(o.opening.begin() + 1, o.opening.begin() + 33, salt.begin());
     if (ledger::commit(salt, as_chars(ByteView(o.opening).subspan(33))) != hidden->commitment) {
