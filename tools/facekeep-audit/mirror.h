@@ -10,6 +10,7 @@
 // What is written is synced and replaces whole files. One process at a time.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ class Mirror {
   [[nodiscard]] Result<std::vector<audit::SeenCheckpoint>> seen() const;
   [[nodiscard]] bool has_openings() const;
   [[nodiscard]] audit::LogFiles files() const;
+
+  // Each path under tile/, in no order.
+  [[nodiscard]] Status list(const std::function<Status(const std::string& path)>& visit) const;
 
   // A file under DIR. kNotFound if it is not there.
   [[nodiscard]] Result<Bytes> read(const std::string& path) const;

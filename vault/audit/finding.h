@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,7 +24,7 @@ std::string_view to_string(Severity s) noexcept;
 #define FK_AUDIT_FINDINGS(X)                                                                                     \
   X(kBadCheckpoint, "bad-checkpoint", kError)                 /* {0} why */                                      \
   X(kTilesNotOfCheckpoint, "tiles-not-of-checkpoint", kError) /* {0} size */                                     \
-  X(kRootDiffers, "root-differs", kError)                     /* {0} first entry, {1} size of the checkpoint */  \
+  X(kRootDiffers, "root-differs", kError)                     /* {0} first, {1} last that it may be */           \
   X(kHistoryDiffers, "history-differs", kError)               /* {0} size, {1} file */                           \
   X(kCheckpointBeyond, "checkpoint-beyond", kError)           /* {0} size of the log, {1} size seen, {2} file */ \
   X(kEntryAltered, "entry-altered", kError)                                                                      \
@@ -32,6 +33,9 @@ std::string_view to_string(Severity s) noexcept;
   X(kTileMissing, "tile-missing", kError)         /* {0} path */                                                 \
   X(kBundleMissing, "bundle-missing", kError)     /* {0} path, {1} last entry */                                 \
   X(kBundleMalformed, "bundle-malformed", kError) /* {0} path, {1} why */                                        \
+  X(kOlderDiffers, "older-tile-differs", kError)  /* {0} path */                                                 \
+  X(kTileTooLong, "tile-too-long", kWarning)      /* {0} path */                                                 \
+  X(kStrayFile, "stray-file", kWarning)           /* {0} path */                                                 \
   X(kEntryMalformed, "entry-malformed", kError)   /* {0} why */                                                  \
   X(kRuleBroken, "rule-broken", kError)           /* {0} what the fold says */                                   \
   X(kRulesUnchecked, "rules-unchecked", kNote)                                                                   \
@@ -99,7 +103,10 @@ class Findings {
   [[nodiscard]] std::uint64_t count(Code code) const { return of_code_[static_cast<std::size_t>(code)]; }
   // Those kept, by entry, then as they came.
   [[nodiscard]] std::vector<Finding> sorted() const;
-  // The lowest entry that an error is about; nothing without errors.
+  // The first of the entries `first` to `end` - 1 that can't be read, or whose opening is not its own: where many
+  // entries are in doubt, the one that shows it.
+  [[nodiscard]] std::optional<std::uint64_t> first_sign(std::uint64_t first, std::uint64_t end) const;
+  // No errors.
   [[nodiscard]] bool clean() const { return count(Severity::kError) == 0; }
 
  private:

@@ -106,6 +106,10 @@ class State:
     def _sums(self, *_):
         pass
 
+    def _openings_read(self, body, *_):
+        _must(self._has_role(body["by"], "auditor"), f"{body['by']} read openings and is no auditor")
+        _must(256 * body.get("bundle", 0) < self.size, "openings of a bundle that the log has not reached")
+
     def _enrolled(self, body, *_):
         self._operator(body)
         _must(body["ref"] not in self.subjects, "a subject enrolled twice")
