@@ -14,7 +14,7 @@ from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, SOURCE, Report
 COMMANDS = ["", "ceremony", "key", "key new", "key show", "door-kit", "unseal", "seal", "status", "share", "share check", "enrol", "template",
             "template add", "import", "subject", "subject show", "subject list", "erase", "verify", "identify", "calibrate", "changes",
             "generate-faces"]
-AUDIT_COMMANDS = ["", "fetch", "replay", "proof", "proof make", "proof check", "report"]
+AUDIT_COMMANDS = ["", "fetch", "replay", "proof", "proof make", "proof check", "report", "watch", "witness-key", "witness-key new"]
 report = Report()
 
 

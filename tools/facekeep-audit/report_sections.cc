@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tools/facekeep-audit/act_text.h"
 #include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/html.h"
 
@@ -89,18 +90,6 @@ std::string reads(const ReportInput& in) {
   return out + limited(in, {say(in, Msg::kRepWhat), say(in, Msg::kRepWho), say(in, Msg::kRepTimes)}, std::move(rows));
 }
 
-std::string act_text(const ReportInput& in, const std::string& type) {
-  for (const auto& [name, id] : {std::pair("genesis", Msg::kRepActGenesis),
-                                 {"start", Msg::kRepActStart},
-                                 {"unseal-share", Msg::kRepActShare},
-                                 {"unsealed", Msg::kRepActUnsealed},
-                                 {"unseal-ended", Msg::kRepActEnded},
-                                 {"sealed", Msg::kRepActSealed}}) {
-    if (type == name) return say(in, id);
-  }
-  return text(type);
-}
-
 std::string people_text(const ReportInput& in, const audit::Act& act) {
   std::string out;
   for (const auto& p : act.people) {
@@ -146,7 +135,7 @@ std::string acts_table(const ReportInput& in, const Wanted& wanted) {
   const audit::Act* start = nullptr;
   for (const audit::Act& act : in.statistics.acts) {
     if (wanted(act.type)) {
-      rows.push_back({number(act.entry), when(act.time), act_text(in, act.type), people_text(in, act),
+      rows.push_back({number(act.entry), when(act.time), text(act_name(in.lang, act.type)), people_text(in, act),
                       facts_text(in, act, act.type == "start" ? start : nullptr)});
     }
     if (act.type == "start") start = &act;

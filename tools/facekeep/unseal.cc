@@ -3,6 +3,7 @@
 #include "tools/facekeep/card_input.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/receipt.h"
 #include "vault/base/clock.h"
 #include "vault/seal/share_envelope.h"
 
@@ -13,6 +14,7 @@ struct Options {
   int share_fd = -1;
   bool yes = false;
   std::string program;  // expected digest
+  std::string receipt;  // file to keep it in; may be empty
 };
 
 void show(const Notice& notice, const CheckedVault& vault, Reporter& report) {
@@ -93,6 +95,7 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   report.say(Msg::kCliShareTaken);
   report.say(open ? Msg::kCliNowOpen : Msg::kCliStillNeeded, {groups_text(groups)});
   for (const char* key : {"state", "group", "share", "groups", "entry"}) report.field(key, answer.value(key, Json()));
+  FK_CHECK(keep_receipt_of(notice, answer, o.receipt, report));
   // What was just written is remembered too, so that a log rolled back to before it is noticed.
   const auto after = check_vault_now(context, notice, api);
   if (!after && after.error().code != Errc::kUnavailable) return after.error();
@@ -107,6 +110,7 @@ void add_unseal(CLI::App& app, Context& context) {
   command->add_option("--share-fd", o->share_fd, context.text(Msg::kHelpShareFd));
   command->add_option("--program", o->program, context.text(Msg::kHelpProgramDigest));
   command->add_flag("--yes", o->yes, context.text(Msg::kHelpYes));
+  add_receipt_option(*command, context, o->receipt);
   command->callback([o, &context] { context.run([o, &context](Reporter& r) { return unseal(context, *o, r); }); });
 }
 

@@ -1,6 +1,7 @@
 // A vault's log in memory, and what it would show to a custodian's machine.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -71,6 +72,12 @@ class FakeVault {
     return *log::format_receipt(r);
   }
   [[nodiscard]] std::string note() const { return note(leaves.size()); }
+
+  // Of a governance entry, under the checkpoint of now.
+  [[nodiscard]] std::string receipt(std::uint64_t entry) const {
+    const std::uint64_t size = leaves.size();
+    return *log::format_receipt({{}, entry, *log::inclusion_proof(std::min(entry, size - 1), size, source()), note()});
+  }
 
   [[nodiscard]] Json notice_json() const {
     return {{"vault", to_hex(id)},

@@ -5,6 +5,7 @@
 #include "tests/unit/facekeep/fake_vault.h"
 #include "tests/unit/http/support.h"
 #include "tests/unit/tools/scratch.h"
+#include "tools/common/files.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/program.h"
 #include "vault/seal/share_envelope.h"
@@ -34,6 +35,7 @@ struct Room {
     vault.append_event(ledger::Sealed{"property/1", "request"});
     return vault.leaves.size() - 1;
   };
+  std::function<std::string(std::uint64_t)> receipt_of = [this](std::uint64_t entry) { return vault.receipt(entry); };
   std::vector<Bytes> sent;
   http::testing::Front front;
   Scratch dir;
@@ -81,7 +83,8 @@ struct Room {
                             {"group", "property"},
                             {"share", 1},
                             {"groups", {{{"id", "property"}, {"in", 1}, {"threshold", 1}}}},
-                            {"entry", 3}});
+                            {"entry", vault.leaves.size() - 1},
+                            {"receipt", receipt_of(vault.leaves.size() - 1)}});
     };
     front.start(std::move(config));
     dir.write("me.crt", *http::cert_pem(front.door.cert.get()));
@@ -268,4 +271,21 @@ TEST_CASE("a seal is said to be logged only if its entry is proven") {
   room.sealed_as = [&] { return std::uint64_t{99}; };
   CHECK(room.run("seal") == 2);
   CHECK(room.out.find("proven") == std::string::npos);
+}
+
+TEST_CASE("the receipt of an unseal is checked, and kept where it is asked for") {
+  Room room;
+  const std::string file = (room.dir.path() / "unseal.tlog-proof").string();
+  CHECK(room.unseal(room.card, "y", {"--receipt", file}) == 0);
+  INFO(room.err);
+  const auto kept = load_text(file);
+  REQUIRE(kept);
+  CHECK(*kept == room.vault.receipt(3));
+  CHECK(room.unseal(room.card, "y", {"--receipt", file}) == 1);  // a file is never overwritten
+  CHECK(room.sent.size() == 1);
+
+  const FakeVault other;
+  room.receipt_of = [&](std::uint64_t) { return other.receipt(2); };
+  CHECK(room.unseal(room.card) == 2);
+  CHECK(room.err.find("receipt") != std::string::npos);
 }
