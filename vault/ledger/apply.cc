@@ -109,6 +109,7 @@ Status State::apply_body(const Sums&) {
 Status State::apply_body(const OpeningsRead& e) {
   const PrincipalRecord* p = principal(e.by);
   if (p == nullptr || p->role != Role::kAuditor) return broken("openings read by somebody who is no auditor");
+  if (!e.bundle && phase_ != Phase::kOpen) return broken("the register read while the vault was not open");
   // Nothing is opened before it is in the log.
   if (e.bundle && *e.bundle > (size_ - 1) / kBundleEntries) return broken("openings read beyond the end of the log");
   return {};

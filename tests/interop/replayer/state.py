@@ -107,8 +107,11 @@ class State:
         pass
 
     def _openings_read(self, body, *_):
-        _must(self._has_role(body["by"], "auditor"), f"{body['by']} read openings and is no auditor")
-        _must(256 * body.get("bundle", 0) < self.size, "openings of a bundle that the log has not reached")
+        _must(self._has_role(body["by"], "auditor"), f"openings read by {body['by']}, who is no auditor")
+        if body["what"] == "register":
+            _must(self.phase == "open", "the register read while the vault was not open")
+        else:
+            _must(body["bundle"] * 256 < self.size, "openings read beyond the end of the log")
 
     def _enrolled(self, body, *_):
         self._operator(body)
