@@ -73,12 +73,6 @@ class FakeVault {
   }
   [[nodiscard]] std::string note() const { return note(leaves.size()); }
 
-  // Of a governance entry, under the checkpoint of now.
-  [[nodiscard]] std::string receipt(std::uint64_t entry) const {
-    const std::uint64_t size = leaves.size();
-    return *log::format_receipt({{}, entry, *log::inclusion_proof(std::min(entry, size - 1), size, source()), note()});
-  }
-
   [[nodiscard]] Json notice_json() const {
     return {{"vault", to_hex(id)},
             {"name", "Tower"},
