@@ -7,9 +7,13 @@
 #include "tools/common/progress.h"
 #include "tools/common/say.h"
 #include "tools/common/terminal.h"
+#include "tools/facekeep-audit/audit_run.h"
 #include "tools/facekeep-audit/commands.h"
 #include "tools/facekeep-audit/fetcher.h"
+#include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/polite_client.h"
+#include "vault/audit/witnesses.h"
+#include "vault/base/clock.h"
 #include "vault/ledger/event.h"
 
 namespace facekeep::tools {
@@ -68,14 +72,13 @@ Result<PoliteClient> public_client(const Options& o) {
   return PoliteClient(std::move(client), o.rate);
 }
 
-// The server's key that the log's own first entry names.
-Result<Digest> pin_of_genesis(const Mirror& mirror, std::uint64_t size) {
+Result<ledger::Genesis> genesis_of(const Mirror& mirror, std::uint64_t size) {
   FK_TRY(const Bytes bundle, mirror.read(format_path(log::BundleId{0, log::tile_width_at(size, 0, 0)})));
   FK_TRY(const auto entries, log::decode_bundle(bundle, log::tile_width_at(size, 0, 0)));
-  FK_TRY(const ledger::Event event, ledger::decode_event(as_chars(entries.front())));
-  const auto* genesis = std::get_if<ledger::Genesis>(&event.body);
+  FK_TRY(ledger::Event event, ledger::decode_event(as_chars(entries.front())));
+  auto* genesis = std::get_if<ledger::Genesis>(&event.body);
   if (genesis == nullptr) return make_error(Errc::kIntegrity, "the log does not begin with a genesis");
-  return genesis->server_key;
+  return std::move(*genesis);
 }
 
 Result<PoliteClient> auditors_client(Frame& frame, const Options& o, const Mirror& mirror, std::uint64_t size) {
@@ -97,8 +100,8 @@ Result<PoliteClient> auditors_client(Frame& frame, const Options& o, const Mirro
   config.key = key.get();
   FK_TRY(config.pins, pins_of(o.server_key));
   if (config.pins.empty()) {
-    FK_TRY(const Digest pin, pin_of_genesis(mirror, size));
-    config.pins.push_back(pin);
+    FK_TRY(const ledger::Genesis genesis, genesis_of(mirror, size));
+    config.pins.push_back(genesis.server_key);
   }
   config.max_response = kMaxServedFile;
   FK_TRY(http::Client client, http::Client::create(config));
@@ -128,11 +131,38 @@ Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mir
   return mirror.write("register.json", *people);
 }
 
+// Whether the witnesses of genesis stand behind what was fetched. Lines for what is only shown, an error for the rest.
+Status check_witnesses(Frame& frame, Reporter& report, const Mirror& mirror, const log::VerifierKey& key,
+                       const log::Checkpoint& head, const std::string& note) {
+  if (head.size == 0) return {};
+  FK_TRY(const ledger::Genesis genesis, genesis_of(mirror, head.size));
+  if (!genesis.witnesses) return {};
+  audit::Findings findings;
+  check_mirrors_witnesses(mirror, key, genesis, head, SystemClock().now().wall, findings);
+  Json list = Json::array();
+  for (const audit::Finding& f : findings.sorted()) {
+    report.line(line_of(frame.lang, f));
+    list.push_back(to_json(frame.lang, f));
+  }
+  report.field("witnesses", std::move(list));
+  const auto cosigned = log::open_cosigned(note, key, *genesis.witnesses);
+  if (cosigned && findings.clean()) {
+    report.say(Msg::kAuditCosigned,
+               {std::to_string(cosigned->witnesses), std::to_string(genesis.witnesses->list.size()),
+                std::to_string(cosigned->checkpoint.size), format_time(cosigned->time)});
+  }
+  if (findings.clean()) return {};
+  // What contradicts the log that is served now is evidence, and later fetches write over the file `cosigned`.
+  if (cosigned) FK_CHECK(mirror.keep_checkpoint(cosigned->checkpoint, note));
+  return say_error(Errc::kIntegrity, "witnesses", Msg::kAuditWitnessErrors, Msg::kAuditWitnessHint);
+}
+
 Status fetch(Frame& frame, Reporter& report, const Options& o) {
   FK_TRY(const log::VerifierKey key, log::parse_vkey(o.vkey));
   const Mirror mirror(o.out);
   FK_TRY(PoliteClient client, public_client(o));
   const Get get = [&](const std::string& target) { return client.get(target); };
+  FK_TRY(const std::string cosigned, fetch_cosigned(mirror, get));
   Fetched done;
   {
     Bars bars(frame);
@@ -148,9 +178,11 @@ Status fetch(Frame& frame, Reporter& report, const Options& o) {
   } else {
     report.say(Msg::kAuditFirstFetch);
   }
-  if (o.api.empty()) return {};
+  const Status witnessed = check_witnesses(frame, report, mirror, key, done.checkpoint, cosigned);
+  if (o.api.empty()) return witnessed;
   Bars bars(frame);
-  return read_openings(frame, report, o, mirror, done.checkpoint, bars);
+  FK_CHECK(read_openings(frame, report, o, mirror, done.checkpoint, bars));
+  return witnessed;
 }
 
 }  // namespace
