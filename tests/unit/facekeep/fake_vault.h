@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/unit/ledger/genesis_maker.h"
 #include "tests/unit/log/note_keys.h"
 #include "tools/facekeep/start_check.h"
 #include "vault/base/digest.h"
@@ -17,10 +18,19 @@ namespace facekeep::tools::testing {
 
 class FakeVault {
  public:
-  FakeVault() {
-    append("the genesis of this log is of no interest here");
+  FakeVault() : FakeVault(plain_genesis()) {}
+  explicit FakeVault(ledger::Genesis genesis) {
+    genesis.vault = id;
+    append_event(std::move(genesis));
     append("neither is what follows it");
     append_start();
+  }
+
+  // Without witnesses.
+  static ledger::Genesis plain_genesis() {
+    ledger::Genesis g = ledger::test::unsigned_genesis();
+    g.witnesses.reset();
+    return g;
   }
 
   void append(std::string_view entry) {
@@ -28,12 +38,23 @@ class FakeVault {
     texts.emplace_back(entry);
   }
   std::string append_event(ledger::Body body) {
+    const std::string text = text_of(std::move(body));
+    append(text);
+    return text;
+  }
+  // As a private entry; returns its opening.
+  Bytes append_private(ledger::Body body) {
+    const ledger::EventClass c = class_of(body);
+    const std::string text = text_of(std::move(body));
+    const ledger::Salt salt{1, 2, 3};
+    append(ledger::private_leaf(c, ledger::commit(salt, text)));
+    return concat(Bytes{0x01}, salt, as_bytes(text));
+  }
+  static std::string text_of(ledger::Body body) {
     ledger::Event event;
     event.time = 1795325776123;
     event.body = std::move(body);
-    const std::string text = *ledger::encode_event(event);
-    append(text);
-    return text;
+    return *ledger::encode_event(event);
   }
   // What the vault shows from now on as its start.
   void append_start(std::string_view program = "program", std::string_view config = "config") {
