@@ -85,13 +85,17 @@ Result<Opening> Service::open_access_entry(std::uint64_t entry, const Digest& co
     ledger::State::PeriodKeyState key;
     std::uint64_t size = 0;
     bool exists = false;
+    bool destroyed = false;
   };
   const Month month = sequencer_->read([&](const ledger::State& st) {
     const auto it = st.period_keys().find(id);
-    return it == st.period_keys().end() ? Month{} : Month{it->second, st.size(), true};
+    Month m{{}, st.size(), false, st.period_was_destroyed(id, entry)};
+    // A month may get a second key after its first was destroyed: a clock was set back.
+    if (it != st.period_keys().end() && it->second.entry < entry) m.key = it->second, m.exists = true;
+    return m;
   });
-  // A month may get a second key after its first was destroyed: a clock was set back.
-  if (!month.exists || month.key.entry > entry) return missing(entry, "destroyed");
+  // Nothing authenticates the month that is stored: a destruction that the log does not have is no excuse.
+  if (!month.exists) return missing(entry, month.destroyed ? "destroyed" : "damaged");
   if (vault == nullptr) return missing(entry, "sealed");
   const auto key = vault->period_key(id, month.key, month.size);
   if (!key) return missing(entry, "damaged");

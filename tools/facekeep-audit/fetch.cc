@@ -4,10 +4,15 @@
 
 #include "tools/common/progress.h"
 #include "tools/common/say.h"
+#include "tools/facekeep-audit/audit_run.h"
 #include "tools/facekeep-audit/commands.h"
 #include "tools/facekeep-audit/dir_lock.h"
 #include "tools/facekeep-audit/fetcher.h"
+#include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/vault_clients.h"
+#include "vault/audit/witnesses.h"
+#include "vault/base/clock.h"
+#include "vault/ledger/event.h"
 
 namespace facekeep::tools {
 namespace {
@@ -65,12 +70,39 @@ Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mir
   return mirror.write("register.json", *people);
 }
 
+// Whether the witnesses of genesis stand behind what was fetched. Lines for what is only shown, an error for the rest.
+Status check_witnesses(Frame& frame, Reporter& report, const Mirror& mirror, const log::VerifierKey& key,
+                       const log::Checkpoint& head, const std::string& note) {
+  if (head.size == 0) return {};
+  FK_TRY(const ledger::Genesis genesis, genesis_of(mirror, head.size));
+  if (!genesis.witnesses) return {};
+  audit::Findings findings;
+  check_mirrors_witnesses(mirror, key, genesis, head, SystemClock().now().wall, findings);
+  Json list = Json::array();
+  for (const audit::Finding& f : findings.sorted()) {
+    report.line(line_of(frame.lang, f));
+    list.push_back(to_json(frame.lang, f));
+  }
+  report.field("witnesses", std::move(list));
+  const auto cosigned = log::open_cosigned(note, key, *genesis.witnesses);
+  if (cosigned && findings.clean()) {
+    report.say(Msg::kAuditCosigned,
+               {std::to_string(cosigned->witnesses), std::to_string(genesis.witnesses->list.size()),
+                std::to_string(cosigned->checkpoint.size), format_time(cosigned->time)});
+  }
+  if (findings.clean()) return {};
+  // What contradicts the log that is served now is evidence, and later fetches write over the file `cosigned`.
+  if (cosigned) FK_CHECK(mirror.keep_checkpoint(cosigned->checkpoint, note));
+  return say_error(Errc::kIntegrity, "witnesses", Msg::kAuditWitnessErrors, Msg::kAuditWitnessHint);
+}
+
 Status fetch(Frame& frame, Reporter& report, const Options& o) {
   FK_TRY(const log::VerifierKey key, log::parse_vkey(o.vkey));
   const Mirror mirror(o.out);
   FK_TRY(const http::UniqueFd lock, lock_folder(o.out));
   FK_TRY(PoliteClient client, public_client(o.vault));
   const Get get = [&](const std::string& target) { return client.get(target); };
+  FK_TRY(const std::string cosigned, fetch_cosigned(mirror, get));
   Fetched done;
   {
     Bars bars(frame);
@@ -86,9 +118,11 @@ Status fetch(Frame& frame, Reporter& report, const Options& o) {
   } else {
     report.say(Msg::kAuditFirstFetch);
   }
-  if (o.vault.api.empty()) return {};
+  const Status witnessed = check_witnesses(frame, report, mirror, key, done.checkpoint, cosigned);
+  if (o.vault.api.empty()) return witnessed;
   Bars bars(frame);
-  return read_openings(frame, report, o, mirror, done.checkpoint, bars);
+  FK_CHECK(read_openings(frame, report, o, mirror, done.checkpoint, bars));
+  return witnessed;
 }
 
 }  // namespace

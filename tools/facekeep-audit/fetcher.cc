@@ -6,7 +6,7 @@
 
 #include "tools/common/say.h"
 #include "vault/audit/tile_chain.h"
-#include "vault/ledger/event.h"
+#include "vault/ledger/opening.h"
 
 namespace facekeep::tools {
 namespace {
@@ -177,11 +177,9 @@ Result<std::map<std::uint64_t, Digest>> commitments_of(const Mirror& mirror, con
   return out;
 }
 
-bool fits(const Digest& commitment, ByteView opening) {
-  if (opening.size() <= audit::kOpeningHead) return false;
-  ledger::Salt salt{};
-  std::copy(opening.begin() + 1, opening.begin() + audit::kOpeningHead, salt.begin());
-  return ledger::commit(salt, as_chars(opening.subspan(audit::kOpeningHead))) == commitment;
+bool fits(const Digest& commitment, ByteView bytes) {
+  const auto opening = ledger::parse_clear_opening(bytes);
+  return opening && ledger::commit(opening->salt, opening->event) == commitment;
 }
 
 Status check_openings(const audit::OpeningsOfBundle& doc, const std::map<std::uint64_t, Digest>& commitments) {
@@ -216,7 +214,8 @@ std::optional<KeptOpenings> kept_openings(const Mirror& mirror, const log::Bundl
 bool covers(const audit::OpeningsOfBundle& doc, const std::map<std::uint64_t, Digest>& commitments, bool retry_sealed) {
   return std::all_of(commitments.begin(), commitments.end(), [&](const auto& c) {
     const audit::OpeningState state = doc.at(c.first).state;
-    return state != audit::OpeningState::kAbsent && (state != audit::OpeningState::kSealed || !retry_sealed);
+    const bool later = state == audit::OpeningState::kSealed || state == audit::OpeningState::kDamaged;
+    return state != audit::OpeningState::kAbsent && (!later || !retry_sealed);
   });
 }
 
@@ -262,6 +261,15 @@ Result<bool> openings_of(const Mirror& mirror, const log::BundleId& id,
 Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
                           const FetchProgress& progress, std::uint64_t whole_to) {
   return LogFetch(mirror, key, get, whole_to).run(progress);
+}
+
+Result<std::string> fetch_cosigned(const Mirror& mirror, const Get& get) {
+  const auto served = get("/v1/log/cosigned");
+  if (!served && served.error().code != Errc::kNotFound) return served.error();
+  std::string note(served ? as_chars(*served) : std::string_view());
+  if (note.size() > log::kMaxNoteSize) return make_error(Errc::kTooLarge, "the cosigned checkpoint is too large");
+  FK_CHECK(mirror.write("cosigned", as_bytes(note)));
+  return note;
 }
 
 Result<FetchedOpenings> fetch_openings(const Mirror& mirror, const log::Checkpoint& checkpoint, const Get& get,

@@ -31,6 +31,11 @@ struct Fetched {
 Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
                           const FetchProgress& progress = {}, std::uint64_t whole_to = 0);
 
+// Keeps what the vault shows as cosigned by its witnesses in the mirror's file `cosigned` (empty: nothing), and gives
+// it. Asked for before fetch_log(), so that the log served then must reach as far; held against it by who knows genesis
+// (vault/audit/witnesses.h).
+Result<std::string> fetch_cosigned(const Mirror& mirror, const Get& get);
+
 struct FetchedOpenings {
   std::uint64_t bundles = 0;  // read now: each is an entry of the log
   bool sealed = false;        // some or all could not be read, since the vault is sealed

@@ -3,6 +3,7 @@
 //   DIR/vkey                  the log's verifier key, one line
 //   DIR/checkpoint            the latest checkpoint whose tree is here whole
 //   DIR/checkpoints/<size>    every checkpoint that was seen; one that contradicts another has "-<root>" behind
+//   DIR/cosigned              the newest checkpoint that the vault showed with its witnesses' cosignatures; empty: none
 //   DIR/tile/...              tiles and entry bundles under the paths of C2SP tlog-tiles
 //   DIR/openings/<N>[.p/<W>]  openings of a bundle as the vault gave them (JSON)
 //   DIR/register.json         names behind the numbers, if the vault was open when asked

@@ -17,16 +17,17 @@ Result<std::vector<Digest>> pins_of(const std::string& server_key) {
 }
 
 // The server's key that the log's own first entry names.
-Result<Digest> pin_of_genesis(const Mirror& mirror, std::uint64_t size) {
-  FK_TRY(const Bytes bundle, mirror.read(format_path(log::BundleId{0, log::tile_width_at(size, 0, 0)})));
-  FK_TRY(const auto entries, log::decode_bundle(bundle, log::tile_width_at(size, 0, 0)));
-  FK_TRY(const ledger::Event event, ledger::decode_event(as_chars(entries.front())));
-  const auto* genesis = std::get_if<ledger::Genesis>(&event.body);
-  if (genesis == nullptr) return make_error(Errc::kIntegrity, "the log does not begin with a genesis");
-  return genesis->server_key;
-}
 
 }  // namespace
+
+Result<ledger::Genesis> genesis_of(const Mirror& mirror, std::uint64_t size) {
+  FK_TRY(const Bytes bundle, mirror.read(format_path(log::BundleId{0, log::tile_width_at(size, 0, 0)})));
+  FK_TRY(const auto entries, log::decode_bundle(bundle, log::tile_width_at(size, 0, 0)));
+  FK_TRY(ledger::Event event, ledger::decode_event(as_chars(entries.front())));
+  auto* genesis = std::get_if<ledger::Genesis>(&event.body);
+  if (genesis == nullptr) return make_error(Errc::kIntegrity, "the log does not begin with a genesis");
+  return std::move(*genesis);
+}
 
 void add_client_options(CLI::App& command, Frame& frame, ClientOptions& o) {
   command.add_option("--url", o.url, frame.text(Msg::kAuditHelpUrl))->required();
@@ -68,8 +69,8 @@ Result<PoliteClient> auditors_client(Frame& frame, const ClientOptions& o, const
   config.key = key.get();
   FK_TRY(config.pins, pins_of(o.server_key));
   if (config.pins.empty()) {
-    FK_TRY(const Digest pin, pin_of_genesis(mirror, size));
-    config.pins.push_back(pin);
+    FK_TRY(const ledger::Genesis genesis, genesis_of(mirror, size));
+    config.pins.push_back(genesis.server_key);
   }
   config.max_response = kMaxServedFile;
   FK_TRY(http::Client client, http::Client::create(config));

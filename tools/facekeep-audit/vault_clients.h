@@ -7,6 +7,7 @@
 #include "tools/common/frame.h"
 #include "tools/facekeep-audit/mirror.h"
 #include "tools/facekeep-audit/polite_client.h"
+#include "vault/ledger/genesis.h"
 
 namespace facekeep::tools {
 
@@ -22,6 +23,9 @@ struct ClientOptions {
 };
 // --url, --api, --key, --cert, --passphrase-fd, --server-key, --rate
 void add_client_options(CLI::App& command, Frame& frame, ClientOptions& options);
+
+// Entry 0 of a mirror of `size` entries. kIntegrity if it is something else.
+Result<ledger::Genesis> genesis_of(const Mirror& mirror, std::uint64_t size);
 
 // Any server will do unless --server-key names one: the log proves itself.
 Result<PoliteClient> public_client(const ClientOptions& o);

@@ -45,7 +45,9 @@ std::string_view to_string(Severity s) noexcept;
   X(kOpeningClass, "opening-class", kError)                                                                      \
   X(kCustodyMissing, "custody-opening-missing", kError)                                                          \
   X(kAccessMissing, "access-opening-missing", kError)                                                            \
-  X(kDestroyedUnlogged, "destroyed-without-entry", kError)                                                       \
+  X(kAccessDamaged, "access-opening-damaged", kError)                                                            \
+  X(kDestroyedUnlogged, "destroyed-without-entry", kError) /* {0} how many */                                    \
+  X(kSealedBesideOpen, "sealed-beside-opened", kError)                                                           \
   X(kAccessSealed, "access-openings-sealed", kNote)       /* {0} how many */                                     \
   X(kAccessDestroyed, "access-openings-destroyed", kNote) /* {0} how many */                                     \
   X(kPublicOnly, "public-only", kNote)                                                                           \
@@ -62,8 +64,12 @@ std::string_view to_string(Severity s) noexcept;
   X(kUnsealedAlone, "unsealed-apart", kError)                                                                    \
   X(kNoStartAfterSeal, "no-start-after-seal", kError)                                                            \
   X(kSumsFuture, "sums-from-future", kWarning)                                                                   \
-  X(kWrongLogKey, "wrong-log-key", kError)  /* {0} vkey of genesis, {1} the auditor's */                         \
-  X(kWrongOrigin, "wrong-origin", kError)   /* {0} origin, {1} name of the key */                                \
+  X(kWrongLogKey, "wrong-log-key", kError)            /* {0} vkey of genesis, {1} the auditor's */               \
+  X(kWrongOrigin, "wrong-origin", kError)             /* {0} origin, {1} name of the key */                      \
+  X(kCosignedWrong, "cosigned-wrong", kError)         /* {0} why */                                              \
+  X(kWitnessesBehind, "witnesses-behind", kWarning)   /* {0} entries cosigned, {1} of, {2} last time */          \
+  X(kWitnessesRequired, "witnesses-required", kError) /* the same */                                             \
+  X(kWitnessesUnasked, "witnesses-not-asked", kNote)                                                             \
   X(kNameMismatch, "name-mismatch", kError) /* {0} principal */                                                  \
   X(kNameMissing, "name-missing", kNote)    /* {0} principal */
 

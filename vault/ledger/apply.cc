@@ -202,6 +202,8 @@ Status State::apply_body(const PeriodKeyDestroyed& e) {
   if (it == period_keys_.end()) return broken("the end of a period key that is not there");
   if (!period_is_over(it->first, it->second, now_, clock_now_))
     return broken("the end of a period key before its time");
+  // Only access openings outlive their key and are asked for later.
+  if (e.purpose == "access") periods_ended_.emplace(it->first, std::pair(it->second.entry, size_));
   slots_.erase(it->second.slot);
   period_keys_.erase(it);
   return {};
