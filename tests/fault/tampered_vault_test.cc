@@ -223,9 +223,12 @@ const std::vector<Rewrite> kRewrites = {
        r.rows[keys::checkpoint_latest()] = to_bytes(*note);
      },
      [](const Places&) { return std::vector<std::string>{"sign"}; }},
-    {"another vault's id", [](Rows& r, const Places&) { r.rows.at(keys::meta_vault())[0] ^= 1; },
-     [](const Places&) { return std::vector<std::string>{"vault"}; }},
 };
+}
+}
+,
+}
+;
 
 }  // namespace
 
