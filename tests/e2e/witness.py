@@ -56,7 +56,7 @@ def consistent(old, old_root, new, new_root, proof):
 class Witness:
     def __init__(self, folder):
         self.key = ed25519.Ed25519PrivateKey.generate()
-        self.public = self.key.public_key().public_bytes_raw()
+        self.public = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         self.id = hashlib.sha256(NAME.encode() + b"\n\x04" + self.public).digest()[:4]
         self.vkey = f"{NAME}+{self.id.hex()}+{base64.b64encode(bytes([4]) + self.public).decode()}"
         self.size, self.root, self.calls, self.wrong = 0, b"", 0, []

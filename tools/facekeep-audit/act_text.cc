@@ -36,8 +36,8 @@ std::string act_line(Lang lang, const audit::Act& act) {
 }
 
 Json to_json(Lang lang, const audit::Act& act) {
-  return {{"entry", act.entry},   {"time", format_time(act.time)}, {"type", act.type},
-          {"people", act.people}, {"facts", act.facts},            {"text", act_line(lang, act)}};
+  return {{"entry", act.entry}, {"time", format_time(act.time)}, {"type", act.type}, {"people", act.people},
+          {"facts", act.facts}, {"text", act_line(lang, act)}};
 }
 
 }  // namespace facekeep::tools

@@ -40,18 +40,27 @@ struct CosignSide {
   std::vector<std::string> doubtful;  // notes that the mirror does not reach yet
 };
 
-sigset_t block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, s);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  return set;
-}
+// The signals that end the watch, waited for by this thread alone: the server's threads start with them blocked.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&set_);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, s);
+    pthread_sigmask(SIG_BLOCK, &set_, &before_);
+  }
+  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  // True if one came within the time.
+  [[nodiscard]] bool within(std::int64_t seconds) const {
+    const timespec wait{static_cast<time_t>(seconds), 0};
+    return sigtimedwait(&set_, nullptr, &wait) > 0;
+  }
 
-bool told_to_stop(const sigset_t& signals, std::int64_t seconds) {
-  const timespec wait{static_cast<time_t>(seconds), 0};
-  return sigtimedwait(&signals, nullptr, &wait) > 0;
-}
+ private:
+  sigset_t set_{};
+  sigset_t before_{};
+};
 
 // What a vault, or somebody between, must not answer. Anything else is this machine's trouble or the network's.
 bool is_alarming(Errc code) {
@@ -171,9 +180,9 @@ void Watch::check_growth(bool grew) {
   const auto now = std::chrono::steady_clock::now();
   if (grew) grew_ = now;
   if (o_.stale == 0 || now - grew_ < std::chrono::seconds(o_.stale)) return;
-  voice_.alarm(say_error(
-      Errc::kUnavailable, "stalled", Msg::kAuditStalled, Msg::kAuditStalledHint,
-      {format_duration(static_cast<std::uint64_t>(o_.stale)), std::to_string(follower_->head().size)}));
+  voice_.alarm(
+      say_error(Errc::kUnavailable, "stalled", Msg::kAuditStalled, Msg::kAuditStalledHint,
+                {format_duration(static_cast<std::uint64_t>(o_.stale)), std::to_string(follower_->head().size)}));
 }
 
 Status Watch::look() {
@@ -191,7 +200,7 @@ Status Watch::look() {
 }
 
 Status Watch::run(Reporter& report) {
-  const sigset_t signals = block_signals();
+  const StopSignals signals;
   FK_CHECK(open());
   const std::int64_t chosen = o_.vault.api.empty() ? kInterval : kIntervalOfAuditors;
   do {
@@ -204,7 +213,7 @@ Status Watch::run(Reporter& report) {
     }
     if (!seen) check_growth(false);
   } while (!o_.once && (voice_.alarms() == 0 || o_.keep_going) &&
-           !told_to_stop(signals, o_.interval > 0 ? o_.interval : chosen));
+           !signals.within(o_.interval > 0 ? o_.interval : chosen));
   if (cosign_.server) cosign_.server->stop(kGrace);
   report.field("size", follower_->head().size);
   report.field("alarms", voice_.alarms());

@@ -22,8 +22,8 @@ namespace facekeep::tools {
 class Witness {
  public:
   // Takes the lock of the folder and reads what it remembers of these logs. `identity` and `clock` must outlive it.
-  // kConflict ("folder-in-use"); kIntegrity, kMalformed: what is remembered is no checkpoint of its log. Nothing is then
-  // cosigned: a witness that forgot would cosign another history.
+  // kConflict ("folder-in-use"); kIntegrity, kMalformed: what is remembered is no checkpoint of its log. Nothing is
+  // then cosigned: a witness that forgot would cosign another history.
   static Result<std::unique_ptr<Witness>> open(const std::string& dir, std::vector<log::VerifierKey> logs,
                                                const WitnessIdentity& identity, const Clock& clock);
 

@@ -18,7 +18,8 @@ WitnessJudgement judge_checkpoint(std::string_view body, std::span<const Verifie
   auto request = parse_witness_request(body);
   if (!request) return refuse(WitnessVerdict::kMalformed, request.error().message);
   const auto note = parse_note(request->checkpoint);
-  const auto stated = note ? parse_checkpoint_text(note->text, Extensions::kTolerate) : Result<Checkpoint>(note.error());
+  const auto stated =
+      note ? parse_checkpoint_text(note->text, Extensions::kTolerate) : Result<Checkpoint>(note.error());
   if (!stated) return refuse(WitnessVerdict::kMalformed, stated.error().message);
   const auto is_origins = [&](const VerifierKey& key) { return key.name == stated->origin; };
   if (std::none_of(logs.begin(), logs.end(), is_origins)) {
@@ -47,9 +48,7 @@ WitnessJudgement judge_checkpoint(std::string_view body, std::span<const Verifie
 }
 
 WitnessAnswer refusal_of(const WitnessJudgement& j, std::uint64_t latest) {
-  const auto plain = [&](int status) {
-    return WitnessAnswer{status, "text/plain; charset=utf-8", j.why + "\n"};
-  };
+  const auto plain = [&](int status) { return WitnessAnswer{status, "text/plain; charset=utf-8", j.why + "\n"}; };
   switch (j.verdict) {
     case WitnessVerdict::kUnknownLog: return plain(404);
     case WitnessVerdict::kUnsigned: return plain(403);

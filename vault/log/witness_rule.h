@@ -1,5 +1,5 @@
-// What a witness does with an add-checkpoint request: the checks of C2SP tlog-witness, in their order. Pure, thread safe;
-// remembering and signing are the caller's.
+// What a witness does with an add-checkpoint request: the checks of C2SP tlog-witness, in their order. Pure, thread
+// safe; remembering and signing are the caller's.
 #pragma once
 
 #include <functional>

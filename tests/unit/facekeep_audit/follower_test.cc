@@ -60,8 +60,8 @@ TEST_CASE("each look tells the acts that came since the one before, and reaches 
   const tools::News first = look(follower, server);
   CHECK(first.new_entries == 320);
   CHECK(first.findings.empty());
-  CHECK(types(first) == Types{"genesis", "start", "unseal-share", "unseal-share", "unseal-share", "unseal-share",
-                              "unsealed"});
+  CHECK(types(first) ==
+        Types{"genesis", "start", "unseal-share", "unseal-share", "unseal-share", "unseal-share", "unsealed"});
   CHECK(look(follower, server).acts.empty());
 
   seal(server.m, 4);

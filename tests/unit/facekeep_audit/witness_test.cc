@@ -103,9 +103,15 @@ TEST_CASE("a witness whose memory was altered does not start") {
   REQUIRE(room.add(0, 21) == 200);
   room.witness.reset();
   std::string note = room.note(21);
-  SECTION("cut") { note.resize(note.size() / 2); }
-  SECTION("another size") { note.replace(note.find("\n21\n"), 4, "\n20\n"); }
-  SECTION("emptied") { note.clear(); }
+  SECTION("cut") {
+    note.resize(note.size() / 2);
+  }
+  SECTION("another size") {
+    note.replace(note.find("\n21\n"), 4, "\n20\n");
+  }
+  SECTION("emptied") {
+    note.clear();
+  }
   SECTION("of another key") {
     const auto other = log_test::TestSigner::ed25519("vault.example/test");
     note = log::sign_checkpoint({other.key.name, 1, room.leaves[0], {}}, other.key, other.sign()).value();
@@ -208,8 +214,8 @@ TEST_CASE("the front of a witness answers add-checkpoint over pinned TLS, and li
 TEST_CASE("an address to listen at is one address and one port") {
   CHECK(tools::parse_listen("127.0.0.1:8450").value().port == 8450);
   CHECK(tools::parse_listen("[::1]:0").value().address == "::1");
-  for (const char* bad : {"", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:8450", "[]:1",
-                          "127.0.0.1:1 "}) {
+  for (const char* bad :
+       {"", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:8450", "[]:1", "127.0.0.1:1 "}) {
     INFO(bad);
     CHECK_FALSE(tools::parse_listen(bad));
   }
@@ -218,8 +224,8 @@ TEST_CASE("an address to listen at is one address and one port") {
 TEST_CASE("the keys of a witness are made once, belong together, and print what a plan needs") {
   const ScratchDir dir;
   const std::string stem = dir.path() + "-w";
-  const std::vector<std::string> make = {"witness-key", "new",     stem,    "--name", "witness.example/w1",
-                                         "--url",       "https://10.0.0.9:8450", "--json"};
+  const std::vector<std::string> make = {
+      "witness-key", "new", stem, "--name", "witness.example/w1", "--url", "https://10.0.0.9:8450", "--json"};
   const Ran made = run(make);
   INFO(made.err);
   REQUIRE(made.code == 0);
@@ -238,7 +244,6 @@ TEST_CASE("the keys of a witness are made once, belong together, and print what 
   CHECK(run({"witness-key", "new", stem + "2", "--name", "witness.example/w1", "--url", "http://10.0.0.9"}).code == 1);
   CHECK_FALSE(std::filesystem::exists(stem + "2.key"));
   REQUIRE(tools::make_witness_identity(dir.path() + "-v", "witness.example/w2"));
-  std::filesystem::copy_file(dir.path() + "-v.vkey", stem + ".vkey",
-                             std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(dir.path() + "-v.vkey", stem + ".vkey", std::filesystem::copy_options::overwrite_existing);
   CHECK(tools::load_witness_identity(stem).error().code == Errc::kIntegrity);
 }
