@@ -29,9 +29,21 @@ Opening in_clear(std::uint64_t entry, ByteView salt_and_event) {
 }  // namespace
 
 Status Service::log_openings_read(const Digest& spki, ledger::OpeningsRead event) {
+  const Instant now = parts_.clock.now();
+  FK_TRY(const std::string by, sequencer_->read([&](const ledger::State& st) -> Result<std::string> {
+    FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kAuditor, now.wall));
+    return p->id;
+  }));
+  if (!reads_.take(by, now.uptime_ms)) {
+    return make_problem(Errc::kExhausted, "too-many-reads",
+                        "this auditor has read too many bundles without a pause: each is in the log for ever",
+                        "read on more slowly: " + std::to_string(options_.reads_per_second) + " a second");
+  }
   const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_TRY(const auto* p, ledger::authorise(turn.state, spki, Role::kAuditor, turn.now.wall));
     event.by = p->id;
+    // A seal may have come since the caller saw the vault open.
+    FK_CHECK(ledger::decide_openings_read(turn.state, event));
     Write w;
     w.drafts.push_back({event, {}});
     return w;

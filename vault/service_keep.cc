@@ -21,8 +21,10 @@ void Service::keep() {
 
 void Service::housekeeping() {
   if (sequencer_->halted()) return;
-  settle_owed_seal();
-  end_stale_unseal();
+  {
+    const std::lock_guard phase_lock(phase_mutex_);
+    static_cast<void>(settle_phase());  // what fails is tried again
+  }
   suspend_ended_consents();
   const Instant now = parts_.clock.now();
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
