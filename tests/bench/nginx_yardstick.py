@@ -1,5 +1,7 @@
 """nginx's static 200 over mutual TLS 1.3, the yardstick of the HTTPS front; and nginx as a server of files. A library."""
+import getpass
 import hashlib
+import os
 import pathlib
 import shutil
 import socket
@@ -9,7 +11,8 @@ import time
 
 from demo_vault import run_load
 
-CONFIG = """worker_processes 1;
+CONFIG = """{user}
+worker_processes 1;
 daemon off;
 pid {dir}/pid;
 error_log {dir}/error.log warn;
@@ -66,7 +69,8 @@ class Nginx:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        (self.dir / "nginx.conf").write_text(CONFIG.format(dir=self.dir, port=self.port, verify=verify, location=location))
+        (self.dir / "nginx.conf").write_text(CONFIG.format(dir=self.dir, port=self.port, verify=verify, location=location,
+                                                             user=f"user {getpass.getuser()};" if os.geteuid() == 0 else ""))
         binary = shutil.which("nginx") or "/usr/sbin/nginx"
         self.process = subprocess.Popen([binary, "-c", self.dir / "nginx.conf", "-p", self.dir], stderr=subprocess.PIPE,
                                         text=True)

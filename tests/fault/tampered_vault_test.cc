@@ -224,11 +224,6 @@ const std::vector<Rewrite> kRewrites = {
      },
      [](const Places&) { return std::vector<std::string>{"sign"}; }},
 };
-}
-}
-,
-}
-;
 
 }  // namespace
 
