@@ -14,12 +14,12 @@ path = mirror / "tile/entries" / ("/".join(parts) + ("" if width == 256 else f".
 bundle, at = bytearray(path.read_bytes()), 0
 for _ in range(entry % 256):
     at += 2 + int.from_bytes(bundle[at:at + 2], "big")
-end = at + 2 + int.from_bytes(bundle[at:at + 2], "big")
-# The last letter or digit of the entry: it stays an entry, of another content.
-while not chr(bundle[end - 1]).isalnum():
-    end -= 1
-before = chr(bundle[end - 1])
-bundle[end - 1] = ord("1" if before == "0" else "0")
+# A letter or digit in the middle of the entry.
+change = at + 2 + int.from_bytes(bundle[at:at + 2], "big") // 2
+while not chr(bundle[change]).isalnum():
+    change += 1
+before = chr(bundle[change])
+bundle[change] = ord("1" if before == "0" else "0")
 path.chmod(0o600)
 path.write_bytes(bundle)
-print(f"  byte {end - 1} of {path.relative_to(mirror)}, in entry {entry}: {before} is now {chr(bundle[end - 1])}")
+print(f"  byte {change} of {path.relative_to(mirror)}, in entry {entry}: {before} is now {chr(bundle[change])}")
