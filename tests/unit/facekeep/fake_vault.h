@@ -1,6 +1,7 @@
 // A vault's log in memory, and what it would show to a custodian's machine.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -11,6 +12,7 @@
 #include "vault/ledger/event.h"
 #include "vault/log/checkpoint.h"
 #include "vault/log/merkle.h"
+#include "vault/log/proof.h"
 #include "vault/log/tiles.h"
 #include "vault/seal/hpke.h"
 
@@ -83,6 +85,13 @@ class FakeVault {
     return *log::sign_checkpoint(checkpoint(size), signer.key, signer.sign());
   }
   [[nodiscard]] std::string note() const { return note(leaves.size()); }
+
+  // Under the checkpoint of now; `opening` is empty for a governance entry.
+  [[nodiscard]] std::string receipt(std::uint64_t entry, Bytes opening = {}) const {
+    const std::uint64_t size = leaves.size();
+    return *log::format_receipt(
+        {std::move(opening), entry, *log::inclusion_proof(std::min(entry, size - 1), size, source()), note()});
+  }
 
   [[nodiscard]] Json notice_json() const {
     return {{"vault", to_hex(id)},

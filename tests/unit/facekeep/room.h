@@ -34,6 +34,7 @@ struct Room {
     vault.append_event(ledger::Sealed{"property/1", "request"});
     return vault.leaves.size() - 1;
   };
+  std::function<std::string(std::uint64_t)> receipt_of = [this](std::uint64_t entry) { return vault.receipt(entry); };
   // Writes what an erasure writes; returns the answer.
   std::function<Json()> erased_as = [this] {
     return erased_with(vault.append_private(ledger::Erased{Id128{7}, "main", "operator/1", "operator"}));
@@ -78,7 +79,10 @@ struct Room {
         for (const Digest& hash : *hashes) proof.push_back(to_base64(hash));
         return json_response({{"proof", proof}});
       }
-      if (r.path == "/v1/seal") return json_response({{"state", "sealed"}, {"entry", sealed_as()}});
+      if (r.path == "/v1/seal") {
+        const std::uint64_t entry = sealed_as();
+        return json_response({{"state", "sealed"}, {"entry", entry}, {"receipt", vault.receipt(entry)}});
+      }
       if (r.path == "/v1/log/cosigned") {
         http::Response out;
         out.body = to_bytes(cosigned);
@@ -93,7 +97,8 @@ struct Room {
                             {"group", "property"},
                             {"share", 1},
                             {"groups", {{{"id", "property"}, {"in", 1}, {"threshold", 1}}}},
-                            {"entry", 3}});
+                            {"entry", vault.leaves.size() - 1},
+                            {"receipt", receipt_of(vault.leaves.size() - 1)}});
     };
     front.start(std::move(config));
     dir.write("me.crt", *http::cert_pem(front.door.cert.get()));

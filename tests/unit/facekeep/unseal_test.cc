@@ -151,6 +151,23 @@ TEST_CASE("a seal is said to be logged only if its entry is proven") {
   CHECK(room.out.find("proven") == std::string::npos);
 }
 
+TEST_CASE("the receipt of an unseal is checked, and kept where it is asked for") {
+  Room room;
+  const std::string file = (room.dir.path() / "unseal.tlog-proof").string();
+  CHECK(room.unseal(room.card, "y", {"--receipt", file}) == 0);
+  INFO(room.err);
+  const auto kept = load_text(file);
+  REQUIRE(kept);
+  CHECK(*kept == room.vault.receipt(3));
+  CHECK(room.unseal(room.card, "y", {"--receipt", file}) == 1);  // a file is never overwritten
+  CHECK(room.sent.size() == 1);
+
+  const FakeVault other;
+  room.receipt_of = [&](std::uint64_t) { return other.receipt(2); };
+  CHECK(room.unseal(room.card) == 2);
+  CHECK(room.err.find("receipt") != std::string::npos);
+}
+
 TEST_CASE("a start that is not the one of the last share is said to be new, with its number and key") {
   Room room;
   CHECK(room.unseal(room.card) == 0);
