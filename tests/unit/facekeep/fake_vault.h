@@ -1,6 +1,7 @@
 // A vault's log in memory, and what it would show to a custodian's machine.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -93,6 +94,13 @@ class FakeVault {
     if (entry < leaves.size()) r.hashes = *log::inclusion_proof(entry, leaves.size(), source());
     r.checkpoint = note();
     return *log::format_receipt(r);
+  }
+
+  // Under the checkpoint of now; `opening` is empty for a governance entry.
+  [[nodiscard]] std::string receipt(std::uint64_t entry, Bytes opening = {}) const {
+    const std::uint64_t size = leaves.size();
+    return *log::format_receipt(
+        {std::move(opening), entry, *log::inclusion_proof(std::min(entry, size - 1), size, source()), note()});
   }
 
   [[nodiscard]] Json notice_json() const {
