@@ -21,9 +21,7 @@ Opening missing(std::uint64_t entry, const char* why) {
 }
 
 Opening in_clear(std::uint64_t entry, ByteView salt_and_event) {
-  Opening o{entry, {log::kOpeningClear}, {}};
-  o.opening.insert(o.opening.end(), salt_and_event.begin(), salt_and_event.end());
-  return o;
+  return {entry, concat(Bytes{log::kOpeningClear}, salt_and_event), {}};
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ struct BenchLog {
     };
     return {[get](const log::TileId& id) { return get(format_path(id)); },
             [get](const log::BundleId& id) { return get(format_path(id)); },
-            [get](const log::BundleId& id) { return get("openings/" + format_path(id)); }};
+            [get](const log::BundleId& id) { return get("openings/" + format_path(id)); },
+            {}};
   }
 };
 

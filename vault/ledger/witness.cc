@@ -24,9 +24,7 @@ bool is_printable(std::string_view text) {
 }
 
 Bytes typed_key(const WitnessKey& key) {
-  Bytes out = {kCosignatureType};
-  out.insert(out.end(), key.public_key.begin(), key.public_key.end());
-  return out;
+  return concat(Bytes{kCosignatureType}, key.public_key);
 }
 
 bool is_port(std::string_view text) {
