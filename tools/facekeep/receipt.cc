@@ -53,9 +53,10 @@ Status check_with_log(const Context& context, const Notice& notice, VaultApi& ap
   Bytes served;
   const auto receipt = log::parse_receipt(text);
   if (receipt && receipt->extra.empty()) {
-    FK_TRY(const log::Checkpoint stated, log::open_checkpoint(receipt->checkpoint, notice.log_key));
-    if (entry >= stated.size) return bad_receipt("its checkpoint does not cover the entry");
-    FK_TRY(served, fetch_entry(api, stated.size, entry));
+    const auto stated = log::open_checkpoint(receipt->checkpoint, notice.log_key);
+    if (!stated) return bad_receipt(stated.error().message);
+    if (entry >= stated->size) return bad_receipt("its checkpoint does not cover the entry");
+    FK_TRY(served, fetch_entry(api, stated->size, entry));
   }
   FK_TRY(const log::Checkpoint proven, check_receipt(notice, text, entry, expected, served));
   FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
