@@ -96,13 +96,6 @@ class FakeVault {
     return *log::format_receipt(r);
   }
 
-  // Under the checkpoint of now; `opening` is empty for a governance entry.
-  [[nodiscard]] std::string receipt(std::uint64_t entry, Bytes opening = {}) const {
-    const std::uint64_t size = leaves.size();
-    return *log::format_receipt(
-        {std::move(opening), entry, *log::inclusion_proof(std::min(entry, size - 1), size, source()), note()});
-  }
-
   [[nodiscard]] Json notice_json() const {
     return {{"vault", to_hex(id)},
             {"name", "Tower"},
