@@ -67,7 +67,7 @@ ledger::Witnesses one_witness() {
   std::array<std::uint8_t, 32> raw{};
   std::copy(key.begin(), key.end(), raw.begin());
   const auto witness = ledger::make_witness_key("witness.example/w1", raw).value();
-  return {1, ledger::OnMissing::kOpen, {{ledger::format_witness_key(witness), "https://witness.example", Digest{1}}}};
+  return {1, ledger::OnMissing::kOpen, {{ledger::format_witness_key(witness), "https://192.0.2.1", Digest{1}}}};
 }
 
 // First error of a run of calls of any kind, and what lasts longer than one service.

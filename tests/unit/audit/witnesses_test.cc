@@ -29,8 +29,8 @@ struct Case {
     }
     witnesses = {quorum,
                  on_missing,
-                 {{ledger::format_witness_key(one.key), "https://one.example", {1}},
-                  {ledger::format_witness_key(two.key), "https://two.example", {2}}}};
+                 {{ledger::format_witness_key(one.key), "https://192.0.2.1", {1}},
+                  {ledger::format_witness_key(two.key), "https://192.0.2.2", {2}}}};
   }
   [[nodiscard]] log::Checkpoint head(std::uint64_t size) const { return {"vault.example/test", size, roots[size], {}}; }
   [[nodiscard]] std::string note(std::uint64_t size) const {

@@ -217,8 +217,8 @@ struct TwoWitnesses {
     ledger::Genesis g = FakeVault::plain_genesis();
     g.witnesses = ledger::Witnesses{quorum,
                                     on_missing,
-                                    {{ledger::format_witness_key(one.key), "https://one.example", {1}},
-                                     {ledger::format_witness_key(two.key), "https://two.example", {2}}}};
+                                    {{ledger::format_witness_key(one.key), "https://192.0.2.1", {1}},
+                                     {ledger::format_witness_key(two.key), "https://192.0.2.2", {2}}}};
     return g;
   }
 };
