@@ -1,4 +1,5 @@
 """FORMAT.md section 5: the genesis body, what it must satisfy, and its signatures."""
+import ipaddress
 import re
 
 from . import sshsig
@@ -188,13 +189,26 @@ def _check_rules(g):
 _PREFIX_URL = re.compile(r"https://(?!/)[^\x00-\x20\x7f-\U0010ffff?#@%\\\"]*[^\x00-\x20\x7f-\U0010ffff?#@%\\\"/]")
 
 
+def _is_prefix_url(url):
+    if not _PREFIX_URL.fullmatch(url):
+        return False
+    authority = re.fullmatch(r"(\[([^\]]*)\]|[^:\[\]]*)(:([1-9][0-9]{0,4}))?", url[len("https://"):].split("/")[0])
+    if not authority or int(authority[4] or 1) > 65535:
+        return False
+    try:
+        return bool(ipaddress.IPv6Address(authority[2]) if authority[2] is not None else ipaddress.IPv4Address(authority[1]))
+    except ValueError:
+        return False
+
+
 def _check_witnesses(w):
     _must(1 <= w["quorum"] <= len(w["list"]), "the witnesses' quorum is not between 1 and their number")
     keys = [Witness(x["vkey"]) for x in w["list"]]
     _different((k.name for k in keys), "two witnesses of one name")
     _different((k.key for k in keys), "two witnesses with the same key")
     _different((x["url"] for x in w["list"]), "two witnesses at one URL")
-    _must(all(_PREFIX_URL.fullmatch(x["url"]) for x in w["list"]), "a witness's URL is not https://host[:port][/path]")
+    _different((x["key"] for x in w["list"]), "two witnesses with the same TLS key")
+    _must(all(_is_prefix_url(x["url"]) for x in w["list"]), "a witness's URL is not https://address[:port][/path]")
 
 
 def check_genesis(g):
