@@ -48,11 +48,17 @@ Result<http::Response> answer(ApiContext& api, const http::Request& request, con
   return route->handler(api, call);
 }
 
-http::Response refuse(ApiContext& api, const Error& error, const Route* route, const std::string& allow) {
+Audience audience_of(const ApiContext& api, const http::Request& request) {
+  const bool main = request.listener == http::ListenerKind::kMain;
+  return main && api.service.is_custodian(request.peer_spki) ? Audience::kCustodian : Audience::kAnyone;
+}
+
+http::Response refuse(ApiContext& api, const http::Request& request, const Error& error, const Route* route,
+                      const std::string& allow) {
   const ProblemKind& kind = kind_of(error);
   if (!kind.sum.empty()) api.service.count(kind.sum);
   if (!kind.show_detail && api.report) api.report(route == nullptr ? "none" : route->name, error);
-  http::Response out = to_response(error);
+  http::Response out = to_response(error, audience_of(api, request));
   if (kind.status == 405) out.headers.emplace_back("Allow", allow);
   return out;
 }
@@ -72,12 +78,13 @@ http::Response dispatch(ApiContext& api, const http::Request& request) noexcept 
     http::Response out;
     try {
       auto result = answer(api, request, route, allow);
-      out = result ? std::move(*result) : refuse(api, result.error(), route, allow);
+      out = result ? std::move(*result) : refuse(api, request, result.error(), route, allow);
     } catch (const std::bad_alloc&) {
-      out = refuse(api, make_error(Errc::kExhausted, "the vault has no memory for this request"), route, allow);
+      out =
+          refuse(api, request, make_error(Errc::kExhausted, "the vault has no memory for this request"), route, allow);
     } catch (const std::exception& e) {
       // Its type alone: what() of a library may quote the value that it choked on.
-      out = refuse(api,
+      out = refuse(api, request,
                    make_error(Errc::kInternal, std::string("an exception reached the dispatch: ") + typeid(e).name()),
                    route, allow);
     }

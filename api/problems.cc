@@ -79,6 +79,7 @@ constexpr std::array kKinds = {
     ProblemKind{"suspended-custodian", 403, "This custodian is suspended", kRole, true},
     ProblemKind{"too-large", 413, "A documented limit is exceeded", kBadRequest, true},
     ProblemKind{"too-many-proposals", 409, "This custodian has too many proposals open", "", true},
+    ProblemKind{"too-many-reads", 429, "Too many openings were read in a short time", "", true},
     ProblemKind{"too-many-rows", 413, "The request has too many rows", kBadRequest, true},
     ProblemKind{"too-many-templates", 409, "A subject has at most 8 templates", "", true},
     ProblemKind{"unavailable", 503, "Something that this call needs is away for now", "", true},
@@ -122,10 +123,13 @@ const ProblemKind& kind_of(const Error& error) {
   return *find("internal");
 }
 
-http::Problem to_problem(const Error& error) {
+http::Problem to_problem(const Error& error, Audience audience) {
   const ProblemKind& kind = kind_of(error);
   http::Problem out{std::string(kind.name), std::string(kind.title), kind.status, "", ""};
-  if (kind.show_detail) {
+  if (kind.name == "halted" && audience != Audience::kCustodian) {
+    out.detail = "whether a change that was just asked for is in the log can't be said now";
+    out.hint = "the vault's journal says why, and `facekeep status` tells custodians";
+  } else if (kind.show_detail) {
     out.detail = error.message;
     out.hint = error.hint;
   } else {
@@ -134,10 +138,11 @@ http::Problem to_problem(const Error& error) {
   return out;
 }
 
-http::Response to_response(const Error& error) {
-  const http::Problem problem = to_problem(error);
+http::Response to_response(const Error& error, Audience audience) {
+  const http::Problem problem = to_problem(error, audience);
   std::vector<std::pair<std::string, std::string>> headers;
   // A halted vault restarts in a few seconds; a sealed one waits for people.
+  if (problem.status == 429) headers.emplace_back("Retry-After", "1");
   if (problem.status == 503) headers.emplace_back("Retry-After", error.code == Errc::kSealed ? "30" : "5");
   return http::problem_response(problem, std::move(headers));
 }

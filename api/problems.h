@@ -28,8 +28,11 @@ std::span<const ProblemKind> problem_kinds();
 // The kind of an error: by its problem's name, else by its code. Total.
 const ProblemKind& kind_of(const Error& error);
 
-http::Problem to_problem(const Error& error);
-// With Retry-After where the status is 503.
-http::Response to_response(const Error& error);
+// Custodians are told why a vault halted (its words may name files, the token or a witness); others that it did.
+enum class Audience : std::uint8_t { kAnyone, kCustodian };
+
+http::Problem to_problem(const Error& error, Audience audience = Audience::kAnyone);
+// With Retry-After where the status is 429 or 503.
+http::Response to_response(const Error& error, Audience audience = Audience::kAnyone);
 
 }  // namespace facekeep::api

@@ -74,7 +74,7 @@ Result<RouteMatch> match_route(http::ListenerKind listener, std::string_view met
                                const std::vector<std::string>& segments, std::string& allow);
 
 // http::IsReserved: the custodians' own calls (unseal, seal), so that a vault whose doors and imports keep every
-// worker busy can be sealed.
+// worker busy can be sealed. Whether the peer is a custodian is ServerConfig::may_reserve's to say.
 bool is_reserved(std::string_view method, std::string_view path);
 // http::LimitsFor: the body's size and the time that a bulk enrolment may take. A path of no route gets no body.
 http::RequestLimits limits_for(const http::RequestLimits& defaults, std::string_view method, std::string_view path);

@@ -167,7 +167,8 @@ void fold_request_marks(OpenVault& vault, const log::Sequencer& sequencer, const
     if (!event) continue;
     if (now - event->time > kRequestIdLife) break;
     if (const auto* m = std::get_if<ledger::Match>(&event->body); m != nullptr && m->request) {
-      found.emplace_back(m->request->id, RequestMarks::Seen{m->request->body, m->decision, m->subject, i, event->time});
+      found.emplace_back(m->request->id,
+                         RequestMarks::Seen{m->request->body, m->decision, m->subject, {}, i, event->time});
     }
   }
   for (auto it = found.rbegin(); it != found.rend(); ++it) marks.add(it->first, std::move(it->second));

@@ -30,7 +30,15 @@ void RequestMarks::add(const Digest& id, Seen seen) {
   const std::lock_guard lock(mutex_);
   reserved_.erase(id);
   drop_old(seen.time);
-  if (seen_.emplace(id, std::move(seen)).second) order_.push_back(id);
+  if (seen_.insert_or_assign(id, std::move(seen)).second) order_.push_back(id);
+}
+
+void RequestMarks::forget(const Digest& id, std::uint64_t entry) {
+  const std::lock_guard lock(mutex_);
+  const auto it = seen_.find(id);
+  if (it == seen_.end() || it->second.entry != entry) return;
+  seen_.erase(it);
+  std::erase(order_, id);
 }
 
 void RequestMarks::release(const Digest& id) {

@@ -28,6 +28,7 @@ class RequestMarks {
     Digest body{};
     std::string decision;
     std::optional<Id128> subject;  // the pseudonym that was logged
+    std::optional<Id128> ref;      // of a match: whose; unknown after an unseal
     std::uint64_t entry = 0;
     UnixMillis time = 0;
   };
@@ -35,8 +36,10 @@ class RequestMarks {
   std::optional<Seen> find(const Digest& id, UnixMillis now);
   // Takes an id for an answer on its way to the log. False if it is taken or answered already.
   bool reserve(const Digest& id, UnixMillis now);
-  // Remembers a decision that is in the log, durable. The first one stands.
+  // Remembers a decision that is in the log, durable. The latest stands.
   void add(const Digest& id, Seen seen);
+  // Forgets what was decided at this entry, if it is what stands: it holds no more, and the question is a new one.
+  void forget(const Digest& id, std::uint64_t entry);
   // Gives a reserved id back: its answer was not written.
   void release(const Digest& id);
   void clear();

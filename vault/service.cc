@@ -16,7 +16,10 @@ using log::Turn;
 using log::Write;
 
 Service::Service(Parts parts, ServiceOptions options)
-    : parts_(parts), options_(std::move(options)), started_(parts.clock.now()) {}
+    : parts_(parts),
+      options_(std::move(options)),
+      reads_(options_.reads_at_once, options_.reads_per_second),
+      started_(parts.clock.now()) {}
 
 Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions options) {
   std::unique_ptr<Service> s(new Service(parts, std::move(options)));
@@ -42,16 +45,17 @@ log::Draft Service::new_start(bool after_crash) {
   return {ledger::Start{options_.version, options_.program, options_.config, pair.public_key, after_crash}, {}};
 }
 
-Status Service::write_start() {
-  const auto written = sequencer_->submit(
-      [&](const Turn& turn) -> Result<Write> {
-        Write w;
-        w.drafts.push_back(new_start(turn.state.phase() == Phase::kOpen || turn.state.phase() == Phase::kUnsealing));
-        w.checkpoint = true;
-        return w;
-      },
-      store::Urgency::kNarrowing);
-  return written ? Status() : Status(written.error());
+Result<std::uint64_t> Service::write_start() {
+  FK_TRY(const auto written, sequencer_->submit(
+                                 [&](const Turn& turn) -> Result<Write> {
+                                   const Phase phase = turn.state.phase();
+                                   Write w;
+                                   w.drafts.push_back(new_start(phase == Phase::kOpen || phase == Phase::kUnsealing));
+                                   w.checkpoint = true;
+                                   return w;
+                                 },
+                                 store::Urgency::kNarrowing));
+  return written.entry;
 }
 
 Status Service::make_collector() {
@@ -72,7 +76,7 @@ Status Service::make_collector() {
   });
 }
 
-Service::~Service() {
+void Service::shut() {
   {
     const std::lock_guard lock(keeper_mutex_);
     keeper_stops_ = true;
@@ -88,9 +92,19 @@ Service::~Service() {
   close_vault();
 }
 
+Service::~Service() {
+  shut();
+}
+
 bool Service::is_registered(const Digest& spki) const {
   const UnixMillis now = parts_.clock.now().wall;
   return sequencer_->read([&](const ledger::State& st) { return st.principal_by_key(spki, now) != nullptr; });
+}
+
+bool Service::is_custodian(const Digest& spki) const {
+  const UnixMillis now = parts_.clock.now().wall;
+  return sequencer_->read(
+      [&](const ledger::State& st) { return ledger::authorise(st, spki, Role::kCustodian, now).has_value(); });
 }
 
 Result<Me> Service::me(const Digest& spki) const {
@@ -160,10 +174,15 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   std::shared_ptr<OpenVault> closing = detach_vault();
   collector_->clear();
   unseal_since_ms_ = 0;
-  const auto sealed_since = sequencer_->read([&](const ledger::State& st) {
-    return st.phase() == Phase::kSealed ? std::optional(st.start_entry()) : std::nullopt;
+  const auto last_start = sequencer_->read([&](const ledger::State& st) {
+    return st.phase() == Phase::kSealed ? std::optional(std::pair(st.start_entry(), st.size())) : std::nullopt;
   });
-  if (sealed_since) return *sealed_since;  // it was sealed: nothing to write
+  if (last_start) {
+    const auto [start, size] = *last_start;
+    // Custodians read every entry since the start before they give a share: a far start would keep the vault shut.
+    if (size - start < options_.old_start_entries) return start;
+    return write_start();
+  }
   auto entry = write_sealed(by, "request");
   seal_owed_by_ = entry ? "" : by;
   finish_closing(std::move(closing));
@@ -171,12 +190,15 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   return entry;
 }
 
-// A seal that the log could not take (token away, disk full) is written as soon as it can be.
-void Service::settle_owed_seal() {
-  const std::lock_guard phase_lock(phase_mutex_);
-  if (seal_owed_by_.empty()) return;
-  const bool sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
-  if (sealed || write_sealed(seal_owed_by_, "request")) seal_owed_by_.clear();
+// What the log could not take when it was due (token away, disk full) is written as soon as it can be: a seal, the end
+// of an unseal. Until then no card is taken, since the log still counts those that are gone.
+Status Service::settle_phase() {
+  if (!seal_owed_by_.empty()) {
+    const bool sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
+    if (!sealed) FK_CHECK(write_sealed(seal_owed_by_, "request"));
+    seal_owed_by_.clear();
+  }
+  return end_stale_unseal();
 }
 
 Result<SealStatus> Service::seal_status() const {

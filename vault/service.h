@@ -20,10 +20,12 @@
 
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
+#include "vault/ledger/decide.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/ledger/state.h"
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/match/engine.h"
+#include "vault/read_budget.h"
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
 #include "vault/seal/share_set.h"
@@ -34,6 +36,7 @@
 namespace facekeep {
 
 class OpenVault;
+struct MatchFinding;
 
 struct ServiceOptions {
   std::string version;
@@ -46,6 +49,11 @@ struct ServiceOptions {
   std::int64_t max_clock_jump_ms = 6LL * 3600 * 1000;
   // Of genesis' witnesses with on_missing "closed": how old the newest checkpoint with their quorum may be.
   std::int64_t witness_max_age_ms = 10LL * 60 * 1000;
+  // Bundles of openings (or the register) that one auditor reads at once, and a second after that: each is an entry.
+  std::uint32_t reads_at_once = 4096;  // a million entries
+  std::uint32_t reads_per_second = 16;
+  // Entries behind the last start from which sealing what is sealed writes a new one.
+  std::uint64_t old_start_entries = ledger::kMaxReadsBehindStart / 2;
   log::SequencerOptions sequencer;
 };
 
@@ -196,11 +204,14 @@ class Service {
   };
   // Recovers the log, writes the `start` event. The vault is sealed.
   static Result<std::unique_ptr<Service>> start(Parts parts, ServiceOptions options);
-  // Seals if open (reason "shutdown"), flushes the sums, stops.
-  ~Service();
+  ~Service();  // shut()
+  // Seals if open (reason "shutdown"), flushes the sums, ends the housekeeping. What runs on alone is the log. For when
+  // no request is under way any more; idempotent.
+  void shut();
 
   // In the TLS handshake: is this key registered and in date?
   [[nodiscard]] bool is_registered(const Digest& spki) const;
+  [[nodiscard]] bool is_custodian(const Digest& spki) const;
   [[nodiscard]] std::optional<log::Sequencer::Halt> halted() const { return sequencer_->halted(); }
   Result<SealStatus> seal_status() const;
   [[nodiscard]] const log::Sequencer& sequencer() const { return *sequencer_; }
@@ -211,7 +222,8 @@ class Service {
   Result<Me> me(const Digest& spki) const;
   // `sealed_share`: HPKE (share_envelope.h) to the start event's key.
   Result<UnsealProgress> unseal(const Digest& spki, ByteView sealed_share);
-  Result<std::uint64_t> seal(const Digest& spki);  // entry
+  // The entry. Of a vault that was sealed already: its last start, or a new one if that is old_start_entries behind.
+  Result<std::uint64_t> seal(const Digest& spki);
 
   Result<MatchAnswer> match(const Digest& spki, const std::string& site, MatchCall call);
 
@@ -228,7 +240,8 @@ class Service {
   Result<ChangePage> changes(const Digest& spki, const std::string& site, std::uint64_t after);
 
   // For auditors. Each is in the log (openings-read) before it answers. "not-found" for a bundle that begins behind
-  // the published checkpoint; openings of later entries are left out.
+  // the published checkpoint; openings of later entries are left out. "too-many-reads": see ServiceOptions, and while
+  // the vault is not open, ledger::decide_openings_read.
   Result<std::vector<Opening>> openings(const Digest& spki, std::uint64_t bundle);
   // principal -> {"name", "salt"}: what opens the name commitments of genesis. "sealed" unless open.
   Result<Json> people(const Digest& spki);
@@ -271,13 +284,12 @@ class Service {
 
   Service(Parts parts, ServiceOptions options);
   log::Draft new_start(bool after_crash);
-  Status write_start();
+  Result<std::uint64_t> write_start();
   Status make_collector();
   void keep();  // the keeper's thread
   void take_back(std::uint8_t group, std::uint8_t member);
   std::shared_ptr<OpenVault> detach_vault();
   void finish_closing(std::shared_ptr<OpenVault> vault);
-  void settle_owed_seal();
   Error no_such_subject_durably();
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
@@ -285,6 +297,9 @@ class Service {
   Status finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out);
   void close_vault();
   Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
+  // The entry. `found` becomes what is answered: who was erased meanwhile does not match.
+  Result<std::uint64_t> log_match(OpenVault& vault, const Digest& spki, const std::string& site, const MatchCall& call,
+                                  const std::optional<ledger::RequestMark>& mark, MatchFinding& found);
   Result<log::Draft> access_draft(OpenVault& vault, const std::string& site, ledger::Body body);
   Status ensure_period_key(OpenVault& vault, const ledger::State::PeriodId& id);
   log::Write erasure(const Id128& ref, const ledger::SubjectState& s, ledger::Erased event,
@@ -314,7 +329,8 @@ class Service {
   void destroy_old_period_keys();
   void suspend_ended_consents();
   void flush_sums();
-  void end_stale_unseal();
+  Status settle_phase();      // under phase_mutex_
+  Status end_stale_unseal();  // under phase_mutex_
 
   Parts parts_;
   const ServiceOptions options_;
@@ -322,6 +338,7 @@ class Service {
   SecretBytes unseal_private_;  // HPKE private key of this start
   std::unique_ptr<match::Engine> engine_;
   RequestMarks marks_;
+  ReadBudget reads_;
   Sums sums_;
   std::atomic<std::uint64_t> witnessed_at_ms_{0};  // uptime + 1; 0: not since the start
 

@@ -21,17 +21,27 @@ Opening missing(std::uint64_t entry, const char* why) {
 }
 
 Opening in_clear(std::uint64_t entry, ByteView salt_and_event) {
-  Opening o{entry, {log::kOpeningClear}, {}};
-  o.opening.insert(o.opening.end(), salt_and_event.begin(), salt_and_event.end());
-  return o;
+  return {entry, concat(Bytes{log::kOpeningClear}, salt_and_event), {}};
 }
 
 }  // namespace
 
 Status Service::log_openings_read(const Digest& spki, ledger::OpeningsRead event) {
+  const Instant now = parts_.clock.now();
+  FK_TRY(const std::string by, sequencer_->read([&](const ledger::State& st) -> Result<std::string> {
+    FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kAuditor, now.wall));
+    return p->id;
+  }));
+  if (!reads_.take(by, now.uptime_ms)) {
+    return make_problem(Errc::kExhausted, "too-many-reads",
+                        "this auditor has read too many bundles without a pause: each is in the log for ever",
+                        "read on more slowly: " + std::to_string(options_.reads_per_second) + " a second");
+  }
   const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_TRY(const auto* p, ledger::authorise(turn.state, spki, Role::kAuditor, turn.now.wall));
     event.by = p->id;
+    // A seal may have come since the caller saw the vault open.
+    FK_CHECK(ledger::decide_openings_read(turn.state, event));
     Write w;
     w.drafts.push_back({event, {}});
     return w;
@@ -85,13 +95,17 @@ Result<Opening> Service::open_access_entry(std::uint64_t entry, const Digest& co
     ledger::State::PeriodKeyState key;
     std::uint64_t size = 0;
     bool exists = false;
+    bool destroyed = false;
   };
   const Month month = sequencer_->read([&](const ledger::State& st) {
     const auto it = st.period_keys().find(id);
-    return it == st.period_keys().end() ? Month{} : Month{it->second, st.size(), true};
+    Month m{{}, st.size(), false, st.period_was_destroyed(id, entry)};
+    // A month may get a second key after its first was destroyed: a clock was set back.
+    if (it != st.period_keys().end() && it->second.entry < entry) m.key = it->second, m.exists = true;
+    return m;
   });
-  // A month may get a second key after its first was destroyed: a clock was set back.
-  if (!month.exists || month.key.entry > entry) return missing(entry, "destroyed");
+  // Nothing authenticates the month that is stored: a destruction that the log does not have is no excuse.
+  if (!month.exists) return missing(entry, month.destroyed ? "destroyed" : "damaged");
   if (vault == nullptr) return missing(entry, "sealed");
   const auto key = vault->period_key(id, month.key, month.size);
   if (!key) return missing(entry, "damaged");

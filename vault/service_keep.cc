@@ -21,8 +21,10 @@ void Service::keep() {
 
 void Service::housekeeping() {
   if (sequencer_->halted()) return;
-  settle_owed_seal();
-  end_stale_unseal();
+  {
+    const std::lock_guard phase_lock(phase_mutex_);
+    static_cast<void>(settle_phase());  // what fails is tried again
+  }
   suspend_ended_consents();
   carry_out_ready();
   const Instant now = parts_.clock.now();

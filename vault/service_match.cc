@@ -15,15 +15,17 @@ using ledger::Role;
 using log::Turn;
 using log::Write;
 
-namespace {
-
 // What matching found, before the log has it.
-struct Finding {
+struct MatchFinding {
   std::string decision = "no_match";
   std::optional<Id128> ref;        // whose record was opened
   std::optional<Id128> pseudonym;  // for the opening
   std::string subject;             // for the answer to a match
 };
+
+namespace {
+
+using Finding = MatchFinding;
 
 struct Question {
   const OpenVault& vault;
@@ -121,6 +123,40 @@ Result<Finding> look(const Question& q, const MatchCall& call, std::span<const f
   return call.subject ? verify(q, *call.subject, probe) : identify(q, probe);
 }
 
+// The id of a subject that may match now: from its record, without a comparison.
+std::optional<std::string> subject_now(const Question& q, const Id128& ref) {
+  const auto s = live_subject(q, ref);
+  if (!s || !q.sequencer.read([&](const ledger::State& st) { return ledger::may_match(st, s->second, q.now); })) {
+    return std::nullopt;
+  }
+  const auto opened = q.vault.open_subject(q.site, ref, s->second);
+  return opened ? std::optional(opened->record.subject) : std::nullopt;
+}
+
+struct Granted {
+  ledger::MatchGrant grant;
+  std::string by;
+};
+
+// Asked before the work, and again in log order.
+Result<Granted> grant(const ledger::State& st, const Digest& spki, const std::string& site, const MatchCall& call,
+                      UnixMillis at) {
+  FK_TRY(const auto* door, ledger::authorise(st, spki, Role::kDoor, at));
+  FK_TRY(auto granted, ledger::decide_match(st, *door, site, call.door, call.model));
+  return Granted{std::move(granted), door->id};
+}
+
+Result<std::optional<ledger::RequestMark>> request_mark(const OpenVault& vault, const SiteSession& site,
+                                                        const std::string& by, const MatchCall& call) {
+  if (!call.request_id) return std::optional<ledger::RequestMark>();
+  if (!vault.marks_folded) {
+    return make_problem(Errc::kUnavailable, "request-in-flight",
+                        "the vault is opening and does not know recent Request-Ids yet", "try again in a moment");
+  }
+  return std::optional(ledger::RequestMark{site.request_tag({as_bytes(by), as_bytes(*call.request_id)}),
+                                           site.request_tag({as_bytes(by), call.body_digest})});
+}
+
 }  // namespace
 
 Result<log::Draft> Service::access_draft(OpenVault& vault, const std::string& site, ledger::Body body) {
@@ -161,67 +197,58 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   const UnixMillis now = parts_.clock.now().wall;
   FK_TRY(const auto vault, open_vault());
   FK_CHECK(require_witnesses());
-  struct Granted {
-    ledger::MatchGrant grant;
-    std::string by;
-  };
-  const auto decide = [&](const ledger::State& st, UnixMillis at) -> Result<Granted> {
-    FK_TRY(const auto* door, ledger::authorise(st, spki, Role::kDoor, at));
-    FK_TRY(auto grant, ledger::decide_match(st, *door, site, call.door, call.model));
-    return Granted{std::move(grant), door->id};
-  };
-  FK_TRY(const Granted g, sequencer_->read([&](const ledger::State& st) { return decide(st, now); }));
-  SiteSession& session = vault->site(site);
+  FK_TRY(const Granted g, sequencer_->read([&](const ledger::State& st) { return grant(st, spki, site, call, now); }));
+  const SiteSession& session = vault->site(site);
   FK_CHECK(check_vector(call.probe, g.grant.model));
   if (call.subject) FK_CHECK(ledger::check_subject_id(*call.subject));
-
-  std::optional<ledger::RequestMark> mark;
-  std::optional<RequestMarks::Seen> seen;
-  if (call.request_id) {
-    if (!vault->marks_folded) {
-      return make_problem(Errc::kUnavailable, "request-in-flight",
-                          "the vault is opening and does not know recent Request-Ids yet", "try again in a moment");
-    }
-    mark = ledger::RequestMark{session.request_tag({as_bytes(g.by), as_bytes(*call.request_id)}),
-                               session.request_tag({as_bytes(g.by), call.body_digest})};
-    seen = marks_.find(mark->id, now);
-    if (seen && seen->body != mark->body) {
-      return make_problem(Errc::kConflict, "request-id-reused",
-                          "this Request-Id was used with another body a moment ago",
-                          "draw a new one for each new question");
-    }
+  FK_TRY(const auto mark, request_mark(*vault, session, g.by, call));
+  const auto seen = mark ? marks_.find(mark->id, now) : std::nullopt;
+  if (seen && seen->body != mark->body) {
+    return make_problem(Errc::kConflict, "request-id-reused", "this Request-Id was used with another body a moment ago",
+                        "draw a new one for each new question");
   }
 
   SecretBytes unit(g.grant.model.dimension * sizeof(float));
   const std::span<float> probe(reinterpret_cast<float*>(unit.data()), g.grant.model.dimension);
   FK_CHECK(match::normalise(call.probe, g.grant.model.dimension, probe));
   const Question q{*vault, session, g.grant.model, *sequencer_, *engine_, now};
-  FK_TRY(Finding f, look(q, call, probe));
-
-  const auto answer = [&](const std::string& decision, const Finding& found, std::uint64_t entry) {
+  const auto answer = [&](const std::string& decision, const std::string& subject, std::uint64_t entry) {
     MatchAnswer a{decision, std::nullopt, entry};
-    if (decision == "match" && !g.grant.hide_subject) a.subject = found.subject;
+    if (decision == "match" && !g.grant.hide_subject) a.subject = subject;
     return a;
   };
-  // A retry asks the same probe, so it finds the same subject; the log's decision stands whatever it finds.
-  if (seen) {
-    const bool live = f.ref && sequencer_->read([&](const ledger::State& st) {
-      const auto* s = st.subject(*f.ref);
-      return s != nullptr && ledger::may_match(st, *s, now);
-    });
-    const bool same =
-        seen->decision != "match" || (live && f.decision == "match" && seen->subject && *f.pseudonym == *seen->subject);
-    return answer(same ? seen->decision : "no_match", f, seen->entry);
+  if (seen && seen->decision != "match") return answer(seen->decision, "", seen->entry);
+  if (seen && seen->ref) {
+    if (const auto subject = subject_now(q, *seen->ref)) return answer("match", *subject, seen->entry);
   }
-
-  FK_TRY(log::Draft draft, access_draft(*vault, site, ledger::Match{}));
+  FK_TRY(Finding f, look(q, call, probe));
+  if (seen) {
+    // After an unseal the mark has the pseudonym alone: the one that is found must be the one that the log names.
+    if (!seen->ref && f.decision == "match" && f.pseudonym == seen->subject && subject_now(q, *f.ref)) {
+      return answer("match", f.subject, seen->entry);
+    }
+    // What the log says holds no more (erased, suspended, ended): this is a new question, with an entry of its own.
+    marks_.forget(mark->id, seen->entry);
+  }
   // One answer a Request-Id: a retry that overtakes its first try is told to come again, never answered early.
   if (mark && !marks_.reserve(mark->id, now)) {
     return make_problem(Errc::kUnavailable, "request-in-flight", "the same request is being answered",
                         "try again in a moment");
   }
-  auto receipt = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(decide(turn.state, turn.now.wall));
+  auto entry = log_match(*vault, spki, site, call, mark, f);
+  if (!entry) {
+    if (mark) marks_.release(mark->id);
+    return std::move(entry).error();
+  }
+  return answer(f.decision, f.subject, *entry);
+}
+
+Result<std::uint64_t> Service::log_match(OpenVault& vault, const Digest& spki, const std::string& site,
+                                         const MatchCall& call, const std::optional<ledger::RequestMark>& mark,
+                                         Finding& f) {
+  FK_TRY(log::Draft draft, access_draft(vault, site, ledger::Match{}));
+  FK_TRY(const auto receipt, sequencer_->submit([&](const Turn& turn) -> Result<Write> {
+    FK_TRY(const Granted g, grant(turn.state, spki, site, call, turn.now.wall));
     // Erased, suspended or ended since it was looked at: it does not match any more.
     if (f.ref) {
       const auto* s = turn.state.subject(*f.ref);
@@ -229,32 +256,20 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
         f.decision = f.decision == "match" ? "no_match" : f.decision;
     }
     Write w;
-    const bool name_it = call.subject || f.decision == "match";
-    draft.body = ledger::Match{!call.subject.has_value(),
-                               site,
-                               call.door,
-                               call.model,
-                               g.by,
-                               f.decision,
-                               name_it ? f.pseudonym : std::nullopt,
-                               mark};
+    const auto name = call.subject || f.decision == "match" ? f.pseudonym : std::nullopt;
+    draft.body = ledger::Match{!call.subject.has_value(), site, call.door, call.model, g.by, f.decision, name, mark};
     if (mark) {
-      w.after = [&, name_it, entry = turn.next_entry, at = turn.now.wall] {
-        marks_.add(mark->id, {mark->body, f.decision, name_it ? f.pseudonym : std::nullopt, entry, at});
+      w.after = [&, name, entry = turn.next_entry, at = turn.now.wall] {
+        const auto whose = f.decision == "match" ? f.ref : std::nullopt;
+        marks_.add(mark->id, {mark->body, f.decision, name, whose, entry, at});
       };
     }
     w.drafts.push_back(std::move(draft));
     return w;
-  });
-  if (!receipt) {
-    if (mark) marks_.release(mark->id);
-    return std::move(receipt).error();
-  }
-  {
-    const std::lock_guard lock(decisions_mutex_);
-    ++decisions_[f.decision];
-  }
-  return answer(f.decision, f, receipt->entry);
+  }));
+  const std::lock_guard lock(decisions_mutex_);
+  ++decisions_[f.decision];
+  return receipt.entry;
 }
 
 }  // namespace facekeep

@@ -82,20 +82,24 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
 
 Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share) {
   const UnixMillis now = parts_.clock.now().wall;
-  Id128 vault{};
-  std::vector<ledger::Group> groups;
   FK_TRY(const ledger::PrincipalRecord by,
          sequencer_->read([&](const ledger::State& st) -> Result<ledger::PrincipalRecord> {
            FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
-           if (st.phase() == Phase::kOpen) {
-             return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed",
-                                 "`facekeep status` shows its state");
-           }
-           vault = st.genesis().vault;
-           groups = st.genesis().groups;
            return *p;
          }));
   const std::lock_guard phase_lock(phase_mutex_);
+  FK_CHECK(settle_phase());
+  Id128 vault{};
+  std::vector<ledger::Group> groups;
+  FK_CHECK(sequencer_->read([&](const ledger::State& st) -> Status {
+    if (st.phase() == Phase::kOpen) {
+      return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed",
+                          "`facekeep status` shows its state");
+    }
+    vault = st.genesis().vault;
+    groups = st.genesis().groups;
+    return {};
+  }));
   FK_TRY(seal::SecretWords words, seal::open_share(unseal_private_, vault, sealed_share));
   FK_TRY(const seal::Share share, seal::decode_share(words));
   const std::uint32_t number = share.meta.member_index + 1U;
@@ -195,20 +199,22 @@ void Service::start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64
   });
 }
 
-void Service::end_stale_unseal() {
-  const std::lock_guard phase_lock(phase_mutex_);
-  if (unseal_since_ms_ == 0 || collector_->empty()) return;
+// The shares go when their time is over; the log may be told later, and until then it counts them as in.
+Status Service::end_stale_unseal() {
+  if (unseal_since_ms_ == 0) return {};
   const auto age = static_cast<std::int64_t>(parts_.clock.now().uptime_ms + 1 - unseal_since_ms_);
-  if (age < options_.unseal_timeout_ms) return;
+  if (age < options_.unseal_timeout_ms) return {};
   collector_->clear();
-  unseal_since_ms_ = 0;
-  static_cast<void>(sequencer_->submit(
+  const auto written = sequencer_->submit(
       [](const Turn& turn) -> Result<Write> {
         Write w;
         if (turn.state.phase() == Phase::kUnsealing) w.drafts.push_back({ledger::UnsealEnded{"timeout"}, {}});
         return w;
       },
-      store::Urgency::kNarrowing));
+      store::Urgency::kNarrowing);
+  if (!written) return written.error();
+  unseal_since_ms_ = 0;
+  return {};
 }
 
 }  // namespace facekeep

@@ -17,15 +17,12 @@
 #include "vault/ledger/witness.h"
 #include "vault/log/cosign.h"
 #include "vault/log/sequencer/sequencer.h"
+#include "vault/log/witness_request.h"
 #include "vault/service.h"
 
 namespace facekeep {
 
-struct WitnessAnswer {
-  int status = 0;
-  std::string content_type;
-  std::string body;
-};
+using log::WitnessAnswer;
 
 class Witnessing {
  public:

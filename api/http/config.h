@@ -81,14 +81,20 @@ struct ServerConfig {
   std::size_t max_buffered = 256U << 20;  // bytes of requests and answers held at once
   unsigned workers = 64;                  // handlers block on the disk, so more than cores
   std::size_t queue = 1024;               // complete requests that wait for a worker
-  // Requests that `is_reserved` names have workers and places of their own, so that what narrows gets through
-  // while everything else is busy.
+  // The same for public listeners, apart: whatever strangers ask, it takes nothing from registered peers.
+  std::size_t public_max_buffered = 32U << 20;
+  unsigned public_workers = 4;
+  std::size_t public_queue = 256;
+  // Requests that `is_reserved` names, of peers that `may_reserve` names (asked once, as they join the loop), have
+  // workers and places of their own, so that what narrows gets through while everything else is busy. Main listeners
+  // alone.
   unsigned reserved_workers = 2;
   std::size_t reserved_queue = 64;
   Handler handler;
   PeerCheck peer_check;    // needed if there is a main listener
   LimitsFor limits_for;    // optional
   IsReserved is_reserved;  // optional
+  PeerCheck may_reserve;   // needed with is_reserved
   RefusedHook refused;     // optional
 };
 

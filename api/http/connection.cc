@@ -35,7 +35,7 @@ bool Connection::account() {
   const std::size_t size = in_.size() + job_.request.body.size() + out_.size();
   shared_.buffered = shared_.buffered - accounted_ + size;
   accounted_ = size;
-  return shared_.buffered <= shared_.config.max_buffered;
+  return shared_.buffered <= shared_.max_buffered;
 }
 
 Act Connection::on_io(Moment now) {

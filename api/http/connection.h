@@ -25,11 +25,12 @@ enum class Act : std::uint8_t {
 
 class Connection {
  public:
-  // The loop's: shared by all its connections, outlive them. `buffered` counts bytes of bodies.
+  // The loop's: shared by all its connections of one kind of listener, outlive them. `buffered` counts bytes of bodies.
   struct Shared {
     const ServerConfig& config;
     Counters& counters;
     MutableByteView scratch;  // cleansed after each use
+    std::size_t max_buffered;
     std::size_t buffered = 0;
     bool stopping = false;  // answers end their connections
   };
@@ -57,6 +58,7 @@ class Connection {
   [[nodiscard]] Moment idle_since() const { return idle_since_; }
   [[nodiscard]] const Digest& spki() const { return link_.peer->spki; }
   [[nodiscard]] std::size_t listener() const { return link_.listener; }
+  [[nodiscard]] bool may_reserve() const { return link_.may_reserve; }
   [[nodiscard]] const std::string& address() const { return link_.address; }
 
  private:

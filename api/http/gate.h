@@ -29,6 +29,7 @@ struct Established {
   std::unique_ptr<PeerKey> peer;  // the SSL's app data
   std::size_t listener = 0;       // index into ServerConfig::listeners
   std::string address;
+  bool may_reserve = false;  // ServerConfig::may_reserve said so
 };
 
 class Gate {

@@ -25,7 +25,8 @@ Loop::Loop(const ServerConfig& config, Counters& counters)
     : config_(config),
       counters_(counters),
       scratch_(kScratch),
-      shared_{config, counters, scratch_},
+      main_{config, counters, scratch_, config.max_buffered},
+      open_{config, counters, scratch_, config.public_max_buffered},
       tick_(tick_of(config.timeouts)),
       per_listener_(config.listeners.size()) {}
 
@@ -83,7 +84,7 @@ void Loop::run() {
     const int wait = !again_.empty() ? 0 : connections_.empty() ? 1000 : static_cast<int>(tick_.count());
     const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
     const Moment now = std::chrono::steady_clock::now();
-    if (stop_asked_ && !shared_.stopping) begin_stop(now);
+    if (stop_asked_ && !stopping_) begin_stop(now);
     for (int i = 0; i < n; ++i) {
       const std::uint64_t id = events[static_cast<std::size_t>(i)].data.u64;
       if (id == 0) {
@@ -100,7 +101,7 @@ void Loop::run() {
         act(*it->second, it->second->on_io(now), now);
     }
     if (now >= next_tick_) tick(now);
-    if (shared_.stopping && (connections_.empty() || now >= stop_at_)) break;
+    if (stopping_ && (connections_.empty() || now >= stop_at_)) break;
   }
   while (!connections_.empty()) drop(*connections_.begin()->second);
 }
@@ -121,8 +122,8 @@ void Loop::run_commands(Moment now) {
 }
 
 std::string Loop::group_of(std::size_t listener, const Digest& spki, const std::string& address) const {
-  const bool main = config_.listeners[listener].kind == ListenerKind::kMain;
-  return std::to_string(listener) + (main ? "k" + std::string(as_chars(spki)) : "a" + address_group(address));
+  return std::to_string(listener) +
+         (is_main(listener) ? "k" + std::string(as_chars(spki)) : "a" + address_group(address));
 }
 
 bool Loop::room_for(const Established& e, const std::string& group) {
@@ -141,9 +142,9 @@ bool Loop::room_for(const Established& e, const std::string& group) {
 }
 
 void Loop::take_in(Established&& e, Moment now) {
-  const bool main = config_.listeners[e.listener].kind == ListenerKind::kMain;
+  const bool main = is_main(e.listener);
   // A revocation may have come between the handshake and now; its close_peer ran before us.
-  if (shared_.stopping || (main && !config_.peer_check(e.peer->spki))) return;
+  if (stopping_ || (main && !config_.peer_check(e.peer->spki))) return;
   const std::string group = group_of(e.listener, e.peer->spki, e.address);
   if (!room_for(e, group)) {
     ++counters_.refused[static_cast<std::size_t>(Refusal::kTooMany)];
@@ -156,7 +157,8 @@ void Loop::take_in(Established&& e, Moment now) {
   const std::uint64_t id = next_id_++;
   const std::size_t listener = e.listener;
   const int fd = e.fd.get();
-  auto owned = std::make_unique<Connection>(id, std::move(e), shared_, now);
+  e.may_reserve = main && config_.may_reserve && config_.may_reserve(e.peer->spki);
+  auto owned = std::make_unique<Connection>(id, std::move(e), main ? main_ : open_, now);
   Connection& c = *owned;
   connections_.emplace(id, std::move(owned));
   groups_[group].push_back(id);
@@ -171,7 +173,7 @@ void Loop::take_in(Established&& e, Moment now) {
 void Loop::revoke(const Digest& spki, Moment now) {
   std::vector<std::uint64_t> hit;
   for (std::size_t l = 0; l < config_.listeners.size(); ++l) {
-    if (config_.listeners[l].kind != ListenerKind::kMain) continue;
+    if (!is_main(l)) continue;
     const auto it = groups_.find(group_of(l, spki, ""));
     if (it != groups_.end()) hit.insert(hit.end(), it->second.begin(), it->second.end());
   }
@@ -182,9 +184,11 @@ void Loop::revoke(const Digest& spki, Moment now) {
   }
 }
 
-WorkerPool& Loop::pool_of(const Job& job) const {
+WorkerPool& Loop::pool_of(const Connection& c, const Job& job) const {
+  if (!is_main(c.listener())) return *pools_.open;
+  if (!c.may_reserve() || !config_.is_reserved) return *pools_.main;
   const std::string_view path = job.head.target.substr(0, job.head.target.find('?'));
-  return config_.is_reserved && config_.is_reserved(job.head.method, path) ? *reserved_ : *pool_;
+  return config_.is_reserved(job.head.method, path) ? *pools_.reserved : *pools_.main;
 }
 
 void Loop::act(Connection& c, Act what, Moment now) {
@@ -195,7 +199,7 @@ void Loop::act(Connection& c, Act what, Moment now) {
       case Act::kClose: return drop(c);
       case Act::kDispatch: {
         Job job = c.take_job();
-        if (pool_of(job).submit(job)) return;
+        if (pool_of(c, job).submit(job)) return;
         what = c.on_overload(now);
         break;
       }
@@ -224,7 +228,7 @@ void Loop::tick(Moment now) {
 }
 
 void Loop::begin_stop(Moment now) {
-  shared_.stopping = true;
+  stopping_ = main_.stopping = open_.stopping = true;
   stop_at_ = now + grace_;
   std::vector<std::uint64_t> gone;
   for (const auto& [id, c] : connections_) {

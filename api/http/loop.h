@@ -31,11 +31,13 @@ class Loop {
   // everything and the thread. Idempotent.
   void stop(Millis grace);
 
-  // Before start(). `reserved`: for what config.is_reserved names.
-  void set_pools(WorkerPool* pool, WorkerPool* reserved) {
-    pool_ = pool;
-    reserved_ = reserved;
-  }
+  // Who answers: registered peers; strangers; what config.is_reserved and may_reserve name.
+  struct Pools {
+    WorkerPool* main = nullptr;
+    WorkerPool* open = nullptr;
+    WorkerPool* reserved = nullptr;
+  };
+  void set_pools(const Pools& pools) { pools_ = pools; }  // before start()
 
  private:
   // Finished connections that count together: those of one key, or of one address on a public listener.
@@ -52,7 +54,10 @@ class Loop {
   bool room_for(const Established& e, const std::string& group);
   void revoke(const Digest& spki, Moment now);
   void act(Connection& c, Act what, Moment now);
-  [[nodiscard]] WorkerPool& pool_of(const Job& job) const;
+  [[nodiscard]] bool is_main(std::size_t listener) const {
+    return config_.listeners[listener].kind == ListenerKind::kMain;
+  }
+  [[nodiscard]] WorkerPool& pool_of(const Connection& c, const Job& job) const;
   void drop(Connection& c);
   void tick(Moment now);
   void begin_stop(Moment now);
@@ -60,12 +65,12 @@ class Loop {
 
   const ServerConfig& config_;
   Counters& counters_;
-  WorkerPool* pool_ = nullptr;
-  WorkerPool* reserved_ = nullptr;
+  Pools pools_;
   UniqueFd epoll_;
   UniqueFd wake_;
   CleansedBytes scratch_;
-  Connection::Shared shared_;
+  Connection::Shared main_;  // of registered peers
+  Connection::Shared open_;  // of strangers
   Millis tick_;
 
   std::mutex mutex_;
@@ -78,6 +83,7 @@ class Loop {
   std::unordered_map<std::string, std::vector<std::uint64_t>> groups_;
   std::vector<std::size_t> per_listener_;
   std::vector<std::uint64_t> again_;
+  bool stopping_ = false;
   Moment next_tick_{}, stop_at_{};
   std::thread thread_;
 };

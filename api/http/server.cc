@@ -11,8 +11,13 @@ Status check(const ServerConfig& c) {
   if (c.listeners.empty()) return make_error(Errc::kInvalidArgument, "no listener is configured");
   if (!c.certificate || !c.key) return make_error(Errc::kInvalidArgument, "the server has no certificate or no key");
   if (!c.handler) return make_error(Errc::kInvalidArgument, "no handler is set");
-  if (c.workers == 0 || c.queue == 0 || c.reserved_workers == 0 || c.reserved_queue == 0)
-    return make_error(Errc::kInvalidArgument, "at least one worker and one place");
+  for (const std::size_t n : {std::size_t{c.workers}, std::size_t{c.public_workers}, std::size_t{c.reserved_workers},
+                              c.queue, c.public_queue, c.reserved_queue}) {
+    if (n == 0) return make_error(Errc::kInvalidArgument, "at least one worker and one place");
+  }
+  if (c.is_reserved && !c.may_reserve) {
+    return make_error(Errc::kInvalidArgument, "reserved workers need a check of who may use them");
+  }
   for (const ListenerConfig& l : c.listeners) {
     if (l.kind == ListenerKind::kMain && !c.peer_check) {
       return make_error(Errc::kInvalidArgument, "a main listener needs a check of the peers' keys");
@@ -52,8 +57,7 @@ struct Server::Impl {
   Counters counters;
   Loop loop;
   Gate gate;
-  std::unique_ptr<WorkerPool> pool;
-  std::unique_ptr<WorkerPool> reserved;
+  std::unique_ptr<WorkerPool> main, open, reserved;
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -68,9 +72,13 @@ Result<std::unique_ptr<Server>> Server::start(ServerConfig config) {
   Loop& loop = impl->loop;
   const ServerConfig& c = impl->config;
   const auto answer = [&loop](Answer&& a) { loop.answer(std::move(a)); };
-  impl->pool = std::make_unique<WorkerPool>(c.workers, c.queue, c.handler, answer);
-  impl->reserved = std::make_unique<WorkerPool>(c.reserved_workers, c.reserved_queue, c.handler, answer);
-  loop.set_pools(impl->pool.get(), impl->reserved.get());
+  const auto pool = [&](unsigned workers, std::size_t queue) {
+    return std::make_unique<WorkerPool>(workers, queue, c.handler, answer);
+  };
+  impl->main = pool(c.workers, c.queue);
+  impl->open = pool(c.public_workers, c.public_queue);
+  impl->reserved = pool(c.reserved_workers, c.reserved_queue);
+  loop.set_pools({impl->main.get(), impl->open.get(), impl->reserved.get()});
   loop.start();
   impl->gate.start();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -93,8 +101,7 @@ Stats Server::stats() const {
 void Server::stop(Millis grace) {
   impl_->gate.stop();
   impl_->loop.stop(grace);
-  impl_->pool->stop();
-  impl_->reserved->stop();
+  for (WorkerPool* pool : {impl_->main.get(), impl_->open.get(), impl_->reserved.get()}) pool->stop();
 }
 
 }  // namespace facekeep::http

@@ -1,5 +1,7 @@
-"""nginx's static 200 over mutual TLS 1.3, the yardstick of the HTTPS front. A library."""
+"""nginx's static 200 over mutual TLS 1.3, the yardstick of the HTTPS front; and nginx as a server of files. A library."""
+import getpass
 import hashlib
+import os
 import pathlib
 import shutil
 import socket
@@ -9,7 +11,8 @@ import time
 
 from demo_vault import run_load
 
-CONFIG = """worker_processes 1;
+CONFIG = """{user}
+worker_processes 1;
 daemon off;
 pid {dir}/pid;
 error_log {dir}/error.log warn;
@@ -28,13 +31,12 @@ http {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {dir}/server.crt;
     ssl_certificate_key {dir}/server.key;
-    ssl_client_certificate {dir}/clients.crt;
-    ssl_verify_client on;
+    {verify}
     ssl_protocols TLSv1.3;
     ssl_session_cache off;
     ssl_session_tickets off;
     default_type application/json;
-    location / {{ return 200 '{{"decision":"no_match","entry":123456}}'; }}
+    location / {{ {location} }}
   }}
 }}
 """
@@ -45,10 +47,11 @@ def run(*command):
 
 
 class Nginx:
-    """Takes the identities of the doors, so that both servers do the same handshake and get the same bodies."""
+    """Takes the identities of the doors, so that both servers do the same handshake and get the same bodies. With `files`, a
+    folder, it serves that to anyone."""
 
-    def __init__(self, identities):
-        self.identities = identities
+    def __init__(self, identities=(), files=None):
+        self.identities, self.files = identities, files
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="facekeep-nginx-"))
         self.process = None
 
@@ -58,11 +61,16 @@ class Nginx:
         public = run("openssl", "x509", "-in", self.dir / "server.crt", "-pubkey", "-noout")
         der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=public, check=True, capture_output=True)
         self.pin = hashlib.sha256(der.stdout).hexdigest()
-        (self.dir / "clients.crt").write_text("".join(pathlib.Path(i[0]).read_text() for i in self.identities))
+        verify, location = "", f"root {self.files};"
+        if not self.files:
+            (self.dir / "clients.crt").write_text("".join(pathlib.Path(i[0]).read_text() for i in self.identities))
+            verify = f"ssl_client_certificate {self.dir}/clients.crt; ssl_verify_client on;"
+            location = """return 200 '{"decision":"no_match","entry":123456}';"""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        (self.dir / "nginx.conf").write_text(CONFIG.format(dir=self.dir, port=self.port))
+        (self.dir / "nginx.conf").write_text(CONFIG.format(dir=self.dir, port=self.port, verify=verify, location=location,
+                                                             user=f"user {getpass.getuser()};" if os.geteuid() == 0 else ""))
         binary = shutil.which("nginx") or "/usr/sbin/nginx"
         self.process = subprocess.Popen([binary, "-c", self.dir / "nginx.conf", "-p", self.dir], stderr=subprocess.PIPE,
                                         text=True)

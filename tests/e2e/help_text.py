@@ -15,7 +15,7 @@ COMMANDS = ["", "ceremony", "key", "key new", "key show", "door-kit", "unseal", 
             "propose threshold", "propose rule", "propose action", "proposals", "approve", "veto", "withdraw", "revoke", "suspend", "status", "share", "share check", "enrol", "template",
             "template add", "import", "subject", "subject show", "subject list", "erase", "verify", "identify", "calibrate", "changes",
             "generate-faces"]
-AUDIT_COMMANDS = ["", "fetch", "replay", "proof", "proof make", "proof check", "report"]
+AUDIT_COMMANDS = ["", "fetch", "replay", "proof", "proof make", "proof check", "report", "watch", "witness-key", "witness-key new"]
 report = Report()
 
 

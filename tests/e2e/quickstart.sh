@@ -26,12 +26,19 @@ check "it ends well" test $? -eq 0
 for line in 'state: sealed' 'shares in: property 0/2, residents 0/2' 'The vault is still sealed: property 2/2, residents 0/2' \
   'The vault is open' '40 rows: 40 enrolled, 0 were there before, 0 rejected' 'match: generated-000003' 'no match' \
   'REHEARSAL' 'the token is software' 'refused: log in with the PIN and read the root key' \
-  'refused: open a copy of the vault with one card' 'made-up faces' 'The vault is sealed'; do
+  'refused: open a copy of the vault with one card' 'made-up faces' 'openings of [0-9]+ bundles were read' 'no errors; ' \
+  'state +open; 40 enrolled' 'the report for the residents. meeting is written' 'byte [0-9]+ of tile/entries/.*, in entry [0-9]+' \
+  'found: entry [0-9]+: this entry is not the one that was signed' 'The vault is sealed'; do
   says "the quickstart" "$work/once.log" "$line"
 done
 for line in 'GOT THROUGH' 'Traceback' '[Ss]egmentation' 'terminate called' 'internal error' '^error:'; do
   says_not "the quickstart" "$work/once.log" "$line"
 done
+check "the entry that was changed is the one that is found first" /usr/bin/python3 -I -c '
+import re, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+changed, found = re.search(r", in entry (\d+):", text)[1], re.findall(r"found: entry (\d+):", text)
+assert found and found[0] == changed, (changed, found)' "$work/once.log"
 check "nothing is left behind" test ! -e "$work/once"
 
 echo "== kept"

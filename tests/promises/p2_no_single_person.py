@@ -73,10 +73,10 @@ def plans(plan, folder):
     actions = [a for a in json.loads((folder / "genesis-rules.json").read_text())]
     yield changed("one person, one card", "fewer than two groups|one share", small_of_one)
     yield changed("one group without the flag", "one organisation alone can open the vault", one_group)
-    yield changed("one group of one person, with the flag", "two|person|threshold", one_group_of_one, "--allow-one-group")
+    yield changed("one group of one person, with the flag", "takes 2 to 16", one_group_of_one, "--allow-one-group")
     yield changed("preset standard with one group", "fewer than two groups", lambda p: p.update(groups=p["groups"][:1]))
-    yield changed("preset standard with one person in a group", "two of at least three|threshold|at least", only(1))
-    yield changed("preset standard with two people in a group", "two of at least three|threshold|at least", only(2))
+    yield changed("preset standard with one person in a group", "takes 3 to 16", only(1))
+    yield changed("preset standard with two people in a group", "takes 3 to 16", only(2))
     yield changed("the same person in both groups", "twice as a custodian", same_name)
     yield changed("the same key for two people", "same key", same_key)
     yield changed("a custodian's key for a machine", "same key", same_key_in_machine)

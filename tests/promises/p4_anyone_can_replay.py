@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """P4: whoever changes, removes, reorders, cuts, rolls back or forks a log is found, and the first bad entry is named.
 
-  p4_anyone_can_replay.py [--replayer 'CMD DIR']... [--only TEXT] [--no-strays]
+  p4_anyone_can_replay.py [--replayer 'CMD DIR']... [--only TEXT]
 
 A replayer is a command that takes a mirror (vault/log/FORMAT.md section 9), prints JSON with `findings` (`severity`, `entry`) for
 --json, and exits with 2 if one is an error. The lowest entry that it names must be the changed one, or lie in the range that the
-log lets anybody know. Where no entry can be named, an exit code other than 0 and a message are enough. Without --replayer:
-tests/interop/replay.py. --no-strays: files that are no part of the checkpoint's tree may be passed over. The mirrors are of made-up logs, so that
-the suite can also sign what only the log key's holder could.
+log lets anybody know. Where no entry can be named, an exit code other than 0 and a message are enough; files that are no part of the checkpoint's tree
+("stray: ...") need a warning at least. Without --replayer: facekeep-audit, and tests/interop/replay.py. The mirrors are of made-up
+logs, so that the suite can also sign what only the log key's holder could.
 """
 import argparse
 import concurrent.futures
@@ -25,7 +25,7 @@ sys.path[:0] = [str(SOURCE / "tests" / name) for name in ("interop", "e2e", "pro
 import p4_file_changes  # noqa: E402
 import p4_log_changes  # noqa: E402
 from replayer.synthetic import LARGE, SMALL, build  # noqa: E402
-from vault import Report  # noqa: E402
+from vault import FACEKEEP_AUDIT, Report  # noqa: E402
 
 RANK = {"note": 0, "warning": 1, "error": 2}
 
@@ -86,17 +86,19 @@ class Suite:
         (other if hasattr(other, "write") else log).write(folder, remembered=self.remembered if remembered else {})
         return folder
 
-    def run(self, only, strays):
+    def run(self, only):
         self.accept("the log as it is", self.clean)
         self.accept("the same log, shorter, nothing remembered of more", self.shorter())
-        work = [(name, lambda c=change: self.changed_files(c), entries, "error") for name, change, entries in p4_file_changes.CASES]
+        work = [(name, lambda c=change: self.changed_files(c), entries, "warning" if name.startswith("stray: ") else "error")
+                for name, change, entries in p4_file_changes.CASES]
         work += [(name, lambda c=change, r=remembered: self.changed_log(c, r), entries, severity)
                  for name, change, entries, severity, remembered in p4_log_changes.CASES]
-        work = [w for w in work if only in w[0] and (strays or not w[0].startswith("stray: "))]
+        work = [w for w in work if only in w[0]]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for name, verdicts in pool.map(self.one, work):
                 for command, why in zip(self.replayers, verdicts):
-                    self.report.check(name if len(self.replayers) == 1 else f"{name} ({command})", why is None, why or "")
+                    by = pathlib.Path(next(w for w in shlex.split(command) if w != sys.executable)).name
+                    self.report.check(name if len(self.replayers) == 1 else f"{name} ({by})", why is None, why or "")
         self.report.end()
 
     def shorter(self):
@@ -116,11 +118,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replayer", action="append")
     parser.add_argument("--only", default="")
-    parser.add_argument("--no-strays", action="store_true")
     options = parser.parse_args()
-    replayers = options.replayer or [shlex.join([sys.executable, str(SOURCE / "tests/interop/replay.py"), "DIR"])]
+    replayers = options.replayer or [shlex.join([str(FACEKEEP_AUDIT), "replay", "DIR"]),
+                                     shlex.join([sys.executable, str(SOURCE / "tests/interop/replay.py"), "DIR"])]
     with tempfile.TemporaryDirectory(prefix="facekeep-p4-") as folder:
-        Suite(replayers, pathlib.Path(folder)).run(options.only, not options.no_strays)
+        Suite(replayers, pathlib.Path(folder)).run(options.only)
 
 
 if __name__ == "__main__":

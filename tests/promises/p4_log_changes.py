@@ -100,7 +100,8 @@ def insert_case(name, at, kind, body):
 
 BASE = build()
 body_of = {kind: BASE.items[BASE.find(kind)].event["body"]
-           for kind in ("genesis", "start", "unseal-share", "unsealed", "enrolled", "template", "erased", "match", "period-key", "sealed")}
+           for kind in ("genesis", "start", "unseal-share", "unsealed", "enrolled", "template", "erased", "match", "period-key", "sealed",
+                        "openings-read")}
 rule_case("a card from somebody who does not hold it", "unseal-share", lambda b: b.update(by="property/2"))
 rule_case("a card from an operator", "unseal-share", lambda b: b.update(by="operator/1"))
 rule_case("a card of a group that does not exist", "unseal-share", lambda b: b.update(group="nobody"))
@@ -131,6 +132,11 @@ rule_case("a match outside the door's scope", "match", lambda b: b.update(door="
 rule_case("a match by an operator", "match", lambda b: b.update(by="operator/1"))
 rule_case("a match with an unknown model", "match", lambda b: b.update(model="other"))
 rule_case("metadata read by an auditor", "metadata-read", lambda b: b.update(by="auditor/1"))
+rule_case("openings read by an operator", "openings-read", lambda b: b.update(by="operator/1"))
+rule_case("openings read of a bundle beyond the log", "openings-read", lambda b: b.update(bundle=3))
+rule_case("openings read of no bundle", "openings-read", lambda b: b.pop("bundle"))
+rule_case("a register read with a bundle", "openings-read", lambda b: b.update(bundle=0), 1)
+insert_case("openings read before the daemon started", 1, "openings-read", body_of["openings-read"])
 insert_case("a key of a period destroyed early", 560, "period-key-destroyed", {"purpose": "changes", "site": "main", "period": "2026-11-18"})
 
 
@@ -154,6 +160,11 @@ genesis_case("genesis: one card opens a group of several", lambda b: b["groups"]
 genesis_case("genesis: the same approval key twice",
              lambda b: b["principals"][1].update(approval_key=b["principals"][0]["approval_key"]), True)
 genesis_case("genesis: a token key that can leave", lambda b: b["token"]["root"].update(extractable=True), True)
+genesis_case("genesis: more witnesses needed than there are", lambda b: b["witnesses"].update(quorum=3), True)
+genesis_case("genesis: one witness counted twice",
+             lambda b: b["witnesses"]["list"][1].update(vkey=b["witnesses"]["list"][0]["vkey"]), True)
+genesis_case("genesis: a witness without a key that fits", lambda b: b["witnesses"]["list"][0].update(vkey=b["log_key"]), True)
+genesis_case("genesis: a witness reached without TLS", lambda b: b["witnesses"]["list"][0].update(url="http://committee.example"), True)
 genesis_case("genesis: one person holds two cards", lambda b: b["groups"][0]["shares"][1].update(holders=[1]), True)
 
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -21,6 +22,12 @@ namespace {
 
 constexpr const char* kCheckpointFile = ".checkpoint";
 constexpr const char* kProgramFile = ".program";
+constexpr const char* kStartFile = ".start";
+
+Error altered(const std::string& path) {
+  return make_error(Errc::kIntegrity, path + " is not what was written there",
+                    "find out who changed it before you go on; only then remove it");
+}
 
 Error os_error(const std::string& what, const std::string& path) {
   const Errc code = errno == ENOSPC || errno == EDQUOT ? Errc::kOutOfSpace : Errc::kIo;
@@ -176,8 +183,7 @@ Result<std::optional<ClientMemory::Program>> ClientMemory::program(const Id128& 
   const auto program = from_hex_exact<32>(std::string_view(*text).substr(0, kHex));
   const auto config = from_hex_exact<32>(std::string_view(*text).substr(std::min(text->size(), kHex + 1), kHex));
   if (!program || !config || text->size() != 2 * kHex + 2) {
-    return make_error(Errc::kIntegrity, path + " is not what was written there",
-                      "find out who changed it before you go on; only then remove it");
+    return altered(path);
   }
   return std::optional(Program{*program, *config});
 }
@@ -186,6 +192,22 @@ Status ClientMemory::put_program(const Id128& vault, const Program& program) con
   FK_TRY(const auto directory, lock_directory(directory_));
   return replace(directory->get(), path_of(vault, kProgramFile),
                  to_hex(program.program) + " " + to_hex(program.config) + "\n");
+}
+
+Result<std::optional<std::uint64_t>> ClientMemory::start(const Id128& vault) const {
+  const std::string path = path_of(vault, kStartFile);
+  FK_TRY(const auto text, read_whole(path));
+  if (!text) return std::optional<std::uint64_t>();
+  std::uint64_t entry = 0;
+  const char* end = text->data() + text->size();
+  const auto [at, error] = std::from_chars(text->data(), end, entry);
+  if (error != std::errc() || at + 1 != end || *at != '\n') return altered(path);
+  return std::optional(entry);
+}
+
+Status ClientMemory::put_start(const Id128& vault, std::uint64_t entry) const {
+  FK_TRY(const auto directory, lock_directory(directory_));
+  return replace(directory->get(), path_of(vault, kStartFile), std::to_string(entry) + "\n");
 }
 
 }  // namespace facekeep::tools

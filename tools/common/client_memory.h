@@ -4,6 +4,7 @@
 // has checked note and consistency. Several processes may use one memory: a lock on the directory orders them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -43,6 +44,10 @@ class ClientMemory {
   // The last that put_program() was given; nothing if there is none. Errors as get() and put().
   [[nodiscard]] Result<std::optional<Program>> program(const Id128& vault) const;
   [[nodiscard]] Status put_program(const Id128& vault, const Program& program) const;
+
+  // The start event that its person last sent a share to, by its entry. Errors as get() and put().
+  [[nodiscard]] Result<std::optional<std::uint64_t>> start(const Id128& vault) const;
+  [[nodiscard]] Status put_start(const Id128& vault, std::uint64_t entry) const;
 
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
 

@@ -8,6 +8,8 @@
 #include "tools/common/say.h"
 #include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/snapshot_file.h"
+#include "vault/audit/tile_chain.h"
+#include "vault/audit/witnesses.h"
 
 namespace facekeep::tools {
 namespace {
@@ -59,8 +61,7 @@ void report_findings(Frame& frame, Reporter& report, const AuditRun& run) {
   for (const audit::Finding& f : run.findings.sorted()) {
     list.push_back(to_json(frame.lang, f));
     if (++shown[f.code] > kShown) continue;
-    report.line(severity_text(frame.lang, audit::row_of(f.code).severity) + ": " +
-                frame.text(Msg::kAuditAtEntry, {std::to_string(f.entry), sentence(frame.lang, f)}));
+    report.line(line_of(frame.lang, f));
   }
   for (const auto& [code, n] : shown) {
     const std::uint64_t more = run.findings.count(code) - std::min<std::uint64_t>(n, kShown);
@@ -76,6 +77,21 @@ void report_findings(Frame& frame, Reporter& report, const AuditRun& run) {
 }
 
 }  // namespace
+
+void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const ledger::Genesis& genesis,
+                             const log::Checkpoint& head, UnixMillis time, audit::Findings& findings) {
+  if (!genesis.witnesses) return;
+  const auto note = mirror.read("cosigned");
+  if (!note) {
+    findings.add(audit::Code::kWitnessesUnasked, head.size);
+    return;
+  }
+  const auto root_at = [&](std::uint64_t size) -> Result<Digest> {
+    FK_TRY(audit::TileChain chain, audit::TileChain::open(head.size, head.root, mirror.files().tile));
+    return log::root_at(size, chain.hash_source());
+  };
+  audit::check_witnesses(as_chars(*note), key, *genesis.witnesses, {head, root_at, time}, findings);
+}
 
 Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer) {
   auto run = std::make_unique<AuditRun>();
@@ -110,6 +126,10 @@ Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& op
   run->milliseconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
   if (bar) bar->finish();
   if (run->level == audit::Level::kAuditor) FK_CHECK(read_names(mirror, *run));
+  if (run->state().phase() != ledger::Phase::kNew) {
+    check_mirrors_witnesses(mirror, run->key, run->state().genesis(), run->verified.checkpoint,
+                            run->state().last_time(), run->findings);
+  }
   return run;
 }
 

@@ -36,6 +36,10 @@ struct AuditRun {
   [[nodiscard]] const ledger::State& state() const { return replay->state(); }
 };
 
+// Holds the mirror's file `cosigned` against its checkpoint `head`, which the log had at `time` at the earliest.
+void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const ledger::Genesis& genesis,
+                             const log::Checkpoint& head, UnixMillis time, audit::Findings& findings);
+
 // Replays with progress on frame.err. kNotFound ("no-mirror"); kIntegrity where nothing can be checked at all.
 Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer = {});
 

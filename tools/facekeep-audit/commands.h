@@ -12,6 +12,8 @@ void add_fetch(CLI::App& app, Frame& frame);
 void add_replay(CLI::App& app, Frame& frame);
 void add_proof(CLI::App& app, Frame& frame);
 void add_report(CLI::App& app, Frame& frame);
+void add_watch(CLI::App& app, Frame& frame);
+void add_witness_key(CLI::App& app, Frame& frame);
 
 // All of them, in the order of the help. Returns the exit code.
 int run_audit_program(int argc, const char* const* argv, Frame& frame);

@@ -6,7 +6,7 @@
 
 #include "tools/common/say.h"
 #include "vault/audit/tile_chain.h"
-#include "vault/ledger/event.h"
+#include "vault/ledger/opening.h"
 
 namespace facekeep::tools {
 namespace {
@@ -57,8 +57,8 @@ Error served_bad(Msg what, std::uint64_t entry) {
 
 class LogFetch {
  public:
-  LogFetch(const Mirror& mirror, const log::VerifierKey& key, const Get& get)
-      : mirror_(mirror), key_(key), get_(get), tiles_(mirror, get) {}
+  LogFetch(const Mirror& mirror, const log::VerifierKey& key, const Get& get, std::uint64_t whole_to)
+      : mirror_(mirror), key_(key), get_(get), whole_to_(whole_to), tiles_(mirror, get) {}
 
   Result<Fetched> run(const FetchProgress& progress) {
     FK_CHECK(check_key());
@@ -122,7 +122,7 @@ class LogFetch {
 
   Result<std::uint64_t> fetch_bundles(const FetchProgress& progress) {
     const std::uint64_t had = before_ ? before_->size : 0;
-    for (std::uint64_t b = 0; b * kTileWidth < now_.size; ++b) {
+    for (std::uint64_t b = whole_to_ / kTileWidth; b * kTileWidth < now_.size; ++b) {
       const log::BundleId id{b, log::tile_width_at(now_.size, 0, b)};
       if (id.width < kTileWidth || !mirror_.has(format_path(id))) FK_CHECK(fetch_bundle(id));
       if (progress) progress(FetchStep::kEntries, b * kTileWidth + id.width, now_.size);
@@ -156,6 +156,7 @@ class LogFetch {
   const Mirror& mirror_;
   const log::VerifierKey& key_;
   const Get& get_;
+  const std::uint64_t whole_to_;
   TileFetcher tiles_;
   std::string note_;
   log::Checkpoint now_;
@@ -176,11 +177,9 @@ Result<std::map<std::uint64_t, Digest>> commitments_of(const Mirror& mirror, con
   return out;
 }
 
-bool fits(const Digest& commitment, ByteView opening) {
-  if (opening.size() <= audit::kOpeningHead) return false;
-  ledger::Salt salt{};
-  std::copy(opening.begin() + 1, opening.begin() + audit::kOpeningHead, salt.begin());
-  return ledger::commit(salt, as_chars(opening.subspan(audit::kOpeningHead))) == commitment;
+bool fits(const Digest& commitment, ByteView bytes) {
+  const auto opening = ledger::parse_clear_opening(bytes);
+  return opening && ledger::commit(opening->salt, opening->event) == commitment;
 }
 
 Status check_openings(const audit::OpeningsOfBundle& doc, const std::map<std::uint64_t, Digest>& commitments) {
@@ -193,11 +192,31 @@ Status check_openings(const audit::OpeningsOfBundle& doc, const std::map<std::ui
   return {};
 }
 
-// True if the mirror has all that the vault will ever give of this bundle.
-bool has_all(const Mirror& mirror, const log::BundleId& id) {
-  const auto kept = mirror.read(Mirror::opening_path(id));
-  const auto doc = kept ? audit::parse_openings(as_chars(*kept)) : Result<audit::OpeningsOfBundle>(kept.error());
-  return doc && !doc->any_sealed();
+struct KeptOpenings {
+  std::string path;
+  Bytes text;
+  audit::OpeningsOfBundle doc;
+};
+
+// What the mirror has of this bundle, as it is now or as an earlier fetch saw it.
+std::optional<KeptOpenings> kept_openings(const Mirror& mirror, const log::BundleId& id) {
+  for (unsigned w = id.width; w > 0; --w) {
+    std::string path = Mirror::opening_path({id.index, w});
+    if (!mirror.has(path)) continue;
+    auto text = mirror.read(path);
+    auto doc = text ? audit::parse_openings(as_chars(*text)) : Result<audit::OpeningsOfBundle>(text.error());
+    if (doc) return KeptOpenings{std::move(path), std::move(*text), std::move(*doc)};
+  }
+  return std::nullopt;
+}
+
+// True if asking again would give nothing more.
+bool covers(const audit::OpeningsOfBundle& doc, const std::map<std::uint64_t, Digest>& commitments, bool retry_sealed) {
+  return std::all_of(commitments.begin(), commitments.end(), [&](const auto& c) {
+    const audit::OpeningState state = doc.at(c.first).state;
+    const bool later = state == audit::OpeningState::kSealed || state == audit::OpeningState::kDamaged;
+    return state != audit::OpeningState::kAbsent && (!later || !retry_sealed);
+  });
 }
 
 // Openings of the narrower bundles that an earlier fetch saw.
@@ -208,35 +227,63 @@ void forget_narrower(const Mirror& mirror, const log::BundleId& id) {
   }
 }
 
+// One bundle's openings, from the mirror or from the vault. True if some are sealed.
+Result<bool> openings_of(const Mirror& mirror, const log::BundleId& id,
+                         const std::map<std::uint64_t, Digest>& commitments, const Get& get, bool retry_sealed,
+                         FetchedOpenings& out) {
+  if (commitments.empty()) return false;
+  const std::string path = Mirror::opening_path(id);
+  auto kept = kept_openings(mirror, id);
+  if (!kept || !covers(kept->doc, commitments, retry_sealed)) {
+    auto bytes = get("/v1/log/openings/" + std::to_string(id.index));
+    if (!bytes && bytes.error().code == Errc::kSealed) {
+      out.sealed = out.refused = true;
+      return true;
+    }
+    if (!bytes) return std::move(bytes).error();
+    FK_TRY(auto doc, audit::parse_openings(as_chars(*bytes)));
+    if (doc.bundle != id.index) {
+      return make_error(Errc::kMalformed, "the vault answered with openings of another bundle");
+    }
+    FK_CHECK(check_openings(doc, commitments));
+    ++out.bundles;
+    kept = KeptOpenings{{}, std::move(*bytes), std::move(doc)};
+  }
+  if (kept->path != path) {
+    FK_CHECK(mirror.write(path, kept->text));
+    forget_narrower(mirror, id);
+  }
+  return kept->doc.any_sealed();
+}
+
 }  // namespace
 
 Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
-                          const FetchProgress& progress) {
-  return LogFetch(mirror, key, get).run(progress);
+                          const FetchProgress& progress, std::uint64_t whole_to) {
+  return LogFetch(mirror, key, get, whole_to).run(progress);
+}
+
+Result<std::string> fetch_cosigned(const Mirror& mirror, const Get& get) {
+  const auto served = get("/v1/log/cosigned");
+  if (!served && served.error().code != Errc::kNotFound) return served.error();
+  std::string note(served ? as_chars(*served) : std::string_view());
+  if (note.size() > log::kMaxNoteSize) return make_error(Errc::kTooLarge, "the cosigned checkpoint is too large");
+  FK_CHECK(mirror.write("cosigned", as_bytes(note)));
+  return note;
 }
 
 Result<FetchedOpenings> fetch_openings(const Mirror& mirror, const log::Checkpoint& checkpoint, const Get& get,
-                                       const FetchProgress& progress) {
+                                       const FetchProgress& progress, const OpeningsScope& scope) {
   FetchedOpenings out;
-  for (std::uint64_t b = 0; b * kTileWidth < checkpoint.size; ++b) {
+  out.whole = scope.first;
+  for (std::uint64_t b = scope.first; b * kTileWidth < checkpoint.size; ++b) {
     const log::BundleId id{b, log::tile_width_at(checkpoint.size, 0, b)};
     if (progress) progress(FetchStep::kOpenings, b * kTileWidth + id.width, checkpoint.size);
-    if (has_all(mirror, id)) continue;
     FK_TRY(const auto commitments, commitments_of(mirror, id));
-    if (commitments.empty()) continue;
-    auto bytes = get("/v1/log/openings/" + std::to_string(b));
-    if (!bytes && bytes.error().code == Errc::kSealed) {
-      out.sealed = true;
-      return out;
-    }
-    if (!bytes) return std::move(bytes).error();
-    FK_TRY(const auto doc, audit::parse_openings(as_chars(*bytes)));
-    if (doc.bundle != b) return make_error(Errc::kMalformed, "the vault answered with openings of another bundle");
-    FK_CHECK(check_openings(doc, commitments));
-    FK_CHECK(mirror.write(Mirror::opening_path(id), *bytes));
-    forget_narrower(mirror, id);
-    out.sealed = out.sealed || doc.any_sealed();
-    ++out.bundles;
+    FK_TRY(const bool sealed, openings_of(mirror, id, commitments, get, scope.retry_sealed, out));
+    if (out.refused) return out;
+    out.sealed = out.sealed || sealed;
+    if (out.whole == b && id.width == kTileWidth && !sealed) ++out.whole;
   }
   return out;
 }

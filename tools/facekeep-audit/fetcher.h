@@ -27,16 +27,28 @@ struct Fetched {
 // Brings the mirror to the checkpoint that is served now. What an interrupted call left is used. kIntegrity
 // ("rolled-back", "forked") keeps both checkpoints in the mirror as evidence and changes nothing else; kIntegrity for
 // bytes that do not fit: they are not kept.
+// Entries before `whole_to` are not looked at again: the mirror has them whole.
 Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
-                          const FetchProgress& progress = {});
+                          const FetchProgress& progress = {}, std::uint64_t whole_to = 0);
+
+// Keeps what the vault shows as cosigned by its witnesses in the mirror's file `cosigned` (empty: nothing), and gives
+// it. Asked for before fetch_log(), so that the log served then must reach as far; held against it by who knows genesis
+// (vault/audit/witnesses.h).
+Result<std::string> fetch_cosigned(const Mirror& mirror, const Get& get);
 
 struct FetchedOpenings {
   std::uint64_t bundles = 0;  // read now: each is an entry of the log
   bool sealed = false;        // some or all could not be read, since the vault is sealed
+  bool refused = false;       // it gave none at all: the mirror lacks whole bundles
+  std::uint64_t whole = 0;    // bundles from the first on that the mirror has for good
 };
-// Reads the openings that the mirror does not have. Each call to the vault is logged there, so none is asked for twice
-// without need.
+struct OpeningsScope {
+  std::uint64_t first = 0;   // bundles before this one are not looked at
+  bool retry_sealed = true;  // ask again for what was sealed when it was asked for
+};
+// Reads the openings that the mirror does not have. Each call to the vault is an entry of its log, so none is made
+// without need: what was read of a bundle serves until the bundle has another private entry.
 Result<FetchedOpenings> fetch_openings(const Mirror& mirror, const log::Checkpoint& checkpoint, const Get& get,
-                                       const FetchProgress& progress = {});
+                                       const FetchProgress& progress = {}, const OpeningsScope& scope = {});
 
 }  // namespace facekeep::tools

@@ -25,6 +25,11 @@ std::string severity_text(Lang lang, audit::Severity severity) {
   return format_message(lang, static_cast<Msg>(at));
 }
 
+std::string line_of(Lang lang, const audit::Finding& finding) {
+  return severity_text(lang, audit::row_of(finding.code).severity) + ": " +
+         format_message(lang, Msg::kAuditAtEntry, {std::to_string(finding.entry), sentence(lang, finding)});
+}
+
 Json to_json(Lang lang, const audit::Finding& finding) {
   const audit::CodeRow& row = audit::row_of(finding.code);
   return {{"severity", std::string(to_string(row.severity))},

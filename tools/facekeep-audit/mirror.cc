@@ -54,7 +54,20 @@ audit::LogFiles Mirror::files() const {
   out.tile = [this](const log::TileId& id) { return read(format_path(id)); };
   out.bundle = [this](const log::BundleId& id) { return read(format_path(id)); };
   out.openings = [this](const log::BundleId& id) { return read(opening_path(id)); };
+  out.list = [this](const auto& visit) { return list(visit); };
   return out;
+}
+
+Status Mirror::list(const std::function<Status(const std::string& path)>& visit) const {
+  std::error_code error;
+  if (!has("tile")) return {};
+  std::filesystem::recursive_directory_iterator at(dir_ + "/tile", error);
+  for (; !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error)) {
+    if (at->is_directory(error)) continue;
+    FK_CHECK(visit(std::filesystem::path(at->path()).lexically_relative(dir_).string()));
+  }
+  if (error) return make_error(Errc::kIo, "can't list " + dir_ + "/tile: " + error.message());
+  return {};
 }
 
 Result<Bytes> Mirror::read(const std::string& path) const {

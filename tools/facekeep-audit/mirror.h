@@ -3,6 +3,7 @@
 //   DIR/vkey                  the log's verifier key, one line
 //   DIR/checkpoint            the latest checkpoint whose tree is here whole
 //   DIR/checkpoints/<size>    every checkpoint that was seen; one that contradicts another has "-<root>" behind
+//   DIR/cosigned              the newest checkpoint that the vault showed with its witnesses' cosignatures; empty: none
 //   DIR/tile/...              tiles and entry bundles under the paths of C2SP tlog-tiles
 //   DIR/openings/<N>[.p/<W>]  openings of a bundle as the vault gave them (JSON)
 //   DIR/register.json         names behind the numbers, if the vault was open when asked
@@ -10,6 +11,7 @@
 // What is written is synced and replaces whole files. One process at a time.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +33,9 @@ class Mirror {
   [[nodiscard]] Result<std::vector<audit::SeenCheckpoint>> seen() const;
   [[nodiscard]] bool has_openings() const;
   [[nodiscard]] audit::LogFiles files() const;
+
+  // Each path under tile/, in no order.
+  [[nodiscard]] Status list(const std::function<Status(const std::string& path)>& visit) const;
 
   // A file under DIR. kNotFound if it is not there.
   [[nodiscard]] Result<Bytes> read(const std::string& path) const;

@@ -17,8 +17,11 @@ std::chrono::milliseconds wait_before_retry(int tries, std::string_view retry_af
   return std::min<std::chrono::milliseconds>(std::chrono::seconds(seconds), kLongestWait);
 }
 
-PoliteClient::PoliteClient(http::Client client, unsigned rate, Sleep sleep)
-    : client_(std::move(client)), interval_(1'000'000 / std::max(1U, rate)), sleep_(std::move(sleep)) {
+PoliteClient::PoliteClient(http::Client client, unsigned rate, int tries, Sleep sleep)
+    : client_(std::move(client)),
+      interval_(1'000'000 / std::max(1U, rate)),
+      tries_(std::max(1, tries)),
+      sleep_(std::move(sleep)) {
   if (!sleep_) sleep_ = [](std::chrono::milliseconds t) { std::this_thread::sleep_for(t); };
 }
 
@@ -33,14 +36,14 @@ Result<Bytes> PoliteClient::get(const std::string& target) {
     pace();
     auto answer = client_.request("GET", target);
     if (!answer) {
-      if (answer.error().code != Errc::kUnavailable || tries == kMaxTries) return std::move(answer).error();
+      if (answer.error().code != Errc::kUnavailable || tries >= tries_) return std::move(answer).error();
       sleep_(wait_before_retry(tries, {}));
       continue;
     }
     if (answer->status >= 200 && answer->status < 300) return std::move(answer->body);
     Error problem = problem_error(answer->status, answer->body);
     const bool busy = answer->status == 429 || (answer->status == 503 && problem.code == Errc::kUnavailable);
-    if (!busy || tries == kMaxTries) return problem;
+    if (!busy || tries >= tries_) return problem;
     sleep_(wait_before_retry(tries, answer->headers.find("retry-after").value_or("")));
   }
 }

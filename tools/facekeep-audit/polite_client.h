@@ -21,8 +21,8 @@ std::chrono::milliseconds wait_before_retry(int tries, std::string_view retry_af
 class PoliteClient {
  public:
   using Sleep = std::function<void(std::chrono::milliseconds)>;
-  // `rate`: requests a second, at least 1.
-  PoliteClient(http::Client client, unsigned rate, Sleep sleep = {});
+  // `rate`: requests a second, at least 1. `tries`: of one request, at least 1.
+  PoliteClient(http::Client client, unsigned rate, int tries = kMaxTries, Sleep sleep = {});
 
   // The body of a 2xx answer. kNotFound for 404; the vault's own problem otherwise (kSealed is not waited for).
   Result<Bytes> get(const std::string& target);
@@ -31,6 +31,7 @@ class PoliteClient {
   void pace();
   http::Client client_;
   std::chrono::microseconds interval_;
+  int tries_;
   std::chrono::steady_clock::time_point next_{};
   Sleep sleep_;
 };

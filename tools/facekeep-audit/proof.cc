@@ -8,6 +8,7 @@
 #include "tools/facekeep-audit/commands.h"
 #include "tools/facekeep-audit/mirror.h"
 #include "vault/audit/tile_chain.h"
+#include "vault/ledger/opening.h"
 
 namespace facekeep::tools {
 namespace {
@@ -52,26 +53,42 @@ Status make(Reporter& report, const Options& o) {
   return {};
 }
 
+// The entry that a receipt is for, and what to show of it: the extra data are the entry itself, or the opening of a
+// private one, as the vault's own receipts have it.
+struct Claimed {
+  std::string entry;
+  std::string text;
+};
+Result<Claimed> claimed_entry(const log::Receipt& receipt, const std::string& entry_file) {
+  Bytes given = receipt.extra;
+  if (!entry_file.empty()) {
+    FK_TRY(const std::string text, load_text(entry_file));
+    given = to_bytes(text);
+  }
+  if (given.empty()) {
+    return say_error(Errc::kInvalidArgument, "no-entry", Msg::kAuditProofEntry, Msg::kAuditProofEntryHint);
+  }
+  if (!ledger::looks_like_opening(given)) return Claimed{std::string(as_chars(given)), std::string(as_chars(given))};
+  FK_TRY(ledger::OpenedEntry opened, ledger::open_clear(given));
+  FK_TRY(std::string text, ledger::encode_event(opened.event));
+  return Claimed{std::move(opened.entry), std::move(text)};
+}
+
 Status check(Reporter& report, const Options& o) {
   FK_TRY(const log::VerifierKey key, log::parse_vkey(o.vkey));
   FK_TRY(const std::string text, load_text(o.receipt, log::kMaxReceiptSize));
   FK_TRY(const log::Receipt receipt, log::parse_receipt(text));
-  std::string entry(as_chars(receipt.extra));
-  if (!o.entry_file.empty()) {
-    FK_TRY(entry, load_text(o.entry_file));
-  }
-  if (entry.empty()) {
-    return say_error(Errc::kInvalidArgument, "no-entry", Msg::kAuditProofEntry, Msg::kAuditProofEntryHint);
-  }
+  FK_TRY(const Claimed claimed, claimed_entry(receipt, o.entry_file));
   FK_TRY(const log::Checkpoint head,
-         log::verify_receipt(receipt, log::leaf_hash(as_bytes(entry)), key, log::Extensions::kTolerate));
+         log::verify_receipt(receipt, log::leaf_hash(as_bytes(claimed.entry)), key, log::Extensions::kTolerate));
   report.say(Msg::kAuditProofHolds, {std::to_string(receipt.index), head.origin, std::to_string(head.size)});
-  report.line(entry);
+  report.line(claimed.text);
   report.field("holds", true);
   report.field("entry", receipt.index);
   report.field("origin", head.origin);
   report.field("size", head.size);
-  report.field("text", entry);
+  report.field("text", claimed.text);
+  report.field("opened", claimed.text != claimed.entry);
   return {};
 }
 

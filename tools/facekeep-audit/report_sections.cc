@@ -2,41 +2,17 @@
 
 #include <algorithm>
 
+#include "tools/facekeep-audit/act_text.h"
 #include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/html.h"
+#include "tools/facekeep-audit/report_tables.h"
 
 namespace facekeep::tools::report {
 namespace {
 
 using html::element;
 using html::Row;
-using html::table;
 using html::text;
-
-std::string heading(const ReportInput& in, Msg id) {
-  return element("h2", say(in, id));
-}
-std::string paragraph(const ReportInput& in, Msg id, std::initializer_list<std::string_view> args = {}) {
-  return element("p", say(in, id, args));
-}
-std::string code(std::string_view raw) {
-  return "<code>" + text(raw) + "</code>";
-}
-std::string number(std::uint64_t n) {
-  return std::to_string(n);
-}
-std::string when(UnixMillis t) {
-  return "<span class=\"nowrap\">" + html::time(t) + "</span>";
-}
-
-// Rows up to the page's limit, and how many were left out.
-std::string limited(const ReportInput& in, const Row& head, std::vector<Row> rows, std::string_view css = {}) {
-  const std::size_t all = rows.size();
-  rows.resize(std::min(all, kMaxRows));
-  std::string out = table(head, rows, css);
-  if (all > kMaxRows) out += element("p", say(in, Msg::kRepMoreRows, {number(all - kMaxRows)}), "soft");
-  return out;
-}
 
 std::string legend(const ReportInput& in) {
   std::string out;
@@ -89,18 +65,6 @@ std::string reads(const ReportInput& in) {
   return out + limited(in, {say(in, Msg::kRepWhat), say(in, Msg::kRepWho), say(in, Msg::kRepTimes)}, std::move(rows));
 }
 
-std::string act_text(const ReportInput& in, const std::string& type) {
-  for (const auto& [name, id] : {std::pair("genesis", Msg::kRepActGenesis),
-                                 {"start", Msg::kRepActStart},
-                                 {"unseal-share", Msg::kRepActShare},
-                                 {"unsealed", Msg::kRepActUnsealed},
-                                 {"unseal-ended", Msg::kRepActEnded},
-                                 {"sealed", Msg::kRepActSealed}}) {
-    if (type == name) return say(in, id);
-  }
-  return text(type);
-}
-
 std::string people_text(const ReportInput& in, const audit::Act& act) {
   std::string out;
   for (const auto& p : act.people) {
@@ -119,6 +83,10 @@ void add_line(std::string& out, const std::string& line) {
 }
 
 // `before`: the start before this one, if any.
+bool other_fact(const audit::Act& act, const audit::Act* before, const char* key) {
+  return before != nullptr && fact(*before, key) != fact(act, key);
+}
+
 std::string facts_text(const ReportInput& in, const audit::Act& act, const audit::Act* before) {
   std::string out;
   const auto line = [&](Msg id, const char* key) {
@@ -128,11 +96,12 @@ std::string facts_text(const ReportInput& in, const audit::Act& act, const audit
   line(Msg::kRepCard, "card");
   line(Msg::kRepReason, "reason");
   line(Msg::kRepVersion, "version");
-  const bool other_program = before != nullptr && fact(*before, "program") != fact(act, "program");
-  const bool other_config = before != nullptr && fact(*before, "config") != fact(act, "config");
   if (!fact(act, "after_crash").empty()) add_line(out, element("b", say(in, Msg::kRepAfterCrash)));
-  if (other_program) add_line(out, "<span class=\"warning\">" + say(in, Msg::kRepNewProgram) + "</span>");
-  if (other_config) add_line(out, "<span class=\"warning\">" + say(in, Msg::kRepNewConfig) + "</span>");
+  if (other_fact(act, before, "program")) {
+    add_line(out, "<span class=\"warning\">" + say(in, Msg::kRepNewProgram) + "</span>");
+  }
+  if (other_fact(act, before, "config"))
+    add_line(out, "<span class=\"warning\">" + say(in, Msg::kRepNewConfig) + "</span>");
   if (!fact(act, "program").empty())
     add_line(out, "<code>" + say(in, Msg::kRepProgram, {fact(act, "program")}) + "</code>");
   if (!fact(act, "config").empty())
@@ -142,19 +111,21 @@ std::string facts_text(const ReportInput& in, const audit::Act& act, const audit
 
 template <class Wanted>
 std::string acts_table(const ReportInput& in, const Wanted& wanted) {
-  std::vector<Row> rows;
+  std::vector<TimedRow> rows;
   const audit::Act* start = nullptr;
   for (const audit::Act& act : in.statistics.acts) {
+    const audit::Act* before = act.type == "start" ? start : nullptr;
     if (wanted(act.type)) {
-      rows.push_back({number(act.entry), when(act.time), act_text(in, act.type), people_text(in, act),
-                      facts_text(in, act, act.type == "start" ? start : nullptr)});
+      rows.push_back({{number(act.entry), when(act.time), text(act_name(in.lang, act.type)), people_text(in, act),
+                       facts_text(in, act, before)},
+                      other_fact(act, before, "program") || other_fact(act, before, "config")});
     }
     if (act.type == "start") start = &act;
   }
-  return limited(in,
-                 {say(in, Msg::kRepEntry), say(in, Msg::kRepTime), say(in, Msg::kRepAct), say(in, Msg::kRepPeople),
-                  say(in, Msg::kRepDetails)},
-                 std::move(rows));
+  return newest(in,
+                {say(in, Msg::kRepEntry), say(in, Msg::kRepTime), say(in, Msg::kRepAct), say(in, Msg::kRepPeople),
+                 say(in, Msg::kRepDetails)},
+                std::move(rows));
 }
 
 // What only the daemon's life shows; everything else widened something.
@@ -219,25 +190,29 @@ std::string refusals(const ReportInput& in) {
 
 std::string erasures(const ReportInput& in) {
   std::string out = heading(in, Msg::kRepErasures);
-  std::vector<Row> rows;
+  std::vector<TimedRow> rows;
   const auto& list = in.statistics.erasures;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const audit::Erasure& e = list[i];
-    rows.push_back({number(e.entry), when(e.time), text(e.site), text(person(in, e.by)), text(e.reason), code(e.ref),
-                    i < in.erasure_leaves.size() ? code(in.erasure_leaves[i]) : ""});
+    rows.push_back({{number(e.entry), when(e.time), text(e.site), text(person(in, e.by)), text(e.reason), code(e.ref),
+                     i < in.erasure_leaves.size() ? code(in.erasure_leaves[i]) : ""}});
   }
   if (rows.empty()) return out + paragraph(in, Msg::kRepNoErasures);
   return out + paragraph(in, Msg::kRepErasuresText) +
-         limited(in,
-                 {say(in, Msg::kRepEntry), say(in, Msg::kRepTime), say(in, Msg::kRepSite), say(in, Msg::kRepBy),
-                  say(in, Msg::kRepReasonHead), say(in, Msg::kRepRef), say(in, Msg::kRepLeaf)},
-                 std::move(rows));
+         newest(in,
+                {say(in, Msg::kRepEntry), say(in, Msg::kRepTime), say(in, Msg::kRepSite), say(in, Msg::kRepBy),
+                 say(in, Msg::kRepReasonHead), say(in, Msg::kRepRef), say(in, Msg::kRepLeaf)},
+                std::move(rows));
 }
 
 std::string findings(const ReportInput& in) {
   std::string out = heading(in, Msg::kRepFindings);
   std::vector<Row> rows;
-  for (const audit::Finding& f : in.run.findings.sorted()) {
+  std::vector<audit::Finding> found = in.run.findings.sorted();
+  std::stable_sort(found.begin(), found.end(), [](const audit::Finding& a, const audit::Finding& b) {
+    return audit::row_of(a.code).severity < audit::row_of(b.code).severity;  // errors first
+  });
+  for (const audit::Finding& f : found) {
     const audit::Severity severity = audit::row_of(f.code).severity;
     rows.push_back({"<span class=\"" + std::string(to_string(severity)) + "\">" +
                         text(severity_text(in.lang, severity)) + "</span>",
@@ -251,17 +226,16 @@ std::string findings(const ReportInput& in) {
 std::string gaps(const ReportInput& in) {
   const audit::Statistics& s = in.statistics;
   std::string out = heading(in, Msg::kRepGaps) + paragraph(in, Msg::kRepGapsText, {number(in.gap_hours)});
-  std::vector<Row> rows;
+  std::vector<TimedRow> rows;
   for (const audit::Gap& g : s.gaps) {
     const auto hours = static_cast<std::uint64_t>((g.to - g.from) / 3600000);
-    rows.push_back({number(g.entry), when(g.from), when(g.to), number(hours) + " h"});
+    rows.push_back({{number(g.entry), when(g.from), when(g.to), number(hours) + " h"}});
   }
   if (rows.empty()) {
     out += paragraph(in, Msg::kRepNoGaps);
   } else {
-    out +=
-        limited(in, {say(in, Msg::kRepEntry), say(in, Msg::kRepFrom), say(in, Msg::kRepTo), say(in, Msg::kRepLength)},
-                std::move(rows));
+    out += newest(in, {say(in, Msg::kRepEntry), say(in, Msg::kRepFrom), say(in, Msg::kRepTo), say(in, Msg::kRepLength)},
+                  std::move(rows));
   }
   if (s.openings_destroyed > 0) out += paragraph(in, Msg::kRepDestroyed, {number(s.openings_destroyed)});
   return out;

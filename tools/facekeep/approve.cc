@@ -4,7 +4,6 @@
 #include "tools/common/sshsig_sign.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/key_files.h"
-#include "tools/facekeep/log_entries.h"
 #include "tools/facekeep/proposal_view.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/ssh_keygen.h"
@@ -81,16 +80,13 @@ Status vote(Context& context, const Options& o, Verb verb, Reporter& report) {
   report.say(veto ? Msg::kPropVetoed : Msg::kPropSigned, {stage});
   report.field("stage", stage);
   report.field("entry", entry);
-  FK_CHECK(keep_receipt_of(notice, answer, o.receipt, report));
-  const auto is_ours = [&](const ledger::Leaf& leaf) {
-    const auto* e = std::get_if<ledger::Event>(&leaf);
-    if (e == nullptr) return false;
-    const auto* approval = std::get_if<ledger::Approval>(&e->body);
-    const auto* vetoed = std::get_if<ledger::Veto>(&e->body);
+  const Expected ours{[&](const ledger::Event& e) {
+    const auto* approval = std::get_if<ledger::Approval>(&e.body);
+    const auto* vetoed = std::get_if<ledger::Veto>(&e.body);
     const ledger::Vote* written = approval != nullptr ? &approval->vote : vetoed != nullptr ? &vetoed->vote : nullptr;
     return written != nullptr && written->signature == vote.signature && (vetoed != nullptr) == veto;
-  };
-  return report_logged(context, notice, api, entry, is_ours, report);
+  }};
+  return keep_receipt_of(context, notice, api, answer, ours, o.receipt, report);
 }
 
 Status withdraw(Context& context, const Options& o, Reporter& report) {
@@ -100,12 +96,11 @@ Status withdraw(Context& context, const Options& o, Reporter& report) {
   FK_TRY(const Json answer, api.json("POST", "/v1/proposals/" + percent_encode(o.id) + "/withdrawal"));
   report.say(Msg::kPropWithdrawn);
   report.field("entry", answer.value("entry", Json()));
-  FK_CHECK(keep_receipt_of(notice, answer, o.receipt, report));
-  const auto is_withdrawal = [](const ledger::Leaf& leaf) {
-    const auto* e = std::get_if<ledger::Event>(&leaf);
-    return e != nullptr && std::holds_alternative<ledger::ProposalWithdrawn>(e->body);
-  };
-  return report_logged(context, notice, api, answer.value("entry", Json()), is_withdrawal, report);
+  const Expected withdrawal{[&](const ledger::Event& e) {
+    const auto* withdrawn = std::get_if<ledger::ProposalWithdrawn>(&e.body);
+    return withdrawn != nullptr && to_hex(withdrawn->proposal) == o.id;
+  }};
+  return keep_receipt_of(context, notice, api, answer, withdrawal, o.receipt, report);
 }
 
 Status list(Context& context, Reporter& report) {

@@ -2,6 +2,7 @@
 // the vault. One per run; one thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@ struct Context : Frame {
   std::string cert_path;    // --cert; empty: beside the key
   int passphrase_fd = -1;   // --passphrase-fd; -1: ask at the terminal
   std::string memory_path;  // tests: where checkpoints are remembered; empty: ClientMemory::of_user()
+  std::chrono::milliseconds witness_wait{15'000};  // how long an unseal waits for a cosignature of a fresh start
   // Opens the person's terminal; tests put a scripted one here.
   std::function<Result<std::unique_ptr<Terminal>>()> open_person = [] { return open_terminal(); };
 

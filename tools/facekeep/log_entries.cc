@@ -47,13 +47,17 @@ Status check_last_start(const SealStatusView& status, const CheckedStart& start,
   return {};
 }
 
-Result<ledger::Leaf> prove_entry(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry) {
-  if (entry >= head.size) return bad_entries();
-  const log::BundleId id = bundle_at(entry / log::kTileWidth, head.size);
+Result<Bytes> fetch_entry(VaultApi& api, std::uint64_t size, std::uint64_t entry) {
+  if (entry >= size) return bad_entries();
+  const log::BundleId id = bundle_at(entry / log::kTileWidth, size);
   FK_TRY(const Bytes bytes, bundles_of(api)(id));
-  const auto entries = log::decode_bundle(bytes, id.width);
+  auto entries = log::decode_bundle(bytes, id.width);
   if (!entries) return bad_entries();
-  const Bytes& found = (*entries)[entry % log::kTileWidth];
+  return std::move((*entries)[entry % log::kTileWidth]);
+}
+
+Result<ledger::Leaf> prove_entry(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry) {
+  FK_TRY(const Bytes found, fetch_entry(api, head.size, entry));
   FK_TRY(const Json answer, api.json("GET", "/v1/log/proofs/inclusion?index=" + std::to_string(entry) +
                                                 "&size=" + std::to_string(head.size)));
   FK_TRY(const auto proof, parse_hashes(answer.value("proof", Json())));
@@ -63,25 +67,37 @@ Result<ledger::Leaf> prove_entry(VaultApi& api, const log::Checkpoint& head, std
   return leaf;
 }
 
-Status report_logged(const Context& context, const Notice& notice, VaultApi& api, const Json& entry,
-                     const std::function<bool(const ledger::Leaf&)>& expected, Reporter& report) {
-  const auto proven = [&]() -> Status {
-    if (!entry.is_number_unsigned()) return bad_entries();
-    FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-    FK_TRY(const ledger::Leaf leaf, prove_entry(api, vault.start.checkpoint, entry.get<std::uint64_t>()));
-    if (!expected(leaf)) {
-      return say_error(Errc::kIntegrity, "other-entry", Msg::kCliOtherEntry, Msg::kCliTellHint, {entry.dump()});
-    }
-    return {};
-  }();
-  report.field("proven", proven.has_value());
-  if (proven) {
-    report.say(Msg::kCliLogged, {entry.dump()});
-    return {};
+Result<ledger::Genesis> prove_genesis(VaultApi& api, const Notice& notice, const log::Checkpoint& head) {
+  const auto leaf = prove_entry(api, head, 0);
+  if (!leaf && leaf.error().code != Errc::kIntegrity) return leaf.error();
+  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
+  const auto* genesis = event != nullptr ? std::get_if<ledger::Genesis>(&event->body) : nullptr;
+  if (genesis == nullptr || genesis->vault != notice.vault) {
+    return say_error(Errc::kIntegrity, "bad-genesis", Msg::kCliBadGenesis, Msg::kCliTellHint);
   }
-  if (proven.error().code != Errc::kUnavailable && proven.error().code != Errc::kHalted) return proven;
-  report.warn(Msg::kCliNotProven, {entry.dump(), proven.error().message});
-  return {};
+  return *genesis;
+}
+
+Result<std::string> principal_of(const ledger::Genesis& genesis, const Identity& identity) {
+  FK_TRY(const Digest key, http::spki_digest(identity.cert.get()));
+  for (const ledger::PrincipalRecord& p : genesis.principals) {
+    if (p.key == key) return p.id;
+  }
+  return say_error(Errc::kNotFound, "unknown-key", Msg::kCliUnknownKey, Msg::kCliUnknownKeyHint);
+}
+
+Status check_same_log(VaultApi& api, const log::Checkpoint& a, const log::Checkpoint& b) {
+  const log::Checkpoint& before = a.size <= b.size ? a : b;
+  const log::Checkpoint& after = a.size <= b.size ? b : a;
+  std::vector<Digest> proof;
+  if (before.size > 0 && before.size < after.size) {
+    FK_TRY(const Json answer, api.json("GET", "/v1/log/proofs/consistency?from=" + std::to_string(before.size) +
+                                                  "&to=" + std::to_string(after.size)));
+    FK_TRY(proof, parse_hashes(answer.value("proof", Json())));
+  }
+  if (before.size == 0 || log::verify_consistency(before.size, before.root, after.size, after.root, proof)) return {};
+  return say_error(Errc::kIntegrity, "forked", Msg::kCliForked, Msg::kCliTellHint,
+                   {std::to_string(before.size), std::to_string(after.size)});
 }
 
 }  // namespace facekeep::tools

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <functional>
-#include <span>
+#include <string>
 
 #include "tools/facekeep/start_check.h"
 #include "vault/log/tiles.h"
@@ -22,14 +22,20 @@ inline constexpr std::uint64_t kMaxAfterStart = 262'144;
 // somebody kept. Precondition: check_start() took `status`. kIntegrity, and what `fetch` says.
 Status check_last_start(const SealStatusView& status, const CheckedStart& start, const FetchBundle& fetch);
 
+// The bytes of `entry`, out of the bundle of a tree of `size`, unproven. kIntegrity if there is no such entry.
+Result<Bytes> fetch_entry(VaultApi& api, std::uint64_t size, std::uint64_t entry);
+
 // That `entry` is in the log, under `head`: fetches it and its inclusion proof. What it is is for the caller to look
 // at. kIntegrity.
 Result<ledger::Leaf> prove_entry(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry);
 
-// The end of a command that changed the vault: checks the log's head, remembers it, proves `entry` in it, and says so.
-// `expected` tells whether the leaf is of the kind that the vault claims. A vault that can't be asked now is a warning
-// (the change was acknowledged); a proof that fails is kIntegrity.
-Status report_logged(const Context& context, const Notice& notice, VaultApi& api, const Json& entry,
-                     const std::function<bool(const ledger::Leaf&)>& expected, Reporter& report);
+// The vault's genesis, entry 0 of the log, under `head`. kIntegrity ("bad-genesis"), and what prove_entry says else.
+Result<ledger::Genesis> prove_genesis(VaultApi& api, const Notice& notice, const log::Checkpoint& head);
+
+// The id of the principal with this key, as genesis has it. kNotFound ("unknown-key") if it has none.
+Result<std::string> principal_of(const ledger::Genesis& genesis, const Identity& identity);
+
+// That the tree of one checkpoint extends the other's, whichever is the larger. kIntegrity ("forked").
+Status check_same_log(VaultApi& api, const log::Checkpoint& a, const log::Checkpoint& b);
 
 }  // namespace facekeep::tools

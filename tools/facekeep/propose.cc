@@ -1,7 +1,6 @@
 // facekeep propose ...: puts an action to the custodians. What it says is shown to each of them by their own program.
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/key_files.h"
-#include "tools/facekeep/log_entries.h"
 #include "tools/facekeep/proposal_view.h"
 #include "tools/facekeep/receipt.h"
 #include "vault/base/digest.h"
@@ -36,13 +35,11 @@ Status propose(Context& context, const Common& o, const ledger::Action& action, 
   report.field("id", id);
   report.field("digest", to_hex(digest));
   report.field("entry", answer.value("entry", Json()));
-  FK_CHECK(keep_receipt_of(notice, answer, o.receipt, report));
-  const auto is_ours = [&](const ledger::Leaf& leaf) {
-    const auto* e = std::get_if<ledger::Event>(&leaf);
-    const auto* made = e == nullptr ? nullptr : std::get_if<ledger::ProposalMade>(&e->body);
+  const Expected ours{[&](const ledger::Event& e) {
+    const auto* made = std::get_if<ledger::ProposalMade>(&e.body);
     return made != nullptr && to_json(*made) == to_json(status.made) && to_json(made->action) == to_json(action);
-  };
-  return report_logged(context, notice, api, answer.value("entry", Json()), is_ours, report);
+  }};
+  return keep_receipt_of(context, notice, api, answer, ours, o.receipt, report);
 }
 
 // ---- propose principal

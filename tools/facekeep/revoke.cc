@@ -1,6 +1,5 @@
 // facekeep revoke, suspend: one custodian narrows at once. They ask nothing: who narrows is in a hurry.
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/log_entries.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/vault_api.h"
 
@@ -27,12 +26,8 @@ Status narrow(Context& context, const std::string& path, const Json& body, const
   else
     report.say(done, {who, entry.dump()});
   report.field("entry", entry);
-  FK_CHECK(keep_receipt_of(notice, answer, o.receipt, report));
-  const auto expected = [](const ledger::Leaf& leaf) {
-    const auto* e = std::get_if<ledger::Event>(&leaf);
-    return e != nullptr && std::holds_alternative<Event>(e->body);
-  };
-  return report_logged(context, notice, api, entry, expected, report);
+  const Expected expected{[](const ledger::Event& e) { return std::holds_alternative<Event>(e.body); }};
+  return keep_receipt_of(context, notice, api, answer, expected, o.receipt, report);
 }
 
 }  // namespace

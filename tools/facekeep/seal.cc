@@ -1,6 +1,5 @@
 // facekeep seal: one custodian closes the vault at once. It asks nothing: who seals is in a hurry.
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/log_entries.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/vault_api.h"
 
@@ -21,13 +20,10 @@ void add_seal(CLI::App& app, Context& context) {
       report.field("state", answer.value("state", Json()));
       report.field("entry", answer.value("entry", Json()));
       // A vault that was sealed before names the start that followed.
-      const auto is_seal = [](const ledger::Leaf& leaf) {
-        const auto* e = std::get_if<ledger::Event>(&leaf);
-        return e != nullptr &&
-               (std::holds_alternative<ledger::Sealed>(e->body) || std::holds_alternative<ledger::Start>(e->body));
-      };
-      FK_CHECK(keep_receipt_of(notice, answer, *receipt, report));
-      return report_logged(context, notice, api, answer.value("entry", Json()), is_seal, report);
+      const Expected expected{[](const ledger::Event& e) {
+        return std::holds_alternative<ledger::Sealed>(e.body) || std::holds_alternative<ledger::Start>(e.body);
+      }};
+      return keep_receipt_of(context, notice, api, answer, expected, *receipt, report);
     });
   });
 }

@@ -16,15 +16,9 @@ struct Options {
 Result<std::vector<NoticeCard>> cards_of_genesis(const Context& context, const Notice& notice) {
   FK_TRY(VaultApi api, VaultApi::connect_public(notice));
   FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-  const auto leaf = prove_entry(api, vault.start.checkpoint, 0);
-  if (!leaf && leaf.error().code != Errc::kIntegrity) return leaf.error();
-  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
-  const auto* genesis = event != nullptr ? std::get_if<ledger::Genesis>(&event->body) : nullptr;
-  if (genesis == nullptr || genesis->vault != notice.vault) {
-    return say_error(Errc::kIntegrity, "bad-genesis", Msg::kCliBadGenesis, Msg::kCliTellHint);
-  }
+  FK_TRY(const ledger::Genesis genesis, prove_genesis(api, notice, vault.start.checkpoint));
   std::vector<NoticeCard> out;
-  for (const ledger::Group& g : genesis->groups) {
+  for (const ledger::Group& g : genesis.groups) {
     for (const ledger::ShareCard& card : g.shares) out.push_back({g.id, card.number, card.commitment});
   }
   return out;

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/log_entries.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/vault_api.h"
 
@@ -80,9 +79,20 @@ Status show(Context& context, const Options& o, Reporter& report) {
   return {};
 }
 
+// The end of this subject's matching that this operator asked for. Which subject it is only `ref` tells, which the
+// vault alone can link to an id.
+Expected erasure_of(const std::string& site, const std::string& by) {
+  return {[site, by](const ledger::Event& e) {
+    const auto fits = [&](const auto* event) { return event != nullptr && event->site == site && event->by == by; };
+    return fits(std::get_if<ledger::Erased>(&e.body)) || fits(std::get_if<ledger::Suspended>(&e.body));
+  }};
+}
+
 Status erase(Context& context, const Options& o, Reporter& report) {
   FK_TRY(const Notice notice, context.notice());
-  FK_TRY(VaultApi api, connect(context, notice));
+  FK_TRY(const Identity identity, load_identity(context));
+  FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
+  FK_TRY(const std::string by, proven_id(context, notice, api, identity));
   FK_TRY(const Json answer, api.json("DELETE", subjects_path(o) + "/" + percent_encode(o.subject)));
   const std::string entry = answer.value("entry", Json()).dump();
   const bool destroyed = answer.value("state", "") == "erased";
@@ -90,12 +100,7 @@ Status erase(Context& context, const Options& o, Reporter& report) {
   for (const char* key : {"state", "entry", "due"}) {
     if (answer.contains(key)) report.field(key, answer[key]);
   }
-  const auto is_custody = [](const ledger::Leaf& leaf) {  // which one only its opening tells, which auditors read
-    const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
-    return hidden != nullptr && hidden->event_class == ledger::EventClass::kCustody;
-  };
-  FK_CHECK(keep_receipt_of(notice, answer, o.receipt, report));
-  return report_logged(context, notice, api, answer.value("entry", Json()), is_custody, report);
+  return keep_receipt_of(context, notice, api, answer, erasure_of(o.site, by), o.receipt, report);
 }
 
 }  // namespace

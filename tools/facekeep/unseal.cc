@@ -3,6 +3,8 @@
 #include "tools/facekeep/card_input.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/receipt.h"
+#include "tools/facekeep/start_witness.h"
 #include "vault/base/clock.h"
 #include "vault/seal/share_envelope.h"
 
@@ -13,6 +15,7 @@ struct Options {
   int share_fd = -1;
   bool yes = false;
   std::string program;  // expected digest
+  std::string receipt;  // file to keep it in; may be empty
 };
 
 void show(const Notice& notice, const CheckedVault& vault, Reporter& report) {
@@ -30,8 +33,9 @@ void show(const Notice& notice, const CheckedVault& vault, Reporter& report) {
 
 // Which program the share goes to. Without a person at the terminal only what was agreed on before is taken: the
 // program and configuration that this machine remembers, or the program that --program names (its configuration
-// can't widen anything; a change of it is shown all the same).
-Status approve_program(Context& context, const Options& o, const CheckedVault& vault,
+// can't widen anything; a change of it is shown all the same). A person who never agreed to this vault here is asked
+// even so, unless the notice pins the ceremony's own log and cards: the digest alone does not say whose vault it is.
+Status approve_program(Context& context, const Notice& notice, const Options& o, const CheckedVault& vault,
                        const std::optional<ClientMemory::Program>& known, Reporter& report) {
   const ClientMemory::Program now{vault.start.start.program, vault.start.start.config};
   const std::string running = to_hex(now.program);
@@ -42,17 +46,21 @@ Status approve_program(Context& context, const Options& o, const CheckedVault& v
     report.warn(Msg::kCliConfigChanged, {to_hex(known->config), to_hex(now.config)});
   }
   report.field("program_known", known == now);
-  if (!o.program.empty()) {
-    if (o.program == running) return {};
+  if (!o.program.empty() && o.program != running) {
     return say_error(Errc::kIntegrity, "other-program", Msg::kCliOtherProgram, Msg::kCliOtherProgramHint,
                      {running, o.program});
   }
-  if (o.yes) {
+  const bool pinned = !notice.checkpoint.empty() && !notice.cards.empty();
+  if (!o.program.empty() && (known || pinned)) return {};
+  if (o.yes && o.program.empty()) {
     if (known == now) return {};
     return say_error(Errc::kIntegrity, "unknown-program", known ? Msg::kCliYesChanged : Msg::kCliYesUnknown,
                      Msg::kCliYesHint);
   }
   auto person = context.terminal();
+  if (!person && !o.program.empty()) {
+    return say_error(Errc::kInvalidArgument, "no-terminal", Msg::kCliFirstAlone, Msg::kCliFirstAloneHint);
+  }
   if (!person) return say_error(Errc::kInvalidArgument, "no-terminal", Msg::kCliAskProgram, Msg::kCliYesHint);
   if (context.json) {  // stdout is for the object alone
     FK_CHECK((*person)->show(context.text(Msg::kCliProgramIs, {vault.start.start.version, running, to_hex(now.config),
@@ -74,6 +82,8 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
     return say_error(Errc::kFailedPrecondition, "already-open", Msg::kCliPAlreadyOpen, Msg::kCliAlreadyOpenHint);
   }
   FK_CHECK(check_last_start(vault.status, vault.start, bundles_of(api)));
+  FK_CHECK(show_start(context, notice, vault.start, report));
+  FK_CHECK(check_start_witnessed(context, notice, api, vault.start, report));
   FK_TRY(const EnteredCard card, read_card(context, o.share_fd));
   if (!notice.cards.empty()) {
     const auto known = find_card(notice.cards, card.words);
@@ -82,8 +92,9 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   }
   FK_TRY(const ClientMemory memory, context.memory());
   FK_TRY(const auto known, memory.program(notice.vault));
-  FK_CHECK(approve_program(context, o, vault, known, report));
+  FK_CHECK(approve_program(context, notice, o, vault, known, report));
   FK_CHECK(memory.put_program(notice.vault, {vault.start.start.program, vault.start.start.config}));
+  FK_CHECK(memory.put_start(notice.vault, vault.start.entry));
 
   FK_TRY(const Bytes sealed, seal::seal_share(vault.start.start.unseal_to, notice.vault, card.words));
   const std::string body = Json{{"share", to_base64(sealed)}}.dump();
@@ -93,10 +104,14 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   report.say(Msg::kCliShareTaken);
   report.say(open ? Msg::kCliNowOpen : Msg::kCliStillNeeded, {groups_text(groups)});
   for (const char* key : {"state", "group", "share", "groups", "entry"}) report.field(key, answer.value(key, Json()));
-  // What was just written is remembered too, so that a log rolled back to before it is noticed.
-  const auto after = check_vault_now(context, notice, api);
-  if (!after && after.error().code != Errc::kUnavailable) return after.error();
-  return {};
+  // The card is counted under its own number, whoever of its holders handed it in. What was just written is remembered
+  // too, so that a log rolled back to before it is noticed.
+  const Expected taken{[&](const ledger::Event& e) {
+    const auto* share = std::get_if<ledger::UnsealShare>(&e.body);
+    return share != nullptr && share->group == answer.value("group", "") &&
+           share->share == answer.value("share", std::uint32_t{0});
+  }};
+  return keep_receipt_of(context, notice, api, answer, taken, o.receipt, report);
 }
 
 }  // namespace
@@ -107,6 +122,7 @@ void add_unseal(CLI::App& app, Context& context) {
   command->add_option("--share-fd", o->share_fd, context.text(Msg::kHelpShareFd));
   command->add_option("--program", o->program, context.text(Msg::kHelpProgramDigest));
   command->add_flag("--yes", o->yes, context.text(Msg::kHelpYes));
+  add_receipt_option(*command, context, o->receipt);
   command->callback([o, &context] { context.run([o, &context](Reporter& r) { return unseal(context, *o, r); }); });
 }
 

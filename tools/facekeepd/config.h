@@ -44,6 +44,9 @@ struct Config {
   std::int64_t max_buffered_mib = 256;
   std::int64_t workers = 64;
   std::int64_t queue = 1024;
+  std::int64_t public_buffered_mib = 32;
+  std::int64_t public_workers = 4;
+  std::int64_t public_queue = 256;
 
   std::int64_t handshake_ms = 5'000;
   std::int64_t head_ms = 5'000;

@@ -152,6 +152,7 @@ Status open_front(const Config& config, Running& r) {
     return api::dispatch(*r.context, request);
   };
   front.peer_check = [&r](const Digest& spki) { return r.service->is_registered(spki); };
+  front.may_reserve = [&r](const Digest& spki) { return r.service->is_custodian(spki); };
   front.refused = [&r](http::Refusal reason, const std::string& address, const Digest*) {
     r.service->count(sum_kind(reason));
     journal(Level::kDebug, "handshake-refused",
@@ -242,9 +243,11 @@ void stop(Running& r) {
   journal(Level::kInfo, "stopping");
   static_cast<void>(notify_manager("STOPPING=1\n"));
   r.serving = nullptr;
-  r.witnesses.reset();
   r.metrics->set_front({});
   r.server->stop(kGrace);
+  // The keys go before anything is waited for that a network can hold up.
+  r.service->shut();
+  r.witnesses.reset();
   r.server.reset();
   r.service.reset();
   journal(Level::kInfo, "stopped", {{Field::kState, "sealed"}});

@@ -97,6 +97,9 @@ http::ServerConfig front_config(const Config& c) {
   out.max_buffered = static_cast<std::size_t>(c.max_buffered_mib) * kMiB;
   out.workers = static_cast<unsigned>(c.workers);
   out.queue = static_cast<std::size_t>(c.queue);
+  out.public_max_buffered = static_cast<std::size_t>(c.public_buffered_mib) * kMiB;
+  out.public_workers = static_cast<unsigned>(c.public_workers);
+  out.public_queue = static_cast<std::size_t>(c.public_queue);
   out.limits_for = api::limits_for;
   out.is_reserved = api::is_reserved;
   return out;

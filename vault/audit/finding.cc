@@ -25,4 +25,20 @@ std::vector<Finding> Findings::sorted() const {
   return out;
 }
 
+std::optional<std::uint64_t> Findings::first_sign(std::uint64_t first, std::uint64_t end) const {
+  std::optional<std::uint64_t> out;
+  for (const Finding& f : kept_) {
+    switch (f.code) {
+      case Code::kEntryMalformed:
+      case Code::kOpeningMismatch:
+      case Code::kOpeningClass:
+      case Code::kOpeningOfGovernance:
+        if (f.entry >= first && f.entry < end && f.entry < out.value_or(end)) out = f.entry;
+        break;
+      default: break;
+    }
+  }
+  return out;
+}
+
 }  // namespace facekeep::audit

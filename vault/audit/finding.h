@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,7 +24,7 @@ std::string_view to_string(Severity s) noexcept;
 #define FK_AUDIT_FINDINGS(X)                                                                                     \
   X(kBadCheckpoint, "bad-checkpoint", kError)                 /* {0} why */                                      \
   X(kTilesNotOfCheckpoint, "tiles-not-of-checkpoint", kError) /* {0} size */                                     \
-  X(kRootDiffers, "root-differs", kError)                     /* {0} first entry, {1} size of the checkpoint */  \
+  X(kRootDiffers, "root-differs", kError)                     /* {0} first, {1} last that it may be */           \
   X(kHistoryDiffers, "history-differs", kError)               /* {0} size, {1} file */                           \
   X(kCheckpointBeyond, "checkpoint-beyond", kError)           /* {0} size of the log, {1} size seen, {2} file */ \
   X(kEntryAltered, "entry-altered", kError)                                                                      \
@@ -32,6 +33,9 @@ std::string_view to_string(Severity s) noexcept;
   X(kTileMissing, "tile-missing", kError)         /* {0} path */                                                 \
   X(kBundleMissing, "bundle-missing", kError)     /* {0} path, {1} last entry */                                 \
   X(kBundleMalformed, "bundle-malformed", kError) /* {0} path, {1} why */                                        \
+  X(kOlderDiffers, "older-tile-differs", kError)  /* {0} path */                                                 \
+  X(kTileTooLong, "tile-too-long", kWarning)      /* {0} path */                                                 \
+  X(kStrayFile, "stray-file", kWarning)           /* {0} path */                                                 \
   X(kEntryMalformed, "entry-malformed", kError)   /* {0} why */                                                  \
   X(kRuleBroken, "rule-broken", kError)           /* {0} what the fold says */                                   \
   X(kRulesUnchecked, "rules-unchecked", kNote)                                                                   \
@@ -41,7 +45,9 @@ std::string_view to_string(Severity s) noexcept;
   X(kOpeningClass, "opening-class", kError)                                                                      \
   X(kCustodyMissing, "custody-opening-missing", kError)                                                          \
   X(kAccessMissing, "access-opening-missing", kError)                                                            \
-  X(kDestroyedUnlogged, "destroyed-without-entry", kError)                                                       \
+  X(kAccessDamaged, "access-opening-damaged", kError)                                                            \
+  X(kDestroyedUnlogged, "destroyed-without-entry", kError) /* {0} how many */                                    \
+  X(kSealedBesideOpen, "sealed-beside-opened", kError)                                                           \
   X(kAccessSealed, "access-openings-sealed", kNote)       /* {0} how many */                                     \
   X(kAccessDestroyed, "access-openings-destroyed", kNote) /* {0} how many */                                     \
   X(kPublicOnly, "public-only", kNote)                                                                           \
@@ -58,8 +64,12 @@ std::string_view to_string(Severity s) noexcept;
   X(kUnsealedAlone, "unsealed-apart", kError)                                                                    \
   X(kNoStartAfterSeal, "no-start-after-seal", kError)                                                            \
   X(kSumsFuture, "sums-from-future", kWarning)                                                                   \
-  X(kWrongLogKey, "wrong-log-key", kError)  /* {0} vkey of genesis, {1} the auditor's */                         \
-  X(kWrongOrigin, "wrong-origin", kError)   /* {0} origin, {1} name of the key */                                \
+  X(kWrongLogKey, "wrong-log-key", kError)            /* {0} vkey of genesis, {1} the auditor's */               \
+  X(kWrongOrigin, "wrong-origin", kError)             /* {0} origin, {1} name of the key */                      \
+  X(kCosignedWrong, "cosigned-wrong", kError)         /* {0} why */                                              \
+  X(kWitnessesBehind, "witnesses-behind", kWarning)   /* {0} entries cosigned, {1} of, {2} last time */          \
+  X(kWitnessesRequired, "witnesses-required", kError) /* the same */                                             \
+  X(kWitnessesUnasked, "witnesses-not-asked", kNote)                                                             \
   X(kNameMismatch, "name-mismatch", kError) /* {0} principal */                                                  \
   X(kNameMissing, "name-missing", kNote)    /* {0} principal */
 
@@ -99,7 +109,10 @@ class Findings {
   [[nodiscard]] std::uint64_t count(Code code) const { return of_code_[static_cast<std::size_t>(code)]; }
   // Those kept, by entry, then as they came.
   [[nodiscard]] std::vector<Finding> sorted() const;
-  // The lowest entry that an error is about; nothing without errors.
+  // The first of the entries `first` to `end` - 1 that can't be read, or whose opening is not its own: where many
+  // entries are in doubt, the one that shows it.
+  [[nodiscard]] std::optional<std::uint64_t> first_sign(std::uint64_t first, std::uint64_t end) const;
+  // No errors.
   [[nodiscard]] bool clean() const { return count(Severity::kError) == 0; }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "vault/audit/strays.h"
 #include "vault/audit/tile_chain.h"
 #include "vault/audit/tree_doubt.h"
 
@@ -40,7 +41,13 @@ class Replayer {
  public:
   Replayer(const log::VerifierKey& key, const LogFiles& files, Level level, const Confirmed& confirmed, Replay& entries,
            Findings& findings)
-      : key_(key), files_(files), level_(level), confirmed_(confirmed), entries_(entries), findings_(findings) {}
+      : key_(key),
+        files_(files),
+        level_(level),
+        confirmed_(confirmed),
+        entries_(entries),
+        findings_(findings),
+        tiles_(files.tile, findings) {}
 
   Status choose_checkpoint(const SeenCheckpoint& latest, const std::vector<SeenCheckpoint>& seen);
   Status open_tree();
@@ -65,6 +72,7 @@ class Replayer {
   const Confirmed& confirmed_;
   Replay& entries_;
   Findings& findings_;
+  TrimmedTiles tiles_;
 
   log::Checkpoint checkpoint_;
   std::string note_;
@@ -119,7 +127,7 @@ Status Replayer::open_tree() {
                           std::to_string(confirmed_.size) + ": the log was cut or rolled back, or the mirror is older",
                       "fetch again; if it stays so, keep both as evidence");
   }
-  auto chain = TileChain::open(checkpoint_.size, checkpoint_.root, files_.tile);
+  auto chain = TileChain::open(checkpoint_.size, checkpoint_.root, std::ref(tiles_));
   if (chain) {
     chain_.emplace(std::move(*chain));
     if (confirmed_.size > 0) {
@@ -135,12 +143,11 @@ Status Replayer::open_tree() {
     return {};
   }
   if (!is_missing(chain.error()) && chain.error().code != Errc::kIntegrity) return std::move(chain).error();
-  findings_.add(Code::kTilesNotOfCheckpoint, 0, {std::to_string(checkpoint_.size), chain.error().message});
   if (confirmed_.size > 0) {
     return make_error(Errc::kIntegrity, "the tiles do not lead to the checkpoint, so a snapshot can't be joined to it",
                       "replay from the first entry, without the snapshot");
   }
-  doubtful_log_.emplace(checkpoint_.root, files_.tile, history_);
+  doubtful_log_.emplace(checkpoint_, chain.error().message, std::ref(tiles_), history_);
   return {};
 }
 
@@ -169,7 +176,7 @@ Status Replayer::run(const ReplayProgress& progress) {
   close_missing();
   if (doubtful_log_) doubtful_log_->close(findings_);
   entries_.finish();
-  return {};
+  return check_strays(files_, size, chain_ ? &*chain_ : nullptr, findings_);
 }
 
 // A tile does not hold: its range is hashed again, up to the tile above it, which does.
@@ -177,7 +184,8 @@ Status Replayer::doubt(const Error& why) {
   if (!chain_->broken()) return why;
   const log::TileId tile = *chain_->broken();
   FK_TRY(const Digest expected, chain_->expected_root(tile.level, tile.index));
-  doubtful_range_.emplace(tile, is_missing(why), expected, confirmed_.size);
+  doubtful_range_.emplace(tile, is_missing(why), expected, confirmed_.size,
+                          Narrowing::of(tile, history_, chain_->hash_source()));
   return {};
 }
 
@@ -194,7 +202,7 @@ Status Replayer::leaf_tile(const log::TileId& id) {
     if (!is_missing(tile.error()) && tile.error().code != Errc::kIntegrity) return std::move(tile).error();
     FK_CHECK(doubt(tile.error()));
   }
-  auto raw = files_.tile(id);
+  auto raw = tiles_(id);
   tile_there_ = raw.has_value();
   if (raw) leaf_tile_ = std::move(*raw);
   return {};
@@ -238,7 +246,7 @@ void Replayer::leaf(std::uint64_t entry, const Digest& hash, std::size_t i) {
     return;
   }
   if (doubtful_range_) doubtful_range_->leaf(hash, says);
-  if (doubtful_log_) doubtful_log_->leaf(hash, says, findings_);
+  if (doubtful_log_) doubtful_log_->leaf(hash, says);
 }
 
 Status Replayer::bundle(const log::BundleId& id) {

@@ -18,9 +18,11 @@ namespace facekeep::audit {
 
 // What a mirror gives. kNotFound: it does not have that. Any other error ends the replay.
 struct LogFiles {
-  log::TileReader tile;
+  log::TileReader tile;  // may hold more than its id says: the rest is a finding, and left aside
   std::function<Result<Bytes>(const log::BundleId&)> bundle;
   std::function<Result<Bytes>(const log::BundleId&)> openings;  // asked at Level::kAuditor only
+  // Hands over each path under tile/ until `visit` fails. Empty: nobody can tell what else is there.
+  std::function<Status(const std::function<Status(const std::string& path)>& visit)> list;
 };
 
 // A checkpoint that somebody saw: the signed note, and what to call it in findings.

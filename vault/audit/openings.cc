@@ -1,8 +1,10 @@
 #include "vault/audit/openings.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "vault/base/json.h"
+#include "vault/base/text_cursor.h"
 #include "vault/ledger/json_reader.h"
 #include "vault/log/tiles.h"
 
@@ -10,6 +12,13 @@ namespace facekeep::audit {
 namespace {
 
 constexpr std::int64_t kMaxEntry = 9007199254740991;  // 2^53 - 1
+
+std::optional<OpeningState> state_of(std::string_view reason) {
+  if (reason == "sealed") return OpeningState::kSealed;
+  if (reason == "destroyed") return OpeningState::kDestroyed;
+  if (reason == "damaged") return OpeningState::kDamaged;
+  return std::nullopt;
+}
 
 Status add(OpeningsOfBundle& out, std::int64_t entry, Opening opening) {
   const auto n = static_cast<std::uint64_t>(entry);
@@ -20,6 +29,34 @@ Status add(OpeningsOfBundle& out, std::int64_t entry, Opening opening) {
     return make_error(Errc::kMalformed, "it names entry " + std::to_string(n) + " twice");
   }
   return {};
+}
+
+// The document as a vault writes it, its fields in that order and nothing between them; nothing for any other text.
+std::optional<OpeningsOfBundle> read_as_served(std::string_view json) {
+  TextCursor c(json);
+  OpeningsOfBundle out;
+  out.entries.reserve(kMaxOpenings);
+  c.expect("{\"bundle\":");
+  out.bundle = c.number(kMaxEntry / log::kTileWidth);
+  c.expect(",\"openings\":[");
+  for (std::size_t n = 0; n < kMaxOpenings && c.maybe(n == 0 ? "{\"entry\":" : ",{\"entry\":"); ++n) {
+    const auto entry = static_cast<std::int64_t>(c.number(kMaxEntry));
+    c.expect(",\"opening\":\"");
+    auto bytes = from_base64(c.text(2 * log::kMaxEntrySize));
+    c.expect("}");
+    if (!c.ok() || !bytes || !add(out, entry, {OpeningState::kThere, std::move(*bytes)})) return std::nullopt;
+  }
+  c.expect("],\"missing\":[");
+  for (std::size_t n = 0; n < kMaxOpenings && c.maybe(n == 0 ? "{\"entry\":" : ",{\"entry\":"); ++n) {
+    const auto entry = static_cast<std::int64_t>(c.number(kMaxEntry));
+    c.expect(",\"reason\":\"");
+    const auto why = state_of(c.text(16));
+    c.expect("}");
+    if (!c.ok() || !why || !add(out, entry, {*why, {}})) return std::nullopt;
+  }
+  c.expect("]}");
+  c.maybe("\n");
+  return c.at_end() ? std::optional(std::move(out)) : std::nullopt;
 }
 
 }  // namespace
@@ -35,8 +72,14 @@ bool OpeningsOfBundle::any_sealed() const {
                      [](const auto& e) { return e.second.state == OpeningState::kSealed; });
 }
 
+bool OpeningsOfBundle::ask_again() const {
+  return any_sealed() || std::any_of(entries.begin(), entries.end(),
+                                     [](const auto& e) { return e.second.state == OpeningState::kDamaged; });
+}
+
 Result<OpeningsOfBundle> parse_openings(std::string_view json) {
   if (json.size() > kMaxOpeningsText) return make_error(Errc::kTooLarge, "openings of over 64 MiB");
+  if (auto served = read_as_served(json)) return std::move(*served);
   FK_TRY(const Json doc, parse_json(json));
   ledger::ObjectReader r(doc, "openings");
   OpeningsOfBundle out;
@@ -56,9 +99,10 @@ Result<OpeningsOfBundle> parse_openings(std::string_view json) {
     ledger::ObjectReader o(item, "missing opening");
     const std::int64_t entry = o.integer("entry", 0, kMaxEntry);
     const std::string reason = o.text("reason", 16);
-    if (reason != "sealed" && reason != "destroyed") o.fail("reason is neither sealed nor destroyed");
+    const auto why = state_of(reason);
+    if (!why) o.fail("reason is none of sealed, destroyed and damaged");
     FK_CHECK(o.finish());
-    FK_CHECK(add(out, entry, {reason == "sealed" ? OpeningState::kSealed : OpeningState::kDestroyed, {}}));
+    FK_CHECK(add(out, entry, {*why, {}}));
   }
   return out;
 }

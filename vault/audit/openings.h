@@ -1,7 +1,7 @@
 // Openings as the vault hands them to an auditor: one JSON document a bundle of 256 entries.
 //
 //   {"bundle":n,"openings":[{"entry":N,"opening":"<base64 of 0x01 || salt 32 || canonical event>"}],
-//    "missing":[{"entry":N,"reason":"sealed"|"destroyed"}]}
+//    "missing":[{"entry":N,"reason":"sealed"|"destroyed"|"damaged"}]}
 //
 // Pure; nothing is checked against the log here.
 #pragma once
@@ -20,6 +20,7 @@ enum class OpeningState : std::uint8_t {
   kThere,      //
   kSealed,     // the vault was sealed when it was asked
   kDestroyed,  // its monthly key is destroyed
+  kDamaged,    // what the vault has stored does not fit the entry
 };
 
 struct Opening {
@@ -27,8 +28,6 @@ struct Opening {
   Bytes bytes;  // kThere: 0x01 || salt || event
 };
 
-inline constexpr std::uint8_t kOpeningClear = 0x01;
-inline constexpr std::size_t kOpeningHead = 33;            // the byte and the salt
 inline constexpr std::size_t kMaxOpenings = 256;           // in one document
 inline constexpr std::size_t kMaxOpeningsText = 64 << 20;  // bytes of one document
 
@@ -37,6 +36,8 @@ struct OpeningsOfBundle {
   std::unordered_map<std::uint64_t, Opening> entries;
   [[nodiscard]] const Opening& at(std::uint64_t entry) const;  // kAbsent if it is not there
   [[nodiscard]] bool any_sealed() const;
+  // True if asking again may give more: something was sealed, or damaged and may be repaired.
+  [[nodiscard]] bool ask_again() const;
 };
 
 // kMalformed, kTooLarge: not such a document, entries of another bundle, an entry twice.

@@ -1,13 +1,18 @@
 #include "vault/audit/replay.h"
 
-#include <algorithm>
+#include "vault/ledger/opening.h"
 
 namespace facekeep::audit {
 
 using ledger::EventClass;
 
 Replay::Replay(Level level, Findings& findings, Observer observer)
-    : level_(level), findings_(findings), observer_(std::move(observer)), clocks_(findings), decisions_(findings) {}
+    : level_(level),
+      findings_(findings),
+      observer_(std::move(observer)),
+      clocks_(findings),
+      decisions_(findings),
+      claims_(findings) {}
 
 Replay::Replay(Level level, ledger::State from, Findings& findings, Observer observer)
     : Replay(level, findings, std::move(observer)) {
@@ -50,27 +55,30 @@ void Replay::observe(EventClass c, const ledger::Event* event, OpeningState open
   if (observer_) observer_(Seen{next_, c, event, opening, state_});
 }
 
-void Replay::governance(const ledger::Event& event) {
+void Replay::check(const ledger::Event& event) {
   clocks_.event(next_, event);
-  if (folding_) decisions_.event(next_, event, state_, custody_);
+  if (!folding_) return;
+  decisions_.event(next_, event, state_, custody_);
+  claims_.event(event, state_);
+}
+
+void Replay::governance(const ledger::Event& event) {
+  check(event);
   fold([&] { return apply(state_, event); });
   observe(EventClass::kGovernance, &event, OpeningState::kAbsent);
 }
 
 std::optional<ledger::Event> Replay::open(const ledger::PrivateLeaf& leaf, const Opening& opening) {
-  const ByteView bytes = opening.bytes;
-  if (bytes.size() <= kOpeningHead || bytes[0] != kOpeningClear) {
-    findings_.add(Code::kOpeningMalformed, next_, {"it does not begin as an opening does"});
+  const auto clear = ledger::parse_clear_opening(opening.bytes);
+  if (!clear) {
+    findings_.add(Code::kOpeningMalformed, next_, {clear.error().message});
     return std::nullopt;
   }
-  ledger::Salt salt{};
-  std::copy(bytes.begin() + 1, bytes.begin() + kOpeningHead, salt.begin());
-  const std::string_view text = as_chars(bytes.subspan(kOpeningHead));
-  if (ledger::commit(salt, text) != leaf.commitment) {
+  if (ledger::commit(clear->salt, clear->event) != leaf.commitment) {
     findings_.add(Code::kOpeningMismatch, next_);
     return std::nullopt;
   }
-  auto event = ledger::decode_event(text);
+  auto event = ledger::decode_event(clear->event);
   if (!event) {
     findings_.add(Code::kOpeningMalformed, next_, {event.error().message});
     return std::nullopt;
@@ -92,14 +100,11 @@ void Replay::hidden(const ledger::PrivateLeaf& leaf, const Opening& opening) {
     unopened(leaf, OpeningState::kThere);
     return;
   }
-  clocks_.event(next_, *event);
+  check(*event);
   const bool custody = leaf.event_class == EventClass::kCustody;
-  if (folding_) decisions_.event(next_, *event, state_, custody_);
+  if (!custody) claims_.access(next_, OpeningState::kThere);
   // A subject whose enrolment nobody could open would look like a broken rule.
   fold([&] { return custody && !custody_ ? apply_unopened_custody(state_) : apply(state_, *event); });
-  if (const auto* ended = std::get_if<ledger::PeriodKeyDestroyed>(&event->body)) {
-    period_ended_ = period_ended_ || ended->purpose == "access";
-  }
   observe(leaf.event_class, &*event, OpeningState::kThere);
 }
 
@@ -107,14 +112,11 @@ void Replay::hidden(const ledger::PrivateLeaf& leaf, const Opening& opening) {
 void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
   const bool custody = leaf.event_class == EventClass::kCustody;
   if (level_ == Level::kAuditor && why != OpeningState::kThere) {
+    // Custody's openings lie in clear for ever: no reason excuses their absence.
     if (custody) {
       findings_.add(Code::kCustodyMissing, next_);
-    } else if (why == OpeningState::kAbsent) {
-      findings_.add(Code::kAccessMissing, next_);
     } else {
-      const bool sealed = why == OpeningState::kSealed;
-      std::uint64_t& count = sealed ? sealed_ : destroyed_;
-      if (count++ == 0) (sealed ? first_sealed_ : first_destroyed_) = next_;
+      claims_.access(next_, why);
     }
   }
   if (folding_) decisions_.unopened(next_);
@@ -126,10 +128,7 @@ void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
 void Replay::finish() {
   if (folding_) decisions_.finish();
   if (level_ == Level::kPublic) findings_.add(Code::kPublicOnly, 0);
-  if (sealed_ > 0) findings_.add(Code::kAccessSealed, first_sealed_, {std::to_string(sealed_)});
-  if (destroyed_ == 0) return;
-  findings_.add(Code::kAccessDestroyed, first_destroyed_, {std::to_string(destroyed_)});
-  if (custody_ && !period_ended_) findings_.add(Code::kDestroyedUnlogged, first_destroyed_);
+  claims_.finish(state_, complete());
 }
 
 }  // namespace facekeep::audit

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "vault/audit/access_claims.h"
 #include "vault/audit/entry_checks.h"
 #include "vault/audit/finding.h"
 #include "vault/audit/openings.h"
@@ -50,6 +51,8 @@ class Replay {
 
  private:
   void governance(const ledger::Event& event);
+  // What is checked of every event that could be read, before it is folded.
+  void check(const ledger::Event& event);
   void hidden(const ledger::PrivateLeaf& leaf, const Opening& opening);
   void unopened(const ledger::PrivateLeaf& leaf, OpeningState why);
   // Decodes an opening and checks it against its leaf.
@@ -63,14 +66,10 @@ class Replay {
   ledger::State state_;
   ClockCheck clocks_;
   DecisionCheck decisions_;
+  AccessClaims claims_;
   std::uint64_t next_ = 0;
   bool folding_ = true;
   bool custody_ = true;
-  std::uint64_t sealed_ = 0;  // access openings that were not to be had
-  std::uint64_t first_sealed_ = 0;
-  std::uint64_t destroyed_ = 0;
-  std::uint64_t first_destroyed_ = 0;
-  bool period_ended_ = false;  // an access period's key was destroyed
 };
 
 }  // namespace facekeep::audit

@@ -36,7 +36,8 @@ void StatisticsObserver::at_time(std::uint64_t entry, UnixMillis time) {
     s_.first_time = s_.last_time = time;
     any_time_ = true;
   }
-  if (time - s_.last_time >= options_.gap_ms && s_.gaps.size() < kMaxGaps) {
+  if (time - s_.last_time >= options_.gap_ms) {
+    if (s_.gaps.size() == kMaxGaps) s_.gaps.erase(s_.gaps.begin());
     s_.gaps.push_back({entry, s_.last_time, time});
   }
   s_.last_time = std::max(s_.last_time, time);

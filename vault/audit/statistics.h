@@ -49,7 +49,7 @@ struct Gap {
   UnixMillis to = 0;
 };
 
-inline constexpr std::size_t kMaxGaps = 1000;
+inline constexpr std::size_t kMaxGaps = 1000;  // the newest
 
 struct Statistics {
   std::map<std::string, std::map<std::string, Decisions>> doors;  // site -> door

@@ -31,25 +31,30 @@ std::string encode64(ByteView in, std::string_view alphabet, bool pad) {
   return out;
 }
 
-Result<Bytes> decode64(std::string_view text, std::string_view alphabet) {
-  std::array<std::int8_t, 256> table{};
+using Values = std::array<std::int8_t, 256>;
+constexpr Values values_of(std::string_view alphabet) {
+  Values table{};
   table.fill(-1);
   for (std::size_t i = 0; i < alphabet.size(); ++i) {
     table[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::int8_t>(i);
   }
+  return table;
+}
+
+Result<Bytes> decode64(std::string_view text, const Values& values) {
   if (text.size() % 4 == 1) return make_error(Errc::kMalformed, "base64 text has an impossible length");
-  Bytes out;
-  out.reserve(text.size() / 4 * 3 + 2);
+  Bytes out(text.size() * 3 / 4);
+  std::size_t at = 0;
   std::uint32_t acc = 0;
   int bits = 0;
   for (const char c : text) {
-    const int v = table[static_cast<std::uint8_t>(c)];
+    const int v = values[static_cast<std::uint8_t>(c)];
     if (v < 0) return make_error(Errc::kMalformed, "base64 text has a character outside its alphabet");
     acc = (acc << 6) | static_cast<std::uint32_t>(v);
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      out.push_back(static_cast<std::uint8_t>((acc >> bits) & 0xff));
+      out[at++] = static_cast<std::uint8_t>((acc >> bits) & 0xff);
     }
   }
   if ((acc & ((1U << bits) - 1)) != 0) {
@@ -116,10 +121,12 @@ Result<Bytes> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return make_error(Errc::kMalformed, "base64 text is not padded to a multiple of four");
   std::size_t pad = 0;
   while (pad < 2 && pad < text.size() && text[text.size() - 1 - pad] == '=') ++pad;
-  return decode64(text.substr(0, text.size() - pad), kStandard);
+  static constexpr Values kValues = values_of(kStandard);
+  return decode64(text.substr(0, text.size() - pad), kValues);
 }
 Result<Bytes> from_base64url(std::string_view text) {
-  return decode64(text, kUrlSafe);
+  static constexpr Values kValues = values_of(kUrlSafe);
+  return decode64(text, kValues);
 }
 
 bool is_valid_utf8(std::string_view text) {

@@ -119,6 +119,7 @@ Status State::apply_body(const Sums&) {
 Status State::apply_body(const OpeningsRead& e) {
   const PrincipalRecord* p = principal(e.by);
   if (p == nullptr || p->role != Role::kAuditor) return broken("openings read by somebody who is no auditor");
+  if (!e.bundle && phase_ != Phase::kOpen) return broken("the register read while the vault was not open");
   // Nothing is opened before it is in the log.
   if (e.bundle && *e.bundle > (size_ - 1) / kBundleEntries) return broken("openings read beyond the end of the log");
   return {};
@@ -211,6 +212,8 @@ Status State::apply_body(const PeriodKeyDestroyed& e) {
   if (it == period_keys_.end()) return broken("the end of a period key that is not there");
   if (!period_is_over(it->first, it->second, now_, clock_now_))
     return broken("the end of a period key before its time");
+  // Only access openings outlive their key and are asked for later.
+  if (e.purpose == "access") periods_ended_.emplace(it->first, std::pair(it->second.entry, size_));
   slots_.erase(it->second.slot);
   period_keys_.erase(it);
   return {};

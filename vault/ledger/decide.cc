@@ -116,6 +116,15 @@ bool may_match(const State& state, const SubjectState& subject, UnixMillis now) 
   return !subject.erase_due && format_day(std::max(now, state.last_time())) <= subject.until;
 }
 
+Status decide_openings_read(const State& state, const OpeningsRead& event) {
+  if (!event.bundle) return require_open(state);
+  if (state.phase() == Phase::kOpen || state.size() - state.start_entry() <= kMaxReadsBehindStart) return {};
+  return make_problem(Errc::kExhausted, "too-many-reads",
+                      "the log has grown by " + std::to_string(kMaxReadsBehindStart) +
+                          " entries since the last start, and the vault is not open",
+                      "a custodian's `facekeep seal` writes a new start; then read on");
+}
+
 Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group,
                            std::uint32_t share) {
   if (state.phase() == Phase::kOpen) {

@@ -52,6 +52,12 @@ bool erase_is_due(const State& state, const SubjectState& subject, const Instant
 // True if this subject may match now: not suspended, consent not ended.
 bool may_match(const State& state, const SubjectState& subject, UnixMillis now);
 
+// While the vault is not open, openings are read up to this many entries behind the last start, so that auditors can't
+// put it out of the custodians' reach, who read every entry since the start before they give a share.
+inline constexpr std::uint64_t kMaxReadsBehindStart = 131'072;
+// May an auditor's reading be logged now? The register needs an open vault ("sealed"); "too-many-reads".
+Status decide_openings_read(const State& state, const OpeningsRead& event);
+
 // May this custodian hand in this card? Only a holder named in genesis: "not-your-card";
 // "already-open"; "duplicate-share".
 Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group,

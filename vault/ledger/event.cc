@@ -68,9 +68,11 @@ std::string private_leaf(EventClass event_class, const Digest& commitment) {
 Result<Leaf> decode_leaf(std::string_view entry) {
   if (entry.size() > kMaxLeafBytes) return make_error(Errc::kTooLarge, "a log entry is longer than 65,535 bytes");
   // A private leaf has one fixed shape; it is the common case and needs no JSON parser.
-  for (const EventClass c : {EventClass::kAccess, EventClass::kCustody}) {
-    const std::string head = "{\"class\":\"" + std::string(to_string(c)) + "\",\"commitment\":\"";
-    static constexpr std::string_view kTail = "\",\"v\":1}";
+  static constexpr std::string_view kTail = "\",\"v\":1}";
+  static constexpr std::pair<EventClass, std::string_view> kHeads[] = {
+      {EventClass::kAccess, "{\"class\":\"access\",\"commitment\":\""},
+      {EventClass::kCustody, "{\"class\":\"custody\",\"commitment\":\""}};
+  for (const auto& [c, head] : kHeads) {
     if (entry.size() == head.size() + 64 + kTail.size() && entry.starts_with(head) && entry.ends_with(kTail)) {
       FK_TRY(const Digest d, from_hex_exact<32>(entry.substr(head.size(), 64)));
       return Leaf(PrivateLeaf{c, d});

@@ -1,6 +1,7 @@
 // Writer and reader of events, one pair a type. FORMAT.md's tables follow this file.
 #include <algorithm>
 
+#include "vault/ledger/access_reader.h"
 #include "vault/ledger/event.h"
 #include "vault/ledger/json_reader.h"
 
@@ -368,6 +369,11 @@ Result<std::string> encode_event(const Event& e) {
 }
 
 Result<Event> decode_event(std::string_view canonical) {
+  if (auto access = read_access_event(canonical)) return std::move(*access);
+  return decode_event_strictly(canonical);
+}
+
+Result<Event> decode_event_strictly(std::string_view canonical) {
   if (canonical.size() > kMaxLeafBytes) return make_error(Errc::kTooLarge, "an event is longer than 65,535 bytes");
   FK_TRY(const Json j, parse_canonical_json(canonical));
   ObjectReader r(j, "event");

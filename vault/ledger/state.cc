@@ -69,6 +69,12 @@ bool State::period_is_over(const PeriodId& id, const PeriodKeyState& key, UnixMi
   return wall >= *start + (access ? 31 : 1) * kDay + kept && log_clock >= key.clock + static_cast<std::uint64_t>(kept);
 }
 
+bool State::period_was_destroyed(const PeriodId& id, std::uint64_t entry) const {
+  const auto [first, last] = periods_ended_.equal_range(id);
+  return std::any_of(first, last,
+                     [entry](const auto& life) { return life.second.first < entry && entry < life.second.second; });
+}
+
 std::uint32_t State::erased_today(const std::string& by, UnixMillis now) const {
   const auto it = erased_.find(by);
   return it == erased_.end() || it->second.first != format_day(std::max(now, last_time_)) ? 0 : it->second.second;

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "vault/base/bytes.h"
@@ -94,6 +95,10 @@ class State {
   // the month (access), 30 days after the day (changes). Setting the wall clock forward destroys none early.
   [[nodiscard]] bool period_is_over(const PeriodId& id, const PeriodKeyState& key, UnixMillis wall,
                                     std::uint64_t log_clock) const;
+  // True if a key of this id was made before `entry` and destroyed behind it, so that it may have sealed the entry. Of
+  // events folded into this object alone: a state read from a text (state_text.h) does not know earlier ones, and no
+  // digest covers it.
+  [[nodiscard]] bool period_was_destroyed(const PeriodId& id, std::uint64_t entry) const;
   // Slots that an event owns. Recovery clears every other slot.
   [[nodiscard]] const std::set<std::uint32_t>& slots() const { return slots_; }
   // Keys ever wrapped under the site's S/wrap (use counter, never goes back).
@@ -169,6 +174,7 @@ class State {
   std::uint64_t suspended_ = 0;
   std::map<std::string, std::uint64_t> wraps_;
   std::map<PeriodId, PeriodKeyState> period_keys_;
+  std::multimap<PeriodId, std::pair<std::uint64_t, std::uint64_t>> periods_ended_;  // entries: made, destroyed
   std::set<std::uint32_t> slots_;
   std::map<std::string, std::pair<std::string, std::uint32_t>> erased_;  // operator -> (latest day, count)
 };

@@ -1,6 +1,9 @@
 #include "vault/ledger/witness.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "vault/base/digest.h"
@@ -12,8 +15,8 @@ namespace {
 constexpr std::uint8_t kCosignatureType = 0x04;
 constexpr std::string_view kScheme = "https://";
 
-Error bad(std::string message) {
-  return make_error(Errc::kInvalidArgument, "witnesses: " + std::move(message));
+Error bad(std::string message, std::string hint = "") {
+  return make_error(Errc::kInvalidArgument, "witnesses: " + std::move(message), std::move(hint));
 }
 
 bool is_printable(std::string_view text) {
@@ -21,17 +24,34 @@ bool is_printable(std::string_view text) {
 }
 
 Bytes typed_key(const WitnessKey& key) {
-  Bytes out = {kCosignatureType};
-  out.insert(out.end(), key.public_key.begin(), key.public_key.end());
-  return out;
+  return concat(Bytes{kCosignatureType}, key.public_key);
 }
 
-// Authority and path alone: a query, a fragment or a user's name would reach no witness.
+bool is_port(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return ec == std::errc() && end == text.data() + text.size() && text.front() != '0' && port <= 65535;
+}
+
+// An IPv4 address, or an IPv6 address in brackets; perhaps a port. No name: whoever answers for names could take a
+// witness away, and looking one up has no time limit.
+bool is_numeric_authority(std::string_view text) {
+  const bool v6 = text.starts_with('[');
+  const std::size_t end = v6 ? text.find(']') : text.find(':');
+  if (v6 && end == text.npos) return false;
+  const std::string host(v6 ? text.substr(1, end - 1) : text.substr(0, end));
+  const std::string_view port = end == text.npos ? "" : text.substr(end + (v6 ? 1 : 0));
+  in6_addr address{};
+  if (::inet_pton(v6 ? AF_INET6 : AF_INET, host.c_str(), &address) != 1) return false;
+  return port.empty() || (port.starts_with(':') && is_port(port.substr(1)));
+}
+
+// Address and path alone: a query, a fragment or a user's name would reach no witness.
 bool is_prefix_url(std::string_view url) {
   if (url.size() > kMaxWitnessUrl || !url.starts_with(kScheme) || !is_printable(url)) return false;
   const std::string_view rest = url.substr(kScheme.size());
-  return !rest.empty() && rest.front() != '/' && rest.back() != '/' &&
-         rest.find_first_of("?#@%\\\"") == std::string_view::npos;
+  return !rest.empty() && rest.back() != '/' && rest.find_first_of("?#@%\\\"") == std::string_view::npos &&
+         is_numeric_authority(rest.substr(0, rest.find('/')));
 }
 
 }  // namespace
@@ -103,13 +123,18 @@ Status check_witnesses(const Witnesses& w) {
   std::set<std::string> names;
   std::set<std::string> urls;
   std::set<std::array<std::uint8_t, 32>> keys;
+  std::set<Digest> servers;
   for (const auto& x : w.list) {
     FK_TRY(const WitnessKey key, parse_witness_key(x.vkey));
     // One machine counts once: a quorum of names over one key would be no quorum.
     if (!names.insert(key.name).second || !keys.insert(key.public_key).second) {
       return bad("two of them have the same name or key");
     }
-    if (!is_prefix_url(x.url)) return bad("\"" + key.name + "\" has a URL that is not https://host[:port][/path]");
+    if (!servers.insert(x.key).second) return bad("two of them have the same TLS key, so they are one machine");
+    if (!is_prefix_url(x.url)) {
+      return bad("\"" + key.name + "\" has a URL that is not https://address[:port][/path]",
+                 "the address is IPv4, or IPv6 in brackets; names are not looked up");
+    }
     if (!urls.insert(x.url).second) return bad("two of them have the same URL");
   }
   return {};

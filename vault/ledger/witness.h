@@ -31,7 +31,7 @@ Result<WitnessKey> parse_witness_key(std::string_view vkey);
 
 struct Witness {
   std::string vkey;
-  std::string url;  // submission prefix: "https://host[:port][/path]", no slash at its end
+  std::string url;  // submission prefix: "https://address[:port][/path]", a numeric address, no slash at its end
   Digest key{};     // SHA-256 of the SubjectPublicKeyInfo of its server's TLS key
 };
 
@@ -54,7 +54,7 @@ inline constexpr std::size_t kMaxWitnessUrl = 256;
 Json to_json(const Witnesses& witnesses);
 // Reads and checks. `what` names the object in errors.
 Result<Witnesses> witnesses_from_json(const Json& json, const std::string& what);
-// 1 to 16 witnesses with different names, signing keys and URLs, and a quorum between 1 and their number.
+// 1 to 16 witnesses with different names, signing keys, TLS keys and URLs, and a quorum between 1 and their number.
 Status check_witnesses(const Witnesses& witnesses);
 
 }  // namespace facekeep::ledger

@@ -1,6 +1,7 @@
 #include "vault/log/cosign.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace facekeep::log {
 namespace {
@@ -60,6 +61,30 @@ Result<std::vector<Cosignature>> find_cosignatures(const Note& note, std::span<c
     }
     if (latest) out.push_back(std::move(*latest));
   }
+  return out;
+}
+
+Result<Cosigned> open_cosigned(std::string_view text, const VerifierKey& log_key, const ledger::Witnesses& witnesses) {
+  std::vector<ledger::WitnessKey> keys;
+  for (const auto& w : witnesses.list) {
+    FK_TRY(ledger::WitnessKey key, ledger::parse_witness_key(w.vkey));
+    keys.push_back(std::move(key));
+  }
+  Cosigned out;
+  FK_TRY(out.checkpoint, open_checkpoint(text, log_key, Extensions::kTolerate));
+  FK_TRY(const Note note, parse_note(text));
+  FK_TRY(const auto found, find_cosignatures(note, keys));
+  if (witnesses.quorum == 0 || found.size() < witnesses.quorum) {
+    return make_error(Errc::kIntegrity, std::to_string(found.size()) + " of the " + std::to_string(witnesses.quorum) +
+                                            " witnesses that it takes have cosigned it");
+  }
+  std::vector<CosignTime> times;
+  for (const auto& c : found) times.push_back(c.time);
+  std::sort(times.rbegin(), times.rend());
+  // A time that no clock reads is as good as none.
+  constexpr CosignTime kLatest = 253'402'300'799;  // 9999-12-31
+  out.time = static_cast<UnixMillis>(std::min(times[witnesses.quorum - 1], kLatest)) * 1000;
+  out.witnesses = static_cast<std::uint32_t>(found.size());
   return out;
 }
 

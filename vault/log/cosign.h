@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "vault/base/clock.h"
 #include "vault/ledger/witness.h"
+#include "vault/log/checkpoint.h"
 #include "vault/log/note.h"
 
 namespace facekeep::log {
@@ -38,5 +40,16 @@ struct Cosignature {
 // The cosignatures of the known keys, one each (the latest), in their order; others' are ignored. kCrypto if one of a
 // known key is wrong. That the log itself signed is the caller's to check.
 Result<std::vector<Cosignature>> find_cosignatures(const Note& note, std::span<const ledger::WitnessKey> known);
+
+// A checkpoint with a quorum of a log's witnesses.
+struct Cosigned {
+  Checkpoint checkpoint;
+  std::uint32_t witnesses = 0;  // how many have cosigned it: at least the quorum
+  // The quorum's own time: of the latest `quorum` cosignatures the earliest. So many have seen the log then or later.
+  UnixMillis time = 0;
+};
+// kMalformed: no such note. kCrypto: not signed by the log, or a wrong cosignature. kIntegrity: fewer witnesses than
+// the quorum. That the checkpoint is of the same log as another is the caller's to check.
+Result<Cosigned> open_cosigned(std::string_view note, const VerifierKey& log_key, const ledger::Witnesses& witnesses);
 
 }  // namespace facekeep::log

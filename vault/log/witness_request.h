@@ -31,6 +31,13 @@ Result<std::string> format_witness_request(const WitnessRequest& request);
 // proof. kTooLarge over the limits, else kMalformed.
 Result<WitnessRequest> parse_witness_request(std::string_view body);
 
+// What a witness says: 200 with signature lines, 409 with the size that it has seen, or another refusal.
+struct WitnessAnswer {
+  int status = 0;
+  std::string content_type;
+  std::string body;
+};
+
 // The body of a 409: a decimal size and a newline. Parsing takes it without the newline too.
 std::string format_witness_size(std::uint64_t size);
 Result<std::uint64_t> parse_witness_size(std::string_view body);

@@ -43,6 +43,12 @@ def _sums(f):
     counts.end()
 
 
+def _openings_read(f):
+    f.principal("by")
+    if f.one_of("what", ("bundle", "register")) == "bundle":
+        f.int("bundle", 0, (2**53 - 1) // 256)
+
+
 def _enrolled(f):
     f.principal("by"), f.hex("consent", 32), f.hex("record", 32), f.hex("ref", 16), f.slug("site")
     f.int("slot", 0, 2**32 - 1), f.day("until")
@@ -97,6 +103,7 @@ TYPES = {
     "unseal-ended": ("governance", _unseal_ended, "unseal-ended"),
     "sealed": ("governance", _sealed, "sealed"),
     "sums": ("governance", _sums, "sums"),
+    "openings-read": ("governance", _openings_read, "sums"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),

@@ -1,9 +1,10 @@
 """FORMAT.md section 5: the genesis body, what it must satisfy, and its signatures."""
+import ipaddress
 import re
 
 from . import sshsig
 from .canonical import Bad, Fields, canonical, is_int, is_slug
-from .tree import sha256
+from .tree import Witness, sha256
 
 ROLES = ("custodian", "operator", "door", "camera", "auditor")
 ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness"}
@@ -80,6 +81,11 @@ def _token(f):
     _sub(f, "root", _evidence), _sub(f, "log_sign", _evidence)
 
 
+def _witnesses(f):
+    f.int("quorum", 1, 16), f.one_of("on_missing", ("open", "closed"))
+    _each(f, "list", 16, lambda w: (w.text("vkey", 512), w.text("url", 256), w.hex("key", 32)))
+
+
 def read_genesis(f):
     f.int("format", 1, 1), f.int("suite", 1, 1), f.hex("vault", 16)
     if not re.fullmatch(r"[\x21-\x2a\x2c-\x7e]+", f.text("origin", 120)):
@@ -90,6 +96,8 @@ def read_genesis(f):
     f.text("log_key", 512)
     if f.has("spare_key"):
         f.hex("spare_key", 32)
+    if f.has("witnesses"):
+        _sub(f, "witnesses", _witnesses)
     _sub(f, "register", lambda r: (r.hex("check", 32), r.int("epoch", 1, 1_000_000)))
     _each(f, "groups", 8, _group), _each(f, "principals", 1000, _principal)
     _each(f, "sites", 64, _site), _each(f, "models", 200, _model), _sub(f, "token", _token)
@@ -178,6 +186,31 @@ def _check_rules(g):
         _must(len(people) < 2 or len(rule["groups"]) >= 2, "a rule that one group can satisfy")
 
 
+_PREFIX_URL = re.compile(r"https://(?!/)[^\x00-\x20\x7f-\U0010ffff?#@%\\\"]*[^\x00-\x20\x7f-\U0010ffff?#@%\\\"/]")
+
+
+def _is_prefix_url(url):
+    if not _PREFIX_URL.fullmatch(url):
+        return False
+    authority = re.fullmatch(r"(\[([^\]]*)\]|[^:\[\]]*)(:([1-9][0-9]{0,4}))?", url[len("https://"):].split("/")[0])
+    if not authority or int(authority[4] or 1) > 65535:
+        return False
+    try:
+        return bool(ipaddress.IPv6Address(authority[2]) if authority[2] is not None else ipaddress.IPv4Address(authority[1]))
+    except ValueError:
+        return False
+
+
+def _check_witnesses(w):
+    _must(1 <= w["quorum"] <= len(w["list"]), "the witnesses' quorum is not between 1 and their number")
+    keys = [Witness(x["vkey"]) for x in w["list"]]
+    _different((k.name for k in keys), "two witnesses of one name")
+    _different((k.key for k in keys), "two witnesses with the same key")
+    _different((x["url"] for x in w["list"]), "two witnesses at one URL")
+    _different((x["key"] for x in w["list"]), "two witnesses with the same TLS key")
+    _must(all(_is_prefix_url(x["url"]) for x in w["list"]), "a witness's URL is not https://address[:port][/path]")
+
+
 def check_genesis(g):
     """Everything under "What a genesis must satisfy"; Bad otherwise."""
     _check_groups(g)
@@ -188,6 +221,8 @@ def check_genesis(g):
         _different((d["id"] for d in s["doors"]), "two doors of one name")
     _check_principals(g)
     _check_rules(g)
+    if "witnesses" in g:
+        _check_witnesses(g["witnesses"])
     unsigned = {k: v for k, v in g.items() if k != "signatures"}
     statement = canonical({"digest": sha256(canonical(unsigned)).hex(), "v": 1, "vault": g["vault"], "verb": "genesis"})
     keys = {p["id"]: p["approval_key"] for p in g["principals"] if p["role"] == "custodian"}

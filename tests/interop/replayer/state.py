@@ -106,6 +106,13 @@ class State:
     def _sums(self, *_):
         pass
 
+    def _openings_read(self, body, *_):
+        _must(self._has_role(body["by"], "auditor"), f"openings read by {body['by']}, who is no auditor")
+        if body["what"] == "register":
+            _must(self.phase == "open", "the register read while the vault was not open")
+        else:
+            _must(body["bundle"] * 256 < self.size, "openings read beyond the end of the log")
+
     def _enrolled(self, body, *_):
         self._operator(body)
         _must(body["ref"] not in self.subjects, "a subject enrolled twice")

@@ -38,6 +38,12 @@ def signed_note(text, key="log"):
     return f"{text}\n\u2014 {ORIGIN} {signature}\n".encode()
 
 
+def witness(name):
+    raw = b"\4" + curves.ed25519_public(seed(name))
+    key = f"{name}.example/w+{sha256(f'{name}.example/w'.encode(), bytes([10]), raw)[:4].hex()}+{base64.b64encode(raw).decode()}"
+    return {"vkey": key, "url": f"https://192.0.2.{sha256(name.encode())[0]}/witness", "key": some_hex("tls " + name)}
+
+
 def approval_key(who):
     return "ssh-ed25519 " + base64.b64encode(sshsig.string(sshsig.ED25519) + sshsig.string(curves.ed25519_public(seed(who)))).decode()
 
@@ -79,6 +85,7 @@ def genesis(log_key="log"):
         "unseal_key": some_hex("unseal"), "register": {"check": some_hex("register"), "epoch": 1},
         "token": {"manufacturer": "test", "model": "test", "serial": "1", "firmware": "1", "class": "software", "root": key,
                   "log_sign": key},
+        "witnesses": {"quorum": 1, "on_missing": "open", "list": [witness("committee"), witness("insurer")]},
         "log_key": vkey(log_key), "server_key": some_hex("server"), "transcript": some_hex("transcript"),
         "program": some_hex("program")})
 
@@ -206,8 +213,10 @@ def build(log_key="log"):
     log.add("unseal-share", {"by": "property/3", "group": "property", "share": 3})
     log.add("unseal-ended", {"reason": "timeout"})
     _unseal(log)
-    while len(log.items) < 560:
+    while len(log.items) < 558:
         _match(log, len(log.items))
+    log.add("openings-read", {"by": "auditor/1", "what": "bundle", "bundle": 1})
+    log.add("openings-read", {"by": "auditor/1", "what": "register"})
     log.add("erased", {"by": "daemon", "reason": "delay-over", "ref": refs[5], "site": "main"}, 4 * DAY_MS)
     log.add("period-key-destroyed", {"purpose": "changes", "site": "main", "period": "2026-11-18"}, 31 * DAY_MS)
     while len(log.items) < 598:

@@ -140,6 +140,17 @@ class Vkey:
         return pair is not None and curves.p256_verify(self.key[-65:], message, *pair)
 
 
+class Witness:
+    """C2SP tlog-cosignature verifier key, Ed25519: NAME+ID+BASE64(0x04 || key), in its one form."""
+
+    def __init__(self, text):
+        m = re.fullmatch(r"([\x21-\x2a\x2c-\x7e]{1,128})\+([0-9a-f]{8})\+(.*)", text)
+        raw = unbase64(m[3], "a witness's key") if m else b""
+        if len(raw) != 33 or raw[:1] != b"\4" or sha256(m[1].encode(), b"\n", raw)[:4].hex() != m[2]:
+            raise Bad("a witness's verifier key is malformed")
+        self.name, self.key = m[1], raw[1:]
+
+
 class Checkpoint:
     """A signed checkpoint, verified; Bad otherwise."""
 

@@ -82,23 +82,30 @@ TEST_CASE("a client sees the words of its own mistakes, and not those of the mac
   const auto own = to_problem(make_problem(Errc::kMalformed, "missing-field", "the body lacks x", "add it"));
   REQUIRE(own.detail == "the body lacks x");
   REQUIRE(own.hint == "add it");
+  const Error halted = make_problem(Errc::kHalted, "halted", "the token in slot 7 is gone", "plug it in");
+  REQUIRE(to_problem(halted).detail.find("slot 7") == std::string::npos);
+  REQUIRE(to_problem(halted).hint != "plug it in");
+  REQUIRE(to_problem(halted, Audience::kCustodian).detail == "the token in slot 7 is gone");
+  REQUIRE(to_problem(halted, Audience::kCustodian).hint == "plug it in");
   const auto machine = to_problem(make_error(Errc::kIo, "/var/lib/secret/path failed"));
   REQUIRE(machine.status == 500);
   REQUIRE(machine.detail.empty());
   REQUIRE(machine.hint.find("journal") != std::string::npos);
 }
 
-TEST_CASE("503 says when to come back") {
-  const auto retry = [](Errc code) {
-    for (const auto& [name, value] : to_response(make_error(code, "x")).headers) {
+TEST_CASE("429 and 503 say when to come back") {
+  const auto retry = [](const Error& error) {
+    for (const auto& [name, value] : to_response(error).headers) {
       if (name == "Retry-After") return value;
     }
     return std::string();
   };
-  REQUIRE(retry(Errc::kSealed) == "30");
-  REQUIRE(retry(Errc::kHalted) == "5");
-  REQUIRE(retry(Errc::kOutOfSpace) == "5");
-  REQUIRE(retry(Errc::kNotFound).empty());
+  REQUIRE(retry(make_error(Errc::kSealed, "x")) == "30");
+  REQUIRE(retry(make_error(Errc::kHalted, "x")) == "5");
+  REQUIRE(retry(make_error(Errc::kOutOfSpace, "x")) == "5");
+  REQUIRE(retry(make_problem(Errc::kExhausted, "too-many-reads", "x")) == "1");
+  REQUIRE(to_response(make_problem(Errc::kExhausted, "too-many-reads", "x")).status == 429);
+  REQUIRE(retry(make_error(Errc::kNotFound, "x")).empty());
 }
 
 }  // namespace

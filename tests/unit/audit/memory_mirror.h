@@ -97,6 +97,12 @@ class MemoryMirror {
     out.tile = [get](const log::TileId& id) { return get(format_path(id)); };
     out.bundle = [get](const log::BundleId& id) { return get(format_path(id)); };
     out.openings = [get](const log::BundleId& id) { return get(opening_path(id)); };
+    out.list = [this](const auto& visit) -> Status {
+      for (const auto& [path, bytes] : files) {
+        if (path.starts_with("tile/")) FK_CHECK(visit(path));
+      }
+      return {};
+    };
     return out;
   }
   std::vector<SeenCheckpoint> seen() const {

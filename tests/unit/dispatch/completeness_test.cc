@@ -130,6 +130,27 @@ TEST_CASE("a logged route that can't write its entry answers nothing but the rea
   }
 }
 
+TEST_CASE("why a vault halted is told to custodians, and to nobody else") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  kit.service->sequencer().stop_because(make_error(Errc::kIo, "/var/lib/inner/LOG: device error"));
+  const std::string rows = "{\"subject\": \"anna\", \"consent\": " + VaultFixture::consent().dump() + "}\n";
+  for (const char* who : {"", "door/1", "operator/1", "auditor/1"}) {
+    CAPTURE(who);
+    for (const auto& answer : {kit.ask(who, "GET", "/v1/health"), kit.ask(who, "GET", "/v1/seal-status"),
+                               kit.ask("operator/1", "POST", "/v1/sites/main/enrolments", rows)}) {
+      CHECK(ApiKit::text(answer).find("halted") != std::string::npos);
+      CHECK(ApiKit::text(answer).find("inner") == std::string::npos);
+    }
+  }
+  for (const char* target : {"/v1/health", "/v1/seal-status"}) {
+    const auto answer = kit.ask("residents/2", "GET", target);
+    CHECK(answer.status == 503);
+    CHECK(ApiKit::text(answer).find("device error") != std::string::npos);
+  }
+}
+
 TEST_CASE("routes that leave no entry of their own are the reviewed ones") {
   std::string text;
   for (const api::Route& r : api::routes()) {

@@ -199,6 +199,24 @@ TEST_CASE("a wall clock that is set forward destroys no month's key") {
   CHECK(kit.missing().empty());
 }
 
+TEST_CASE("a stored month that was written over is damage, not an end that the log does not have") {
+  NEEDS_TOKEN();
+  Kit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  const std::uint64_t access = kit.identify(1);
+  kit.publish();
+  Bytes stored = *kit.vault.store->get(store::keys::opening(access)).value();
+  const std::size_t month = 2 + std::string("main").size();
+  REQUIRE(stored[month] == '2');
+  std::copy_n("2000-01", 7, stored.begin() + static_cast<std::ptrdiff_t>(month));
+  REQUIRE(kit.service->sequencer().submit([&](const log::Turn&) -> Result<log::Write> {
+    log::Write w;
+    w.puts.push_back({store::keys::opening(access), stored});
+    return w;
+  }));
+  CHECK(kit.missing() == std::map<std::uint64_t, std::string>{{access, "damaged"}});
+}
+
 TEST_CASE("a month's key is destroyed once its retention is over on both clocks, and its openings with it") {
   NEEDS_TOKEN();
   test::FixtureOptions options;

@@ -1,11 +1,13 @@
 // A vault's log in memory, and what it would show to a custodian's machine.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
 #include "api/http/types.h"
 #include "tests/support/catch.h"
+#include "tests/unit/ledger/genesis_maker.h"
 #include "tests/unit/log/note_keys.h"
 #include "tools/facekeep/start_check.h"
 #include "vault/base/digest.h"
@@ -20,10 +22,19 @@ namespace facekeep::tools::testing {
 
 class FakeVault {
  public:
-  FakeVault() {
-    append("the genesis of this log is of no interest here");
+  FakeVault() : FakeVault(plain_genesis()) {}
+  explicit FakeVault(ledger::Genesis genesis) {
+    genesis.vault = id;
+    append_event(std::move(genesis));
     append("neither is what follows it");
     append_start();
+  }
+
+  // Without witnesses.
+  static ledger::Genesis plain_genesis() {
+    ledger::Genesis g = ledger::test::unsigned_genesis();
+    g.witnesses.reset();
+    return g;
   }
 
   void append(std::string_view entry) {
@@ -31,12 +42,23 @@ class FakeVault {
     texts.emplace_back(entry);
   }
   std::string append_event(ledger::Body body) {
+    const std::string text = text_of(std::move(body));
+    append(text);
+    return text;
+  }
+  // As a private entry; returns its opening.
+  Bytes append_private(ledger::Body body) {
+    const ledger::EventClass c = class_of(body);
+    const std::string text = text_of(std::move(body));
+    const ledger::Salt salt{1, 2, 3};
+    append(ledger::private_leaf(c, ledger::commit(salt, text)));
+    return concat(Bytes{0x01}, salt, as_bytes(text));
+  }
+  static std::string text_of(ledger::Body body) {
     ledger::Event event;
     event.time = 1795325776123;
     event.body = std::move(body);
-    const std::string text = *ledger::encode_event(event);
-    append(text);
-    return text;
+    return *ledger::encode_event(event);
   }
   // What the vault shows from now on as its start.
   void append_start(std::string_view program = "program", std::string_view config = "config") {
@@ -64,15 +86,17 @@ class FakeVault {
   [[nodiscard]] std::string note(std::uint64_t size) const {
     return *log::sign_checkpoint(checkpoint(size), signer.key, signer.sign());
   }
-  // Of an entry, against the log as it is; of one that is not there, a text that proves nothing.
-  [[nodiscard]] std::string receipt(std::uint64_t entry) const {
+  [[nodiscard]] std::string note() const { return note(leaves.size()); }
+  // Against the log as it is, with the opening of a private entry; of an entry that is not there, a text that proves
+  // nothing.
+  [[nodiscard]] std::string receipt(std::uint64_t entry, Bytes opening = {}) const {
     log::Receipt r;
+    r.extra = std::move(opening);
     r.index = entry;
     if (entry < leaves.size()) r.hashes = *log::inclusion_proof(entry, leaves.size(), source());
-    r.checkpoint = note(leaves.size());
+    r.checkpoint = note();
     return *log::format_receipt(r);
   }
-  [[nodiscard]] std::string note() const { return note(leaves.size()); }
 
   [[nodiscard]] Json notice_json() const {
     return {{"vault", to_hex(id)},

@@ -1,10 +1,7 @@
 #include "tools/facekeep/receipt.h"
 
-#include <sstream>
-
 #include "tests/support/catch.h"
 #include "tests/unit/facekeep/fake_vault.h"
-#include "tests/unit/tools/scratch.h"
 #include "vault/log/proof.h"
 
 using namespace facekeep;
@@ -12,35 +9,50 @@ using namespace facekeep::tools;
 
 namespace {
 
-struct Fixture : tools::testing::FakeVault {
-  std::uint64_t erased = 0;
-  Bytes opening;
+const Expected kErased{[](const ledger::Event& e) { return std::holds_alternative<ledger::Erased>(e.body); }};
+const Expected kStart{[](const ledger::Event& e) { return std::holds_alternative<ledger::Start>(e.body); }};
 
-  Fixture() {
-    ledger::Event event;
-    event.time = 1795325776123;
-    event.body = ledger::Erased{Id128{7}, "main", "operator/1", "operator"};
-    const std::string text = *ledger::encode_event(event);
-    const ledger::Salt salt{1, 2, 3};
-    opening = concat(Bytes{0x01}, salt, as_bytes(text));
-    erased = leaves.size();
-    append(ledger::private_leaf(ledger::EventClass::kCustody, ledger::commit(salt, text)));
-    append("what came later");
-  }
+struct Fixture : tools::testing::FakeVault {
+  std::uint64_t erased = leaves.size();
+  Bytes opening = append_private(ledger::Erased{Id128{7}, "main", "operator/1", "operator"});
+
+  Fixture() { append("what came later"); }
   [[nodiscard]] log::Receipt receipt(std::uint64_t entry, Bytes extra) const {
     return {std::move(extra), entry, *log::inclusion_proof(entry, leaves.size(), source()), note()};
   }
-  [[nodiscard]] std::string problem(const log::Receipt& r, std::uint64_t entry) const {
-    const Status s = check_receipt(notice(), *log::format_receipt(r), entry);
+  [[nodiscard]] std::string problem(const log::Receipt& r, std::uint64_t entry, const Expected& expected = kErased,
+                                    std::string_view served = {}) const {
+    const auto s = check_receipt(notice(), *log::format_receipt(r), entry, expected, as_bytes(served));
     return s ? "ok" : s.error().problem;
   }
 };
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "a receipt with the entry's opening proves the entry") {
+TEST_CASE_METHOD(Fixture, "a receipt proves the event of its opening, or the entry as the log has it") {
   CHECK(problem(receipt(erased, opening), erased) == "ok");
-  CHECK(problem(receipt(start_entry, {}), start_entry) == "ok");
+  CHECK(problem(receipt(start_entry, {}), start_entry, kStart, texts[start_entry]) == "ok");
+}
+
+TEST_CASE_METHOD(Fixture, "a receipt of another event than the one that was asked for is refused") {
+  CHECK(problem(receipt(erased, opening), erased, kStart) == "bad-receipt");
+  CHECK(problem(receipt(start_entry, {}), start_entry, kErased, texts[start_entry]) == "bad-receipt");
+}
+
+TEST_CASE_METHOD(Fixture, "a receipt without an opening proves nothing of a private entry, and says so") {
+  CHECK(problem(receipt(erased, {}), erased, kErased, texts[erased]) == "bad-receipt");
+  // But where nothing else is to be had, that it is an entry of custody.
+  Expected any = kErased;
+  any.unopened_custody = true;
+  CHECK(problem(receipt(erased, {}), erased, any, texts[erased]) == "ok");
+  CHECK(problem(receipt(start_entry, {}), start_entry, any, texts[start_entry]) == "bad-receipt");
+}
+
+TEST_CASE_METHOD(Fixture, "an entry that is shown beside a receipt must be the one in the tree") {
+  const log::Receipt r = receipt(start_entry, {});
+  CHECK(problem(r, start_entry, kStart) == "bad-receipt");
+  const std::string other = text_of(ledger::Start{"0.2.0", {}, {}, {}, false});
+  CHECK(problem(r, start_entry, kStart, other) == "bad-receipt");
 }
 
 TEST_CASE_METHOD(Fixture, "a receipt that does not fit is refused") {
@@ -63,23 +75,6 @@ TEST_CASE_METHOD(Fixture, "a receipt that does not fit is refused") {
   CHECK(problem(good, erased + 1) == "bad-receipt");
   r = receipt(start_entry, {});
   r.checkpoint = note(start_entry);  // from before the entry
-  CHECK(problem(r, start_entry) == "bad-receipt");
-  CHECK_FALSE(check_receipt(notice(), "", 0));
-}
-
-TEST_CASE_METHOD(Fixture, "a receipt is kept in a new file, checked first, and no file is overwritten") {
-  const Scratch scratch;
-  const std::string path = (scratch.path() / "erasure.tlog-proof").string();
-  std::ostringstream out;
-  std::ostringstream err;
-  Reporter report(Lang::kEnglish, false, out, err);
-  const std::string text = *log::format_receipt(receipt(erased, opening));
-  Json answer = {{"entry", erased}, {"receipt", text}};
-  REQUIRE(keep_receipt_of(notice(), answer, path, report));
-  CHECK(*load_text(path) == text);
-  CHECK_FALSE(keep_receipt_of(notice(), answer, path, report));
-  CHECK(*load_text(path) == text);
-  CHECK(keep_receipt_of(notice(), answer, "", report));
-  answer.erase("receipt");
-  CHECK_FALSE(keep_receipt_of(notice(), answer, "", report));
+  CHECK(problem(r, start_entry, kStart, texts[start_entry]) == "bad-receipt");
+  CHECK_FALSE(check_receipt(notice(), "", 0, kErased, {}));
 }

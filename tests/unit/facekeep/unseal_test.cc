@@ -1,108 +1,14 @@
 // `facekeep unseal` against a vault that lies: whatever the lie, nothing of the card is sent.
-#include <array>
-#include <sstream>
-
-#include "tests/unit/facekeep/fake_vault.h"
-#include "tests/unit/http/support.h"
-#include "tests/unit/tools/scratch.h"
-#include "tools/facekeep/commands.h"
-#include "tools/facekeep/program.h"
+#include "tests/support/test_witness.h"
+#include "tests/unit/facekeep/room.h"
+#include "tools/common/files.h"
+#include "vault/log/cosign.h"
 #include "vault/seal/share_envelope.h"
-#include "vault/seal/slip39.h"
 
 using namespace facekeep;
 using namespace facekeep::tools;
 using facekeep::tools::testing::FakeVault;
-using facekeep::tools::testing::json_response;
-using facekeep::tools::testing::serve_log;
-
-namespace {
-
-constexpr std::array kCommands = {AddCommand{add_unseal}, AddCommand{add_seal}};
-
-// A daemon that serves what the test gives it, and keeps what it is sent.
-struct Room {
-  FakeVault vault;
-  std::function<Json()> status = [this] { return vault.seal_status(); };
-  // Writes what a seal writes; returns the entry that the vault claims for it.
-  std::function<std::uint64_t()> sealed_as = [this] {
-    vault.append_event(ledger::Sealed{"property/1", "request"});
-    return vault.leaves.size() - 1;
-  };
-  std::vector<Bytes> sent;
-  http::testing::Front front;
-  Scratch dir;
-  seal::SecretWords card;
-  std::string out;
-  std::string err;
-
-  Room() {
-    seal::SplitOptions split;
-    split.groups = {{1, 1}, {1, 1}};
-    split.group_threshold = 2;
-    split.iteration_exponent = 0;
-    auto cards = *seal::split_secret(random_secret(32).view(), split);
-    card = std::move(cards[0][0]);
-    http::ServerConfig config = front.config();
-    config.handler = [this](http::Request&& r) {
-      if (r.path == "/v1/seal-status") return json_response(status());
-      if (auto log = serve_log(vault, r)) return std::move(*log);
-      if (r.path == "/v1/seal") {
-        const std::uint64_t entry = sealed_as();
-        return json_response({{"state", "sealed"}, {"entry", entry}, {"receipt", vault.receipt(entry)}});
-      }
-      const Json body = *parse_json(as_chars(r.body));
-      sent.push_back(*from_base64(body["share"].get<std::string>()));
-      vault.append_event(ledger::UnsealShare{"property/1", "property", 1});
-      return json_response({{"state", "unsealing"},
-                            {"group", "property"},
-                            {"share", 1},
-                            {"groups", {{{"id", "property"}, {"in", 1}, {"threshold", 1}}}},
-                            {"entry", 3}});
-    };
-    front.start(std::move(config));
-    dir.write("me.crt", *http::cert_pem(front.door.cert.get()));
-    const SecretBytes pem = *http::private_key_pem(front.door.key.get());
-    REQUIRE(http::save_private_file((dir.path() / "me.key").string(), pem.view()));
-    Json notice = vault.notice_json();
-    notice["api"] = "https://127.0.0.1:" + std::to_string(front.server->port(0));
-    notice["server_key"] = to_hex(front.server_id.spki);
-    dir.write("notice.json", notice.dump());
-  }
-
-  [[nodiscard]] ClientMemory memory() const { return ClientMemory((dir.path() / "memory").string()); }
-
-  // The person types the card, and answers the question about the program.
-  int unseal(const seal::SecretWords& words, std::string_view go = "y", const std::vector<std::string>& more = {}) {
-    auto lines = std::make_shared<std::vector<ScriptedTerminal::Line>>();
-    lines->push_back({"Words", seal::share_words_text(words)});
-    lines->push_back({"program", SecretBytes::copy_of(as_bytes(go))});
-    return run("unseal", more, lines);
-  }
-
-  int run(const char* command, const std::vector<std::string>& more = {},
-          std::shared_ptr<std::vector<ScriptedTerminal::Line>> lines = {}) {
-    const std::string notice = (dir.path() / "notice.json").string();
-    const std::string key = (dir.path() / "me.key").string();
-    std::vector<const char*> argv = {"facekeep", command,     "--vault", notice.c_str(),
-                                     "--key",    key.c_str(), "--lang",  "en"};
-    for (const std::string& m : more) argv.push_back(m.c_str());
-    std::ostringstream printed;
-    std::ostringstream error;
-    Context context(printed, error);
-    context.memory_path = memory().directory();
-    context.open_person = [lines]() -> Result<std::unique_ptr<Terminal>> {
-      return std::unique_ptr<Terminal>(
-          std::make_unique<ScriptedTerminal>(ScriptedTerminal::answers(std::move(*lines))));
-    };
-    const int code = run_program(kCommands, static_cast<int>(argv.size()), argv.data(), context);
-    out = printed.str();
-    err = error.str();
-    return code;
-  }
-};
-
-}  // namespace
+using facekeep::tools::testing::Room;
 
 TEST_CASE("a card reaches the key of the start event, sealed, and the log is remembered") {
   Room room;
@@ -232,7 +138,7 @@ TEST_CASE("a seal is said to be logged only if its entry is proven") {
     return room.vault.leaves.size() - 1;
   };
   CHECK(room.run("seal") == 2);
-  CHECK(room.err.find("is not what the vault says") != std::string::npos);
+  CHECK(room.err.find("another event than the one that was asked for") != std::string::npos);
   // One that is shown, but is not in the signed tree.
   room.sealed_as = [&] {
     room.vault.append_event(ledger::UnsealEnded{"timeout"});
@@ -240,9 +146,151 @@ TEST_CASE("a seal is said to be logged only if its entry is proven") {
     return room.vault.leaves.size() - 1;
   };
   CHECK(room.run("seal") == 2);
-  CHECK(room.err.find("not those of its signed log") != std::string::npos);
+  CHECK(room.err.find("its receipt is not good") != std::string::npos);
   // One that does not exist.
   room.sealed_as = [&] { return std::uint64_t{99}; };
   CHECK(room.run("seal") == 2);
   CHECK(room.out.find("proven") == std::string::npos);
+}
+
+TEST_CASE("the receipt of an unseal is checked, and kept where it is asked for") {
+  Room room;
+  const std::string file = (room.dir.path() / "unseal.tlog-proof").string();
+  CHECK(room.unseal(room.card, "y", {"--receipt", file}) == 0);
+  INFO(room.err);
+  const auto kept = load_text(file);
+  REQUIRE(kept);
+  CHECK(*kept == room.vault.receipt(3));
+  CHECK(room.unseal(room.card, "y", {"--receipt", file}) == 1);  // a file is never overwritten
+  CHECK(room.sent.size() == 1);
+
+  const FakeVault other;
+  room.receipt_of = [&](std::uint64_t) { return other.receipt(2); };
+  CHECK(room.unseal(room.card) == 2);
+  CHECK(room.err.find("receipt") != std::string::npos);
+}
+
+TEST_CASE("a start that is not the one of the last share is said to be new, with its number and key") {
+  Room room;
+  CHECK(room.unseal(room.card) == 0);
+  CHECK(room.out.find("log entry 2") != std::string::npos);
+  CHECK(room.out.find(to_hex(room.vault.keys.public_key)) != std::string::npos);
+  CHECK(room.err.find("this start is new") == std::string::npos);
+  CHECK(room.unseal(room.card, "y") == 0);
+  CHECK(room.err.find("this start is new") == std::string::npos);
+  // The same program, started again: by whom?
+  room.vault.append_start();
+  CHECK(room.run("status") == 0);  // looking is not sending
+  CHECK(room.unseal(room.card, "y") == 0);
+  CHECK(room.err.find("this start is new: your last unseal was for the one in entry 2") != std::string::npos);
+}
+
+TEST_CASE("at first contact --program takes no question away, unless the notice pins log and cards") {
+  const std::string program = to_hex(sha256(as_bytes("program")));
+  Room room(FakeVault::plain_genesis(), false);
+  for (int i = 0; i < 2; ++i) {  // that this machine has seen the log meanwhile says nothing
+    CHECK(room.unseal(room.card, "n", {"--program", program}) == 1);
+    CHECK(room.sent.empty());
+  }
+  room.no_terminal = true;
+  CHECK(room.unseal_by_fd(room.card, {"--program", program}) == 1);
+  CHECK(room.err.find("sees the vault for the first time") != std::string::npos);
+  CHECK(room.sent.empty());
+  room.no_terminal = false;
+  CHECK(room.unseal(room.card, "y", {"--program", program}) == 0);
+  room.no_terminal = true;
+  CHECK(room.unseal_by_fd(room.card, {"--program", program}) == 0);
+
+  Room pinned;
+  pinned.no_terminal = true;
+  CHECK(pinned.unseal_by_fd(pinned.card, {"--program", program}) == 0);
+  CHECK(pinned.sent.size() == 1);
+}
+
+namespace {
+
+struct TwoWitnesses {
+  test::TestWitness one{"witness.example/one"};
+  test::TestWitness two{"witness.example/two"};
+
+  [[nodiscard]] ledger::Genesis genesis(ledger::OnMissing on_missing, std::uint32_t quorum) const {
+    ledger::Genesis g = FakeVault::plain_genesis();
+    g.witnesses = ledger::Witnesses{quorum,
+                                    on_missing,
+                                    {{ledger::format_witness_key(one.key), "https://192.0.2.1", {1}},
+                                     {ledger::format_witness_key(two.key), "https://192.0.2.2", {2}}}};
+    return g;
+  }
+};
+
+struct WitnessedRoom : TwoWitnesses, Room {
+  explicit WitnessedRoom(ledger::OnMissing on_missing, std::uint32_t quorum = 1) : Room(genesis(on_missing, quorum)) {}
+  // The checkpoint over `size` entries with these cosignatures, as served from now on.
+  void cosign(const FakeVault& of, std::uint64_t size, std::vector<test::TestWitness*> by) {
+    std::string note = of.note(size);
+    for (test::TestWitness* w : by) {
+      const std::string body = log::format_witness_request({0, {}, of.note(size)}).value();
+      w->size = 0;
+      note += w->add_checkpoint(body, of.signer.key).body;
+    }
+    cosigned = note;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("where genesis names witnesses, a quorum of them has seen the start, or nothing is sent") {
+  using ledger::OnMissing;
+  SECTION("seen") {
+    WitnessedRoom room(OnMissing::kClosed);
+    room.cosign(room.vault, 3, {&room.one});
+    CHECK(room.unseal(room.card) == 0);
+    CHECK(room.out.find("witnesses: 1 of 2") != std::string::npos);
+    CHECK(room.sent.size() == 1);
+  }
+  SECTION("nothing cosigned") {
+    WitnessedRoom room(OnMissing::kClosed);
+    CHECK(room.unseal(room.card) == 2);
+    CHECK(room.err.find("too few witnesses") != std::string::npos);
+    CHECK(room.sent.empty());
+  }
+  SECTION("what lies before the start") {
+    WitnessedRoom room(OnMissing::kClosed);
+    room.cosign(room.vault, 2, {&room.one});
+    CHECK(room.unseal(room.card) == 2);
+    CHECK(room.sent.empty());
+  }
+  SECTION("fewer than the quorum") {
+    WitnessedRoom room(OnMissing::kClosed, 2);
+    room.cosign(room.vault, 3, {&room.one});
+    CHECK(room.unseal(room.card) == 2);
+    CHECK(room.sent.empty());
+    room.cosign(room.vault, 3, {&room.one, &room.two});
+    CHECK(room.unseal(room.card) == 0);
+  }
+  SECTION("another witness of the same name") {
+    WitnessedRoom room(OnMissing::kClosed);
+    test::TestWitness impostor("witness.example/one");
+    room.cosign(room.vault, 3, {&impostor});
+    CHECK(room.unseal(room.card) == 2);
+    CHECK(room.sent.empty());
+  }
+  SECTION("another log of the same key") {
+    WitnessedRoom room(OnMissing::kClosed);
+    WitnessedRoom forged(OnMissing::kClosed);
+    forged.vault.signer = room.vault.signer;
+    forged.vault.append_start("the forger's");
+    room.cosign(forged.vault, 4, {&room.one});
+    room.vault.append_event(ledger::UnsealEnded{"timeout"});  // so that both have as many entries
+    CHECK(room.unseal(room.card) == 2);
+    CHECK(room.err.find("does not continue") != std::string::npos);
+    CHECK(room.sent.empty());
+  }
+  SECTION("a person may go on without them where genesis lets the vault") {
+    WitnessedRoom room(OnMissing::kOpen);
+    CHECK(room.unseal(room.card, "y", {}, "n") == 2);
+    CHECK(room.sent.empty());
+    CHECK(room.unseal(room.card, "y", {}, "y") == 0);
+    CHECK(room.sent.size() == 1);
+  }
 }

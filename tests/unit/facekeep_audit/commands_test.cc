@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "tests/unit/facekeep_audit/support.h"
+#include "vault/log/proof.h"
 
 using namespace facekeep;
 using namespace facekeep::audit_test;
@@ -131,4 +132,30 @@ TEST_CASE("a receipt is made from the mirror and checked with the key alone") {
   text[text.find("index ") + 6] = '2';
   REQUIRE(tools::replace_file(file, text));
   CHECK(run({"proof", "check", file, "--vkey", vkey_text()}).code == 2);
+}
+
+TEST_CASE("the receipt that the vault itself gives, with the opening of its entry, is checked too") {
+  const ScratchDir dir;
+  const Server server = served(dir.path());
+  const std::string file = dir.path() + "/erasure.tlog-proof";
+  REQUIRE(run({"proof", "make", dir.path(), "8", "--out", file}).code == 0);
+  log::Receipt receipt = log::parse_receipt(tools::load_text(file).value()).value();
+  const auto checked = [&] {
+    REQUIRE(tools::replace_file(file, log::format_receipt(receipt).value()));
+    return run({"proof", "check", file, "--vkey", vkey_text(), "--json"});
+  };
+  receipt.extra = *server.m.openings[8];
+  const Ran ok = checked();
+  INFO(ok.err);
+  CHECK(ok.code == 0);
+  const Json said = parse_json(ok.out).value();
+  CHECK(said["opened"] == true);
+  CHECK(parse_json(said["text"].get<std::string>()).value()["type"] == "enrolled");
+  receipt.extra = *server.m.openings[9];  // of another entry
+  CHECK(checked().code == 2);
+  receipt.extra = *server.m.openings[8];
+  receipt.extra[5] ^= 1;  // the salt
+  CHECK(checked().code == 2);
+  receipt.extra = {0x01, 2, 3};
+  CHECK(checked().code == 1);
 }

@@ -176,6 +176,51 @@ TEST_CASE("a sealed vault gives no openings now, and they are asked for again la
   CHECK(tools::fetch_openings(mirror_in(dir.path()), fetched->checkpoint, server.get())->bundles == 2);
 }
 
+TEST_CASE("an opening that the vault calls damaged does not hide the others, and is asked for again") {
+  const ScratchDir dir;
+  Server server{open_vault(300), {}};
+  const std::string path = MemoryMirror::opening_path({0, 256});
+  const Bytes good = server.m.files[path];
+  Json doc = parse_json(as_chars(good)).value();
+  const std::uint64_t entry = doc["openings"].back()["entry"];
+  doc["openings"].erase(doc["openings"].size() - 1);
+  doc["missing"].push_back({{"entry", entry}, {"reason", "damaged"}});
+  server.m.files[path] = to_bytes(doc.dump());
+  REQUIRE(fetch(server, dir.path()));
+  const Ran replayed = run({"replay", dir.path(), "--json"});
+  CHECK(replayed.code == 2);
+  const Json said = parse_json(replayed.out).value();
+  CHECK(said["errors"] == 1);
+  CHECK(said["findings"][0]["code"] == "access-opening-damaged");
+  CHECK(said["findings"][0]["entry"] == entry);
+  CHECK(said["state_digest"] == to_hex(server.m.state.digest()));
+  // Repaired.
+  server.m.files[path] = good;
+  server.asked.clear();
+  REQUIRE(fetch(server, dir.path()));
+  CHECK(server.asked["/v1/log/openings/0"] == 1);
+  CHECK(server.asked.count("/v1/log/openings/1") == 0);
+  CHECK(run({"replay", dir.path()}).code == 0);
+}
+
+TEST_CASE("what the witnesses cosigned is kept in the mirror, and the replay holds it against the log") {
+  const ScratchDir dir;
+  Server server{open_vault(30), {}};  // its genesis wants two witnesses, and nothing without them
+  REQUIRE(fetch(server, dir.path()));
+  const auto code_of = [&] {
+    const Json said = parse_json(run({"replay", dir.path(), "--json"}).out).value();
+    return said["findings"].empty() ? std::string() : said["findings"].back()["code"].get<std::string>();
+  };
+  CHECK(code_of() == "witnesses-not-asked");
+  CHECK(run({"replay", dir.path()}).code == 0);
+  CHECK(tools::fetch_cosigned(mirror_in(dir.path()), server.get())->empty());  // it has none to show
+  CHECK(code_of() == "witnesses-required");
+  CHECK(run({"replay", dir.path()}).code == 2);
+  server.m.files["v1/log/cosigned"] = server.m.files["checkpoint"];  // nobody has cosigned that
+  REQUIRE(tools::fetch_cosigned(mirror_in(dir.path()), server.get()));
+  CHECK(code_of() == "cosigned-wrong");
+}
+
 TEST_CASE("a busy server is waited for as it asks, within bounds") {
   using std::chrono::seconds;
   CHECK(tools::wait_before_retry(1, "7") == seconds(7));

@@ -128,6 +128,53 @@ TEST_CASE("the report of an altered mirror has the findings, and its exit code s
   CHECK(says(r.html, "The first entry concerned is 255."));
 }
 
+TEST_CASE("a long log's newest acts are on the page, and every start with another program or configuration") {
+  const ScratchDir dir;
+  MemoryMirror m;
+  m.add(ledger::Body(genesis_with_key()));
+  for (int i = 0; i < 700; ++i) {
+    m.wait(1000);
+    m.uptime = 0;
+    // Start 4 changed the program, start 5 changed it back, start 9 the configuration.
+    ledger::Start start{
+        "0.1.0", {i == 4 ? std::uint8_t{0xee} : std::uint8_t{1}}, {std::uint8_t(i < 9 ? 2 : 3)}, {}, false};
+    start.unseal_to = lt::digest_of(std::to_string(i));
+    m.add(start);
+  }
+  m.publish();
+  Server server{std::move(m), {}};
+  REQUIRE(fetch(server, dir.path()));
+  const Reported r = report(dir.path());
+  const auto has_row = [&](int entry) { return says(r.html, "<td>" + std::to_string(entry) + "</td>"); };
+  CHECK(has_row(700));
+  CHECK(has_row(201));
+  CHECK_FALSE(has_row(200));
+  CHECK_FALSE(has_row(4));
+  for (const int changed : {5, 6, 10}) CHECK(has_row(changed));
+  CHECK(says(r.html, "197 earlier ones are left out"));
+  CHECK(r.json["acts"].size() == 701);
+}
+
+TEST_CASE("errors come before warnings and notes on the page, wherever they are in the log") {
+  const ScratchDir dir;
+  MemoryMirror m = open_vault(0);
+  m.wall -= 5000;  // a warning at the next event
+  m.add(ledger::Sums{m.wall, {}});
+  m.wait(6000);
+  for (int i = 0; i < 10; ++i) m.add(ledger::Sums{m.wall, {}});
+  m.add(ledger::Start{"0.1.0", {1}, {2}, {9}, false});  // after a crash that it does not tell
+  m.publish();
+  Server server{std::move(m), {}};
+  REQUIRE(fetch(server, dir.path()));
+  const Reported r = report(dir.path());
+  CHECK(r.code == 2);
+  const std::size_t error = r.html.find("class=\"error\"");
+  const std::size_t warning = r.html.find("The clock was set back");
+  const std::size_t back = r.html.find("the clock was set back");
+  REQUIRE(error != std::string::npos);
+  CHECK(error < std::min(warning, back));
+}
+
 TEST_CASE("names come from the register when they fit their commitments, and can't become markup") {
   const ScratchDir dir;
   MemoryMirror m = open_vault(3);

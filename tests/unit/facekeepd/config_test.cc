@@ -59,6 +59,9 @@ TEST_CASE("values in the example that are not comments are the defaults") {
   REQUIRE(least);
   REQUIRE(shown->workers == least->workers);
   REQUIRE(shown->queue == least->queue);
+  REQUIRE(shown->public_buffered_mib == least->public_buffered_mib);
+  REQUIRE(shown->public_workers == least->public_workers);
+  REQUIRE(shown->public_queue == least->public_queue);
   REQUIRE(shown->max_connections == least->max_connections);
   REQUIRE(shown->max_handshakes_per_address == least->max_handshakes_per_address);
   REQUIRE(shown->idle_ms == least->idle_ms);

@@ -236,6 +236,7 @@ TEST_CASE("a suspended subject is erased when both clocks have run") {
 TEST_CASE("openings are read by auditors, sealed or open, up to the end of the log") {
   Log log = sealed_log();
   log.must(OpeningsRead{"auditor/1", "bundle", 0});
+  refuse(log, OpeningsRead{"auditor/1", "register", {}}, "register read while the vault was not open");
   log.unseal();
   log.must(OpeningsRead{"auditor/1", "bundle", 0});
   log.must(OpeningsRead{"auditor/1", "register", {}});

@@ -170,4 +170,24 @@ TEST_CASE("a quorum is complete when every group has its threshold") {
   REQUIRE(completes_quorum(log.state, "residents", 2));
 }
 
+TEST_CASE("the register is read in an open vault, openings also in a sealed one until the start is far behind") {
+  Log log = open_log();
+  const OpeningsRead bundle{"auditor/1", "bundle", 0};
+  const OpeningsRead people{"auditor/1", "register", {}};
+  CHECK(problem(decide_openings_read(log.state, bundle)) == "(allowed)");
+  CHECK(problem(decide_openings_read(log.state, people)) == "(allowed)");
+  log.must(Sealed{"property/1", "request"});
+  CHECK(problem(decide_openings_read(log.state, people)) == "sealed");
+  log.start();
+  std::uint64_t read = 0;
+  while (decide_openings_read(log.state, bundle)) {
+    log.must(bundle);
+    ++read;
+  }
+  CHECK(read == kMaxReadsBehindStart);
+  CHECK(problem(decide_openings_read(log.state, bundle)) == "too-many-reads");
+  log.start();
+  CHECK(problem(decide_openings_read(log.state, bundle)) == "(allowed)");
+}
+
 }  // namespace

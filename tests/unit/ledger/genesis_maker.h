@@ -106,7 +106,7 @@ inline std::string witness_vkey(const std::string& who) {
 inline Witnesses sample_witnesses() {
   return {2,
           OnMissing::kClosed,
-          {{witness_vkey("w1"), "https://witness.example:8443/w1", digest_of("server of w1")},
+          {{witness_vkey("w1"), "https://192.0.2.1:8443/w1", digest_of("server of w1")},
            {witness_vkey("w2"), "https://[fd00::2]", digest_of("server of w2")}}};
 }
 

@@ -66,14 +66,15 @@ TEST_CASE("witnesses read back, and their limits hold") {
   CHECK(has(refusal(w), "1 to 16"));
   w = good;
   for (int i = 3; i <= 16; ++i)
-    w.list.push_back({witness_vkey("w" + std::to_string(i)), "https://w" + std::to_string(i), {}});
+    w.list.push_back({witness_vkey("w" + std::to_string(i)), "https://10.0.0." + std::to_string(i),
+                      digest_of("server " + std::to_string(i))});
   w.quorum = 16;
   CHECK(refusal(w) == "(accepted)");
-  w.list.push_back({witness_vkey("w17"), "https://w17", {}});
+  w.list.push_back({witness_vkey("w17"), "https://10.0.0.17", {}});
   CHECK(has(refusal(w), "more than 16"));
 }
 
-TEST_CASE("one key, name or URL counts as one witness") {
+TEST_CASE("one key, name, URL or machine counts as one witness") {
   Witnesses w = sample_witnesses();
   w.list[1].vkey = w.list[0].vkey;
   CHECK(has(refusal(w), "same name or key"));
@@ -84,11 +85,14 @@ TEST_CASE("one key, name or URL counts as one witness") {
   w = sample_witnesses();
   w.list[1].url = w.list[0].url;
   CHECK(has(refusal(w), "same URL"));
+  w = sample_witnesses();
+  w.list[1].key = w.list[0].key;
+  CHECK(has(refusal(w), "same TLS key"));
 }
 
-TEST_CASE("a witness's URL is an https prefix and nothing else") {
-  for (const char* url :
-       {"https://w.example", "https://w.example:8443", "https://[::1]:9/a/b", "https://10.0.0.1/w1"}) {
+TEST_CASE("a witness's URL is an https prefix of a numeric address and nothing else") {
+  for (const char* url : {"https://192.0.2.7", "https://192.0.2.7:8443", "https://[::1]:9/a/b", "https://10.0.0.1/w1",
+                          "https://[fd00::1]", "https://10.0.0.1:65535"}) {
     Witnesses w = sample_witnesses();
     w.list[0].url = url;
     CAPTURE(url);
@@ -96,10 +100,22 @@ TEST_CASE("a witness's URL is an https prefix and nothing else") {
   }
   for (const char* url : {"", "http://w.example", "w.example", "https://", "https:///a", "https://w.example/",
                           "https://u@w.example", "https://w.example/?a", "https://w.example/#a", "https://w example",
-                          "https://w.example/%41", "HTTPS://w.example"}) {
+                          "https://w.example/%41", "HTTPS://w.example", "https://10.0.0.1/", "https://10.0.0.1/?a",
+                          "HTTPS://10.0.0.1", "https://10.0.0.1/%41", "https://u@10.0.0.1"}) {
     Witnesses w = sample_witnesses();
     w.list[0].url = url;
     CAPTURE(url);
+    CHECK(has(refusal(w), "URL"));
+  }
+}
+
+TEST_CASE("a witness is not found by a name, nor by what merely looks like an address") {
+  for (const char* authority : {"w.example", "localhost", "w.example:8443", "10.0.0", "10.0.0.256", "010.0.0.1",
+                                "0x7f.1", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:08", "10.0.0.1:65536", "10.0.0.1:x",
+                                "::1", "[::1", "[10.0.0.1]", "[::1]9", "[fe80::1%25e]", "[]", ":8443"}) {
+    Witnesses w = sample_witnesses();
+    w.list[0].url = std::string("https://") + authority + "/w1";
+    CAPTURE(authority);
     CHECK(has(refusal(w), "URL"));
   }
 }

@@ -1,8 +1,10 @@
 #include "vault/log/sequencer/sequencer.h"
 
+#include <future>
 #include <thread>
 
 #include "tests/support/catch.h"
+#include "tests/support/store_around.h"
 #include "tests/unit/log/sequencer_parts.h"
 #include "vault/store/keys.h"
 
@@ -31,6 +33,22 @@ bool soon(F&& done) {
   }
   return false;
 }
+
+// Holds whoever reads a tile until it is let go.
+class HeldTiles final : public test::StoreAround {
+ public:
+  using StoreAround::StoreAround;
+  Result<std::optional<Bytes>> get(ByteView key) const override {
+    if (as_chars(key).starts_with(as_chars(store::keys::prefix(store::keys::Kind::kTile)))) {
+      ++waiting;
+      go.wait();
+    }
+    return StoreAround::get(key);
+  }
+  mutable std::atomic<int> waiting{0};
+  std::promise<void> let_go;
+  std::shared_future<void> go = let_go.get_future().share();
+};
 
 const ledger::Body kSums = ledger::Sums{1795000000000, {{"bad-share", 1}}};
 
@@ -391,4 +409,31 @@ TEST_CASE("recovery names the first entry that is wrong") {
   };
   refused(store::keys::opening(5), "entry 5");
   refused(store::keys::entry(5), "entry 5");
+}
+
+TEST_CASE("readers of tiles and proofs hold up no group, however slow the disk is for them") {
+  LogParts p;
+  REQUIRE(said(p.begin()) == "ok");
+  for (const auto& r : p.sequencer->submit_all(std::vector<log::Decide>(300, LogParts::events({kSums})))) REQUIRE(r);
+  REQUIRE(said(p.write({kSums}, true)) == "ok");
+  p.sequencer.reset();
+  HeldTiles held(p.store);
+  held.let_go.set_value();
+  p.sequencer = std::move(*log::Sequencer::open(held, p.custody, *p.slots, p.clock, p.options));
+  held.let_go = {};
+  held.go = held.let_go.get_future().share();
+  held.waiting = 0;
+  const log::Sequencer& s = *p.sequencer;
+  auto tile = std::async(std::launch::async, [&] { return s.tile({0, 0, 256}).has_value(); });
+  auto inclusion = std::async(std::launch::async, [&] { return s.inclusion(7, 300).has_value(); });
+  auto consistency = std::async(std::launch::async, [&] { return s.consistency(7, 300).has_value(); });
+  CHECK(soon([&] { return held.waiting == 3; }));
+  auto written = std::async(std::launch::async, [&] { return said(p.write({kSums}, true)); });
+  CHECK(written.wait_for(std::chrono::seconds(5)) == std::future_status::ready);
+  held.let_go.set_value();
+  CHECK(written.get() == "ok");
+  CHECK(tile.get());
+  CHECK(inclusion.get());
+  CHECK(consistency.get());
+  p.sequencer.reset();  // before the store that it uses
 }

@@ -3,6 +3,7 @@
 #include <future>
 
 #include "tests/support/catch.h"
+#include "tests/support/store_around.h"
 #include "tests/support/vault_fixture.h"
 #include "vault/service.h"
 #include "vault/store/keys.h"
@@ -30,23 +31,28 @@ Result<EnrolAnswer> enrol(VaultFixture& f, Service& s, const std::string& id, st
 }
 
 // Counts what is read, record by record.
-class CountingStore final : public store::Store {
+class CountingStore final : public test::StoreAround {
  public:
-  explicit CountingStore(store::Store& inner) : inner_(inner) {}
+  using StoreAround::StoreAround;
   Result<std::optional<Bytes>> get(ByteView key) const override {
     if (as_chars(key).starts_with(as_chars(store::keys::prefix(store::keys::Kind::kRecord)))) ++records;
-    return inner_.get(key);
+    return StoreAround::get(key);
   }
-  Status scan(ByteView prefix, ByteView from, const Visit& visit) const override {
-    return inner_.scan(prefix, from, visit);
-  }
-  Status commit(const store::Batch& batch, store::Urgency urgency) override { return inner_.commit(batch, urgency); }
-  Result<std::uint64_t> head() const override { return inner_.head(); }
-  Status check() const override { return inner_.check(); }
   mutable std::atomic<int> records{0};
+};
+
+// A disk without room, for narrowing either, while `full`.
+class FullStore final : public test::StoreAround {
+ public:
+  using StoreAround::StoreAround;
+  Status commit(const store::Batch& batch, store::Urgency urgency) override {
+    return full ? no_room() : StoreAround::commit(batch, urgency);
+  }
+  Status check() const override { return full ? no_room() : StoreAround::check(); }
+  std::atomic<bool> full{false};
 
  private:
-  store::Store& inner_;
+  static Status no_room() { return make_error(Errc::kOutOfSpace, "no space (injected)"); }
 };
 
 }  // namespace
@@ -158,5 +164,53 @@ TEST_CASE("that a subject is gone is said once its erasure is on disk, not befor
   const auto answer = second.get();
   REQUIRE_FALSE(answer);
   CHECK(std::string(answer.error().problem) == "not-found");
+  f.stop(service);
+}
+
+TEST_CASE("an unseal that ended while the disk was full is in the log before the next card is taken") {
+  NEEDS_TOKEN();
+  VaultFixture f;
+  std::unique_ptr<FullStore> disk;
+  f.around_store = [&](store::RocksStore& inner) -> store::Store& {
+    disk = std::make_unique<FullStore>(inner);
+    return *disk;
+  };
+  auto service = std::move(*f.start());
+  REQUIRE(f.hand_in(*service, "property/1"));
+  f.clock.advance(16 * 60'000);
+  disk->full = true;
+  service->housekeeping();
+  CHECK(service->seal_status()->state == "unsealing");
+  CHECK_FALSE(f.hand_in(*service, "property/2"));
+  disk->full = false;
+  // The same card again, at once: nobody waits for the housekeeping.
+  const auto again = f.hand_in(*service, "property/1");
+  INFO((again ? "" : again.error().message));
+  REQUIRE(again);
+  CHECK(again->groups[0].in == 1);
+  service->housekeeping();
+  CHECK(service->seal_status()->groups[0].in == 1);
+  for (const char* card : {"property/2", "residents/1"}) REQUIRE(f.hand_in(*service, card));
+  CHECK(f.hand_in(*service, "residents/3")->open);
+  f.stop(service);
+}
+
+TEST_CASE("a seal that the disk could not take forgets the cards that came before it") {
+  NEEDS_TOKEN();
+  VaultFixture f;
+  std::unique_ptr<FullStore> disk;
+  f.around_store = [&](store::RocksStore& inner) -> store::Store& {
+    disk = std::make_unique<FullStore>(inner);
+    return *disk;
+  };
+  auto service = std::move(*f.start());
+  REQUIRE(f.hand_in(*service, "property/1"));
+  disk->full = true;
+  CHECK_FALSE(service->seal(f.key("residents/1")));
+  CHECK_FALSE(f.hand_in(*service, "property/2"));
+  disk->full = false;
+  service->housekeeping();
+  CHECK(service->seal_status()->state == "sealed");
+  REQUIRE(f.unseal(*service));
   f.stop(service);
 }

@@ -1,52 +1,12 @@
 #include "vault/service.h"
 
 #include "tests/support/catch.h"
-#include "tests/support/vault_fixture.h"
+#include "tests/unit/vault/calls.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/share_envelope.h"
 
 using namespace facekeep;
-using facekeep::test::SoftHsm;
-using facekeep::test::VaultFixture;
-
-namespace {
-
-// The name of a refusal, or "ok".
-template <class T>
-std::string problem(const Result<T>& r) {
-  if (r) return "ok";
-  return r.error().problem != nullptr ? r.error().problem
-                                      : std::string(to_string(r.error().code)) + ": " + r.error().message;
-}
-
-std::string decision(const Result<MatchAnswer>& r) {
-  return r ? r->decision : problem(r);
-}
-
-EnrolInput person(const std::string& id, const Vector& face, const std::string& until = "2030-12-31") {
-  EnrolInput in;
-  in.subject = id;
-  in.consent = VaultFixture::consent(until);
-  in.templates.push_back({"face", face});
-  return in;
-}
-
-MatchCall ask(const Vector& probe, std::optional<std::string> subject = std::nullopt) {
-  MatchCall c;
-  c.door = "north";
-  c.model = "face";
-  c.subject = std::move(subject);
-  c.probe = probe;
-  return c;
-}
-
-}  // namespace
-
-#define NEEDS_TOKEN()                                            \
-  if (!SoftHsm::available()) {                                   \
-    WARN("SKIP softhsm2 is not installed: no token to test on"); \
-    return;                                                      \
-  }
+using namespace facekeep::test;
 
 TEST_CASE("a vault opens with its quorum, enrols, matches, erases and comes back after a restart") {
   NEEDS_TOKEN();
@@ -228,38 +188,6 @@ TEST_CASE("the same subject twice: same consent is there already, another is ref
   }
   for (auto& t : threads) t.join();
   CHECK(created == 1);
-  f.stop(service);
-}
-
-TEST_CASE("a Request-Id gets the logged decision again, and another body is refused") {
-  NEEDS_TOKEN();
-  VaultFixture f;
-  auto service = std::move(*f.start());
-  REQUIRE(f.unseal(*service));
-  const Vector face = VaultFixture::random_face(64, 6);
-  REQUIRE(service->put_subject(f.key("operator/1"), "main", person("x", face)));
-  MatchCall call = ask(face);
-  call.request_id = "abc";
-  call.body_digest[0] = 1;
-  const auto first = service->match(f.key("door/1"), "main", call);
-  REQUIRE(first);
-  auto second = service->match(f.key("door/1"), "main", call);
-  REQUIRE(second);
-  CHECK(second->entry == first->entry);
-  CHECK(second->decision == "match");
-  CHECK(*second->subject == "x");
-  MatchCall changed = call;
-  changed.body_digest[0] = 2;
-  CHECK(problem(service->match(f.key("door/1"), "main", changed)) == "request-id-reused");
-
-  f.stop(service);  // a restart within the minute does not forget
-  service = std::move(*f.start());
-  REQUIRE(f.unseal(*service));
-  second = service->match(f.key("door/1"), "main", call);
-  REQUIRE(second);
-  CHECK(second->entry == first->entry);
-  f.clock.advance(61'000);
-  CHECK(service->match(f.key("door/1"), "main", call)->entry > first->entry);
   f.stop(service);
 }
 

@@ -3,6 +3,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/test_witness.h"
 #include "tests/support/vault_fixture.h"
+#include "vault/base/digest.h"
 #include "vault/store/keys.h"
 
 using namespace facekeep;
@@ -29,7 +30,8 @@ struct Kit {
   explicit Kit(ledger::OnMissing on_missing = ledger::OnMissing::kOpen) {
     ledger::Witnesses named{2, on_missing, {}};
     for (const auto& w : witnesses) {
-      named.list.push_back({ledger::format_witness_key(w.key), "https://" + w.key.name, {}});
+      const std::string address = "https://192.0.2." + std::to_string(named.list.size() + 1);
+      named.list.push_back({ledger::format_witness_key(w.key), address, sha256(as_bytes(address))});
     }
     test::FixtureOptions options;
     options.witnesses = named;

@@ -7,13 +7,9 @@
 namespace facekeep::log {
 
 Status Sequencer::publish(bool anchor_now) {
-  std::uint64_t size = 0;
-  Digest root{};
-  {
-    const std::lock_guard lock(tree_mutex_);
-    size = tree_.size();
-    root = tree_.root();
-  }
+  const auto now_durable = tree();
+  const std::uint64_t size = now_durable->size();
+  const Digest root = now_durable->root();
   if (!log_key_) {
     const std::shared_lock lock(state_mutex_);
     FK_TRY(log_key_, parse_vkey(state_.genesis().log_key));
@@ -44,11 +40,7 @@ Status Sequencer::publish(bool anchor_now) {
 }
 
 void Sequencer::publish_if_due() {
-  std::uint64_t size = 0;
-  {
-    const std::lock_guard lock(tree_mutex_);
-    size = tree_.size();
-  }
+  const std::uint64_t size = durable_size();
   if (size == 0) return;
   const auto h = halted();
   if (h && h->fatal) return;
@@ -125,13 +117,13 @@ TileReader Sequencer::stored_tiles() const {
 }
 
 Result<std::vector<Digest>> Sequencer::inclusion(std::uint64_t index, std::uint64_t size) const {
-  const std::lock_guard lock(tree_mutex_);
-  return inclusion_proof(index, size, tree_.hash_source(stored_tiles()));
+  const auto t = tree();
+  return inclusion_proof(index, size, t->hash_source(stored_tiles()));
 }
 
 Result<std::vector<Digest>> Sequencer::consistency(std::uint64_t from, std::uint64_t to) const {
-  const std::lock_guard lock(tree_mutex_);
-  return consistency_proof(from, to, tree_.hash_source(stored_tiles()));
+  const auto t = tree();
+  return consistency_proof(from, to, t->hash_source(stored_tiles()));
 }
 
 Result<Digest> Sequencer::root_at(std::uint64_t size) const {
@@ -140,8 +132,7 @@ Result<Digest> Sequencer::root_at(std::uint64_t size) const {
 }
 
 Result<Bytes> Sequencer::tile(const TileId& id) const {
-  const std::lock_guard lock(tree_mutex_);
-  return tree_.tile(id, stored_tiles());
+  return tree()->tile(id, stored_tiles());
 }
 
 Result<Bytes> Sequencer::entry(std::uint64_t index) const {

@@ -51,10 +51,10 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
   std::unique_ptr<Sequencer> s(new Sequencer(store, custody, slots, clock, std::move(options)));
   s->allocator_ = SlotAllocator(r.state.slots());
   s->state_ = std::move(r.state);
-  s->tree_ = std::move(r.tree);
+  s->set_tree(std::move(r.tree));
   s->cosigned_ = std::move(r.cosigned_note);
   if (r.cosigned) s->cosigned_size_ = r.cosigned->size;
-  if (s->tree_.size() > 0) {
+  if (s->durable_size() > 0) {
     FK_TRY(s->log_key_, parse_vkey(s->state_.genesis().log_key));
     FK_TRY(const Bytes public_key, custody.log_public_key());
     if (public_key != s->log_key_->public_key) {
@@ -150,7 +150,7 @@ Status Sequencer::room_for_narrowing(const Error& why) {
     return why;
   }
   store::Batch nothing;
-  nothing.head_before = nothing.head_after = tree_.size();
+  nothing.head_before = nothing.head_after = durable_size();
   Status room = store_.commit(nothing, store::Urgency::kNarrowing);
   if (!room && room.error().code != Errc::kOutOfSpace) halt(room.error(), true);
   return room;
@@ -166,7 +166,7 @@ void Sequencer::commit_group(const std::vector<Pending*>& group) {
   const Status narrowing = ordinary ? Status() : room_for_narrowing(ordinary.error());
   Group g;
   g.now = clock_.now();
-  g.tree = tree_;  // this thread is its only writer
+  g.tree = *tree();
   {
     const std::unique_lock lock(state_mutex_);
     g.batch.head_before = state_.size();
@@ -282,16 +282,19 @@ Status Sequencer::make_durable(Group& g) {
   // for the few bytes that came between, since memory is ahead of the disk by now.
   FK_CHECK(store_.commit(g.batch, store::Urgency::kNarrowing));
   point("committed");
-  {
-    const std::lock_guard lock(tree_mutex_);
-    tree_ = std::move(g.tree);
-  }
+  set_tree(std::move(g.tree));
   if (!g.dead_slots.empty()) {
     FK_CHECK(slots_.erase(g.dead_slots));
     for (const std::uint32_t slot : g.dead_slots) allocator_.release(slot);
   }
   point("keys-erased");
   return {};
+}
+
+void Sequencer::set_tree(TileTree&& grown) {
+  auto next = std::make_shared<const TileTree>(std::move(grown));
+  const std::lock_guard lock(tree_mutex_);
+  tree_.swap(next);
 }
 
 void Sequencer::halt(Error reason, bool fatal) {

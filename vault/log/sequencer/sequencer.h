@@ -111,10 +111,7 @@ class Sequencer {
   }
 
   // Entries that are on stable storage. state().size() may run ahead by the group that is being written.
-  [[nodiscard]] std::uint64_t durable_size() const {
-    const std::lock_guard lock(tree_mutex_);
-    return tree_.size();
-  }
+  [[nodiscard]] std::uint64_t durable_size() const { return tree()->size(); }
 
   // The latest published checkpoint (a signed note) with the cosignatures that it has by now; empty for a log
   // without entries. Nothing beyond its size is shown to anyone.
@@ -176,6 +173,12 @@ class Sequencer {
     if (options_.at_commit_point) options_.at_commit_point(name);
   }
   [[nodiscard]] TileReader stored_tiles() const;
+  // As it is now, for as long as the caller keeps it: whoever reads tiles for a proof holds up no group.
+  [[nodiscard]] std::shared_ptr<const TileTree> tree() const {
+    const std::lock_guard lock(tree_mutex_);
+    return tree_;
+  }
+  void set_tree(TileTree&& grown);
 
   store::Store& store_;
   Custody& custody_;
@@ -186,8 +189,8 @@ class Sequencer {
   mutable std::shared_mutex state_mutex_;  // state_
   ledger::State state_;
   SlotAllocator allocator_;        // sequencer's thread only
-  mutable std::mutex tree_mutex_;  // tree_, durable_size_
-  TileTree tree_;
+  mutable std::mutex tree_mutex_;  // tree_: which one it points to
+  std::shared_ptr<const TileTree> tree_ = std::make_shared<const TileTree>();
   mutable std::mutex published_mutex_;  // published_, cosigned_, halt_
   std::string published_;
   std::uint64_t published_size_ = 0;

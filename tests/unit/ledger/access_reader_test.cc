@@ -1,0 +1,150 @@
+// The fast reader of access events reads what the strict one reads, and never anything else.
+#include "vault/ledger/access_reader.h"
+
+#include <random>
+
+#include "tests/support/catch.h"
+
+using namespace facekeep;
+using namespace facekeep::ledger;
+
+namespace {
+
+class Draw {
+ public:
+  explicit Draw(std::uint32_t seed) : random_(seed) {}
+  std::size_t below(std::size_t n) { return random_() % n; }
+  bool coin() { return below(2) == 0; }
+  std::string slug() {
+    static constexpr std::string_view kAll = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    std::string out(1, static_cast<char>('a' + below(26)));
+    for (std::size_t n = below(8) == 0 ? kMaxSlug - 1 : below(12); n > 0; --n) out += kAll[below(kAll.size())];
+    return out;
+  }
+  template <std::size_t N>
+  std::array<std::uint8_t, N> bytes() {
+    std::array<std::uint8_t, N> out{};
+    for (auto& b : out) b = static_cast<std::uint8_t>(random_());
+    return out;
+  }
+  std::string by() {
+    static const std::string kOdd[] = {"", "a\"b", "a\\b", "\xe4\xbf\x9d", std::string("\x7f"), "a\nb", "a/1 2"};
+    return below(6) == 0 ? kOdd[below(std::size(kOdd))] : "door/" + std::to_string(below(10000));
+  }
+  Event event() {
+    Event e;
+    e.time = static_cast<UnixMillis>(random_()) * 59'000;
+    e.uptime_ms = below(4) == 0 ? 9007199254740991 - below(2) : below(5) == 0 ? 0 : random_();
+    if (coin()) {
+      Match m{coin(), slug(), slug(), slug(), by(), "", {}, {}};
+      static const std::string kDecisions[] = {"match", "no_match", "refer"};
+      m.decision = kDecisions[below(3)];
+      if (coin()) m.subject = bytes<16>();
+      if (coin()) m.request = RequestMark{bytes<32>(), bytes<32>()};
+      e.body = m;
+    } else {
+      static const std::string kWhat[] = {"list", "subject", "changes"};
+      MetadataRead r{slug(), by(), kWhat[below(3)], {}};
+      if (coin()) r.subject = bytes<16>();
+      e.body = r;
+    }
+    return e;
+  }
+  // One small change of a text.
+  std::string changed(std::string text) {
+    static constexpr std::string_view kBytes = "\"\\{}:,0129afvz- \n\x80\x7f";
+    const std::size_t at = below(text.size());
+    switch (below(4)) {
+      case 0: text[at] = kBytes[below(kBytes.size())]; break;
+      case 1: text.erase(at, 1 + below(3)); break;
+      case 2: text.insert(at, 1, kBytes[below(kBytes.size())]); break;
+      default: {
+        const std::size_t other = below(text.size());
+        text.insert(at, text.substr(other, below(20)));
+      }
+    }
+    return text;
+  }
+
+ private:
+  std::mt19937 random_;
+};
+
+// As text, so that every field counts.
+std::string written(const Event& e) {
+  return encode_event(e).value();
+}
+
+}  // namespace
+
+TEST_CASE("what the vault writes of an access is read fast, as the strict reader reads it") {
+  Draw draw(20261122);
+  int fast = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string text = written(draw.event());
+    const auto quick = read_access_event(text);
+    const auto strict = decode_event_strictly(text);
+    INFO(text);
+    REQUIRE(strict);
+    CHECK(written(*strict) == text);
+    if (quick) {
+      ++fast;
+      CHECK(written(*quick) == text);
+    }
+  }
+  CHECK(fast > 2000);  // all but the odd names
+}
+
+TEST_CASE("the fast reader takes no text that the strict one refuses, and reads none otherwise") {
+  Draw draw(7);
+  int taken = 0;
+  for (int i = 0; i < 40000; ++i) {
+    const std::string text = draw.changed(written(draw.event()));
+    const auto quick = read_access_event(text);
+    if (!quick) continue;
+    ++taken;
+    const auto strict = decode_event_strictly(text);
+    INFO(text);
+    REQUIRE(strict);
+    CHECK(written(*strict) == written(*quick));
+    CHECK(written(*quick) == text);
+  }
+  CHECK(taken > 100);  // some changes leave an event, in a digit or a name
+}
+
+TEST_CASE("near misses of an access event are refused by both readers") {
+  const std::string good = written(Event{
+      1795305600000, 121000, Match{false, "gate", "north", "arc", "door/1", "match", Id128{1}, RequestMark{{2}, {3}}}});
+  REQUIRE(read_access_event(good));
+  const auto with = [&](std::string_view from, std::string_view to) {
+    std::string text = good;
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  };
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"\"v\":1}", "\"v\":2}"},
+                                                        {"\"v\":1}", "\"v\":1} "},
+                                                        {"\"v\":1}", "\"v\":1}}"},
+                                                        {"121000", "0121000"},
+                                                        {"121000", "9007199254740992"},
+                                                        {"121000", "99999999999999999999"},
+                                                        {"121000", ""},
+                                                        {"121000", "-1"},
+                                                        {"\"match\",\"uptime", "\"metadata-read\",\"uptime"},
+                                                        {"\"class\":\"access\"", "\"class\":\"custody\""},
+                                                        {"verify", "Verify"},
+                                                        {"no", "No"},
+                                                        {"gate", "Gate"},
+                                                        {"gate", ""},
+                                                        {"2026-11-22T", "2026-11-31T"},
+                                                        {"00.000Z", "60.000Z"},
+                                                        {"door/1", std::string(73, 'a')},
+                                                        {"\"door\":\"north\",", ""},
+                                                        {"\"id\":\"02", "\"id\":\"0G"},
+                                                        {"\"subject\":\"01", "\"subject\":\"1"}}) {
+    const std::string text = with(from, to);
+    INFO(text);
+    CHECK_FALSE(read_access_event(text));
+    CHECK_FALSE(decode_event(text));
+  }
+}

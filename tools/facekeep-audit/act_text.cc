@@ -1,0 +1,43 @@
+#include "tools/facekeep-audit/act_text.h"
+
+#include "vault/base/clock.h"
+
+namespace facekeep::tools {
+
+std::string act_name(Lang lang, const std::string& type) {
+  for (const auto& [name, id] : {std::pair("genesis", Msg::kRepActGenesis),
+                                 {"start", Msg::kRepActStart},
+                                 {"unseal-share", Msg::kRepActShare},
+                                 {"unsealed", Msg::kRepActUnsealed},
+                                 {"unseal-ended", Msg::kRepActEnded},
+                                 {"sealed", Msg::kRepActSealed}}) {
+    if (type == name) return format_message(lang, id);
+  }
+  return type;
+}
+
+std::string act_line(Lang lang, const audit::Act& act) {
+  std::string more;
+  const auto add = [&](const std::string& text) { more += (more.empty() ? "" : "; ") + text; };
+  std::string people;
+  for (const auto& p : act.people) people += (people.empty() ? "" : ", ") + p;
+  if (!people.empty()) add(people);
+  for (const auto& [key, id] : {std::pair("card", Msg::kRepCard),
+                                {"reason", Msg::kRepReason},
+                                {"version", Msg::kRepVersion},
+                                {"program", Msg::kRepProgram},
+                                {"config", Msg::kRepConfig}}) {
+    const auto it = act.facts.find(key);
+    if (it != act.facts.end() && !it->second.empty()) add(format_message(lang, id, {it->second}));
+  }
+  if (act.facts.contains("after_crash")) add(format_message(lang, Msg::kRepAfterCrash));
+  const std::string what = act_name(lang, act.type) + (more.empty() ? "" : " (" + more + ")");
+  return format_time(act.time) + "  " + format_message(lang, Msg::kAuditAtEntry, {std::to_string(act.entry), what});
+}
+
+Json to_json(Lang lang, const audit::Act& act) {
+  return {{"entry", act.entry}, {"time", format_time(act.time)}, {"type", act.type}, {"people", act.people},
+          {"facts", act.facts}, {"text", act_line(lang, act)}};
+}
+
+}  // namespace facekeep::tools
