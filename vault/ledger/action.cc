@@ -66,6 +66,9 @@ Status run(Genesis& g, const ChangeRules& a) {
       return refused("the rule for \"" + name + "\" has a delay that its lifetime never lets pass",
                      "the lifetime counts from the proposal: make it longer than the delay");
     }
+    if (rule.uses > 1 && find_action_class(name)->uses == 1) {
+      return refused("what \"" + name + "\" approves happens once", "only the result of an export is used more often");
+    }
     g.rules[name] = rule;
   }
   return {};
@@ -92,6 +95,25 @@ Status run(Genesis& g, const ChangeReveal& a) {
   return {};
 }
 
+Status run(Genesis& g, const OpenSite& a) {
+  if (g.sites.size() >= kMaxSites) return refused("the vault would have too many sites");
+  g.sites.push_back(a.site);
+  return {};
+}
+
+Status run(Genesis& g, const ChangePolicy& a) {
+  Site* site = find_by_id(g.sites, a.site);
+  if (site == nullptr) return refused("the site \"" + a.site + "\" does not exist");
+  site->access_log_days = a.access_log_days;
+  site->erase_daily = a.erase_daily;
+  return {};
+}
+
+Status run(Genesis& g, const ChangeWitnesses& a) {
+  g.witnesses = a.witnesses;
+  return {};
+}
+
 Status run(Genesis& g, const CancelErasures& a) {
   return find_by_id(g.sites, a.site) != nullptr ? Status() : refused("the site \"" + a.site + "\" does not exist");
 }
@@ -107,6 +129,9 @@ const std::vector<ActionKind>& action_kinds() {
       {"add-model", "model"},
       {"change-reveal", "reveal"},
       {"cancel-erasures", "policy"},
+      {"open-site", "site"},
+      {"change-policy", "policy"},
+      {"change-witnesses", "witness"},
   };
   return kinds;
 }
@@ -134,6 +159,39 @@ Result<Genesis> apply_action(const Genesis& current, const Action& action, const
     }
   }
   return next;
+}
+
+bool is_tightening(const Genesis& current, const Action& action) {
+  struct Narrows {
+    const Genesis& g;
+    bool operator()(const ChangeThresholds& a) const {
+      const Model* m = find_by_id(g.models, a.model);
+      return m != nullptr && a.verify_threshold >= m->verify_threshold && a.identify_threshold >= m->identify_threshold;
+    }
+    bool operator()(const ChangeReveal& a) const { return a.hide_subject; }
+    bool operator()(const ChangePolicy& a) const {
+      const Site* s = find_by_id(g.sites, a.site);
+      return s != nullptr && a.access_log_days <= s->access_log_days && a.erase_daily <= s->erase_daily;
+    }
+    bool operator()(const ChangeRules& a) const {
+      return std::all_of(a.rules.begin(), a.rules.end(), [&](const auto& r) {
+        const auto it = g.rules.find(r.first);
+        // A shorter lifetime would end what is open, a long delay leave no time to sign.
+        return it != g.rules.end() && is_as_strict(r.second, it->second) &&
+               r.second.lifetime_s == it->second.lifetime_s &&
+               r.second.delay_s <= std::max(it->second.delay_s, it->second.lifetime_s / 2);
+      });
+    }
+    bool operator()(const RegisterPrincipals&) const { return false; }
+    bool operator()(const ChangeCustodian&) const { return false; }
+    bool operator()(const AddModel&) const { return false; }
+    bool operator()(const CancelErasures&) const { return false; }
+    bool operator()(const OpenSite&) const { return false; }
+    bool operator()(const ChangeWitnesses&) const { return false; }
+  };
+  if (!std::visit(Narrows{current}, action)) return false;
+  Genesis next = current;
+  return std::visit([&](const auto& a) { return run(next, a); }, action) && to_json(next) != to_json(current);
 }
 
 std::vector<std::string> principals_in(const Action& action) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -60,8 +61,25 @@ struct CancelErasures {
   std::string site;
 };
 
+// Opens a site. Its key is drawn when the action is carried out: until then it has no check, and epoch 1.
+struct OpenSite {
+  Site site;
+};
+
+// How long a site's access log can be opened, and how many erasures a day an operator's word destroys at once.
+struct ChangePolicy {
+  std::string site;
+  std::uint32_t access_log_days = 0;
+  std::uint32_t erase_daily = 0;
+};
+
+// The whole witness policy; none ends it.
+struct ChangeWitnesses {
+  std::optional<Witnesses> witnesses;
+};
+
 using Action = std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
-                            CancelErasures>;
+                            CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses>;
 
 struct ActionKind {
   std::string_view name;          // "kind" in the JSON form
@@ -79,6 +97,11 @@ Result<Action> action_from_json(const Json& value);
 // check_genesis asks for holds again, and every rule can still be met by custodians whose end date has not passed.
 // kInvalidArgument, kPermissionDenied, kNotFound, with the reason, where the action can't be.
 Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day);
+
+// True if the action only narrows `current`: higher thresholds, the subject hidden, shorter retention and a smaller
+// allowance, rules that take more people, a longer delay (at most half the lifetime) or fewer uses; and changes
+// something. One custodian may have it done at once.
+bool is_tightening(const Genesis& current, const Action& action);
 
 // The ids that the action names: a revocation of one makes the proposal stale.
 std::vector<std::string> principals_in(const Action& action);

@@ -37,6 +37,17 @@ Json write(const ChangeReveal& a) {
 Json write(const CancelErasures& a) {
   return {{"site", a.site}};
 }
+Json write(const OpenSite& a) {
+  return {{"site", to_json(a.site, false)}};
+}
+Json write(const ChangePolicy& a) {
+  return {{"access_log_days", a.access_log_days}, {"erase_daily", a.erase_daily}, {"site", a.site}};
+}
+Json write(const ChangeWitnesses& a) {
+  Json j = Json::object();
+  if (a.witnesses) j["witnesses"] = to_json(*a.witnesses);
+  return j;
+}
 
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
   RegisterPrincipals a;
@@ -92,6 +103,30 @@ Result<Action> read(Tag<ChangeReveal>, ObjectReader& r) {
 Result<Action> read(Tag<CancelErasures>, ObjectReader& r) {
   CancelErasures a{r.slug("site")};
   FK_CHECK(r.finish());
+  return Action(std::move(a));
+}
+
+Result<Action> read(Tag<OpenSite>, ObjectReader& r) {
+  const Json& site = r.object("site");
+  FK_CHECK(r.finish());
+  FK_TRY(Site s, site_from_json(site, "site of an action", false));
+  return Action(OpenSite{std::move(s)});
+}
+Result<Action> read(Tag<ChangePolicy>, ObjectReader& r) {
+  ChangePolicy a;
+  a.site = r.slug("site");
+  a.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, kMaxAccessLogDays));
+  a.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, kMaxEraseDaily));
+  FK_CHECK(r.finish());
+  return Action(std::move(a));
+}
+Result<Action> read(Tag<ChangeWitnesses>, ObjectReader& r) {
+  const Json* witnesses = r.has("witnesses") ? &r.object("witnesses") : nullptr;
+  FK_CHECK(r.finish());
+  ChangeWitnesses a;
+  if (witnesses != nullptr) {
+    FK_TRY(a.witnesses, witnesses_from_json(*witnesses, "witnesses of an action"));
+  }
   return Action(std::move(a));
 }
 

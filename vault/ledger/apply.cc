@@ -27,6 +27,7 @@ struct InputOf {
   PhaseInput operator()(const ProposalWithdrawn&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ProposalDone&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const Revoked&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const Tightened&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const CustodianSuspended&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const Enrolled&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const TemplateAdded&) const { return PhaseInput::kWidening; }

@@ -99,6 +99,14 @@ Status State::apply_body(const ProposalDone& e) {
   FK_CHECK(in_log(decide_carry_out(*this, e.proposal, moment())));
   Proposal& p = proposals_.at(e.proposal);
   FK_TRY(Genesis next, apply_action(*current_, p.made.action, format_day(std::max(now_, last_time_))));
+  const bool opens = std::holds_alternative<OpenSite>(p.made.action);
+  if (opens != e.check.has_value()) {
+    return in_log(make_error(Errc::kIntegrity, "a site is opened with the check of its key, and nothing else has one"));
+  }
+  if (opens) next.sites.back().check = *e.check;
+  if (const auto* change = std::get_if<ChangeRules>(&p.made.action)) {
+    for (const auto& [name, rule] : change->rules) agreed_rules_.erase(name);
+  }
   p.stage = Stage::kDone;
   set_current(std::move(next));
   changed_ = true;
@@ -124,6 +132,19 @@ Status State::apply_body(const Revoked& e) {
   set_current(std::move(next));
   changed_ = true;
   unsettle_proposals(&e.principals);
+  return {};
+}
+
+// Signatures stand: the stage of a proposal is read with the rule in force, which now asks for more.
+Status State::apply_body(const Tightened& e) {
+  FK_CHECK(in_log(decide_tighten(*this, e, moment())));
+  FK_TRY(Genesis next, apply_action(*current_, e.action, format_day(std::max(now_, last_time_))));
+  if (const auto* change = std::get_if<ChangeRules>(&e.action)) {
+    for (const auto& [name, rule] : change->rules) agreed_rules_.emplace(name, current_->rules.at(name));
+    tightenings_[e.by] = clock_now_;
+  }
+  set_current(std::move(next));
+  changed_ = true;
   return {};
 }
 

@@ -8,13 +8,17 @@
 namespace facekeep::ledger {
 
 const std::vector<std::string_view>& event_types() {
-  static const std::vector<std::string_view> names = {"genesis",       "start",         "unseal-share",
-                                                      "unsealed",      "unseal-ended",  "sealed",
-                                                      "sums",          "openings-read", "proposal",
-                                                      "approval",      "veto",          "proposal-withdrawn",
-                                                      "proposal-done", "revoked",       "custodian-suspended",
-                                                      "enrolled",      "template",      "erased",
-                                                      "suspended",     "period-key",    "period-key-destroyed",
+  static const std::vector<std::string_view> names = {"genesis",       "start",
+                                                      "unseal-share",  "unsealed",
+                                                      "unseal-ended",  "sealed",
+                                                      "sums",          "openings-read",
+                                                      "proposal",      "approval",
+                                                      "veto",          "proposal-withdrawn",
+                                                      "proposal-done", "revoked",
+                                                      "tightened",     "custodian-suspended",
+                                                      "enrolled",      "template",
+                                                      "erased",        "suspended",
+                                                      "period-key",    "period-key-destroyed",
                                                       "match",         "metadata-read"};
   return names;
 }

@@ -151,9 +151,10 @@ struct MetadataRead {
 };
 
 // Governance events about proposals, and one person's narrowing acts, are in proposal.h.
-using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
-                          Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, CustodianSuspended, Enrolled,
-                          TemplateAdded, Erased, Suspended, PeriodKey, PeriodKeyDestroyed, Match, MetadataRead>;
+using Body =
+    std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade, Approval,
+                 Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended, Enrolled, TemplateAdded,
+                 Erased, Suspended, PeriodKey, PeriodKeyDestroyed, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

@@ -70,10 +70,15 @@ Json write(const ProposalWithdrawn& e) {
   return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
 }
 Json write(const ProposalDone& e) {
-  return {{"proposal", to_hex(e.proposal)}};
+  Json j = {{"proposal", to_hex(e.proposal)}};
+  if (e.check) j["check"] = to_hex(*e.check);
+  return j;
 }
 Json write(const Revoked& e) {
   return {{"by", e.by}, {"principals", e.principals}, {"reason", e.reason}};
+}
+Json write(const Tightened& e) {
+  return {{"action", to_json(e.action)}, {"by", e.by}};
 }
 Json write(const CustodianSuspended& e) {
   return {{"by", e.by}, {"custodian", e.custodian}};
@@ -223,7 +228,8 @@ Result<Body> read(Tag<ProposalWithdrawn>, const Json& j) {
 }
 Result<Body> read(Tag<ProposalDone>, const Json& j) {
   ObjectReader r(j, "proposal-done event");
-  ProposalDone e{r.hex<16>("proposal")};
+  ProposalDone e{r.hex<16>("proposal"), {}};
+  if (r.has("check")) e.check = r.hex<32>("check");
   FK_CHECK(r.finish());
   return Body(e);
 }
@@ -234,6 +240,15 @@ Result<Body> read(Tag<Revoked>, const Json& j) {
   e.principals = read_principals(r, "principals", kMaxPrincipals);
   e.reason = one_of(r, "reason", {"lost", "left", "misuse", "other"});
   FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Tightened>, const Json& j) {
+  ObjectReader r(j, "tightened event");
+  Tightened e;
+  e.by = r.text("by", kMaxPrincipalId);
+  const Json& action = r.object("action");
+  FK_CHECK(r.finish());
+  FK_TRY(e.action, action_from_json(action));
   return Body(std::move(e));
 }
 Result<Body> read(Tag<CustodianSuspended>, const Json& j) {

@@ -21,6 +21,8 @@ Json to_json(const PrincipalRecord& p) {
   if (p.role == Role::kCustodian) {
     j["approval_key"] = p.approval_key;
     j["deputy"] = p.deputy;
+    if (p.approval_held) j["approval_held"] = *p.approval_held;
+    if (p.approval_evidence) j["approval_evidence"] = to_hex(*p.approval_evidence);
   }
   if (!p.sites.empty()) j["sites"] = p.sites;
   if (!p.doors.empty()) j["doors"] = p.doors;
@@ -28,24 +30,23 @@ Json to_json(const PrincipalRecord& p) {
   return j;
 }
 
-namespace {
-
-Json site_json(const Site& s) {
+Json to_json(const Site& s, bool opened) {
   Json doors = Json::array();
   for (const auto& d : s.doors) doors.push_back({{"class", d.location_class}, {"id", d.id}});
-  return {{"access_log_days", s.access_log_days},
-          {"alternative", s.alternative},
-          {"assessment", {{"date", s.assessment_date}, {"digest", to_hex(s.assessment)}}},
-          {"check", to_hex(s.check)},
-          {"doors", std::move(doors)},
-          {"epoch", s.epoch},
-          {"erase_daily", s.erase_daily},
-          {"hide_subject", s.hide_subject},
-          {"id", s.id},
-          {"purpose", s.purpose}};
+  Json j = {{"access_log_days", s.access_log_days},
+            {"alternative", s.alternative},
+            {"assessment", {{"date", s.assessment_date}, {"digest", to_hex(s.assessment)}}},
+            {"doors", std::move(doors)},
+            {"erase_daily", s.erase_daily},
+            {"hide_subject", s.hide_subject},
+            {"id", s.id},
+            {"purpose", s.purpose}};
+  if (opened) {
+    j["check"] = to_hex(s.check);
+    j["epoch"] = s.epoch;
+  }
+  return j;
 }
-
-}  // namespace
 
 Json to_json(const Model& m) {
   return {{"dimension", m.dimension},
@@ -127,6 +128,8 @@ Result<PrincipalRecord> principal_from_json(const Json& j, const std::string& wh
   if (p.role == Role::kCustodian) {
     p.approval_key = r.text("approval_key", 1024);
     p.deputy = r.boolean("deputy");
+    if (r.has("approval_held")) p.approval_held = r.text("approval_held", 16);
+    if (r.has("approval_evidence")) p.approval_evidence = r.hex<32>("approval_evidence");
   }
   p.sites = read_slugs(r, "sites", kMaxSites);
   p.doors = read_slugs(r, "doors", kMaxDoors);
@@ -135,18 +138,18 @@ Result<PrincipalRecord> principal_from_json(const Json& j, const std::string& wh
   return p;
 }
 
-namespace {
-
-Result<Site> read_site(const Json& j) {
-  ObjectReader r(j, "site of genesis");
+Result<Site> site_from_json(const Json& j, const std::string& what, bool opened) {
+  ObjectReader r(j, what);
   Site s;
   s.id = r.slug("id");
-  s.epoch = static_cast<std::uint32_t>(r.integer("epoch", 1, 1000000));
-  s.check = r.hex<32>("check");
+  if (opened) {
+    s.epoch = static_cast<std::uint32_t>(r.integer("epoch", 1, 1000000));
+    s.check = r.hex<32>("check");
+  }
   s.purpose = r.slug("purpose");
   s.alternative = r.slug("alternative");
-  s.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, 3660));
-  s.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, 100000));
+  s.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, kMaxAccessLogDays));
+  s.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, kMaxEraseDaily));
   s.hide_subject = r.boolean("hide_subject");
   ObjectReader a(r.object("assessment"), "assessment of site");
   if (r.ok()) {
@@ -164,8 +167,6 @@ Result<Site> read_site(const Json& j) {
   }
   return s;
 }
-
-}  // namespace
 
 Result<Model> model_from_json(const Json& j, const std::string& what) {
   ObjectReader r(j, what);
@@ -220,7 +221,7 @@ Status read_lists(Genesis& g, const Json& groups, const Json& principals, const 
     g.principals.push_back(std::move(v));
   }
   for (const auto& j : sites) {
-    FK_TRY(Site v, read_site(j));
+    FK_TRY(Site v, site_from_json(j, "site of genesis"));
     g.sites.push_back(std::move(v));
   }
   for (const auto& j : models) {
@@ -238,7 +239,7 @@ Json to_json(const Genesis& g, bool with_signatures) {
   Json principals = Json::array();
   for (const auto& v : g.principals) principals.push_back(to_json(v));
   Json sites = Json::array();
-  for (const auto& v : g.sites) sites.push_back(site_json(v));
+  for (const auto& v : g.sites) sites.push_back(to_json(v));
   Json models = Json::array();
   for (const auto& v : g.models) models.push_back(to_json(v));
   Json rules = Json::object();

@@ -53,6 +53,7 @@ struct ProposalWithdrawn {
 // The action took effect with this entry.
 struct ProposalDone {
   Id128 proposal{};
+  std::optional<Digest> check = {};  // of an opened site: HKDF(S, "check") of the key drawn for it
 };
 
 // One custodian ends principals that are no custodians, at once.
@@ -63,6 +64,12 @@ struct Revoked {
 };
 // "lost", "left", "misuse", "other".
 const std::array<std::string_view, 4>& revocation_reasons();
+
+// One custodian narrows by an action for which widening would take a proposal (is_tightening).
+struct Tightened {
+  std::string by;
+  Action action;
+};
 
 // One custodian stops another for 72 hours of the log's clock.
 struct CustodianSuspended {
@@ -151,6 +158,7 @@ Rule override_rule(const Rule& rule, const GroupSizes& sizes, const std::string&
 inline constexpr std::size_t kMaxOpenProposals = 16;   // of one proposer
 inline constexpr std::size_t kMaxEndedProposals = 64;  // kept in the state; the log has them all
 inline constexpr std::uint64_t kSuspensionMs = 72ULL * 3600 * 1000;
+inline constexpr std::uint64_t kBetweenTighteningsMs = 7ULL * 24 * 3600 * 1000;  // of rules, by one custodian
 inline constexpr std::uint64_t kBetweenSuspensionsMs = 7ULL * 24 * 3600 * 1000;  // by one custodian
 
 }  // namespace facekeep::ledger

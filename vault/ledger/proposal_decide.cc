@@ -67,6 +67,15 @@ Status check_override(const State& state, const ProposalMade& made) {
   return {};
 }
 
+// One person's tightening is undone under the rules before it: nobody shuts the others out by strictness.
+bool only_undoes(const State& state, const Action& action) {
+  const auto* change = std::get_if<ChangeRules>(&action);
+  return change != nullptr && std::all_of(change->rules.begin(), change->rules.end(), [&](const auto& r) {
+           const Rule* agreed = state.agreed_rule(r.first);
+           return agreed != nullptr && is_as_strict(r.second, *agreed);
+         });
+}
+
 }  // namespace
 
 bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock) {
@@ -81,7 +90,9 @@ bool counts(const State& state, const std::string& custodian, const Moment& now)
 }
 
 Rule rule_for(const State& state, const ProposalMade& made) {
-  const Rule& rule = state.current().rules.at(std::string(kind_of(made.action).action_class));
+  const std::string action_class(kind_of(made.action).action_class);
+  const Rule& rule =
+      only_undoes(state, made.action) ? *state.agreed_rule(action_class) : state.current().rules.at(action_class);
   if (!made.overrides) return rule;
   const auto it = state.proposals().find(*made.overrides);
   // Ended proposals are forgotten in time; without the vetoer's name the whole group is counted, which is stricter.
@@ -196,6 +207,23 @@ Status decide_revoke(const State& state, const Revoked& r, const Moment& now) {
     }
   }
   return {};
+}
+
+Status decide_tighten(const State& state, const Tightened& t, const Moment& now) {
+  FK_CHECK(check_person(state, t.by, now));
+  const auto bad = [](std::string message, std::string hint = {}) {
+    return make_problem(Errc::kInvalidArgument, "bad-tightening", std::move(message), std::move(hint));
+  };
+  if (!is_tightening(state.current(), t.action)) {
+    return bad("this narrows nothing, or widens something", "propose it: widening takes people of several groups");
+  }
+  if (auto next = apply_action(state.current(), t.action, format_day(latest(state, now))); !next) {
+    return bad(next.error().message, next.error().hint);
+  }
+  if (!std::holds_alternative<ChangeRules>(t.action)) return {};
+  const auto last = state.tightenings().find(t.by);
+  if (last == state.tightenings().end() || now.clock >= last->second + kBetweenTighteningsMs) return {};
+  return bad("this custodian has tightened rules within seven days", "propose it, or ask another custodian");
 }
 
 Status decide_suspend(const State& state, const CustodianSuspended& s, const Moment& now) {

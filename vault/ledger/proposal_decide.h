@@ -11,7 +11,8 @@ bool counts(const State& state, const std::string& custodian, const Moment& now)
 // Suspended by another custodian, at that value of the log's clock.
 bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock);
 
-// The rule that binds this proposal now: that of its class, or the stricter one of an override.
+// The rule that binds this proposal now: that of its class, or the stricter one of an override. Where it takes rules
+// back to what a quorum had agreed on, before one person tightened them, that is the rule of rules agreed on.
 Rule rule_for(const State& state, const ProposalMade& made);
 
 // Where the proposal stands at that moment: its stage in the fold, read with both clocks. Delays run on the slower
@@ -37,6 +38,10 @@ bool erasure_is_cancelled(const State& state, const Proposal& proposal, const Su
 
 // "bad-revocation": none, twice, a custodian, or somebody who is not registered.
 Status decide_revoke(const State& state, const Revoked& revoked, const Moment& now);
+
+// "bad-tightening": it widens something or changes nothing; its action can't be; or it changes rules and this person
+// has tightened rules within seven days.
+Status decide_tighten(const State& state, const Tightened& tightened, const Moment& now);
 
 // "bad-suspension": the own person, no custodian, one who is suspended already; a second by the same person within
 // seven days; or one after which a rule could not be met or the vault not be opened.

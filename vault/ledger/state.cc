@@ -22,6 +22,12 @@ const PrincipalRecord* State::principal(const std::string& id) const {
   return nullptr;
 }
 
+const Rule* State::agreed_rule(const std::string& action_class) const {
+  if (const auto it = agreed_rules_.find(action_class); it != agreed_rules_.end()) return &it->second;
+  const auto it = current_->rules.find(action_class);
+  return it == current_->rules.end() ? nullptr : &it->second;
+}
+
 const Site* State::site(const std::string& id) const {
   for (const auto& s : current_->sites) {
     if (s.id == id) return &s;
@@ -123,6 +129,8 @@ std::string State::digest_head() const {
     json_line("current ", to_json(*current_));
   }
   for (const auto& [id, p] : proposals_) json_line("proposal ", to_json(p));
+  for (const auto& [name, rule] : agreed_rules_) json_line(("agreed-rule " + name + " ").c_str(), to_json(rule));
+  for (const auto& [by, clock] : tightenings_) head += "tightening " + by + " " + std::to_string(clock) + "\n";
   for (const auto& [by, s] : suspensions_) {
     head += "suspension " + by + " " + s.custodian + " " + std::to_string(s.clock) + "\n";
   }

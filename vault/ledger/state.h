@@ -67,6 +67,10 @@ class State {
 
   // The entry that last changed a rule or a custodian; 0 is genesis. Signatures name it.
   [[nodiscard]] std::uint64_t rule_version() const { return rule_version_; }
+  // The rule of a class as the last quorum set it, whatever one person tightened since. Null: no such class.
+  [[nodiscard]] const Rule* agreed_rule(const std::string& action_class) const;
+  // By custodian: log_clock() when that person last tightened rules.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& tightenings() const { return tightenings_; }
   // Every open proposal, and the latest of those that ended.
   [[nodiscard]] const std::map<Id128, Proposal>& proposals() const { return proposals_; }
   // By custodian: whom that person suspended last, and log_clock() then.
@@ -136,6 +140,7 @@ class State {
   Status apply_body(const ProposalWithdrawn& e);
   Status apply_body(const ProposalDone& e);
   Status apply_body(const Revoked& e);
+  Status apply_body(const Tightened& e);
   Status apply_body(const CustodianSuspended& e);
   Status apply_body(const Enrolled& e);
   Status apply_body(const TemplateAdded& e);
@@ -166,6 +171,8 @@ class State {
   std::uint64_t rule_version_ = 0;
   std::map<Id128, Proposal> proposals_;
   std::map<std::string, Suspension> suspensions_;
+  std::map<std::string, Rule> agreed_rules_;  // of the classes that one person tightened since
+  std::map<std::string, std::uint64_t> tightenings_;
   Start start_;
   std::uint64_t start_entry_ = 0;
   std::map<std::string, std::set<std::uint32_t>> shares_in_;

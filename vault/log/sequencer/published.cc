@@ -127,8 +127,8 @@ Result<std::vector<Digest>> Sequencer::consistency(std::uint64_t from, std::uint
 }
 
 Result<Digest> Sequencer::root_at(std::uint64_t size) const {
-  const std::lock_guard lock(tree_mutex_);
-  return log::root_at(size, tree_.hash_source(stored_tiles()));
+  const auto t = tree();
+  return log::root_at(size, t->hash_source(stored_tiles()));
 }
 
 Result<Bytes> Sequencer::tile(const TileId& id) const {
