@@ -58,6 +58,7 @@ struct Describe {
   void operator()(const ledger::ChangeRules& a) const {
     for (const auto& [name, rule] : a.rules) {
       say(Msg::kPropNewRule, {name, people_of(rule), std::to_string(rule.delay_s), std::to_string(rule.lifetime_s)});
+      if (rule.uses > 1) say(Msg::kPropUses, {std::to_string(rule.uses)});
     }
   }
   void operator()(const ledger::ChangeThresholds& a) const {
@@ -72,6 +73,21 @@ struct Describe {
     say(a.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site});
   }
   void operator()(const ledger::CancelErasures& a) const { say(Msg::kPropCancel, {a.site}); }
+  void operator()(const ledger::OpenSite& a) const {
+    say(Msg::kPropSite, {a.site.id, a.site.purpose, a.site.alternative, std::to_string(a.site.access_log_days),
+                         std::to_string(a.site.erase_daily)});
+    say(a.site.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site.id});
+    for (const auto& d : a.site.doors) say(Msg::kPropDoor, {d.id, d.location_class, a.site.id});
+  }
+  void operator()(const ledger::ChangePolicy& a) const {
+    say(Msg::kPropPolicy, {a.site, std::to_string(a.access_log_days), std::to_string(a.erase_daily)});
+  }
+  void operator()(const ledger::ChangeWitnesses& a) const {
+    if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
+    say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,
+        {std::to_string(a.witnesses->quorum)});
+    for (const auto& w : a.witnesses->list) say(Msg::kPropWitness, {w.vkey, w.url});
+  }
 };
 
 }  // namespace
