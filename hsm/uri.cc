@@ -43,7 +43,10 @@ Error refused(std::string message, std::string hint) {
 Result<TokenUri> parse_token_uri(std::string_view text) {
   constexpr const char* kExample = "write it like pkcs11:token=facekeep;serial=0123?module-path=/usr/lib/.../module.so";
   const std::unique_ptr<P11KitUri, FreeUri> uri(p11_kit_uri_new());
-  if (text.find('\0') != std::string_view::npos) return refused("the token's URI has a zero byte", kExample);
+  // RFC 3986 section 2: no blank and no control character. p11-kit passes over blanks and stops at a zero byte.
+  if (std::any_of(text.begin(), text.end(), [](char c) { return c <= 0x20 || c >= 0x7f; })) {
+    return refused("the token's URI has a blank or a character that no URI has", kExample);
+  }
   // Before parsing, so that a URI which does not parse can't hide a PIN from this refusal.
   if (text.find("pin-value") != std::string_view::npos) {
     return refused(

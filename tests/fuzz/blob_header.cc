@@ -11,7 +11,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (!header) return 0;
   FUZZ_CHECK(seal::purpose_from_byte(data[6]) == header->purpose);
   FUZZ_CHECK(!seal::purpose_label(header->purpose).empty());
-  const auto aad = seal::make_aad({Id128{}, "gate"}, 0, header->purpose, {});
+  const seal::AadPlace place{Id128{}, "gate"};
+  const auto aad = header->purpose == seal::Purpose::kTemplate        ? seal::make_template_aad(place, {})
+                   : header->purpose == seal::Purpose::kSubjectRecord ? seal::make_record_aad(place, Id128{})
+                                                                      : seal::make_aad(place, 0, header->purpose, {});
   FUZZ_CHECK(aad && !seal::open_blob(key, *aad, input));
   return 0;
 }

@@ -117,6 +117,9 @@ Status check_canonical(const Json& v) {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
+  // nlohmann's parser takes a zero byte for the end of the text, and passes over a byte order mark (RFC 8259, 8.1).
+  if (text.find('\0') != std::string_view::npos) return make_error(Errc::kMalformed, "not JSON: it has a zero byte");
+  if (text.starts_with("\xef\xbb\xbf")) return make_error(Errc::kMalformed, "not JSON: it has a byte order mark");
   StrictSax sax(limits);
   if (!Json::sax_parse(text, &sax)) {
     return make_error(Errc::kMalformed, sax.error().empty() ? "not JSON" : sax.error());

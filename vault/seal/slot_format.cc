@@ -19,6 +19,10 @@ Digest slot_digest(const Id128& vault, std::uint32_t slot, ByteView body) {
   return sha256({as_bytes(std::string_view("facekeep/slot/v1\0", 17)), vault, number, body});
 }
 
+bool all_zero(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t b) { return b == 0; });
+}
+
 }  // namespace
 
 SlotBytes make_slot_header(const Id128& vault) {
@@ -46,6 +50,9 @@ Result<Id128> parse_slot_header(ByteView header) {
   }
   Id128 vault{};
   std::copy_n(header.begin() + 12, vault.size(), vault.begin());
+  if (!all_zero(header.first(kHeaderDigestAt).subspan(12 + vault.size()))) {
+    return make_error(Errc::kMalformed, "the header of a key-slot file has more than a header has");
+  }
   return vault;
 }
 
@@ -61,8 +68,9 @@ SlotBytes make_slot(const Id128& vault, std::uint32_t slot, ByteView data) {
 
 SlotState slot_state(const Id128& vault, std::uint32_t slot, ByteView bytes) {
   if (bytes.size() != kSlotSize) return SlotState::kTorn;
-  if (std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t b) { return b == 0; })) return SlotState::kEmpty;
+  if (all_zero(bytes)) return SlotState::kEmpty;
   if (bytes[0] != kUsed || bytes[1] == 0 || bytes[1] > kMaxSlotData) return SlotState::kTorn;
+  if (!all_zero(bytes.first(kSlotDigestAt).subspan(2U + bytes[1]))) return SlotState::kTorn;
   const Digest digest = slot_digest(vault, slot, bytes.first(kSlotDigestAt));
   const bool whole = std::equal(bytes.begin() + kSlotDigestAt, bytes.end(), digest.begin());
   return whole ? SlotState::kGood : SlotState::kTorn;

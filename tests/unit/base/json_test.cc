@@ -7,10 +7,12 @@ using namespace facekeep;
 TEST_CASE("strangers' JSON is read strictly") {
   CHECK(parse_json(R"({"a":[1,2.5,"x"]})"));
   for (const char* bad : {"", "{", "{} x", R"({"a":1,"a":2})", R"({"a":{"b":1,"b":1}})", "[1e999]", "\"\xff\"", "nul",
-                          "[1,]", "{\"a\":01}"}) {
+                          "[1,]", "{\"a\":01}", "\xef\xbb\xbf{}"}) {
     INFO(bad);
     CHECK_FALSE(parse_json(bad));
   }
+  CHECK_FALSE(parse_json(std::string_view("1\0 and more", 11)));
+  CHECK_FALSE(parse_json(std::string_view("{}\0", 3)));
 }
 
 TEST_CASE("nesting and size have limits") {

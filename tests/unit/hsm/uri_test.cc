@@ -41,10 +41,11 @@ TEST_CASE("a PIN in the URI is refused and not repeated") {
 }
 
 TEST_CASE("what is not a token URI is refused") {
-  for (const char* text : {"", "token=a", "http://x", "pkcs11:token=%zz", "pkcs11:token=a;token=b", "pkcs11:object=k",
-                           "pkcs11:token=a;id=%01", "pkcs11:token=a;type=cert", "pkcs11:library-manufacturer=x",
-                           "pkcs11:slot-description=x", "pkcs11:token=a?module-name=x", "pkcs11:token=a;x-unknown=1",
-                           "pkcs11:slot-id=abc"}) {
+  for (const char* text :
+       {"", "token=a", "http://x", "pkcs11:token=%zz", "pkcs11:token=a;token=b", "pkcs11:object=k",
+        "pkcs11:token=a;id=%01", "pkcs11:token=a;type=cert", "pkcs11:library-manufacturer=x",
+        "pkcs11:slot-description=x", "pkcs11:token=a?module-name=x", "pkcs11:token=a;x-unknown=1", "pkcs11:slot-id=abc",
+        "pk\ncs11:token=a", "pkcs11:token=a b", " pkcs11:token=a", "pkcs11:token=\xc3\xa9"}) {
     INFO(text);
     CHECK_FALSE(parse_token_uri(text));
   }

@@ -9,6 +9,7 @@
 
 #include "tests/support/catch.h"
 #include "vault/base/digest.h"
+#include "vault/seal/slot_format.h"
 
 using namespace facekeep;
 using namespace facekeep::seal;
@@ -293,4 +294,24 @@ TEST_CASE("slot headers and slots parse any bytes") {
     REQUIRE_FALSE(parse_slot_header(bad));
   }
   CHECK_FALSE(parse_slot_header(ByteView(header).first(127)));
+}
+
+TEST_CASE("a slot or header with anything but zeros in its unused bytes is not taken, whatever its digest") {
+  const Bytes data(10, 0x11);
+  SlotBytes slot = make_slot(kVault, 7, data);
+  REQUIRE(slot_state(kVault, 7, slot) == SlotState::kGood);
+  slot[12] = 1;  // behind the data; and the digest that fits
+  Bytes number;
+  append_be32(number, 7);
+  const Digest d =
+      sha256({as_bytes(std::string_view("facekeep/slot/v1\0", 17)), kVault, number, ByteView(slot).first(112)});
+  std::copy_n(d.begin(), 16, slot.begin() + 112);
+  CHECK(slot_state(kVault, 7, slot) == SlotState::kTorn);
+
+  SlotBytes header = make_slot_header(kVault);
+  REQUIRE(parse_slot_header(header));
+  header[40] = 1;
+  const Digest h = sha256(ByteView(header).first(96));
+  std::copy(h.begin(), h.end(), header.begin() + 96);
+  CHECK_FALSE(parse_slot_header(header));
 }
