@@ -175,7 +175,9 @@ Result<log::Draft> Service::access_draft(OpenVault& vault, const std::string& si
 }
 
 Status Service::ensure_period_key(OpenVault& vault, const ledger::State::PeriodId& id) {
-  if (sequencer_->read([&](const ledger::State& st) { return st.period_keys().contains(id); })) return {};
+  // The state has a key from its decision on, its slot not before the entry is written. One that was opened before is
+  // in its slot; for another the turn below waits until what is ahead of it is durable.
+  if (vault.has_period_key(id)) return {};
   FK_TRY(const auto fresh, vault.new_period_key(id));
   auto made = sequencer_->submit(
       [&](const Turn& turn) -> Result<Write> {

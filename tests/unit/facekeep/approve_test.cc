@@ -242,7 +242,10 @@ TEST_CASE("every kind of action has words") {
                                                ledger::ChangeThresholds{"face", 1, 2},
                                                ledger::AddModel{},
                                                ledger::ChangeReveal{"main", false},
-                                               ledger::CancelErasures{"main"}};
+                                               ledger::CancelErasures{"main"},
+                                               ledger::OpenSite{},
+                                               ledger::ChangePolicy{"main", 30, 5},
+                                               ledger::ChangeWitnesses{}};
   REQUIRE(actions.size() == std::variant_size_v<ledger::Action>);
   for (const auto& action : actions) {
     CAPTURE(action.index());

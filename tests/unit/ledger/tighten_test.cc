@@ -26,7 +26,7 @@ Rule with(Rule rule, const std::string& group, int people) {
 
 Site new_site() {
   Site s = valid_genesis().sites[0];
-  s.id = "annex";
+  s.id = "garage";
   s.epoch = 1;
   s.check = {};
   return s;
@@ -36,7 +36,7 @@ Site new_site() {
 
 TEST_CASE("one custodian raises a threshold, hides subjects and shortens retention, at once") {
   Log log = sealed_log();
-  const Site& site = log.state.current().sites[0];
+  const Site site = log.state.current().sites[0];
   const Model model = log.state.current().models[0];
   const std::uint32_t days = site.access_log_days;
   log.must(
@@ -134,9 +134,9 @@ TEST_CASE("a site is opened with the check of the key drawn for it") {
   log.must(approval(log, "property/1", made.id));
   log.must(approval(log, "residents/1", made.id));
   refuse(log, ProposalDone{made.id}, "with the check of its key");
-  log.must(ProposalDone{made.id, digest_of("check of the annex")});
-  REQUIRE(log.state.site("annex") != nullptr);
-  CHECK(log.state.site("annex")->check == digest_of("check of the annex"));
+  log.must(ProposalDone{made.id, digest_of("check of the garage")});
+  REQUIRE(log.state.site("garage") != nullptr);
+  CHECK(log.state.site("garage")->check == digest_of("check of the garage"));
   // Nothing else brings a check.
   const ProposalMade door = door_proposal(2);
   log.must(door);
