@@ -1,6 +1,7 @@
 """FORMAT.md sections 3, 4 and 6: events, entries and openings, read strictly."""
 import re
 
+from .actions import read_action
 from .canonical import Bad, Fields, parse, parse_day
 from .genesis import read_genesis
 from .tree import sha256
@@ -47,6 +48,42 @@ def _openings_read(f):
     f.principal("by")
     if f.one_of("what", ("bundle", "register")) == "bundle":
         f.int("bundle", 0, (2**53 - 1) // 256)
+
+
+def _proposal(f):
+    f.principal("by"), f.hex("id", 16), f.slug("purpose"), read_action(f)
+    if f.has("overrides"):
+        f.hex("overrides", 16)
+
+
+def _vote(f):
+    f.principal("by"), f.hex("proposal", 16), f.hex("root", 32), f.int("rule", 0, 2**53 - 1)
+    f.text("signature", 4096), f.int("size", 1, 2**53 - 1)
+
+
+def _proposal_withdrawn(f):
+    f.principal("by"), f.hex("proposal", 16)
+
+
+def _proposal_done(f):
+    f.hex("proposal", 16)
+    if f.has("check"):
+        f.hex("check", 32)
+
+
+def _revoked(f):
+    f.principal("by"), f.one_of("reason", ("lost", "left", "misuse", "other"))
+    for v in f.list("principals", 1000):
+        if not isinstance(v, str) or len(v.encode()) > 72:
+            f.refuse("principals", "is no list of principals")
+
+
+def _tightened(f):
+    f.principal("by"), read_action(f)
+
+
+def _custodian_suspended(f):
+    f.principal("by"), f.principal("custodian")
 
 
 def _enrolled(f):
@@ -104,6 +141,14 @@ TYPES = {
     "sealed": ("governance", _sealed, "sealed"),
     "sums": ("governance", _sums, "sums"),
     "openings-read": ("governance", _openings_read, "sums"),
+    "proposal": ("governance", _proposal, "sums"),
+    "approval": ("governance", _vote, "sums"),
+    "veto": ("governance", _vote, "sums"),
+    "proposal-withdrawn": ("governance", _proposal_withdrawn, "sums"),
+    "proposal-done": ("governance", _proposal_done, "sums"),
+    "revoked": ("governance", _revoked, "sums"),
+    "tightened": ("governance", _tightened, "sums"),
+    "custodian-suspended": ("governance", _custodian_suspended, "sums"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),

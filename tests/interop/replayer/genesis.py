@@ -11,14 +11,14 @@ ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "s
 PLACES = ("entrance", "gate", "lobby", "corridor", "lift", "office", "machine-room", "parking", "warehouse")
 
 
-def _each(f, key, limit, reader):
+def read_each(f, key, limit, reader):
     for item in f.list(key, limit):
         sub = Fields(item, f"{key} of {f.what}")
         reader(sub)
         sub.end()
 
 
-def _sub(f, key, reader):
+def read_sub(f, key, reader):
     sub = Fields(f.object(key), key)
     reader(sub)
     sub.end()
@@ -31,7 +31,7 @@ def _share(f):
 
 
 def _group(f):
-    f.slug("id"), f.int("threshold", 1, 16), _each(f, "shares", 16, _share)
+    f.slug("id"), f.int("threshold", 1, 16), read_each(f, "shares", 16, _share)
 
 
 def _slugs(f, key, limit):
@@ -39,10 +39,14 @@ def _slugs(f, key, limit):
         f.refuse(key, "is no list of slugs with something in it")
 
 
-def _principal(f):
+def read_principal(f):
     f.principal("id"), f.hex("key", 32), f.hex("name", 32)
     if f.one_of("role", ROLES) == "custodian":
         f.text("approval_key", 1024), f.bool("deputy")
+        if f.has("approval_held"):
+            f.text("approval_held", 16)
+        if f.has("approval_evidence"):
+            f.hex("approval_evidence", 32)
     _slugs(f, "sites", 64), _slugs(f, "doors", 1000)
     if f.has("until"):
         f.day("until")
@@ -50,19 +54,34 @@ def _principal(f):
 
 def _rule(f):
     f.int("delay_s", 0, 7_776_000), f.int("lifetime_s", 1, 31_622_400)
+    if f.has("uses"):
+        f.int("uses", 2, 1000)
     for group, count in f.object("groups").items():
         if not is_slug(group) or not is_int(count) or not 1 <= count <= 64:
             f.refuse("groups", "is no list of group and number")
 
 
-def _site(f):
-    f.slug("id"), f.int("epoch", 1, 1_000_000), f.hex("check", 32), f.slug("purpose"), f.slug("alternative")
+def read_rules(f):
+    for action, rule in f.object("rules").items():
+        sub = Fields(rule, f"the rule {action}")
+        _rule(sub), sub.end()
+
+
+def read_door(f):
+    f.slug("id"), f.one_of("class", PLACES)
+
+
+def read_site(f, opened=True):
+    """`opened` False: of an action, before the site has a key."""
+    if opened:
+        f.int("epoch", 1, 1_000_000), f.hex("check", 32)
+    f.slug("id"), f.slug("purpose"), f.slug("alternative")
     f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000), f.bool("hide_subject")
-    _sub(f, "assessment", lambda a: (a.day("date"), a.hex("digest", 32)))
-    _each(f, "doors", 1000, lambda d: (d.slug("id"), d.one_of("class", PLACES)))
+    read_sub(f, "assessment", lambda a: (a.day("date"), a.hex("digest", 32)))
+    read_each(f, "doors", 1000, read_door)
 
 
-def _model(f):
+def read_model(f):
     f.slug("id"), f.int("version", 1, 1_000_000), f.int("dimension", 64, 1024)
     f.int("verify_threshold", -1_000_000, 1_000_000), f.int("identify_threshold", -1_000_000, 1_000_000)
 
@@ -78,12 +97,12 @@ def _token(f):
     for key in ("manufacturer", "model", "serial", "firmware"):
         f.text(key, 64)
     f.one_of("class", ("software", "hardware"))
-    _sub(f, "root", _evidence), _sub(f, "log_sign", _evidence)
+    read_sub(f, "root", _evidence), read_sub(f, "log_sign", _evidence)
 
 
-def _witnesses(f):
+def read_witnesses(f):
     f.int("quorum", 1, 16), f.one_of("on_missing", ("open", "closed"))
-    _each(f, "list", 16, lambda w: (w.text("vkey", 512), w.text("url", 256), w.hex("key", 32)))
+    read_each(f, "list", 16, lambda w: (w.text("vkey", 512), w.text("url", 256), w.hex("key", 32)))
 
 
 def read_genesis(f):
@@ -97,14 +116,12 @@ def read_genesis(f):
     if f.has("spare_key"):
         f.hex("spare_key", 32)
     if f.has("witnesses"):
-        _sub(f, "witnesses", _witnesses)
-    _sub(f, "register", lambda r: (r.hex("check", 32), r.int("epoch", 1, 1_000_000)))
-    _each(f, "groups", 8, _group), _each(f, "principals", 1000, _principal)
-    _each(f, "sites", 64, _site), _each(f, "models", 200, _model), _sub(f, "token", _token)
-    for action, rule in f.object("rules").items():
-        sub = Fields(rule, f"the rule {action}")
-        _rule(sub), sub.end()
-    _each(f, "signatures", 128, lambda s: (s.principal("by"), s.text("signature", 4096)))
+        read_sub(f, "witnesses", read_witnesses)
+    read_sub(f, "register", lambda r: (r.hex("check", 32), r.int("epoch", 1, 1_000_000)))
+    read_each(f, "groups", 8, _group), read_each(f, "principals", 1000, read_principal)
+    read_each(f, "sites", 64, read_site), read_each(f, "models", 200, read_model), read_sub(f, "token", _token)
+    read_rules(f)
+    read_each(f, "signatures", 128, lambda s: (s.principal("by"), s.text("signature", 4096)))
 
 
 def _must(good, why):
@@ -143,7 +160,11 @@ def _check_custodian(g, p, group, number):
     holders = {h for x in g["groups"] if x["id"] == group for s in x["shares"] for h in s["holders"]}
     _must(number in holders, "a custodian holds no card of an own group")
     _must("sites" not in p and "doors" not in p, "a custodian has a scope")
-    return sshsig.Key.from_text(p["approval_key"]).spki
+    key, held = sshsig.Key.from_text(p["approval_key"]), p.get("approval_held")
+    _must(held in (None, "file", "token", "fido2"), "an approval key lies somewhere unknown")
+    _must(held is not None or "approval_evidence" not in p, "evidence of no holder")
+    _must(held is None or (held == "fido2") == key.type.startswith(b"sk-"), "an approval key is not of the type of its holder")
+    return key.spki
 
 
 def _check_scope(g, p, prefix):
@@ -174,16 +195,22 @@ def _check_principals(g):
         _must(all(f"{x['id']}/{h}" in ids for s in x["shares"] for h in s["holders"]), "a holder is no principal")
 
 
-def _check_rules(g):
+def group_of(custodian):
+    return custodian.split("/")[0]
+
+
+def check_rules(g, counts=lambda p: True):
+    """Every rule can be met by the custodians (principals) for whom `counts`."""
     people = {x["id"]: 0 for x in g["groups"]}
     for p in g["principals"]:
-        if p["role"] == "custodian":
-            people[p["id"].split("/")[0]] += 1
+        if p["role"] == "custodian" and counts(p):
+            people[group_of(p["id"])] += 1
     _must(set(g["rules"]) == ACTIONS, "not exactly one rule for every action class")
-    for rule in g["rules"].values():
+    for action, rule in g["rules"].items():
         _must(all(n <= people.get(x, 0) for x, n in rule["groups"].items()), "a rule that its groups can't meet")
         _must(sum(rule["groups"].values()) >= 2, "a rule that one person can satisfy")
         _must(len(people) < 2 or len(rule["groups"]) >= 2, "a rule that one group can satisfy")
+        _must(action == "export" or "uses" not in rule, "a rule with uses of what happens once")
 
 
 _PREFIX_URL = re.compile(r"https://(?!/)[^\x00-\x20\x7f-\U0010ffff?#@%\\\"]*[^\x00-\x20\x7f-\U0010ffff?#@%\\\"/]")
@@ -211,8 +238,8 @@ def _check_witnesses(w):
     _must(all(_is_prefix_url(x["url"]) for x in w["list"]), "a witness's URL is not https://address[:port][/path]")
 
 
-def check_genesis(g):
-    """Everything under "What a genesis must satisfy"; Bad otherwise."""
+def check_body(g):
+    """Everything under "What a genesis must satisfy" but the signatures; Bad otherwise."""
     _check_groups(g)
     _must(g["sites"] and g["models"], "no site or no model")
     for key in ("sites", "models"):
@@ -220,9 +247,13 @@ def check_genesis(g):
     for s in g["sites"]:
         _different((d["id"] for d in s["doors"]), "two doors of one name")
     _check_principals(g)
-    _check_rules(g)
+    check_rules(g)
     if "witnesses" in g:
         _check_witnesses(g["witnesses"])
+
+
+def check_genesis(g):
+    check_body(g)
     unsigned = {k: v for k, v in g.items() if k != "signatures"}
     statement = canonical({"digest": sha256(canonical(unsigned)).hex(), "v": 1, "vault": g["vault"], "verb": "genesis"})
     keys = {p["id"]: p["approval_key"] for p in g["principals"] if p["role"] == "custodian"}

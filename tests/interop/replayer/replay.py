@@ -147,6 +147,7 @@ class Replay:
                 if opening is not None:
                     self.report.add(n, "a governance entry has an opening")
                 self.times(n, value)
+                self.root_of_vote(n, value)
                 self.governance(n, value)
             elif kind == "custody":
                 self.custody(n, value, opening)
@@ -163,6 +164,14 @@ class Replay:
             self.report.add(n, "genesis names another log key than the mirror's vkey")
         if self.folding:
             self.state.apply(event)
+
+    def root_of_vote(self, n, event):
+        """What the fold can't know: the tree that the signer's machine had checked. The entry itself is in the tree already."""
+        body = event["body"]
+        if event["type"] not in ("approval", "veto") or not 1 <= body["size"] <= n or self.tiles.size() != n + 1:
+            return
+        if self.tiles.root(body["size"]).hex() != body["root"]:
+            self.report.add(n, f"the {event['type']} of {body['by']} names a root at {body['size']} entries that is not this log's")
 
     def custody(self, n, commitment, opening):
         if self.public:

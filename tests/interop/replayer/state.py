@@ -2,6 +2,7 @@
 from .canonical import DAY_MS, Bad, canonical, format_day, parse_day, parse_time
 from .events import TYPES
 from .genesis import check_genesis
+from .proposals import Proposals
 from .tree import sha256
 
 DELAY_MS = 259_200_000  # 72 hours
@@ -21,22 +22,19 @@ def _must(good, why):
         raise Bad(why)
 
 
-class State:
+class State(Proposals):
     """apply() and apply_access() raise Bad; the state is then not to be used any more."""
 
     def __init__(self):
+        super().__init__()
         self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
         self.genesis, self.start, self.shares = None, 0, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
 
-    # What genesis says.
-
-    def _load(self, genesis):
-        self.genesis = genesis
-        self.principals = {p["id"]: p for p in genesis["principals"]}
-        self.groups = {g["id"]: g for g in genesis["groups"]}
-        self.sites = {s["id"]: s for s in genesis["sites"]}
-        self.models = {m["id"]: m for m in genesis["models"]}
+    def _index(self):
+        self.principals = {p["id"]: p for p in self.current["principals"]}
+        self.sites = {s["id"]: s for s in self.current["sites"]}
+        self.models = {m["id"]: m for m in self.current["models"]}
 
     def _has_role(self, who, role):
         return who in self.principals and self.principals[who]["role"] == role
@@ -76,7 +74,9 @@ class State:
 
     def _genesis(self, body, *_):
         check_genesis(body)
-        self._load(body)
+        self.genesis = self.current = body
+        self.groups = {g["id"]: g for g in body["groups"]}
+        self._index()
 
     def _start(self, *_):
         self.start, self.shares = self.size, {}
@@ -201,6 +201,7 @@ class State:
         lines += [" ".join(["period-key", *k, *map(str, self.period_keys[k])]) for k in sorted(self.period_keys)]
         lines += [f"wraps {s} {n}" for s, n in sorted(self.wraps.items())]
         lines += [f"erased {by} {day} {n}" for by, (day, n) in sorted(self.erased.items())]
+        lines += self._proposal_lines()
         acc = sha256(_lines(lines))
         for ref in sorted(self.subjects):
             acc = sha256(acc, _lines(_subject_lines(ref, self.subjects[ref])))

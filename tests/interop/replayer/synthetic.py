@@ -58,7 +58,7 @@ def sign_genesis(body, key_of=lambda who: who):
     return body
 
 
-def _principal(who, role, **more):
+def principal(who, role, **more):
     return {"id": who, "role": role, "key": some_hex("tls " + who), "name": some_hex("name " + who), **more}
 
 
@@ -67,10 +67,10 @@ def genesis(log_key="log"):
     for group in ("property", "residents"):
         shares = [{"number": n, "commitment": some_hex(f"card {group} {n}"), "holders": [n]} for n in (1, 2, 3)]
         groups.append({"id": group, "threshold": 2, "shares": shares})
-        principals += [_principal(f"{group}/{n}", "custodian", approval_key=approval_key(f"{group}/{n}"), deputy=False)
+        principals += [principal(f"{group}/{n}", "custodian", approval_key=approval_key(f"{group}/{n}"), deputy=False)
                        for n in (1, 2, 3)]
-    principals += [_principal("operator/1", "operator", sites=["main"]), _principal("operator/2", "operator", sites=["annex"]),
-                   _principal("door/1", "door", sites=["main"], doors=["north"]), _principal("auditor/1", "auditor")]
+    principals += [principal("operator/1", "operator", sites=["main"]), principal("operator/2", "operator", sites=["annex"]),
+                   principal("door/1", "door", sites=["main"], doors=["north"]), principal("auditor/1", "auditor")]
     rule = {"delay_s": 86400, "groups": {"property": 1, "residents": 1}, "lifetime_s": 604800}
     actions = ("export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness")
     sites = [{"id": s, "epoch": 1, "check": some_hex("check " + s), "purpose": "entry-control", "alternative": "key-card",

@@ -1,0 +1,223 @@
+"""Custodians who decide together in a made-up log: proposals, votes signed with their own keys, and what one person may do."""
+import pathlib
+import sys
+
+from . import sshsig
+from .canonical import DAY_MS
+from .proposals import digest_of, statement
+from .replay import Replay
+from .synthetic import Log, _start, _unseal, approval_key, format_time, genesis, principal, seed, some_hex, witness
+from .tree import Tiles, leaf_hash
+
+DAY, MINUTE = DAY_MS, 60_000
+
+
+def signed_vote(vault, made, vote, verb="approve", key_of=None, proposal_digest=None):
+    """`vote` with its signature: of `key_of`'s key, over the digest of `made` or another one."""
+    message = statement(vote, verb, proposal_digest or digest_of(made, vault), vault)
+    return {**vote, "signature": sshsig.sign_ed25519(seed(key_of or vote["by"]), "facekeep-approval", message)}
+
+
+class Council:
+    """Writes into a Log, and keeps what a custodian's machine needs: the tree and the rule version."""
+
+    def __init__(self, log):
+        self.log, self.tiles, self.rule, self.made = log, Tiles(), 0, {}
+        self.vault = log.items[0].event["body"]["vault"]
+
+    def root(self):
+        for n in range(self.tiles.size(), len(self.log.items)):
+            self.tiles.append(leaf_hash(self.log.items[n].parts(n)[0]))
+        return self.tiles.root().hex()
+
+    def propose(self, by, action, overrides=None, purpose="by-agreement", after_ms=MINUTE):
+        made = {"action": action, "by": by, "id": some_hex(f"proposal {len(self.made)}", 16), "purpose": purpose}
+        if overrides:
+            made["overrides"] = overrides
+        self.made[made["id"]] = made
+        self.log.add("proposal", made, after_ms)
+        return made["id"]
+
+    def ballot(self, by, proposal, verb="approve", **more):
+        """The body of a vote over the log as it stands."""
+        vote = {"by": by, "proposal": proposal, "root": self.root(), "rule": self.rule, "size": len(self.log.items)}
+        return signed_vote(self.vault, self.made[proposal], vote, verb, **more)
+
+    def approve(self, proposal, *people, **more):
+        for by in people:
+            self.log.add("approval", self.ballot(by, proposal, **more), MINUTE)
+
+    def veto(self, by, proposal):
+        self.log.add("veto", self.ballot(by, proposal, "veto"), MINUTE)
+
+    def withdraw(self, proposal):
+        self.log.add("proposal-withdrawn", {"by": self.made[proposal]["by"], "proposal": proposal}, MINUTE)
+
+    def done(self, proposal, after_ms=DAY, check=None):
+        body = {"proposal": proposal, "check": check} if check else {"proposal": proposal}
+        at = self.log.add("proposal-done", body, after_ms)
+        if self.made[proposal]["action"]["kind"] in ("change-rules", "change-custodian"):
+            self.rule = at
+
+    def decide(self, by, action, *people, **more):
+        proposal = self.propose(by, action)
+        self.approve(proposal, *people)
+        self.done(proposal, **more)
+        return proposal
+
+    def tighten(self, by, action):
+        self.log.add("tightened", {"action": action, "by": by}, MINUTE)
+
+    def suspend(self, by, custodian):
+        self.log.add("custodian-suspended", {"by": by, "custodian": custodian}, MINUTE)
+
+    def revoke(self, by, *principals, reason="left"):
+        self.log.add("revoked", {"by": by, "principals": sorted(principals), "reason": reason}, MINUTE)
+
+
+def registration(who="door/2", doors=("north",), new_doors=(), **more):
+    return {"kind": "register-principals", "doors": [{"class": "gate", "id": d, "site": "main"} for d in new_doors],
+            "principals": [principal(who, "door", sites=["main"], doors=list(doors), **more)]}
+
+
+def rule(n=1, delay_s=86400, **more):
+    return {"delay_s": delay_s, "groups": {"property": n, "residents": n}, "lifetime_s": 604800, **more}
+
+
+def thresholds(verify, identify, model="face"):
+    return {"kind": "change-thresholds", "model": model, "verify_threshold": verify, "identify_threshold": identify}
+
+
+def policy(days, erasures, site="main"):
+    return {"kind": "change-policy", "site": site, "access_log_days": days, "erase_daily": erasures}
+
+
+def new_site(name):
+    return {"access_log_days": 30, "alternative": "key-card", "assessment": {"date": "2026-05-01", "digest": some_hex("assessment " + name)},
+            "doors": [{"class": "lobby", "id": "front"}], "erase_daily": 5, "hide_subject": True, "id": name, "purpose": "entry-control"}
+
+
+def new_custodian(who, key):
+    return principal(who, "custodian", approval_key=approval_key(key), approval_held="file", deputy=False)
+
+
+BOTH = "property/1", "residents/1"
+
+
+def _people(log):
+    log.add("period-key", {"purpose": "access", "site": "main", "period": "2026-11", "slot": 0})
+    for n in range(4):
+        log.add("enrolled", {"by": "operator/1", "consent": some_hex(f"consent {n}"), "record": some_hex(f"record {n}"),
+                             "ref": some_hex(f"ref {n}", 16), "site": "main", "slot": 10 + n, "until": "2030-12-31"})
+    for n in (0, 1):
+        log.add("erased", {"by": "operator/1", "reason": "operator", "ref": some_hex(f"ref {n}", 16), "site": "main"})
+    log.add("suspended", {"by": "operator/1", "due": format_time(log.wall + 4 * DAY), "reason": "over-allowance",
+                          "ref": some_hex("ref 2", 16), "site": "main"})
+
+
+def _match(log, door="door/1", resource="north"):
+    log.add("match", {"by": door, "call": "identify", "decision": "no_match", "door": resource, "model": "face", "site": "main"})
+
+
+def _vetoed_and_put_again(c):
+    loosen = thresholds(300000, 400000)
+    first = c.propose("property/1", loosen)
+    c.approve(first, "property/1", "property/2")
+    c.veto("residents/2", first)
+    again = c.propose("property/1", loosen, overrides=first)
+    c.approve(again, "property/1", "property/2", "residents/1", "residents/3")
+    c.done(again, 2 * DAY)
+
+
+def _tightened_and_undone(c):
+    """One person makes two rules stricter; together they undo it, under the rules before. What was signed goes stale."""
+    c.tighten("residents/1", {"kind": "change-rules", "rules": {"rule": rule(2, 172800), "export": rule(2)}})
+    c.tighten("residents/2", policy(20, 1))
+    c.tighten("property/2", thresholds(360000, 460000))
+    c.tighten("property/3", {"kind": "change-reveal", "site": "annex", "hide_subject": True})
+    signed = c.propose("residents/3", {"kind": "change-reveal", "site": "annex", "hide_subject": False})
+    c.approve(signed, "residents/3")
+    c.propose("property/3", policy(25, 2))  # a draft: nobody ever signs it, and it expires
+    c.decide("property/1", {"kind": "change-rules", "rules": {"rule": rule(), "export": rule(2, 259200)}}, *BOTH)
+    c.approve(signed, "residents/3", "property/1")
+    c.done(signed)
+    c.decide("property/1", {"kind": "change-rules", "rules": {"export": rule(2, uses=3)}}, *BOTH)
+
+
+def _revoked_and_suspended(c):
+    named = c.propose("property/2", registration(doors=("north", "south")))
+    c.approve(named, "residents/1")
+    c.revoke("residents/3", "door/2", "operator/2", reason="lost")
+    c.withdraw(named)
+    # Complete, but one who signed is suspended: approved until another person signs.
+    held = c.propose("property/1", registration("door/3"))
+    c.approve(held, "property/1", "residents/2")
+    c.suspend("residents/1", "property/1")
+    c.approve(held, "property/3")
+    c.done(held)
+
+
+def _open_the_rest(c):
+    model = {"dimension": 512, "id": "face-2", "identify_threshold": 500000, "verify_threshold": 400000, "version": 1}
+    c.decide("property/2", {"kind": "add-model", "model": model}, "property/2", "residents/2")
+    c.decide("residents/3", {"kind": "open-site", "site": new_site("tower")}, "property/3", "residents/3", check=some_hex("check tower"))
+    c.decide("property/3", policy(40, 3), "property/3", "residents/3")
+    witnesses = {"quorum": 1, "on_missing": "open", "list": [witness("committee")]}
+    c.decide("residents/1", {"kind": "change-witnesses", "witnesses": witnesses}, *BOTH)
+    c.decide("residents/1", {"kind": "change-witnesses"}, *BOTH)
+
+
+def decide_much(log_key="log"):
+    """A log in which people decide together: every new type of event, every kind of action, every stage, over three starts."""
+    log = Log(log_key)
+    log.add("genesis", genesis(log_key))
+    _start(log)
+    c = Council(log)
+    # A sealed vault decides too; the delay goes on over a restart, without the time off.
+    gate = c.propose("property/2", registration(doors=("north", "south"), new_doors=("south",)))
+    c.approve(gate, "residents/1", "property/2")
+    log.wall, log.uptime = log.wall + DAY // 2, log.uptime + DAY // 2
+    log.add("sums", {"since": format_time(log.wall), "counts": {"refused-role": 1}})
+    _start(log)
+    _unseal(log)
+    _people(log)
+    cancel = c.propose("property/2", {"kind": "cancel-erasures", "site": "main"})
+    c.approve(cancel, "property/1", "residents/1")
+    c.done(gate, DAY // 2)
+    _match(log, "door/2", "south")
+    c.done(cancel, DAY)
+    _vetoed_and_put_again(c)
+    _tightened_and_undone(c)
+    _revoked_and_suspended(c)
+    _open_the_rest(c)
+    # A custodian's new key: what he signed before no longer counts, and he signs again with the new one.
+    open_still = c.propose("residents/2", policy(30, 2))
+    c.approve(open_still, "property/3")
+    c.decide("residents/2", {"kind": "change-custodian", "custodian": new_custodian("property/3", "property/3 anew")},
+             "property/2", "residents/2")
+    c.approve(open_still, "property/3", key_of="property/3 anew")
+    c.approve(open_still, "residents/2")
+    c.done(open_still)
+    log.add("sealed", {"by": "residents/2", "reason": "request"})
+    _start(log, same_daemon=True)
+    # The state forgets all but 64 that ended.
+    for n in range(80):
+        c.withdraw(c.propose(f"property/{1 + n % 3}", policy(50 + n, 2), after_ms=1000))
+    # Ready at last, and the vault is shut down before it carries it out.
+    late = c.propose("property/1", thresholds(200000, 300000))
+    c.approve(late, *BOTH)
+    log.add("sums", {"since": format_time(log.wall), "counts": {"bad-share": 1}}, DAY)
+    log.add("sealed", {"by": "daemon", "reason": "shutdown"})
+    return log
+
+
+def main(folder):
+    """Writes that log as a mirror, with the digest after each entry."""
+    decide_much().write(folder)
+    digests = []
+    Replay(folder, each=lambda n, state: digests.append(f"{n + 1} {state.digest().hex()}\n")).run()
+    pathlib.Path(folder, "digests").write_text("".join(digests))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

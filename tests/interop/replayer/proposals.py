@@ -1,0 +1,249 @@
+"""FORMAT.md section 5a and 7: proposals, votes, and one custodian's narrowing acts, as a part of the state."""
+from . import sshsig
+from .actions import KINDS, apply_action, check_tightening, is_as_strict, principals_in
+from .canonical import DAY_MS, Bad, canonical, format_day, format_time
+from .genesis import group_of
+from .tree import sha256
+
+SUSPENSION_MS, BETWEEN_MS = 3 * DAY_MS, 7 * DAY_MS
+MAX_OPEN, MAX_ENDED = 16, 64
+_INPUTS = ("sign", "complete", "delay-runs", "delay-over", "carry-out", "veto", "withdraw", "lapse", "unsettle")
+_ROWS = {
+    "draft": "open - - - - vetoed withdrawn expired draft",
+    "open": "open approved - - - vetoed withdrawn expired stale",
+    "approved": "approved approved waiting ready - vetoed withdrawn expired stale",
+    "waiting": "waiting waiting waiting ready - vetoed withdrawn expired stale",
+    "ready": "ready ready - ready done vetoed withdrawn expired stale",
+    "stale": "open - - - - vetoed withdrawn expired stale",
+}
+STAGES = {stage: dict(zip(_INPUTS, row.split())) for stage, row in _ROWS.items()}
+
+
+def _must(good, why):
+    if not good:
+        raise Bad(why)
+
+
+def next_stage(stage, given):
+    to = STAGES.get(stage, {}).get(given, "-")
+    _must(to != "-", f"a {given} of a proposal that is {stage}")
+    return to
+
+
+def meets(rule, people):
+    return all(sum(group_of(p) == group for p in people) >= n for group, n in rule["groups"].items())
+
+
+def statement(vote, verb, digest, vault):
+    return canonical({"proposal": digest, "root": vote["root"], "rule": vote["rule"], "size": vote["size"], "v": 1,
+                      "vault": vault, "verb": verb})
+
+
+def digest_of(made, vault):
+    return sha256(canonical({**made, "v": 1, "vault": vault})).hex()
+
+
+class Proposals:
+    """What a State has besides; the methods take the body of an event, its time and now, in milliseconds.
+
+    A proposal is {"made","digest","entry","opened","stage","approved","complete"?,"vetoed_by"?}; a moment is (time, clock).
+    """
+
+    def __init__(self):
+        self.changed, self.rule_version = False, 0
+        self.proposals, self.agreed, self.tightenings, self.suspensions = {}, {}, {}, {}
+
+    # Who counts, and under which rule.
+
+    def _day(self, time):
+        return format_day(max(time, self.latest))
+
+    def _is_suspended(self, who, now):
+        return any(whom == who and now < at + SUSPENSION_MS for whom, at in self.suspensions.values())
+
+    def _counts(self, who, time, now):
+        p = self.principals.get(who)
+        return bool(p and p["role"] == "custodian" and p.get("until", "9999-12-31") >= self._day(time) and
+                    not self._is_suspended(who, now))
+
+    def _must_count(self, who, time, now):
+        _must(self._counts(who, time, now), f"{who} is no custodian who counts now")
+
+    def rule_for(self, made):
+        action = made["action"]
+        agreed = {**self.current["rules"], **self.agreed}
+        name = KINDS[action["kind"]][0]
+        rule = self.current["rules"][name]
+        if action["kind"] == "change-rules" and all(x in agreed and is_as_strict(r, agreed[x]) for x, r in action["rules"].items()):
+            rule = agreed[name]
+        if "overrides" not in made:
+            return rule
+        vetoer = self.proposals.get(made["overrides"], {}).get("vetoed_by")
+        people = [p["id"] for p in self.current["principals"] if p["role"] == "custodian" and p["id"] != vetoer]
+        groups = {group: max(n, min(n + 1, sum(group_of(p) == group for p in people))) for group, n in rule["groups"].items()}
+        delay = max(rule["delay_s"], min(2 * rule["delay_s"], rule["lifetime_s"] // 2))
+        return {**rule, "groups": groups, "delay_s": delay}
+
+    def stage_at(self, p, time, now):
+        if p["stage"] not in STAGES:
+            return p["stage"]
+        rule = self.rule_for(p["made"])
+        opened_time, opened_clock = p["opened"]
+        life, delay = 1000 * rule["lifetime_s"], 1000 * rule["delay_s"]
+        if max(time, self.latest) >= opened_time + life or now >= opened_clock + life:
+            return next_stage(p["stage"], "lapse")
+        if p["stage"] != "approved" or not meets(rule, [who for who in p["approved"] if self._counts(who, time, now)]):
+            return p["stage"]
+        over = time >= p["complete"][0] + delay and now >= p["complete"][1] + delay
+        return next_stage(p["stage"], "delay-over" if over else "delay-runs")
+
+    def _live(self, proposal, time, now):
+        p = self.proposals.get(proposal)
+        _must(p, "there is no such proposal")
+        stage = self.stage_at(p, time, now)
+        _must(stage in STAGES, f"the proposal is {stage} already")
+        return p, stage
+
+    # Events of a proposal.
+
+    def _proposal(self, body, time, now):
+        by = body["by"]
+        self._must_count(by, time, now)
+        live = [p for p in self.proposals.values() if p["made"]["by"] == by and self.stage_at(p, time, now) in STAGES]
+        _must(len(live) < MAX_OPEN, f"{by} has too many proposals open")
+        _must(body["id"] not in self.proposals, "there is a proposal with this id already")
+        if "overrides" in body:
+            before = self.proposals.get(body["overrides"])
+            _must(before and before["stage"] == "vetoed" and before["made"]["action"] == body["action"],
+                  "an override of what was not vetoed")
+        apply_action(self.current, body["action"], self._day(time))
+        self._settle_ended(time, now)
+        self.proposals[body["id"]] = {"made": body, "digest": digest_of(body, self.genesis["vault"]), "entry": self.size,
+                                      "opened": (max(time, self.latest), now), "stage": "draft", "approved": set()}
+
+    def _settle_ended(self, time, now):
+        for p in self.proposals.values():
+            if self.stage_at(p, time, now) == "expired":
+                p["stage"] = "expired"
+        ended = sorted((p["entry"], key) for key, p in self.proposals.items() if p["stage"] not in STAGES)
+        for _, key in ended[:-MAX_ENDED]:
+            del self.proposals[key]
+
+    def _vote(self, body, verb, time, now):
+        by = body["by"]
+        self._must_count(by, time, now)
+        p, _ = self._live(body["proposal"], time, now)
+        _must(body["rule"] == self.rule_version, "a vote under other rules than those in force")
+        _must(p["entry"] < body["size"] <= self.size, "a vote over a log that is not this one")
+        message = statement(body, verb, p["digest"], self.genesis["vault"])
+        return p, lambda: sshsig.verify(body["signature"], self.principals[by]["approval_key"], "facekeep-approval", message)
+
+    def _approval(self, body, time, now):
+        p, verify = self._vote(body, "approve", time, now)
+        _must(body["by"] not in p["approved"], f"{body['by']} has signed already")
+        verify()
+        p["approved"].add(body["by"])
+        enough = "complete" not in p and meets(self.rule_for(p["made"]), p["approved"])
+        if enough:
+            p["complete"] = time, now
+        p["stage"] = next_stage(p["stage"], "complete" if enough else "sign")
+
+    def _veto(self, body, time, now):
+        p, verify = self._vote(body, "veto", time, now)
+        _must("overrides" not in p["made"], "a veto of a proposal that overrides one")
+        action = p["made"]["action"]
+        _must(action["kind"] != "change-custodian" or action["custodian"]["id"] != body["by"], "a veto of what binds the own person")
+        verify()
+        p["stage"], p["vetoed_by"] = next_stage(p["stage"], "veto"), body["by"]
+
+    def _proposal_withdrawn(self, body, time, now):
+        self._must_count(body["by"], time, now)
+        p, _ = self._live(body["proposal"], time, now)
+        _must(p["made"]["by"] == body["by"], "a withdrawal by another person than the proposer")
+        p["stage"] = next_stage(p["stage"], "withdraw")
+
+    def _proposal_done(self, body, time, now):
+        p, stage = self._live(body["proposal"], time, now)
+        done, action = next_stage(stage, "carry-out"), p["made"]["action"]
+        after = apply_action(self.current, action, self._day(time))
+        _must(("check" in body) == (action["kind"] == "open-site"), "a check of a site's key, for exactly the sites opened")
+        if "check" in body:
+            after["sites"][-1]["check"] = body["check"]
+        p["stage"] = done
+        self._change(after)
+        if action["kind"] == "change-rules":
+            for name in action["rules"]:
+                self.agreed.pop(name, None)
+        if action["kind"] == "cancel-erasures":
+            for s in self.subjects.values():
+                if s["due"] and s["site"] == action["site"] and s["clock"] <= p["opened"][1]:
+                    s["due"] = None
+        if action["kind"] in ("change-rules", "change-custodian"):
+            self.rule_version = self.size
+            self._unsettle(lambda p: True)
+
+    def _unsettle(self, wanted):
+        for p in self.proposals.values():
+            if p["stage"] in STAGES and wanted(p):
+                p["stage"], p["approved"] = next_stage(p["stage"], "unsettle"), set()
+                p.pop("complete", None)
+
+    def _change(self, after):
+        self.current, self.changed = after, True
+        self._index()
+
+    # One custodian's narrowing.
+
+    def _revoked(self, body, time, now):
+        self._must_count(body["by"], time, now)
+        names = body["principals"]
+        _must(names and names == sorted(set(names)), "a revocation of nobody, or out of order")
+        for who in names:
+            _must(who in self.principals and not self._has_role(who, "custodian"), f"a revocation of {who}")
+        self._change({**self.current, "principals": [p for p in self.current["principals"] if p["id"] not in names]})
+        self._unsettle(lambda p: principals_in(p["made"]["action"]) & set(names))
+
+    def _tightened(self, body, time, now):
+        by, action = body["by"], body["action"]
+        self._must_count(by, time, now)
+        check_tightening(self.current, action)
+        after = apply_action(self.current, action, self._day(time))
+        if action["kind"] == "change-rules":
+            _must(now >= self.tightenings.get(by, -BETWEEN_MS) + BETWEEN_MS, f"{by} tightened rules within seven days")
+            for name in action["rules"]:
+                self.agreed.setdefault(name, self.current["rules"][name])
+            self.tightenings[by] = now
+        self._change(after)
+
+    def _custodian_suspended(self, body, time, now):
+        by, whom = body["by"], body["custodian"]
+        self._must_count(by, time, now)
+        _must(by != whom and self._has_role(whom, "custodian"), f"a suspension of {whom}")
+        _must(not self._is_suspended(whom, now), f"{whom} is suspended already")
+        _must(now >= self.suspensions.get(by, ("", -BETWEEN_MS))[1] + BETWEEN_MS, f"{by} suspended somebody within seven days")
+        left = {who for who in self.principals if who != whom and self._counts(who, time, now)}
+        _must(all(meets(rule, left) for rule in self.current["rules"].values()), "a rule could not be met without the suspended")
+        for group, g in self.groups.items():
+            cards = sum(any(f"{group}/{h}" in left for h in share["holders"]) for share in g["shares"])
+            _must(cards >= g["threshold"], "the vault could not be opened without the suspended")
+        self.suspensions[by] = whom, now
+
+    # State digest.
+
+    def _proposal_lines(self):
+        if self.changed:
+            yield f"rule-version {self.rule_version}"
+            yield "current " + canonical(self.current).decode()
+        for key in sorted(self.proposals):
+            yield "proposal " + canonical(_as_json(self.proposals[key])).decode()
+        for name in sorted(self.agreed):
+            yield f"agreed-rule {name} " + canonical(self.agreed[name]).decode()
+        for by, clock in sorted(self.tightenings.items()):
+            yield f"tightening {by} {clock}"
+        for by, (whom, clock) in sorted(self.suspensions.items()):
+            yield f"suspension {by} {whom} {clock}"
+
+
+def _as_json(p):
+    moments = {key: {"clock": p[key][1], "time": format_time(p[key][0])} for key in ("opened", "complete") if key in p}
+    return {**p, **moments, "approved": sorted(p["approved"])}
