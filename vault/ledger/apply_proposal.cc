@@ -20,16 +20,16 @@ void State::set_current(Genesis current) {
   for (std::size_t i = 0; i < current_->principals.size(); ++i) principals_by_key_[current_->principals[i].key] = i;
 }
 
-// Lapsed proposals become `expired`, and of those that ended the latest are kept.
+// Lapsed proposals become `expired`, and of those that ended the latest of each proposer are kept: nobody's flood of
+// proposals makes the vault forget somebody else's vetoed one, which may be put again.
 void State::settle_ended_proposals() {
-  std::map<std::uint64_t, Id128> ended;
+  std::map<std::string, std::map<std::uint64_t, Id128>> ended;
   for (auto& [id, p] : proposals_) {
     if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
-    if (is_final(p.stage)) ended.emplace(p.entry, id);
+    if (is_final(p.stage)) ended[p.made.by].emplace(p.entry, id);
   }
-  while (ended.size() > kMaxEndedProposals) {
-    proposals_.erase(ended.begin()->second);
-    ended.erase(ended.begin());
+  for (auto& [by, theirs] : ended) {
+    for (; theirs.size() > kMaxEndedProposals; theirs.erase(theirs.begin())) proposals_.erase(theirs.begin()->second);
   }
 }
 

@@ -200,7 +200,7 @@ def decide_much(log_key="log"):
     c.done(open_still)
     log.add("sealed", {"by": "residents/2", "reason": "request"})
     _start(log, same_daemon=True)
-    # The state forgets all but 64 that ended.
+    # The state forgets all but 16 of each proposer that ended.
     for n in range(80):
         c.withdraw(c.propose(f"property/{1 + n % 3}", policy(50 + n, 2), after_ms=1000))
     # Ready at last, and the vault is shut down before it carries it out.

@@ -6,7 +6,7 @@ from .genesis import group_of
 from .tree import sha256
 
 SUSPENSION_MS, BETWEEN_MS = 3 * DAY_MS, 7 * DAY_MS
-MAX_OPEN, MAX_ENDED = 16, 64
+MAX_OPEN, MAX_ENDED = 16, 16
 _INPUTS = ("sign", "complete", "delay-runs", "delay-over", "carry-out", "veto", "withdraw", "lapse", "unsettle")
 _ROWS = {
     "draft": "open - - - - vetoed withdrawn expired draft",
@@ -125,9 +125,11 @@ class Proposals:
         for p in self.proposals.values():
             if self.stage_at(p, time, now) == "expired":
                 p["stage"] = "expired"
-        ended = sorted((p["entry"], key) for key, p in self.proposals.items() if p["stage"] not in STAGES)
-        for _, key in ended[:-MAX_ENDED]:
-            del self.proposals[key]
+        for by in {p["made"]["by"] for p in self.proposals.values()}:
+            ended = sorted((p["entry"], key) for key, p in self.proposals.items()
+                           if p["made"]["by"] == by and p["stage"] not in STAGES)
+            for _, key in ended[:-MAX_ENDED]:
+                del self.proposals[key]
 
     def _vote(self, body, verb, time, now):
         by = body["by"]

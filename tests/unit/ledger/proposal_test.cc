@@ -416,6 +416,9 @@ TEST_CASE("one custodian has sixteen proposals open at most, and old ones are fo
   refuse(log, door_proposal(99), "16 proposals open");
   log.must(door_proposal(99, "property/2"));
   log.wait(7 * kDayS * 1000);
+  const ProposalMade vetoed = door_proposal(98, "property/3");
+  log.must(vetoed);
+  log.must(veto(log, "residents/2", vetoed.id));
   for (int round = 0; round < 10; ++round) {
     for (std::uint8_t n = 0; n < kMaxOpenProposals; ++n) {
       ProposalMade made = door_proposal(n, "residents/2");
@@ -424,7 +427,13 @@ TEST_CASE("one custodian has sixteen proposals open at most, and old ones are fo
       log.must(ProposalWithdrawn{made.id, "residents/2"});
     }
   }
-  REQUIRE(log.state.proposals().size() <= kMaxEndedProposals + 1);
+  // Of property/1 (16 that lapsed), property/2 (1), residents/2 (the latest 16, and the one that is new).
+  REQUIRE(log.state.proposals().size() <= 2 * kMaxEndedProposals + 3);
+  // Nobody makes the vault forget what somebody else may put again over a veto.
+  ProposalMade again = door_proposal(97, "property/3");
+  again.action = vetoed.action;
+  again.overrides = vetoed.id;
+  log.must(again);
 }
 
 TEST_CASE("a state with proposals goes through its text and back") {
