@@ -1,4 +1,4 @@
-#include "vault/ledger/access_reader.h"
+#include "vault/ledger/hot_reader.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t kMaxUptime = 9007199254740991;  // 2^53 - 1
 constexpr std::size_t kTimeSize = 24;
+constexpr std::size_t kMaxPrincipalId = kMaxSlug + 8;
+constexpr std::uint32_t kMaxModelVersion = 1000000;
 
 std::string slug(TextCursor& c) {
   const std::string_view t = c.text(kMaxSlug);
@@ -24,7 +26,15 @@ std::string one_of(TextCursor& c, std::initializer_list<std::string_view> allowe
   return std::string(t);
 }
 
-// Behind `"by":"...",`.
+UnixMillis time(TextCursor& c) {
+  const auto wall = parse_time(c.text(kTimeSize));
+  if (!wall) c.fail();
+  return wall ? *wall : 0;
+}
+
+// Each of these begins behind the first field's value, which told the types apart; fields come in the order of RFC
+// 8785.
+
 Match match_body(TextCursor& c, std::string by) {
   Match e;
   e.by = std::move(by);
@@ -59,30 +69,97 @@ MetadataRead read_body(TextCursor& c, std::string by) {
   return e;
 }
 
+Enrolled enrolled_body(TextCursor& c, std::string by) {
+  Enrolled e;
+  e.by = std::move(by);
+  e.consent = c.hex<32>();
+  c.expect(",\"record\":\"");
+  e.record = c.hex<32>();
+  c.expect(",\"ref\":\"");
+  e.ref = c.hex<16>();
+  c.expect(",\"site\":\"");
+  e.site = slug(c);
+  c.expect(",\"slot\":");
+  e.slot = static_cast<std::uint32_t>(c.number(UINT32_MAX));
+  c.expect(",\"until\":\"");
+  e.until = c.text(10);
+  if (!parse_day(e.until)) c.fail();
+  return e;
+}
+
+TemplateAdded template_body(TextCursor& c) {
+  TemplateAdded e;
+  e.blob = c.hex<32>();
+  c.expect(",\"by\":\"");
+  e.by = c.text(kMaxPrincipalId);
+  c.expect(",\"model\":\"");
+  e.model = slug(c);
+  c.expect(",\"model_version\":");
+  e.model_version = static_cast<std::uint32_t>(c.number(kMaxModelVersion));
+  if (e.model_version == 0) c.fail();
+  c.expect(",\"ref\":\"");
+  e.ref = c.hex<16>();
+  c.expect(",\"site\":\"");
+  e.site = slug(c);
+  c.expect(",\"template\":\"");
+  e.template_id = c.hex<16>();
+  return e;
+}
+
+Suspended suspended_body(TextCursor& c, std::string by) {
+  Suspended e;
+  e.by = std::move(by);
+  e.due = time(c);
+  c.expect(",\"reason\":\"");
+  e.reason = one_of(c, {"over-allowance"});
+  c.expect(",\"ref\":\"");
+  e.ref = c.hex<16>();
+  c.expect(",\"site\":\"");
+  e.site = slug(c);
+  return e;
+}
+
+Erased erased_body(TextCursor& c, std::string by) {
+  Erased e;
+  e.by = std::move(by);
+  e.reason = one_of(c, {"operator", "delay-over"});
+  c.expect(",\"ref\":\"");
+  e.ref = c.hex<16>();
+  c.expect(",\"site\":\"");
+  e.site = slug(c);
+  return e;
+}
+
+Body body(TextCursor& c) {
+  if (c.maybe("{\"blob\":\"")) return template_body(c);
+  c.expect("{\"by\":\"");
+  std::string by(c.text(kMaxPrincipalId));
+  if (c.maybe(",\"call\":\"")) return match_body(c, std::move(by));
+  if (c.maybe(",\"consent\":\"")) return enrolled_body(c, std::move(by));
+  if (c.maybe(",\"due\":\"")) return suspended_body(c, std::move(by));
+  if (c.maybe(",\"reason\":\"")) return erased_body(c, std::move(by));
+  c.expect(",\"site\":\"");
+  return read_body(c, std::move(by));
+}
+
 }  // namespace
 
-std::optional<Event> read_access_event(std::string_view canonical) {
+std::optional<Event> read_hot_event(std::string_view canonical) {
   TextCursor c(canonical);
-  c.expect("{\"body\":{\"by\":\"");
-  std::string by(c.text(kMaxSlug + 8));
   Event e;
-  const bool match = c.maybe(",\"call\":\"");
-  if (match) {
-    e.body = match_body(c, std::move(by));
-  } else {
-    c.expect(",\"site\":\"");
-    e.body = read_body(c, std::move(by));
-  }
-  c.expect("},\"class\":\"access\",\"time\":\"");
-  const std::string_view time = c.text(kTimeSize);
-  c.expect(match ? ",\"type\":\"match\",\"uptime_ms\":" : ",\"type\":\"metadata-read\",\"uptime_ms\":");
+  c.expect("{\"body\":");
+  e.body = body(c);
+  if (!c.ok()) return std::nullopt;
+  c.expect("},\"class\":\"");
+  c.expect(to_string(class_of(e.body)));
+  c.expect("\",\"time\":\"");
+  e.time = time(c);
+  c.expect(",\"type\":\"");
+  c.expect(type_of(e.body));
+  c.expect("\",\"uptime_ms\":");
   e.uptime_ms = c.number(kMaxUptime);
   c.expect(",\"v\":1}");
-  if (!c.at_end()) return std::nullopt;
-  const auto wall = parse_time(time);
-  if (!wall) return std::nullopt;
-  e.time = *wall;
-  return e;
+  return c.at_end() ? std::optional(std::move(e)) : std::nullopt;
 }
 
 }  // namespace facekeep::ledger
