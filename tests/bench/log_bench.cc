@@ -1,10 +1,13 @@
 // What is measured of the log without HTTPS. Each prints one JSON object.
 //
-//   log_bench mirror DIR N               writes a mirror of N entries with their openings (nothing is measured)
-//   log_bench hash N                     SHA-256 of the same entries and openings, one digest each: the yardstick of
-//   what reads them log_bench restart DIR N              writes a database of N entries into DIR, opens it again,
-//   reads, checks and folds it log_bench commit DIR CALLERS SECONDS durable entries a second of so many callers, each
-//   with one entry at a time
+//   log_bench mirror DIR N access|enrolment
+//       writes a mirror of N entries with their openings (nothing is measured)
+//   log_bench hash N access|enrolment
+//       SHA-256 of the same entries and openings, one digest each: the yardstick of what reads them
+//   log_bench restart DIR N
+//       writes a database of N entries into DIR, opens it again, reads, checks and folds it
+//   log_bench commit DIR CALLERS SECONDS
+//       durable entries a second of so many callers, each with one entry at a time
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -23,14 +26,15 @@ namespace {
 
 using namespace facekeep;
 using bench::MadeUpLog;
+using bench::Mix;
 namespace keys = store::keys;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Status write_mirror(const std::string& dir, std::uint64_t size) {
-  MadeUpLog log;
+Status write_mirror(const std::string& dir, std::uint64_t size, Mix mix) {
+  MadeUpLog log(mix);
   FK_TRY(auto mirror, daemon::MirrorWriter::create(dir, true));
   for (std::uint64_t i = 0; i < size; ++i) {
     FK_TRY(const auto e, log.next());
@@ -42,9 +46,9 @@ Status write_mirror(const std::string& dir, std::uint64_t size) {
   return {};
 }
 
-Status hash_all(std::uint64_t size) {
+Status hash_all(std::uint64_t size, Mix mix) {
   constexpr std::uint64_t kBatch = 65536;  // made outside of the time
-  MadeUpLog log;
+  MadeUpLog log(mix);
   double seconds = 0;
   std::uint64_t bytes = 0;
   std::uint8_t seen = 0;
@@ -169,13 +173,15 @@ Status commit(const std::string& dir, unsigned callers, unsigned seconds) {
 
 Status run(const std::vector<std::string>& args) {
   const auto number = [&](std::size_t i) { return log::parse_decimal_u64(args.at(i)); };
-  if (args.size() == 3 && args[0] == "mirror") {
+  const Mix mix = args.empty() || args.back() != "enrolment" ? Mix::kAccess : Mix::kEnrolment;
+  const bool mixed = mix == Mix::kEnrolment || (!args.empty() && args.back() == "access");
+  if (args.size() == 4 && args[0] == "mirror" && mixed) {
     FK_TRY(const std::uint64_t n, number(2));
-    return write_mirror(args[1], n);
+    return write_mirror(args[1], n, mix);
   }
-  if (args.size() == 2 && args[0] == "hash") {
+  if (args.size() == 3 && args[0] == "hash" && mixed) {
     FK_TRY(const std::uint64_t n, number(1));
-    return hash_all(n);
+    return hash_all(n, mix);
   }
   if (args.size() == 3 && args[0] == "restart") {
     FK_TRY(const std::uint64_t n, number(2));

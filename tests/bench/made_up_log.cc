@@ -11,11 +11,19 @@ namespace {
 
 constexpr UnixMillis kBegin = 1795305600000;  // 2026-11-22T00:00:00Z
 
+// A number, spread so that refs come in no order.
+Id128 id_of(std::uint64_t n) {
+  const std::uint64_t mixed = n * 0x9e3779b97f4a7c15;
+  Id128 out{};
+  for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<std::uint8_t>(mixed >> (8 * i));
+  return out;
+}
+
 }  // namespace
 
-MadeUpLog::MadeUpLog() : genesis_(log_test::small_genesis(custody_)) {}
+MadeUpLog::MadeUpLog(Mix mix) : mix_(mix), genesis_(log_test::small_genesis(custody_)) {}
 
-Body MadeUpLog::body() {
+Body MadeUpLog::body() const {
   switch (made_) {
     case 0: return genesis_;
     case 1: return Start{"bench", {1}, {2}, {3}, false};
@@ -24,6 +32,13 @@ Body MadeUpLog::body() {
     case 4: return Unsealed{{"property/1", "residents/1"}};
     case 5: return PeriodKey{"access", "main", "2026-11", 0};
     default: break;
+  }
+  const std::uint64_t subject = made_ / 3;
+  if (mix_ == Mix::kEnrolment && made_ % 3 == 0) {
+    return Enrolled{id_of(subject), "main", "operator/1", static_cast<std::uint32_t>(subject), {7}, {8}, "2035-12-31"};
+  }
+  if (mix_ == Mix::kEnrolment && made_ % 3 == 1) {
+    return TemplateAdded{id_of(subject), "main", "operator/1", id_of(made_), "face", 1, {9}};
   }
   Match match;
   match.identify = made_ % 2 == 0;

@@ -1,5 +1,5 @@
-// A log of one start, one opening and then accesses alone, entry by entry, as a busy vault's is: for measurements of
-// what reads logs. It satisfies the fold; its keys are in memory. One thread.
+// A log of one start and one opening, and then accesses alone, as a busy vault's is, or enrolments too, as a new one's
+// is; entry by entry: for measurements of what reads logs. It satisfies the fold; its keys are in memory. One thread.
 #pragma once
 
 #include <optional>
@@ -17,9 +17,14 @@ struct MadeUpEntry {
   bool access = false;  // else custody, if there is an opening
 };
 
+enum class Mix : std::uint8_t {
+  kAccess,
+  kEnrolment,  // by turns a subject, its template, an access
+};
+
 class MadeUpLog {
  public:
-  MadeUpLog();
+  explicit MadeUpLog(Mix mix = Mix::kAccess);
   Result<MadeUpEntry> next();
   [[nodiscard]] test::MemoryCustody& custody() { return custody_; }
   [[nodiscard]] const ledger::Genesis& genesis() const { return genesis_; }
@@ -27,8 +32,9 @@ class MadeUpLog {
   Result<std::string> sign(std::uint64_t size, const Digest& root);
 
  private:
-  ledger::Body body();
+  ledger::Body body() const;
 
+  const Mix mix_;
   test::MemoryCustody custody_;
   ledger::Genesis genesis_;
   std::uint64_t made_ = 0;

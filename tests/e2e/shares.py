@@ -53,7 +53,7 @@ def mistyped(vault):
     refused(vault, "two words swapped", "property-1", " ".join(words[:swapped] + [words[swapped + 1], words[swapped]] + words[swapped + 2:]), checksum, 1)
     refused(vault, "a word forgotten", "property-1", " ".join(words[:-1]), "could not be read: .*(words|checksum)", 1)
     refused(vault, "a word that is on no list", "property-1", " ".join(words[:3] + ["facekeep"] + words[4:]), "could not be read: word 4 is not", 1)
-    refused(vault, "nothing at all", "property-1", "\n", "no words were given", 1)
+    refused(vault, "nothing at all", "property-1", "\n", "no words were given .*compare each word with the card", 1)
     refused(vault, "the token's PIN instead of a card", "property-1", (vault.folder / "token-pin").read_text(), "could not be read", 1)
 
 

@@ -46,27 +46,38 @@ Result<std::optional<std::uint8_t>> read_byte(int fd) {
   }
 }
 
-class NoEcho {
+// Signal keys arrive as bytes while a person is asked, so that none ends the process before it has cleaned up.
+enum class Typing : std::uint8_t {
+  kSecret,  // without echo and byte by byte, so that the kernel keeps no line of it
+  kLine,    // with echo, edited by the kernel; ^C and ^\ end the line at once
+};
+
+class Asking {
  public:
-  explicit NoEcho(int fd) : fd_(fd) {
+  Asking(int fd, Typing typing) : fd_(fd), when_(typing == Typing::kSecret ? TCSAFLUSH : TCSADRAIN) {
     ok_ = tcgetattr(fd, &saved_) == 0;
-    termios quiet = saved_;
-    // Byte by byte, so that the kernel keeps no line of it; signal keys arrive as bytes, so that none
-    // ends the process with echo still off.
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG);
-    quiet.c_cc[VMIN] = 1;
-    quiet.c_cc[VTIME] = 0;
-    ok_ = ok_ && tcsetattr(fd, TCSAFLUSH, &quiet) == 0;
+    termios now = saved_;
+    now.c_lflag &= ~static_cast<tcflag_t>(ISIG);
+    if (typing == Typing::kSecret) {
+      now.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON);
+      now.c_cc[VMIN] = 1;
+      now.c_cc[VTIME] = 0;
+    } else {
+      now.c_cc[VEOL] = kInterrupt;
+      now.c_cc[VEOL2] = kQuit;
+    }
+    ok_ = ok_ && tcsetattr(fd, when_, &now) == 0;
   }
-  ~NoEcho() {
-    if (ok_) tcsetattr(fd_, TCSAFLUSH, &saved_);
+  ~Asking() {
+    if (ok_) tcsetattr(fd_, when_, &saved_);
   }
-  NoEcho(const NoEcho&) = delete;
-  NoEcho& operator=(const NoEcho&) = delete;
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
   [[nodiscard]] bool ok() const { return ok_; }
 
  private:
   int fd_;
+  int when_;
   bool ok_;
   termios saved_{};
 };
@@ -115,7 +126,7 @@ class TtyTerminal final : public Terminal {
   Result<SecretBytes> read_secret(std::string_view prompt) override {
     Result<SecretBytes> text = make_error(Errc::kIo, "the terminal's echo can't be switched off");
     {
-      const NoEcho quiet(fd_);
+      const Asking quiet(fd_, Typing::kSecret);
       if (!quiet.ok()) return text;
       FK_CHECK(ask(prompt));
       text = read_quietly(fd_);
@@ -125,11 +136,13 @@ class TtyTerminal final : public Terminal {
   }
 
   Result<std::string> read_line(std::string_view prompt) override {
+    const Asking aloud(fd_, Typing::kLine);
+    if (!aloud.ok()) return make_error(Errc::kIo, "the terminal can't be set up for a question");
     FK_CHECK(ask(prompt));
     std::string text;
     for (;;) {
       FK_TRY(const auto byte, read_byte(fd_));
-      if (!byte) return cancelled();
+      if (!byte || *byte == kInterrupt || *byte == kQuit) return cancelled();
       if (*byte == '\n') return text;
       if (text.size() == kMaxTyped) return make_error(Errc::kTooLarge, "the answer is over 4096 bytes");
       text += static_cast<char>(*byte);

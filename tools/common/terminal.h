@@ -45,8 +45,8 @@ class Terminal {
   Result<SecretBytes> read_new_passphrase(Lang lang);
 };
 
-// The controlling terminal, whatever stdin and stdout are. While a secret is typed, echo and the
-// signal keys are off; the settings are put back on every path. kIo if there is no terminal.
+// The controlling terminal, whatever stdin and stdout are. While something is asked, the signal keys are off, for a
+// secret echo too; the settings are put back on every path. kIo if there is no terminal.
 Result<std::unique_ptr<Terminal>> open_terminal(const std::string& path = "/dev/tty");
 
 // A person played by a function: for tests and rehearsals.

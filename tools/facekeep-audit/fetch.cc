@@ -48,10 +48,11 @@ class Bars {
 };
 
 Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mirror& mirror,
-                     const log::Checkpoint& checkpoint, Bars& bars) {
-  FK_TRY(PoliteClient client, auditors_client(frame, o.vault, mirror, checkpoint.size));
+                     const log::VerifierKey& key, Fetched& log, const Get& get_public) {
+  FK_TRY(PoliteClient client, auditors_client(frame, o.vault, mirror, log.checkpoint.size));
   const Get get = [&](const std::string& target) { return client.get(target); };
-  const auto read = fetch_openings(mirror, checkpoint, get, std::ref(bars));
+  Bars bars(frame);
+  const auto read = fetch_openings_and_ends(mirror, key, log, get_public, get, std::ref(bars));
   if (!read && read.error().code == Errc::kNotFound) {
     report.warn(Msg::kAuditNoOpenings, {read.error().message});
     return {};
@@ -108,9 +109,6 @@ Status fetch(Frame& frame, Reporter& report, const Options& o) {
     Bars bars(frame);
     FK_TRY(done, fetch_log(mirror, key, get, std::ref(bars)));
   }
-  report.field("size", done.checkpoint.size);
-  report.field("root", to_base64(done.checkpoint.root));
-  report.field("new_entries", done.new_entries);
   report.field("first", !done.before.has_value());
   report.say(Msg::kAuditFetched, {std::to_string(done.checkpoint.size), std::to_string(done.new_entries)});
   if (done.before) {
@@ -119,10 +117,11 @@ Status fetch(Frame& frame, Reporter& report, const Options& o) {
     report.say(Msg::kAuditFirstFetch);
   }
   const Status witnessed = check_witnesses(frame, report, mirror, key, done.checkpoint, cosigned);
-  if (o.vault.api.empty()) return witnessed;
-  Bars bars(frame);
-  FK_CHECK(read_openings(frame, report, o, mirror, done.checkpoint, bars));
-  return witnessed;
+  const Status read = o.vault.api.empty() ? Status() : read_openings(frame, report, o, mirror, key, done, get);
+  report.field("size", done.checkpoint.size);
+  report.field("root", to_base64(done.checkpoint.root));
+  report.field("new_entries", done.new_entries);
+  return read ? witnessed : read;
 }
 
 }  // namespace

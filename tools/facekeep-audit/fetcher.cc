@@ -6,7 +6,6 @@
 
 #include "tools/common/say.h"
 #include "vault/audit/tile_chain.h"
-#include "vault/ledger/opening.h"
 
 namespace facekeep::tools {
 namespace {
@@ -14,21 +13,26 @@ namespace {
 using log::kTileWidth;
 
 // Tiles for a TileChain: full ones from the mirror where they are there, others from the vault. Fetched ones are kept
-// in memory until the chain has checked them.
+// in memory until the chain has checked them, then in `staged`.
 class TileFetcher {
  public:
-  TileFetcher(const Mirror& mirror, const Get& get) : mirror_(mirror), get_(get) {}
+  TileFetcher(const Mirror& mirror, const Mirror& staged, const Get& get)
+      : mirror_(mirror), staged_(staged), get_(get) {}
 
   Result<Bytes> operator()(const log::TileId& id) {
     const std::string path = format_path(id);
-    if (id.width == kTileWidth && !distrusted_.contains(path) && mirror_.has(path)) return mirror_.read(path);
+    if (id.width == kTileWidth && !distrusted_.contains(path)) {
+      for (const Mirror* kept : {&staged_, &mirror_}) {
+        if (kept->has(path)) return kept->read(path);
+      }
+    }
     FK_TRY(Bytes bytes, get_("/" + path));
     fresh_[path] = bytes;
     return bytes;
   }
   // Everything fetched so far was checked.
   Status keep() {
-    for (const auto& [path, bytes] : fresh_) FK_CHECK(mirror_.write(path, bytes));
+    for (const auto& [path, bytes] : fresh_) FK_CHECK(staged_.write(path, bytes));
     fresh_.clear();
     return {};
   }
@@ -40,6 +44,7 @@ class TileFetcher {
 
  private:
   const Mirror& mirror_;
+  const Mirror& staged_;
   const Get& get_;
   std::map<std::string, Bytes> fresh_;
   std::set<std::string> distrusted_;
@@ -51,14 +56,15 @@ Error contradiction(const Mirror& mirror, bool forked, std::uint64_t before, std
                    {std::to_string(before), std::to_string(now), mirror.dir() + "/checkpoints"});
 }
 
-Error served_bad(Msg what, std::uint64_t entry) {
-  return say_error(Errc::kIntegrity, "served-bad", what, Msg::kAuditServedBadHint, {std::to_string(entry)});
-}
-
 class LogFetch {
  public:
   LogFetch(const Mirror& mirror, const log::VerifierKey& key, const Get& get, std::uint64_t whole_to)
-      : mirror_(mirror), key_(key), get_(get), whole_to_(whole_to), tiles_(mirror, get) {}
+      : mirror_(mirror),
+        key_(key),
+        get_(get),
+        whole_to_(whole_to),
+        staged_(mirror.dir() + "/fetching"),
+        tiles_(mirror, staged_, get) {}
 
   Result<Fetched> run(const FetchProgress& progress) {
     FK_CHECK(check_key());
@@ -70,6 +76,7 @@ class LogFetch {
     if (now_.size > 0) FK_CHECK(open_tree());
     FK_CHECK(mirror_.write("vkey", as_bytes(format_vkey(key_) + "\n")));
     FK_TRY(const std::uint64_t fresh, fetch_bundles(progress));
+    FK_CHECK(mirror_.take_over(staged_, now_.size));
     FK_CHECK(mirror_.keep_checkpoint(now_, note_));
     FK_CHECK(mirror_.write("checkpoint", as_bytes(note_)));
     forget_partials();
@@ -124,7 +131,8 @@ class LogFetch {
     const std::uint64_t had = before_ ? before_->size : 0;
     for (std::uint64_t b = whole_to_ / kTileWidth; b * kTileWidth < now_.size; ++b) {
       const log::BundleId id{b, log::tile_width_at(now_.size, 0, b)};
-      if (id.width < kTileWidth || !mirror_.has(format_path(id))) FK_CHECK(fetch_bundle(id));
+      const std::string path = format_path(id);
+      if (id.width < kTileWidth || (!mirror_.has(path) && !staged_.has(path))) FK_CHECK(fetch_bundle(id));
       if (progress) progress(FetchStep::kEntries, b * kTileWidth + id.width, now_.size);
     }
     return now_.size - std::min(had, now_.size);
@@ -141,7 +149,7 @@ class LogFetch {
         return served_bad(Msg::kAuditServedBadBundle, id.index * kTileWidth + i);
       }
     }
-    return mirror_.write(format_path(id), bytes);
+    return staged_.write(format_path(id), bytes);
   }
 
   void forget_partials() const {
@@ -157,6 +165,7 @@ class LogFetch {
   const log::VerifierKey& key_;
   const Get& get_;
   const std::uint64_t whole_to_;
+  const Mirror staged_;
   TileFetcher tiles_;
   std::string note_;
   log::Checkpoint now_;
@@ -164,99 +173,11 @@ class LogFetch {
   std::optional<audit::TileChain> chain_;
 };
 
-// The commitments of a bundle's private entries, by entry.
-Result<std::map<std::uint64_t, Digest>> commitments_of(const Mirror& mirror, const log::BundleId& id) {
-  std::map<std::uint64_t, Digest> out;
-  FK_TRY(const Bytes bytes, mirror.read(format_path(id)));
-  FK_TRY(const auto entries, log::decode_bundle(bytes, id.width));
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto leaf = ledger::decode_leaf(as_chars(entries[i]));
-    const auto* hidden = leaf ? std::get_if<ledger::PrivateLeaf>(&*leaf) : nullptr;
-    if (hidden != nullptr) out[id.index * kTileWidth + i] = hidden->commitment;
-  }
-  return out;
-}
-
-bool fits(const Digest& commitment, ByteView bytes) {
-  const auto opening = ledger::parse_clear_opening(bytes);
-  return opening && ledger::commit(opening->salt, opening->event) == commitment;
-}
-
-Status check_openings(const audit::OpeningsOfBundle& doc, const std::map<std::uint64_t, Digest>& commitments) {
-  for (const auto& [entry, commitment] : commitments) {
-    const audit::Opening& o = doc.at(entry);
-    if (o.state == audit::OpeningState::kThere && !fits(commitment, o.bytes)) {
-      return served_bad(Msg::kAuditServedBadOpening, entry);
-    }
-  }
-  return {};
-}
-
-struct KeptOpenings {
-  std::string path;
-  Bytes text;
-  audit::OpeningsOfBundle doc;
-};
-
-// What the mirror has of this bundle, as it is now or as an earlier fetch saw it.
-std::optional<KeptOpenings> kept_openings(const Mirror& mirror, const log::BundleId& id) {
-  for (unsigned w = id.width; w > 0; --w) {
-    std::string path = Mirror::opening_path({id.index, w});
-    if (!mirror.has(path)) continue;
-    auto text = mirror.read(path);
-    auto doc = text ? audit::parse_openings(as_chars(*text)) : Result<audit::OpeningsOfBundle>(text.error());
-    if (doc) return KeptOpenings{std::move(path), std::move(*text), std::move(*doc)};
-  }
-  return std::nullopt;
-}
-
-// True if asking again would give nothing more.
-bool covers(const audit::OpeningsOfBundle& doc, const std::map<std::uint64_t, Digest>& commitments, bool retry_sealed) {
-  return std::all_of(commitments.begin(), commitments.end(), [&](const auto& c) {
-    const audit::OpeningState state = doc.at(c.first).state;
-    const bool later = state == audit::OpeningState::kSealed || state == audit::OpeningState::kDamaged;
-    return state != audit::OpeningState::kAbsent && (!later || !retry_sealed);
-  });
-}
-
-// Openings of the narrower bundles that an earlier fetch saw.
-void forget_narrower(const Mirror& mirror, const log::BundleId& id) {
-  for (unsigned w = 1; w < id.width; ++w) {
-    const std::string path = Mirror::opening_path({id.index, w});
-    if (mirror.has(path)) mirror.forget(path);
-  }
-}
-
-// One bundle's openings, from the mirror or from the vault. True if some are sealed.
-Result<bool> openings_of(const Mirror& mirror, const log::BundleId& id,
-                         const std::map<std::uint64_t, Digest>& commitments, const Get& get, bool retry_sealed,
-                         FetchedOpenings& out) {
-  if (commitments.empty()) return false;
-  const std::string path = Mirror::opening_path(id);
-  auto kept = kept_openings(mirror, id);
-  if (!kept || !covers(kept->doc, commitments, retry_sealed)) {
-    auto bytes = get("/v1/log/openings/" + std::to_string(id.index));
-    if (!bytes && bytes.error().code == Errc::kSealed) {
-      out.sealed = out.refused = true;
-      return true;
-    }
-    if (!bytes) return std::move(bytes).error();
-    FK_TRY(auto doc, audit::parse_openings(as_chars(*bytes)));
-    if (doc.bundle != id.index) {
-      return make_error(Errc::kMalformed, "the vault answered with openings of another bundle");
-    }
-    FK_CHECK(check_openings(doc, commitments));
-    ++out.bundles;
-    kept = KeptOpenings{{}, std::move(*bytes), std::move(doc)};
-  }
-  if (kept->path != path) {
-    FK_CHECK(mirror.write(path, kept->text));
-    forget_narrower(mirror, id);
-  }
-  return kept->doc.any_sealed();
-}
-
 }  // namespace
+
+Error served_bad(Msg what, std::uint64_t entry) {
+  return say_error(Errc::kIntegrity, "served-bad", what, Msg::kAuditServedBadHint, {std::to_string(entry)});
+}
 
 Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
                           const FetchProgress& progress, std::uint64_t whole_to) {
@@ -270,22 +191,6 @@ Result<std::string> fetch_cosigned(const Mirror& mirror, const Get& get) {
   if (note.size() > log::kMaxNoteSize) return make_error(Errc::kTooLarge, "the cosigned checkpoint is too large");
   FK_CHECK(mirror.write("cosigned", as_bytes(note)));
   return note;
-}
-
-Result<FetchedOpenings> fetch_openings(const Mirror& mirror, const log::Checkpoint& checkpoint, const Get& get,
-                                       const FetchProgress& progress, const OpeningsScope& scope) {
-  FetchedOpenings out;
-  out.whole = scope.first;
-  for (std::uint64_t b = scope.first; b * kTileWidth < checkpoint.size; ++b) {
-    const log::BundleId id{b, log::tile_width_at(checkpoint.size, 0, b)};
-    if (progress) progress(FetchStep::kOpenings, b * kTileWidth + id.width, checkpoint.size);
-    FK_TRY(const auto commitments, commitments_of(mirror, id));
-    FK_TRY(const bool sealed, openings_of(mirror, id, commitments, get, scope.retry_sealed, out));
-    if (out.refused) return out;
-    out.sealed = out.sealed || sealed;
-    if (out.whole == b && id.width == kTileWidth && !sealed) ++out.whole;
-  }
-  return out;
 }
 
 }  // namespace facekeep::tools

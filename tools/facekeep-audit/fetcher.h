@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "tools/common/catalogue.h"
 #include "tools/facekeep-audit/mirror.h"
 
 namespace facekeep::tools {
@@ -24,12 +25,16 @@ struct Fetched {
   std::uint64_t new_entries = 0;
 };
 
-// Brings the mirror to the checkpoint that is served now. What an interrupted call left is used. kIntegrity
+// Brings the mirror to the checkpoint that is served now. What an interrupted call left is used; until the call is
+// done, the mirror stays as it was. kIntegrity
 // ("rolled-back", "forked") keeps both checkpoints in the mirror as evidence and changes nothing else; kIntegrity for
 // bytes that do not fit: they are not kept.
 // Entries before `whole_to` are not looked at again: the mirror has them whole.
 Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
                           const FetchProgress& progress = {}, std::uint64_t whole_to = 0);
+
+// For what the vault served and does not fit, at this entry.
+Error served_bad(Msg what, std::uint64_t entry);
 
 // Keeps what the vault shows as cosigned by its witnesses in the mirror's file `cosigned` (empty: nothing), and gives
 // it. Asked for before fetch_log(), so that the log served then must reach as far; held against it by who knows genesis
@@ -40,6 +45,7 @@ struct FetchedOpenings {
   std::uint64_t bundles = 0;  // read now: each is an entry of the log
   bool sealed = false;        // some or all could not be read, since the vault is sealed
   bool refused = false;       // it gave none at all: the mirror lacks whole bundles
+  bool ended = false;         // an answer called something destroyed that the mirror did not know to be
   std::uint64_t whole = 0;    // bundles from the first on that the mirror has for good
 };
 struct OpeningsScope {
@@ -47,8 +53,15 @@ struct OpeningsScope {
   bool retry_sealed = true;  // ask again for what was sealed when it was asked for
 };
 // Reads the openings that the mirror does not have. Each call to the vault is an entry of its log, so none is made
-// without need: what was read of a bundle serves until the bundle has another private entry.
+// without need: what was read of a bundle serves until the bundle has another private entry. No opening that the
+// mirror has is given up for an answer without it.
 Result<FetchedOpenings> fetch_openings(const Mirror& mirror, const log::Checkpoint& checkpoint, const Get& get,
                                        const FetchProgress& progress = {}, const OpeningsScope& scope = {});
+
+// fetch_openings(), and if a key has ended since the checkpoint, the log once more: the entry that says so comes behind
+// that checkpoint. `log` is what fetch_log() gave, and is brought up to date. May wait for a moment.
+Result<FetchedOpenings> fetch_openings_and_ends(const Mirror& mirror, const log::VerifierKey& key, Fetched& log,
+                                                const Get& get, const Get& openings, const FetchProgress& progress = {},
+                                                const OpeningsScope& scope = {});
 
 }  // namespace facekeep::tools

@@ -22,21 +22,23 @@ Follower::Follower(const std::string& dir, log::VerifierKey key, audit::Level le
 
 Result<News> Follower::look(const Get& get, const Get& openings) {
   // The first look trusts nothing that is in the folder.
-  FK_TRY(const Fetched fetched, fetch_log(mirror_, key_, get, {}, head_.size));
+  FK_TRY(Fetched fetched, fetch_log(mirror_, key_, get, {}, head_.size));
   if (!seen_before_) seen_before_ = fetched.before.value_or(0);
+  forget_checkpoint_before(fetched);
+  head_ = fetched.checkpoint;
+  bool refused = false;
+  if (level_ == audit::Level::kAuditor) {
+    // While the vault is sealed there is nothing more to be had of what was sealed.
+    const OpeningsScope scope{openings_whole_, replay_->state().phase() == ledger::Phase::kOpen};
+    FK_TRY(const FetchedOpenings read, fetch_openings_and_ends(mirror_, key_, fetched, get, openings, {}, scope));
+    openings_whole_ = read.whole;
+    refused = read.refused;
+    head_ = fetched.checkpoint;
+  }
   News news;
   news.checkpoint = fetched.checkpoint;
   news.new_entries = fetched.new_entries;
-  forget_checkpoint_before(fetched);
-  head_ = fetched.checkpoint;
-  if (level_ == audit::Level::kAuditor) {
-    // While the vault is sealed there is nothing more to be had of what was sealed.
-    OpeningsScope scope{openings_whole_, replay_->state().phase() == ledger::Phase::kOpen};
-    FK_TRY(const FetchedOpenings read, fetch_openings(mirror_, head_, openings, {}, scope));
-    openings_whole_ = read.whole;
-    if (read.refused) return news;
-  }
-  FK_CHECK(replay_new(news));
+  if (!refused) FK_CHECK(replay_new(news));
   return news;
 }
 

@@ -1,8 +1,14 @@
 #include "tools/facekeep-audit/mirror.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
+#include "api/http/socket.h"
 #include "tools/common/files.h"
 #include "tools/common/say.h"
 
@@ -14,6 +20,20 @@ constexpr std::size_t kMaxFile = 64U << 20;  // a bundle is under 17 MiB, its op
 std::string first_line(std::string text) {
   text.erase(std::min(text.find_first_of("\r\n"), text.size()));
   return text;
+}
+
+bool is_of_tree(const std::string& path, std::uint64_t size) {
+  if (const auto id = log::parse_tile_path(path)) {
+    return id->level < log::kTileLevels && id->width == log::tile_width_at(size, id->level, id->index);
+  }
+  const auto id = log::parse_bundle_path(path);
+  return id && id->width == log::tile_width_at(size, 0, id->index);
+}
+
+Status sync_file_system(const std::string& dir) {
+  const http::UniqueFd fd(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() >= 0 && syncfs(fd.get()) == 0) return {};
+  return make_error(Errc::kIo, "can't sync " + dir + ": " + std::strerror(errno));
 }
 
 }  // namespace
@@ -90,6 +110,24 @@ void Mirror::forget(const std::string& path) const {
   std::filesystem::remove(file, error);
   // "067.p" with the last partial in it; anything else is not empty.
   if (file.parent_path().extension() == ".p") std::filesystem::remove(file.parent_path(), error);
+}
+
+Status Mirror::take_over(const Mirror& from, std::uint64_t size) const {
+  namespace fs = std::filesystem;
+  std::vector<std::string> paths;
+  FK_CHECK(from.list([&](const std::string& path) -> Status {
+    if (is_of_tree(path, size)) paths.push_back(path);
+    return {};
+  }));
+  std::error_code error;
+  for (const std::string& path : paths) {
+    const fs::path to(dir_ + "/" + path);
+    fs::create_directories(to.parent_path(), error);
+    fs::rename(from.dir_ + "/" + path, to, error);
+    if (error) return make_error(Errc::kIo, "can't move a file to " + to.string() + ": " + error.message());
+  }
+  fs::remove_all(from.dir_, error);
+  return paths.empty() ? Status() : sync_file_system(dir_);
 }
 
 std::string Mirror::opening_path(const log::BundleId& id) {

@@ -7,6 +7,7 @@
 //   DIR/tile/...              tiles and entry bundles under the paths of C2SP tlog-tiles
 //   DIR/openings/<N>[.p/<W>]  openings of a bundle as the vault gave them (JSON)
 //   DIR/register.json         names behind the numbers, if the vault was open when asked
+//   DIR/fetching/tile/...     what a fetch has checked and not finished: no reader looks there
 //
 // What is written is synced and replaces whole files. One process at a time.
 #pragma once
@@ -43,6 +44,9 @@ class Mirror {
   [[nodiscard]] Status write(const std::string& path, ByteView bytes) const;
   // Files of an older checkpoint that newer ones take the place of; what is not there is no error.
   void forget(const std::string& path) const;
+
+  // Moves what `from` has of a tree of `size` here, over what is here, and removes the rest of it.
+  [[nodiscard]] Status take_over(const Mirror& from, std::uint64_t size) const;
 
   static std::string opening_path(const log::BundleId& id);
   // checkpoints/<size>, or checkpoints/<size>-<root> where that name is another one's.

@@ -18,7 +18,7 @@ Result<EnteredCard> read_card(Context& context, int share_fd) {
   FK_TRY(const SecretBytes text, read_text(context, share_fd));
   const auto is_space = [](std::uint8_t b) { return b == ' ' || (b >= '\t' && b <= '\r'); };
   if (std::all_of(text.view().begin(), text.view().end(), is_space)) {
-    return say_error(Errc::kInvalidArgument, "bad-share", Msg::kCliCardEmpty, Msg::kCliNoShareHint);
+    return say_error(Errc::kInvalidArgument, "bad-share", Msg::kCliCardEmpty, Msg::kCliCardHint);
   }
   auto words = seal::parse_share_text(as_chars(text.view()));
   if (!words) {

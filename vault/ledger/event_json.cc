@@ -1,8 +1,8 @@
 // Writer and reader of events, one pair a type. FORMAT.md's tables follow this file.
 #include <algorithm>
 
-#include "vault/ledger/access_reader.h"
 #include "vault/ledger/event.h"
+#include "vault/ledger/hot_reader.h"
 #include "vault/ledger/json_reader.h"
 
 namespace facekeep::ledger {
@@ -384,7 +384,7 @@ Result<std::string> encode_event(const Event& e) {
 }
 
 Result<Event> decode_event(std::string_view canonical) {
-  if (auto access = read_access_event(canonical)) return std::move(*access);
+  if (auto hot = read_hot_event(canonical)) return std::move(*hot);
   return decode_event_strictly(canonical);
 }
 

@@ -71,6 +71,44 @@ TEST_CASE("an interrupted fetch is resumed with what it left") {
   REQUIRE(fetch(server, dir.path()));
   CHECK(server.asked.count("/tile/entries/000") == 0);
   CHECK(run({"replay", dir.path()}).code == 0);
+  CHECK_FALSE(std::filesystem::exists(dir.path() + "/fetching"));
+}
+
+TEST_CASE("an interrupted fetch leaves the mirror as it was, and what it kept is used at whatever size comes next") {
+  const ScratchDir dir;
+  Server server{open_vault(300), {}};
+  REQUIRE(fetch(server, dir.path()));
+  const auto grow = [&] {
+    for (int i = 0; i < 600; ++i) {
+      server.m.wait(500);
+      server.m.add(ledger::MetadataRead{"main", "operator/1", "list", {}});
+    }
+    server.m.publish();
+  };
+  grow();
+  const tools::Get all = server.get();
+  const tools::Get broken = [&](const std::string& target) -> Result<Bytes> {
+    if (target == "/tile/entries/003.p/152") return make_error(Errc::kUnavailable, "the line broke");
+    return all(target);
+  };
+  CHECK_FALSE(tools::fetch_log(mirror_in(dir.path()), log_signer().key, broken));
+  CHECK(std::filesystem::exists(dir.path() + "/fetching/tile/entries/002"));
+  const auto replayed = [&] {
+    const Ran ran = run({"replay", dir.path(), "--json"});
+    INFO(ran.out << ran.err);
+    CHECK(ran.code == 0);
+    Json said = parse_json(ran.out).value();
+    CHECK(said["findings"].size() == 1);  // witnesses-not-asked
+    return said["size"].get<std::uint64_t>();
+  };
+  CHECK(replayed() == 320);
+  grow();
+  server.asked.clear();
+  REQUIRE(fetch(server, dir.path()));
+  CHECK(server.asked.count("/tile/entries/002") == 0);
+  CHECK(replayed() == 1520);
+  CHECK_FALSE(std::filesystem::exists(dir.path() + "/fetching"));
+  CHECK_FALSE(std::filesystem::exists(dir.path() + "/tile/entries/003.p"));
 }
 
 TEST_CASE("a rolled-back log is refused with both positions, and both checkpoints are kept") {
@@ -201,6 +239,122 @@ TEST_CASE("an opening that the vault calls damaged does not hide the others, and
   CHECK(server.asked["/v1/log/openings/0"] == 1);
   CHECK(server.asked.count("/v1/log/openings/1") == 0);
   CHECK(run({"replay", dir.path()}).code == 0);
+}
+
+namespace {
+
+// The vault's document of a bundle, with every access opening of it left out for that reason.
+void withhold(Server& server, std::uint64_t bundle, const char* reason) {
+  const auto width = log::tile_width_at(server.m.entries.size(), 0, bundle);
+  Bytes& file = server.m.files.at(MemoryMirror::opening_path({bundle, width}));
+  Json doc = parse_json(as_chars(file)).value();
+  Json kept = Json::array();
+  for (const Json& o : doc["openings"]) {
+    const std::uint64_t n = o["entry"];
+    if (as_chars(server.m.entries[n]).find("\"access\"") == std::string_view::npos) {
+      kept.push_back(o);
+    } else {
+      doc["missing"].push_back({{"entry", n}, {"reason", reason}});
+    }
+  }
+  doc["openings"] = kept;
+  file = to_bytes(doc.dump());
+}
+
+Json replayed(const std::string& dir) {
+  return parse_json(run({"replay", dir, "--json"}).out).value();
+}
+
+bool found(const Json& said, const std::string& code) {
+  return std::any_of(said["findings"].begin(), said["findings"].end(),
+                     [&](const Json& f) { return f["code"] == code; });
+}
+
+void pass(Server& server, int times) {
+  for (int i = 0; i < times; ++i) {
+    server.m.wait(500);
+    server.m.add(ledger::MetadataRead{"main", "operator/1", "list", {}});
+  }
+  server.m.publish();
+}
+
+}  // namespace
+
+TEST_CASE("a fetch while the vault is sealed gives up no opening that the mirror has") {
+  const ScratchDir dir;
+  Server server{open_vault(100), {}};
+  REQUIRE(fetch(server, dir.path()));
+  const std::string first = dir.path() + "/openings/000.p/120";
+  REQUIRE(std::filesystem::exists(first));
+  pass(server, 30);
+  withhold(server, 0, "sealed");
+  REQUIRE(fetch(server, dir.path()));
+  CHECK(std::filesystem::exists(first));
+  Json said = replayed(dir.path());
+  INFO(said.dump());
+  CHECK(said["errors"] == 0);
+  CHECK(found(said, "access-openings-sealed"));
+  SECTION("until an open one gives all of them") {
+    pass(server, 1);
+    REQUIRE(fetch(server, dir.path()));
+    CHECK_FALSE(found(replayed(dir.path()), "access-openings-sealed"));
+  }
+  SECTION("and they serve when the vault can't give them any more") {
+    pass(server, 1);
+    withhold(server, 0, "destroyed");
+    REQUIRE(fetch(server, dir.path()));
+    const auto kept = audit::parse_openings(as_chars(mirror_in(dir.path()).read("openings/000.p/151").value()));
+    CHECK(kept->at(119).state == audit::OpeningState::kThere);
+    CHECK(kept->at(130).state == audit::OpeningState::kDestroyed);
+    CHECK_FALSE(std::filesystem::exists(first));
+  }
+  CHECK(replayed(dir.path())["state_digest"] == to_hex(server.m.state.digest()));
+}
+
+TEST_CASE("openings of the same width are not given up for an answer of a sealed vault") {
+  const ScratchDir dir;
+  Server server{open_vault(100), {}};
+  const std::string path = MemoryMirror::opening_path({0, 120});
+  Json doc = parse_json(as_chars(server.m.files[path])).value();
+  const std::uint64_t damaged = doc["openings"].back()["entry"];
+  doc["openings"].erase(doc["openings"].size() - 1);
+  doc["missing"].push_back({{"entry", damaged}, {"reason", "damaged"}});
+  server.m.files[path] = to_bytes(doc.dump());
+  REQUIRE(fetch(server, dir.path()));
+  const Bytes before = mirror_in(dir.path()).read(path).value();
+  withhold(server, 0, "sealed");
+  REQUIRE(fetch(server, dir.path()));
+  CHECK(mirror_in(dir.path()).read(path).value() == before);
+}
+
+TEST_CASE("a key that ends between the checkpoint and the openings is no finding: its end is fetched too") {
+  const ScratchDir dir;
+  Server server{open_vault(100), {}};
+  server.m.wait(400LL * 86'400'000);
+  server.m.add(ledger::Sums{server.m.wall, {}});
+  server.m.publish();
+  const tools::Mirror mirror = mirror_in(dir.path());
+  const tools::Get get = server.get();
+  auto log = tools::fetch_log(mirror, log_signer().key, get);
+  REQUIRE(log);
+  const std::uint64_t before = log->checkpoint.size;
+  server.m.add(ledger::PeriodKeyDestroyed{"access", "main", "2026-11"});
+  server.m.publish();
+  withhold(server, 0, "destroyed");
+  SECTION("as it was before: the end is not in the mirror") {
+    REQUIRE(tools::fetch_openings(mirror, log->checkpoint, get)->ended);
+    CHECK(found(replayed(dir.path()), "destroyed-without-entry"));
+  }
+  const auto read = tools::fetch_openings_and_ends(mirror, log_signer().key, *log, get, get);
+  REQUIRE(read);
+  CHECK_FALSE(read->ended);
+  SECTION("with it") {
+    CHECK(log->checkpoint.size == before + 1);
+    const Json said = replayed(dir.path());
+    INFO(said.dump());
+    CHECK(said["errors"] == 0);
+    CHECK(found(said, "access-openings-destroyed"));
+  }
 }
 
 TEST_CASE("what the witnesses cosigned is kept in the mirror, and the replay holds it against the log") {

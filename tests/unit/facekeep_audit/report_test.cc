@@ -1,10 +1,14 @@
 // The report: what it counts, that it says what it must, and that nothing in it can become markup.
+#include <set>
+
 #include "tests/unit/facekeep_audit/support.h"
+#include "tools/facekeep-audit/act_text.h"
 #include "tools/facekeep-audit/html.h"
 #include "vault/base/digest.h"
 
 using namespace facekeep;
 using namespace facekeep::audit_test;
+using tools::Lang;
 
 namespace {
 
@@ -212,4 +216,26 @@ TEST_CASE("a sample report in the working directory", "[.sample]") {
   Server server{weeks(), {}};
   REQUIRE(fetch(server, "sample-mirror"));
   report("sample-mirror", {"--utc-offset", "480"});
+}
+
+TEST_CASE("every type of governance event has its place and its words in the report") {
+  // Told as sums and as readings of an auditor, not as acts.
+  const std::set<std::string> counted = {"sums", "openings-read"};
+  std::istringstream snapshot(
+      tools::load_text(std::string(FACEKEEP_SOURCE_DIR) + "/tests/snapshots/event_types.txt", 1 << 16).value());
+  int acts = 0;
+  for (std::string event_class, type; snapshot >> event_class >> type;) {
+    if (event_class != "governance" || counted.contains(type)) continue;
+    ++acts;
+    INFO(type);
+    for (const Lang lang : {Lang::kEnglish, Lang::kChinese}) {
+      CHECK(tools::act_name(lang, type) != type);
+      audit::Act act{7, 1795305600000, type, {"property/1"}, {}};
+      const std::string line = tools::act_line(lang, act);
+      CHECK(says(line, tools::act_name(lang, type)));
+      CHECK(says(line, "property/1"));
+    }
+    CHECK(tools::act_name(Lang::kEnglish, type) != tools::act_name(Lang::kChinese, type));
+  }
+  CHECK(acts >= 6);
 }

@@ -106,6 +106,23 @@ TEST_CASE("lines are read with echo, and clear wipes the scrollback too") {
   CHECK(pty.wait_and_type("\x1b[3J", "").find("\x1b[2J") != std::string::npos);
 }
 
+TEST_CASE("^C and ^\\ cancel a question at once, as an error and not as a signal") {
+  for (const std::string keys : {"\x03", "tow\x03", "\x1c", "\x04"}) {
+    const Pty pty;
+    auto terminal = open_terminal(pty.path);
+    REQUIRE(terminal);
+    std::thread person([&] { pty.wait_and_type("name: ", keys); });
+    const auto line = (*terminal)->read_line("name:");
+    person.join();
+    CHECK(line.error().code == Errc::kInvalidArgument);
+    CHECK(pty.echoes());
+    // The next question starts afresh.
+    std::thread again([&] { pty.wait_and_type("name: ", "tower\n"); });
+    CHECK(*(*terminal)->read_line("name:") == "tower");
+    again.join();
+  }
+}
+
 TEST_CASE("a scripted person answers prompts in turn") {
   std::vector<ScriptedTerminal::Line> lines;
   lines.push_back({"Name", SecretBytes::copy_of(as_bytes("tower"))});

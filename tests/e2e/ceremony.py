@@ -1,0 +1,293 @@
+#!/usr/bin/python3
+"""The key ceremony as it is held: on a pseudo-terminal, six custodians at it in turn. Each sees the own card alone; whoever
+mistypes, signs with another's key, presses ^C or pulls the plug is told so, or leaves nothing behind."""
+import contextlib
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from vault import FACEKEEP, FACEKEEPD, Report, SOURCE
+
+GROUPS = {"property": (1, 2, 3), "residents": (1, 2, 3)}
+PEOPLE = [f"{g}/{n}" for g, numbers in GROUPS.items() for n in numbers]
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+# On the prompts of facekeep: how a person knows what to do.
+GO, PIN, TURN, COPY, PROVE, SIGN = "[y/N]", "PIN:", "Press Enter to go on", "then press Enter", "now type the words", "path of your private key"
+WORDS = re.findall(r'"([a-z]+)"', (SOURCE / "vault/seal/slip39_words.inc").read_text())
+report = Report()
+
+
+class Place:
+    """The room: a token, everybody's keys, the plan that they agreed on."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="facekeep-ceremony-"))
+        for name in ("keys", "tokens", "out"):
+            (self.folder / name).mkdir()
+        (self.folder / "softhsm2.conf").write_text(f"directories.tokendir = {self.folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+        self.env = dict(os.environ, SOFTHSM2_CONF=str(self.folder / "softhsm2.conf"), XDG_STATE_HOME=str(self.folder / "state"),
+                        LC_ALL="C.UTF-8", TERM="xterm")
+        self.pin = "pin-of-the-token"
+        self.run("softhsm2-util", "--init-token", "--free", "--label", "facekeep", "--so-pin", "security-officer", "--pin", self.pin)
+        for who in [p.replace("/", "-") for p in PEOPLE] + ["operator-1", "door-1", "door-2", "auditor-1"]:
+            self.run(FACEKEEP, "key", "new", self.folder / "keys" / who, "--no-passphrase", "--name", who)
+        self.run(sys.executable, SOURCE / "deploy/quickstart.d/plan.py", self.folder, "512", "400000,411000")
+        self.module = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
+
+    def run(self, *command):
+        subprocess.run([str(c) for c in command], env=self.env, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+    def objects(self):
+        return len(set((self.folder / "tokens").rglob("*.object")) - set((self.folder / "tokens").rglob("token.object")))
+
+    def hold(self, *more):
+        return Screen([FACEKEEP, "ceremony", "--plan", self.folder / "plan.json", "--dir", self.folder / "data", "--token-uri",
+                       "pkcs11:token=facekeep", "--module", self.module, "--out", self.folder / "out", *more], self.env)
+
+    def key(self, who):
+        return str(self.folder / f"keys/{who.replace('/', '-')}.key")
+
+    def nothing_made(self, what):
+        report.check(f"{what}: the token has its keys no more", self.objects() == 0, self.objects())
+        left = [p.name for p in (self.folder / "out").iterdir()] + (["data"] if (self.folder / "data").exists() else [])
+        report.check(f"{what}: no file is left", left == [], left)
+
+
+class Screen:
+    """The program on a terminal of its own, and the person before it."""
+
+    def __init__(self, command, env):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(str(command[0]), [str(c) for c in command], env)
+        self.all = ""   # ever written
+        self.mark = 0   # what was there when a key was last pressed
+
+    def read(self, seconds):
+        """False at the end of the program."""
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return True
+        with contextlib.suppress(OSError):  # EIO: the other side is closed
+            more = os.read(self.fd, 65536)
+            self.all += more.decode("utf-8", "replace")
+            return bool(more)
+        return False
+
+    def wait(self, text, seconds=60):
+        """What came since the last key press, up to a prompt with this text."""
+        end = time.monotonic() + seconds
+        while not re.search(re.escape(text) + r"[^\n]*\n? ?$", self.all[self.mark:]):
+            if not self.read(0.2) or time.monotonic() > end:
+                raise RuntimeError(f"no \"{text}\" came, but: {self.all[-600:]}")
+        return self.all[self.mark:]
+
+    def visible(self):
+        """What a person who looks at the screen now, and scrolls back, can see."""
+        return self.all.rsplit(CLEAR, 1)[-1]
+
+    def press(self, keys):
+        self.mark = len(self.all)
+        os.write(self.fd, keys.encode())
+
+    def answer(self, prompt, keys):
+        seen = self.wait(prompt)
+        self.press(keys + "\n")
+        return seen
+
+    def end(self, seconds=60):
+        """The exit code; a negative one: ended by that signal."""
+        end = time.monotonic() + seconds
+        while self.read(0.2) and time.monotonic() < end:
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def hang_up(self):
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def words_on(text):
+    """A card's words and their numbers, by place; more than one card shows as more words than a card has."""
+    found = {(int(place), word, int(number)) for place, word, number in re.findall(r"(\d+)\. ([a-z]{4,8}) +(\d{4})", text)}
+    return [(word, number) for _, word, number in sorted(found)]
+
+
+def typed_on(card, text):
+    """True if three words or numbers of a card follow each other in the text, as they are typed."""
+    said = re.findall(r"[a-z0-9]+", text.lower())
+    forms = [[w for w, _ in card], [w[:4] for w, _ in card], [str(n) for _, n in card]]
+    threes = {tuple(form[i:i + 3]) for form in forms for i in range(len(form) - 2)}
+    return any(tuple(said[i:i + 3]) in threes for i in range(len(said) - 2))
+
+
+def begin(place, *more):
+    screen = place.hold(*more)
+    screen.answer(GO, "y")
+    screen.answer(PIN, place.pin)
+    return screen
+
+
+def take_card(screen, who, before):
+    """One custodian's turn up to the cleared screen; gives the card's words."""
+    turn = screen.answer(TURN, "")
+    report.check(f"{who}: is called by number and name, and the others are asked to turn away", f"{who} (" in turn and "turn away" in turn)
+    screen.wait(COPY)
+    words = words_on(screen.visible())
+    report.check(f"{who}: the screen has one whole card, and no other", len(words) == 33 and f": {who}" in screen.visible(), f"{len(words)} words")
+    report.check(f"{who}: each word stands beside its number", all(WORDS[n - 1] == w for w, n in words))
+    report.check(f"{who}: the card is no one else's", words not in before)
+    screen.press("\n")
+    screen.wait(PROVE)
+    report.check(f"{who}: then the screen is empty of it", words_on(screen.visible()) == [] and CLEAR in screen.all[screen.mark:])
+    return words
+
+
+def prove(screen, who, cards):
+    words = [w for w, _ in cards[who]]
+    if who == "property/2":
+        screen.answer(PROVE, " ".join(words[:4] + [WORDS[(WORDS.index(words[4]) + 1) % 1024]] + words[5:]))
+        report.check("a mistyped word is noticed by its checksum", "checksum" in screen.wait(PROVE), screen.all[screen.mark:].strip().splitlines()[:1])
+        screen.press(" ".join(w for w, _ in cards["property/1"]) + "\n")
+        report.check("a colleague's card does not prove the own one", "not this one" in screen.wait(PROVE), screen.all[screen.mark:].strip().splitlines()[:1])
+        screen.press(" ".join(str(n) for _, n in cards[who]) + "\n")  # the numbers
+    elif who == "residents/1":
+        screen.answer(PROVE, " ".join(w[:4].upper() for w in words))
+    else:
+        screen.answer(PROVE, " ".join(words))
+    said = screen.wait(TURN if who != PEOPLE[-1] else SIGN)
+    report.check(f"{who}: the card is proven", f"{who} (" in said and "is proven" in said)
+    report.check(f"{who}: what was typed is not on the screen", not typed_on(cards[who], screen.all[screen.mark:]))
+
+
+def sign(place, screen, who):
+    if who == "property/1":
+        screen.answer(SIGN, place.key("property/2"))
+        report.check("another's key does not sign for one", "property/1" in screen.wait(SIGN), screen.all[screen.mark:].strip().splitlines()[:1])
+        screen.press("/nonexistent\n")
+        report.check("a file that is not there is asked for again", "property/1" in screen.wait(SIGN), screen.all[screen.mark:].strip().splitlines()[:1])
+        screen.press(place.key(who) + "\n")
+    elif who == "residents/2":  # on the own machine, with OpenSSH
+        statement = re.search(r'\{"digest":"[^\n\r]+\}', screen.wait(SIGN)).group(0)
+        (place.folder / "statement").write_text(statement)
+        own = place.folder / "own"
+        shutil.copy(place.key(who), own)
+        own.chmod(0o600)
+        shutil.copy(place.folder / "keys/residents-2.pub", place.folder / "own.pub")
+        made = subprocess.run(["ssh-keygen", "-Y", "sign", "-n", "facekeep-ceremony", "-f", own, place.folder / "statement"],
+                              capture_output=True, text=True, check=False)
+        if not report.check("ssh-keygen signs the statement that is shown", made.returncode == 0, made.stderr.strip()):
+            screen.press(place.key(who) + "\n")
+            return
+        screen.press(str(place.folder / "statement.sig") + "\n")
+    else:
+        screen.answer(SIGN, place.key(who))
+
+
+def whole(place):
+    screen, cards = begin(place), {}
+    report.check("the warning comes before anything is drawn", "nobody can open it again" in screen.all)
+    for who in PEOPLE:
+        cards[who] = take_card(screen, who, list(cards.values()))
+        prove(screen, who, cards)
+    for who in PEOPLE:
+        sign(place, screen, who)
+    code = screen.end()
+    report.check("the vault is made", code == 0 and "It is sealed." in screen.all, screen.all[-500:] if code else "")
+    report.check("the PIN was never shown", place.pin not in screen.all)
+    notice = json.loads((place.folder / "out/notice.json").read_text())
+    transcript = (place.folder / "out/transcript.txt").read_text()
+    report.check("it is no rehearsal", notice["rehearsal"] is False and "REHEARSAL" not in transcript)
+    report.check("the transcript names each card and no word of it",
+                 all(f"handed to {who} and proven" in transcript for who in PEOPLE) and not any(typed_on(c, transcript) for c in cards.values()))
+    checked = subprocess.run([FACEKEEP, "--vault", place.folder / "out/notice.json", "share", "check", "--share-fd", "0"], env=place.env,
+                             input=" ".join(w for w, _ in cards["residents/3"]), capture_output=True, text=True, check=False)
+    report.check("a card that was copied by hand is the vault's", checked.returncode == 0 and "residents" in checked.stdout, checked.stdout.strip()[-80:] + checked.stderr)
+    again = place.hold()
+    again.answer(GO, "y")
+    report.check("a folder that holds a vault is refused before anybody is asked for the PIN", again.end() == 1 and "holds a vault already" in again.all)
+
+
+def interrupted(place):
+    """^C at each kind of prompt, and a terminal that goes away."""
+    def at_turn(s): s.wait(TURN)
+    def at_card(s): s.answer(TURN, ""); s.wait(COPY)
+    def at_proof(s): at_card(s); s.press("\n"); s.wait(PROVE)
+
+    for what, until in (("at a custodian's turn", at_turn), ("while a card is shown", at_card), ("at the proof", at_proof)):
+        for keys in ("\x03", "\x1c"):
+            screen = begin(place)
+            until(screen)
+            screen.press(keys)
+            code = screen.end()
+            what_keys = f"{'^C' if keys == chr(3) else '^' + chr(92)} {what}"
+            report.check(f"{what_keys}: it ends with an error, not by a signal", code == 1 and "error:" in screen.all, f"exit {code}: " + screen.all.strip().splitlines()[-1])
+            report.check(f"{what_keys}: no card is on the screen", words_on(screen.visible()) == [])
+            place.nothing_made(what_keys)
+
+    screen = place.hold()
+    screen.answer(GO, "n")
+    report.check("\"no\" at the first question ends it", screen.end() in (1, 2) and "error:" in screen.all, screen.all.strip().splitlines()[-1])
+    screen = place.hold()
+    screen.answer(GO, "y")
+    screen.wait(PIN)
+    screen.press("\x03")
+    report.check("^C at the PIN ends it", screen.end() in (1, 2) and "PIN was not entered" in screen.all, screen.all.strip().splitlines()[-1])
+    place.nothing_made("^C at the PIN")
+
+    screen = begin(place)
+    at_proof(screen)
+    for _ in range(3):
+        screen.answer(PROVE, "these are not the words")
+    report.check("three wrong proofs end it", screen.end() == 1 and "could not be proven; nothing was made" in screen.all and "destroy them" in screen.all)
+    place.nothing_made("three wrong proofs")
+
+
+def printed(place):
+    """Cards for a printer lie on a memory disk for as long as their holder needs, and on no other."""
+    screen = place.hold("--cards", place.folder / "out")
+    refused = screen.end()
+    on_disk = "on a disk" in screen.all
+    if not on_disk:
+        report.skip("this folder is on a memory disk itself")
+    else:
+        report.check("cards on a disk are refused", refused in (1, 2), screen.all.strip().splitlines()[0])
+    memory = pathlib.Path(tempfile.mkdtemp(prefix="facekeep-cards-", dir="/dev/shm"))
+    try:
+        for how in ("hang up", "^C", "SIGINT from elsewhere"):
+            screen = begin(place, "--cards", memory)
+            screen.answer(TURN, "")
+            screen.wait(COPY)
+            report.check(f"{how}: one card can be printed", [p.name for p in memory.iterdir()] == ["property-1.html"], [p.name for p in memory.iterdir()])
+            if how == "hang up":
+                code = screen.hang_up()
+            else:
+                if how != "^C":
+                    os.kill(screen.pid, signal.SIGINT)
+                    time.sleep(0.3)
+                screen.press("\x03")
+                code = screen.end()
+            report.check(f"{how}: the printed card is gone", code in (1, 2) and list(memory.iterdir()) == [], f"exit {code}")
+            place.nothing_made(how)
+    finally:
+        shutil.rmtree(memory)
+
+
+if not FACEKEEPD.exists():
+    sys.exit("the programs are not built")
+room = Place()
+try:
+    interrupted(room)
+    printed(room)
+    whole(room)
+finally:
+    shutil.rmtree(room.folder, ignore_errors=True)
+report.end()
