@@ -1,5 +1,8 @@
 #include "tools/facekeep-audit/act_text.h"
 
+#include <algorithm>
+
+#include "tools/common/action_words.h"
 #include "vault/base/clock.h"
 
 namespace facekeep::tools {
@@ -10,7 +13,15 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"unseal-share", Msg::kRepActShare},
                                  {"unsealed", Msg::kRepActUnsealed},
                                  {"unseal-ended", Msg::kRepActEnded},
-                                 {"sealed", Msg::kRepActSealed}}) {
+                                 {"sealed", Msg::kRepActSealed},
+                                 {"proposal", Msg::kRepActProposal},
+                                 {"approval", Msg::kRepActApproval},
+                                 {"veto", Msg::kRepActVeto},
+                                 {"proposal-withdrawn", Msg::kRepActWithdrawn},
+                                 {"proposal-done", Msg::kRepActDone},
+                                 {"revoked", Msg::kRepActRevoked},
+                                 {"tightened", Msg::kRepActTightened},
+                                 {"custodian-suspended", Msg::kRepActSuspended}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
@@ -23,6 +34,9 @@ std::string act_line(Lang lang, const audit::Act& act) {
   for (const auto& p : act.people) people += (people.empty() ? "" : ", ") + p;
   if (!people.empty()) add(people);
   for (const auto& [key, id] : {std::pair("card", Msg::kRepCard),
+                                {"proposal_entry", Msg::kRepOfProposal},
+                                {"principals", Msg::kRepNamed},
+                                {"custodian", Msg::kRepNamed},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},
@@ -30,14 +44,20 @@ std::string act_line(Lang lang, const audit::Act& act) {
     const auto it = act.facts.find(key);
     if (it != act.facts.end() && !it->second.empty()) add(format_message(lang, id, {it->second}));
   }
+  if (act.action) {
+    for (const auto& line : action_words(lang, *act.action))
+      add(line.substr(std::min(line.find_first_not_of(' '), line.size())));
+  }
   if (act.facts.contains("after_crash")) add(format_message(lang, Msg::kRepAfterCrash));
   const std::string what = act_name(lang, act.type) + (more.empty() ? "" : " (" + more + ")");
   return format_time(act.time) + "  " + format_message(lang, Msg::kAuditAtEntry, {std::to_string(act.entry), what});
 }
 
 Json to_json(Lang lang, const audit::Act& act) {
-  return {{"entry", act.entry}, {"time", format_time(act.time)}, {"type", act.type}, {"people", act.people},
-          {"facts", act.facts}, {"text", act_line(lang, act)}};
+  Json out = {{"entry", act.entry}, {"time", format_time(act.time)}, {"type", act.type}, {"people", act.people},
+              {"facts", act.facts}, {"text", act_line(lang, act)}};
+  if (act.action) out["action"] = ledger::to_json(*act.action);
+  return out;
 }
 
 }  // namespace facekeep::tools

@@ -1,6 +1,7 @@
 // The report's facts for programs: JSON and CSV.
 #include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/report_page.h"
+#include "tools/facekeep-audit/report_sections.h"
 
 namespace facekeep::tools {
 namespace {
@@ -29,11 +30,10 @@ Json accesses_json(const audit::Statistics& s) {
 Json acts_json(const ReportInput& in) {
   Json out = Json::array();
   for (const audit::Act& a : in.statistics.acts) {
-    out.push_back({{"entry", a.entry},
-                   {"time", format_time(a.time)},
-                   {"type", a.type},
-                   {"people", a.people},
-                   {"facts", a.facts}});
+    Json one = {
+        {"entry", a.entry}, {"time", format_time(a.time)}, {"type", a.type}, {"people", a.people}, {"facts", a.facts}};
+    if (a.action) one["action"] = ledger::to_json(*a.action);
+    out.push_back(std::move(one));
   }
   return out;
 }
@@ -68,6 +68,24 @@ std::string row(std::initializer_list<std::string_view> fields) {
 
 std::string counts(std::string_view table, std::string_view site, std::string_view key, const audit::Decisions& d) {
   return row({table, site, key, std::to_string(d.match), std::to_string(d.no_match), std::to_string(d.refer)});
+}
+
+// A table of its own, behind an empty line: who signed what.
+std::string decisions_csv(const ReportInput& in) {
+  std::string out = "\r\n" + row({"proposal entry", "proposed", "by", "action", "signed by", "vetoed by", "stage",
+                                  "ended entry", "ended"});
+  for (const audit::ProposalStory& p : in.statistics.proposals.list()) {
+    std::string approved;
+    std::string vetoed;
+    for (const audit::Signature& s : p.signatures) {
+      if (s.stands) (s.veto ? vetoed : approved) += ((s.veto ? vetoed : approved).empty() ? "" : " ") + s.by;
+    }
+    const bool ended = p.ended_entry != 0;
+    out += row({std::to_string(p.entry), format_time(p.time), p.made.by, kind_of(p.made.action).name, approved, vetoed,
+                to_string(stage_of(p, in.run.state())), ended ? std::to_string(p.ended_entry) : "",
+                ended ? format_time(p.ended_time) : ""});
+  }
+  return out;
 }
 
 }  // namespace
@@ -105,6 +123,7 @@ Json report_json(const ReportInput& in) {
                 {"by", s.changes_by},
                 {"unopened", s.unopened_custody}}},
               {"acts", acts_json(in)},
+              {"proposals", report::proposals_json(in)},
               {"refusals", s.refusals},
               {"erasures", erasures_json(in)},
               {"gaps", gaps},
@@ -129,6 +148,7 @@ std::string report_csv(const ReportInput& in) {
   for (std::size_t h = 0; h < s.hours.size(); ++h) out += counts("hour", "", std::to_string(h), s.hours[h]);
   for (const auto& [day, d] : s.days) out += counts("day", "", day, d);
   for (const auto& [kind, n] : s.refusals) out += row({"refusal", "", kind, std::to_string(n), "", ""});
+  out += decisions_csv(in);
   return out;
 }
 

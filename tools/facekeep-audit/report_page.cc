@@ -92,6 +92,17 @@ std::string summary(const ReportInput& in) {
       std::count_if(s.acts.begin(), s.acts.end(), [](const audit::Act& a) { return a.facts.contains("after_crash"); }));
   out += p(Msg::kRepSumOpen, {n(report::acts_of(in, "unsealed")), n(report::acts_of(in, "sealed")),
                               n(report::acts_of(in, "start")), n(crashes)});
+  const auto& proposals = s.proposals.list();
+  if (!proposals.empty()) {
+    const auto at = [&](ledger::Stage stage) {
+      return n(static_cast<std::uint64_t>(std::count_if(
+          proposals.begin(), proposals.end(), [&](const auto& p) { return stage_of(p, in.run.state()) == stage; })));
+    };
+    out += p(Msg::kRepSumDecided, {n(proposals.size()), at(ledger::Stage::kDone), at(ledger::Stage::kVetoed)});
+  }
+  const std::uint64_t alone =
+      report::acts_of(in, "revoked") + report::acts_of(in, "tightened") + report::acts_of(in, "custodian-suspended");
+  if (alone > 0) out += p(Msg::kRepSumNarrowed, {n(alone)});
   const ledger::Phase phase = in.run.state().phase();
   out += p(Msg::kRepSumState, {phase == ledger::Phase::kOpen ? format_message(in.lang, Msg::kStateOpen)
                                                              : format_message(in.lang, Msg::kStateSealed)});
@@ -148,9 +159,9 @@ std::string how_to_check(const ReportInput& in) {
 
 std::string report_html(const ReportInput& in) {
   const std::string body = head(in) + stamps(in) + verdict_box(in) + summary(in) + freshness(in) +
-                           report::findings(in) + report::widening(in) + report::timeline(in) + report::accesses(in) +
-                           report::refusals(in) + report::erasures(in) + report::gaps(in) + report::who_is_who(in) +
-                           limits(in) + how_to_check(in);
+                           report::findings(in) + report::widening(in) + report::narrowing(in) + report::timeline(in) +
+                           report::accesses(in) + report::refusals(in) + report::erasures(in) + report::gaps(in) +
+                           report::who_is_who(in) + limits(in) + how_to_check(in);
   return html::page(in.lang == Lang::kChinese ? "zh" : "en", format_message(in.lang, Msg::kRepTitle), body);
 }
 

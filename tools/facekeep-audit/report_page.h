@@ -24,7 +24,8 @@ struct ReportInput {
 
 std::string report_html(const ReportInput& in);
 Json report_json(const ReportInput& in);
-// "table,key,value..." rows: accesses by door, hour and day, refusals, erasures.
+// Two tables, an empty line between them: counts ("table,site,key,match,no_match,refer") of accesses by door, hour and
+// day and of refusals; and the proposals with those who signed.
 std::string report_csv(const ReportInput& in);
 
 }  // namespace facekeep::tools

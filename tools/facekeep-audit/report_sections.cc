@@ -94,6 +94,9 @@ std::string facts_text(const ReportInput& in, const audit::Act& act, const audit
     if (!value.empty()) add_line(out, say(in, id, {value}));
   };
   line(Msg::kRepCard, "card");
+  line(Msg::kRepOfProposal, "proposal_entry");
+  line(Msg::kRepNamed, "principals");
+  line(Msg::kRepNamed, "custodian");
   line(Msg::kRepReason, "reason");
   line(Msg::kRepVersion, "version");
   if (!fact(act, "after_crash").empty()) add_line(out, element("b", say(in, Msg::kRepAfterCrash)));
@@ -102,6 +105,7 @@ std::string facts_text(const ReportInput& in, const audit::Act& act, const audit
   }
   if (other_fact(act, before, "config"))
     add_line(out, "<span class=\"warning\">" + say(in, Msg::kRepNewConfig) + "</span>");
+  if (act.action) add_line(out, action_markup(in, *act.action));
   if (!fact(act, "program").empty())
     add_line(out, "<code>" + say(in, Msg::kRepProgram, {fact(act, "program")}) + "</code>");
   if (!fact(act, "config").empty())
@@ -128,9 +132,15 @@ std::string acts_table(const ReportInput& in, const Wanted& wanted) {
                 std::move(rows));
 }
 
-// What only the daemon's life shows; everything else widened something.
-bool is_life(const std::string& type) {
-  return type == "start" || type == "sealed" || type == "unseal-ended" || type == "unseal-share";
+// One person's alone: nobody has to agree to what takes access away.
+bool is_narrowing(const std::string& type) {
+  return type == "revoked" || type == "tightened" || type == "custodian-suspended";
+}
+
+// Votes and proposals that came to nothing stand in their own tables.
+bool is_in_timeline(const std::string& type) {
+  return type == "start" || type == "sealed" || type == "unseal-ended" || type == "unseal-share" ||
+         type == "proposal-done" || is_narrowing(type);
 }
 
 }  // namespace
@@ -173,11 +183,20 @@ std::string accesses(const ReportInput& in) {
 
 std::string widening(const ReportInput& in) {
   return heading(in, Msg::kRepWidening) + paragraph(in, Msg::kRepWideningText) +
-         acts_table(in, [](const std::string& type) { return !is_life(type); });
+         acts_table(in, [](const std::string& type) { return type == "genesis" || type == "unsealed"; }) +
+         decisions(in);
+}
+
+std::string narrowing(const ReportInput& in) {
+  std::string out = heading(in, Msg::kRepNarrowing) + paragraph(in, Msg::kRepNarrowingText);
+  if (acts_of(in, "revoked") + acts_of(in, "tightened") + acts_of(in, "custodian-suspended") == 0) {
+    return out + paragraph(in, Msg::kRepNoNarrowing);
+  }
+  return out + acts_table(in, is_narrowing);
 }
 
 std::string timeline(const ReportInput& in) {
-  return heading(in, Msg::kRepTimeline) + acts_table(in, is_life);
+  return heading(in, Msg::kRepTimeline) + acts_table(in, is_in_timeline);
 }
 
 std::string refusals(const ReportInput& in) {
@@ -239,42 +258,6 @@ std::string gaps(const ReportInput& in) {
   }
   if (s.openings_destroyed > 0) out += paragraph(in, Msg::kRepDestroyed, {number(s.openings_destroyed)});
   return out;
-}
-
-std::string who_is_who(const ReportInput& in) {
-  if (in.run.state().phase() == ledger::Phase::kNew) return {};
-  const ledger::Genesis& g = in.run.state().genesis();
-  std::string rules;
-  for (const auto& group : g.groups) {
-    rules += element("li", say(in, Msg::kRepGroup, {group.id, number(group.threshold), number(group.shares.size())}));
-  }
-  for (const auto& s : g.sites) {
-    rules += element("li", say(in, Msg::kRepSiteIs, {s.id, s.purpose, s.alternative, number(s.access_log_days)}));
-  }
-  const auto cosine = [](std::int32_t millionths) {
-    char out[32];
-    std::snprintf(out, sizeof out, "%.3f", millionths / 1e6);
-    return std::string(out);
-  };
-  for (const auto& m : g.models) {
-    rules += element("li", say(in, Msg::kRepModel,
-                               {m.id, number(m.version), cosine(m.verify_threshold), cosine(m.identify_threshold)}));
-  }
-  std::vector<Row> rows;
-  for (const auto& p : g.principals) {
-    const auto name = in.run.names.find(p.id);
-    std::string scope;
-    for (const auto& s : p.sites) scope += (scope.empty() ? "" : ", ") + s;
-    for (const auto& d : p.doors) scope += (scope.empty() ? "" : ", ") + d;
-    rows.push_back(
-        {text(p.id), text(to_string(p.role)),
-         name == in.run.names.end() ? element("span", say(in, Msg::kRepNameUnknown), "soft") : text(name->second),
-         text(scope), text(p.until.value_or(""))});
-  }
-  return heading(in, Msg::kRepRules) + element("ul", rules) + heading(in, Msg::kRepWhoIs) +
-         limited(in,
-                 {"", say(in, Msg::kRepRole), say(in, Msg::kRepName), say(in, Msg::kRepScope), say(in, Msg::kRepUntil)},
-                 std::move(rows));
 }
 
 }  // namespace facekeep::tools::report

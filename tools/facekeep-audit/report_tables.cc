@@ -33,7 +33,7 @@ std::string limited(const ReportInput& in, const Row& head, std::vector<Row> row
   return out;
 }
 
-std::string newest(const ReportInput& in, const Row& head, std::vector<TimedRow> rows) {
+std::string newest(const ReportInput& in, const Row& head, std::vector<TimedRow> rows, std::string_view css) {
   const std::size_t from = rows.size() - std::min(rows.size(), kMaxRows);
   std::vector<Row> shown;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -42,7 +42,7 @@ std::string newest(const ReportInput& in, const Row& head, std::vector<TimedRow>
   const std::size_t left_out = rows.size() - shown.size();
   std::string out;
   if (left_out > 0) out += element("p", say(in, Msg::kRepOlderRows, {number(left_out)}), "soft");
-  return out + html::table(head, shown);
+  return out + html::table(head, shown, css);
 }
 
 }  // namespace facekeep::tools::report

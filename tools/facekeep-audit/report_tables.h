@@ -27,6 +27,6 @@ struct TimedRow {
 };
 // Rows in the order of the log: the newest up to the page's limit, and those that are always shown. What was left out
 // is said first, where the reader would miss it.
-std::string newest(const ReportInput& in, const html::Row& head, std::vector<TimedRow> rows);
+std::string newest(const ReportInput& in, const html::Row& head, std::vector<TimedRow> rows, std::string_view css = {});
 
 }  // namespace facekeep::tools::report

@@ -64,6 +64,11 @@ std::string_view to_string(Severity s) noexcept;
   X(kUnsealedAlone, "unsealed-apart", kError)                                                                    \
   X(kNoStartAfterSeal, "no-start-after-seal", kError)                                                            \
   X(kSumsFuture, "sums-from-future", kWarning)                                                                   \
+  X(kVoteRoot, "vote-root-differs", kError)           /* {0} who, {1} size */                                    \
+  X(kVoteRefused, "vote-not-allowed", kError)         /* {0} who, {1} entry of the proposal, {2} why */          \
+  X(kDoneRefused, "carried-out-unapproved", kError)   /* {0} its entry, {1} stage, {2} who signed, {3} rule */   \
+  X(kDoneLate, "carried-out-late", kNote)             /* {0} its entry, {1} ready since, {2} done at */          \
+  X(kNotDone, "ready-not-carried-out", kNote)         /* {0} ready since */                                      \
   X(kWrongLogKey, "wrong-log-key", kError)            /* {0} vkey of genesis, {1} the auditor's */               \
   X(kWrongOrigin, "wrong-origin", kError)             /* {0} origin, {1} name of the key */                      \
   X(kCosignedWrong, "cosigned-wrong", kError)         /* {0} why */                                              \

@@ -65,6 +65,7 @@ class Replayer {
   Result<OpeningsOfBundle> openings(const log::BundleId& id);
   void leaf(std::uint64_t entry, const Digest& hash, std::size_t i);
   void lost();
+  std::optional<Digest> root_at(std::uint64_t size);
 
   const log::VerifierKey& key_;
   const LogFiles& files_;
@@ -167,14 +168,23 @@ void Replayer::check_history() {
   }
 }
 
+// Out of checked tiles. Where one is in doubt, the entries' own pass names it.
+std::optional<Digest> Replayer::root_at(std::uint64_t size) {
+  if (!chain_ || size > checkpoint_.size) return std::nullopt;
+  auto root = log::root_at(size, chain_->hash_source());
+  return root ? std::optional(*root) : std::nullopt;
+}
+
 Status Replayer::run(const ReplayProgress& progress) {
   const std::uint64_t size = checkpoint_.size;
+  entries_.use_tree([this](std::uint64_t at) { return root_at(at); });
   for (std::uint64_t b = confirmed_.size / kTileWidth; b * kTileWidth < size; ++b) {
     FK_CHECK(bundle({b, log::tile_width_at(size, 0, b)}));
     if (progress) progress(entries_.next(), size);
   }
   close_missing();
   if (doubtful_log_) doubtful_log_->close(findings_);
+  entries_.use_tree({});
   entries_.finish();
   return check_strays(files_, size, chain_ ? &*chain_ : nullptr, findings_);
 }

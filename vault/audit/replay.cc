@@ -12,6 +12,7 @@ Replay::Replay(Level level, Findings& findings, Observer observer)
       observer_(std::move(observer)),
       clocks_(findings),
       decisions_(findings),
+      proposals_(findings),
       claims_(findings) {}
 
 Replay::Replay(Level level, ledger::State from, Findings& findings, Observer observer)
@@ -42,10 +43,10 @@ void Replay::skip(std::uint64_t count) {
   next_ += count;
 }
 
-void Replay::fold(const std::function<Status()>& apply) {
+void Replay::fold(const std::function<Status()>& apply, bool told) {
   if (!folding_) return;
   if (auto ok = apply(); !ok) {
-    findings_.add(Code::kRuleBroken, next_, {ok.error().message});
+    if (!told) findings_.add(Code::kRuleBroken, next_, {ok.error().message});
     findings_.add(Code::kRulesUnchecked, next_);
     folding_ = false;
   }
@@ -55,16 +56,18 @@ void Replay::observe(EventClass c, const ledger::Event* event, OpeningState open
   if (observer_) observer_(Seen{next_, c, event, opening, state_});
 }
 
-void Replay::check(const ledger::Event& event) {
+bool Replay::check(const ledger::Event& event) {
   clocks_.event(next_, event);
-  if (!folding_) return;
+  proposals_.root(next_, event, root_at_);
+  if (!folding_) return false;
   decisions_.event(next_, event, state_, custody_);
   claims_.event(event, state_);
+  return state_.phase() != ledger::Phase::kNew && proposals_.event(next_, event, state_);
 }
 
 void Replay::governance(const ledger::Event& event) {
-  check(event);
-  fold([&] { return apply(state_, event); });
+  const bool told = check(event);
+  fold([&] { return apply(state_, event); }, told);
   observe(EventClass::kGovernance, &event, OpeningState::kAbsent);
 }
 
@@ -126,7 +129,10 @@ void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
 }
 
 void Replay::finish() {
-  if (folding_) decisions_.finish();
+  if (folding_) {
+    decisions_.finish();
+    if (state_.phase() != ledger::Phase::kNew) proposals_.finish(state_);
+  }
   if (level_ == Level::kPublic) findings_.add(Code::kPublicOnly, 0);
   claims_.finish(state_, complete());
 }

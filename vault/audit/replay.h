@@ -9,6 +9,7 @@
 #include "vault/audit/entry_checks.h"
 #include "vault/audit/finding.h"
 #include "vault/audit/openings.h"
+#include "vault/audit/proposal_checks.h"
 #include "vault/ledger/state.h"
 
 namespace facekeep::audit {
@@ -35,6 +36,8 @@ class Replay {
   Replay(Level level, Findings& findings, Observer observer = {});
   Replay(Level level, ledger::State from, Findings& findings, Observer observer = {});
 
+  // Where roots for the votes' own come from, until it is set again; without it they are not compared.
+  void use_tree(RootAt root_at) { root_at_ = std::move(root_at); }
   // The entry at position next().
   void entry(ByteView bytes, const Opening& opening);
   // `count` entries can't be read. What follows is checked by itself; the rules are not checked further.
@@ -51,13 +54,14 @@ class Replay {
 
  private:
   void governance(const ledger::Event& event);
-  // What is checked of every event that could be read, before it is folded.
-  void check(const ledger::Event& event);
+  // What is checked of every event that could be read, before it is folded. True if the fold will refuse it and a
+  // finding says so already.
+  bool check(const ledger::Event& event);
   void hidden(const ledger::PrivateLeaf& leaf, const Opening& opening);
   void unopened(const ledger::PrivateLeaf& leaf, OpeningState why);
   // Decodes an opening and checks it against its leaf.
   std::optional<ledger::Event> open(const ledger::PrivateLeaf& leaf, const Opening& opening);
-  void fold(const std::function<Status()>& apply);
+  void fold(const std::function<Status()>& apply, bool told = false);
   void observe(ledger::EventClass c, const ledger::Event* event, OpeningState opening);
 
   Level level_;
@@ -66,6 +70,8 @@ class Replay {
   ledger::State state_;
   ClockCheck clocks_;
   DecisionCheck decisions_;
+  ProposalCheck proposals_;
+  RootAt root_at_;
   AccessClaims claims_;
   std::uint64_t next_ = 0;
   bool folding_ = true;

@@ -10,6 +10,45 @@ using namespace ledger;
 constexpr std::int64_t kHour = 3600LL * 1000;
 constexpr std::int64_t kMinute = 60LL * 1000;
 
+// Facts of the acts of dual control; `proposals` has this one already, where the rules allowed it.
+struct DescribeAct {
+  Act& act;
+  const ProposalStories& proposals;
+
+  void of(const Id128& id, bool with_action) const {
+    act.facts["proposal"] = to_hex(id);
+    const ProposalStory* story = proposals.find(id);
+    if (story == nullptr) return;
+    act.facts["proposal_entry"] = std::to_string(story->entry);
+    if (with_action) act.action = story->made.action;
+  }
+  void operator()(const ProposalMade& e) const {
+    act.facts["proposal"] = to_hex(e.id);
+    act.facts["purpose"] = e.purpose;
+    act.action = e.action;
+  }
+  void operator()(const Approval& e) const { of(e.vote.proposal, false); }
+  void operator()(const Veto& e) const { of(e.vote.proposal, false); }
+  void operator()(const ProposalWithdrawn& e) const { of(e.proposal, false); }
+  void operator()(const ProposalDone& e) const {
+    of(e.proposal, true);
+    const ProposalStory* story = proposals.find(e.proposal);
+    if (story == nullptr) return;
+    for (const Signature& s : story->signatures) {
+      if (s.stands && !s.veto) act.people.push_back(s.by);
+    }
+  }
+  void operator()(const Revoked& e) const {
+    std::string& list = act.facts["principals"];
+    for (const auto& p : e.principals) list += (list.empty() ? "" : ", ") + p;
+    act.facts["reason"] = e.reason;
+  }
+  void operator()(const Tightened& e) const { act.action = e.action; }
+  void operator()(const CustodianSuspended& e) const { act.facts["custodian"] = e.custodian; }
+  template <class Other>
+  void operator()(const Other&) const {}
+};
+
 }  // namespace
 
 void Decisions::add(const std::string& decision) {
@@ -75,6 +114,9 @@ void StatisticsObserver::governance(const Seen& seen) {
   } else if (const auto* ended = std::get_if<UnsealEnded>(&e.body)) {
     act.facts["reason"] = ended->reason;
     shares_.clear();
+  } else {
+    s_.proposals.see(seen);
+    std::visit(DescribeAct{act, s_.proposals}, e.body);
   }
   s_.acts.push_back(std::move(act));
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "vault/audit/proposal_story.h"
 #include "vault/audit/replay.h"
 
 namespace facekeep::audit {
@@ -32,6 +33,7 @@ struct Act {
   std::string type;                 // of the event
   std::vector<std::string> people;  // who acted, in the order of the log
   std::map<std::string, std::string> facts;
+  std::optional<ledger::Action> action = {};  // what was proposed, carried out or tightened
 };
 
 struct Erasure {
@@ -66,6 +68,7 @@ struct Statistics {
   std::map<std::string, std::uint64_t> refusals;    // kind -> count
   std::vector<Erasure> erasures;
   std::vector<Act> acts;
+  ProposalStories proposals;
   std::vector<Gap> gaps;
   std::uint64_t openings_destroyed = 0;
   UnixMillis first_time = 0;  // of the entries whose time is known

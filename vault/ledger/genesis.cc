@@ -256,7 +256,11 @@ Status check_genesis(const Genesis& g) {
       return bad("no rule for the action class \"" + std::string(action.name) + "\"");
   }
   for (const auto& [name, rule] : g.rules) {
-    if (find_action_class(name) == nullptr) return bad("a rule for an unknown action class");
+    const ActionClass* action = find_action_class(name);
+    if (action == nullptr) return bad("a rule for an unknown action class");
+    if (rule.uses > 1 && action->uses == 1) {
+      return bad("what \"" + name + "\" approves happens once", "only the result of an export is used more often");
+    }
     FK_CHECK(check_rule(rule, sizes));
   }
   if (g.witnesses) FK_CHECK(check_witnesses(*g.witnesses));

@@ -158,7 +158,7 @@ class Log:
 
 def openings(bundle, opened, missing=None):
     return json.dumps({"bundle": bundle, "openings": [{"entry": n, "opening": base64.b64encode(o).decode()} for n, o in opened.items()],
-                       "missing": [{"entry": n, "reason": why} for n, why in (missing or {}).items()]}).encode()
+                       "missing": [{"entry": n, "reason": why} for n, why in (missing or {}).items()]}).encode() + b"\n"
 
 
 def put(folder, path, data):

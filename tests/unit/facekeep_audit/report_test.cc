@@ -1,6 +1,7 @@
 // The report: what it counts, that it says what it must, and that nothing in it can become markup.
 #include <set>
 
+#include "tests/unit/audit/decisions.h"
 #include "tests/unit/facekeep_audit/support.h"
 #include "tools/facekeep-audit/act_text.h"
 #include "tools/facekeep-audit/html.h"
@@ -209,6 +210,43 @@ TEST_CASE("the page takes nothing from elsewhere and runs nothing") {
     CHECK_FALSE(says(r.html, never));
   }
   CHECK(says(r.html, "default-src 'none'"));
+}
+
+TEST_CASE("the report has every decision with the people who signed it, and apart what one person took away") {
+  const ScratchDir dir;
+  MemoryMirror m = open_vault(3);
+  const auto made = loosened(1);
+  m.add(made);
+  approve(m, "property/2", made.id);
+  approve(m, "residents/1", made.id);
+  m.wait(86400000);
+  m.add(ledger::ProposalDone{made.id});
+  auto refused = loosened(2);
+  refused.action = ledger::ChangeReveal{"main", false};
+  m.add(refused);
+  veto(m, "residents/2", refused.id);
+  m.add(ledger::Revoked{"property/1", {"door/2"}, "lost"});
+  m.publish();
+  Server server{std::move(m), {}};
+  REQUIRE(fetch(server, dir.path()));
+  const Reported r = report(dir.path());
+  CHECK(r.code == 0);
+  for (const char* what :
+       {"Decided together and carried out", "thresholds of model &quot;face&quot;", "veto: residents/2",
+        "1 property + 1 residents; waits 24h00m", "What one person took away", "whom: door/2",
+        "2 requests that widen access were made: 1 were signed by enough people and carried out, 1 were vetoed."}) {
+    INFO(what);
+    CHECK(says(r.html, what));
+  }
+  REQUIRE(r.json["proposals"].size() == 2);
+  const Json& first = r.json["proposals"][0];
+  CHECK(first["stage"] == "done");
+  CHECK(first["signatures"][1]["by"] == "residents/1");
+  CHECK(first["ended"]["entry"] == 26);
+  CHECK(r.json["proposals"][1]["signatures"][0]["verb"] == "veto");
+  CHECK(says(r.csv, ",property/1,change-thresholds,property/2 residents/1,,done,26,"));
+  const Reported zh = report(dir.path(), {"--lang", "zh"});
+  CHECK(says(zh.html, "共同决定并已执行"));
 }
 
 // By hand, to look at: test_facekeep_audit '[.sample]'.

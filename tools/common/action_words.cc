@@ -1,0 +1,97 @@
+#include "tools/common/action_words.h"
+
+#include "vault/ledger/sshsig.h"
+
+namespace facekeep::tools {
+namespace {
+
+std::string words(Lang lang, Msg id, const std::vector<std::string>& args = {}) {
+  const std::vector<std::string_view> views(args.begin(), args.end());
+  return format_message(lang, id, std::span<const std::string_view>(views));
+}
+
+std::string list_of(Lang lang, const std::vector<std::string>& items, Msg none) {
+  if (items.empty()) return words(lang, none);
+  std::string out;
+  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
+  return out;
+}
+
+std::string until_of(Lang lang, const ledger::PrincipalRecord& p) {
+  return p.until ? *p.until : words(lang, Msg::kPropNoLimit);
+}
+
+std::string fingerprint(const std::string& approval_key) {
+  const auto key = ledger::parse_public_key_line(approval_key);
+  return key ? ledger::ssh_fingerprint(key->key) : approval_key;
+}
+
+struct Describe {
+  Lang lang;
+  std::vector<std::string>& out;
+
+  void say(Msg id, const std::vector<std::string>& args) const { out.push_back(words(lang, id, args)); }
+
+  void operator()(const ledger::RegisterPrincipals& a) const {
+    for (const auto& d : a.doors) say(Msg::kPropDoor, {d.door.id, d.door.location_class, d.site});
+    for (const auto& p : a.principals) {
+      say(Msg::kPropPrincipal, {p.id, std::string(to_string(p.role)), to_hex(p.key)});
+      say(Msg::kPropScope,
+          {list_of(lang, p.sites, Msg::kPropAll), list_of(lang, p.doors, Msg::kPropAll), until_of(lang, p)});
+    }
+  }
+  void operator()(const ledger::ChangeCustodian& a) const {
+    const auto& p = a.custodian;
+    say(Msg::kPropCustodian, {p.id, to_hex(p.key), fingerprint(p.approval_key), until_of(lang, p)});
+  }
+  void operator()(const ledger::ChangeRules& a) const {
+    for (const auto& [name, rule] : a.rules) {
+      say(Msg::kPropNewRule,
+          {name, people_needed(rule), std::to_string(rule.delay_s), std::to_string(rule.lifetime_s)});
+      if (rule.uses > 1) say(Msg::kPropUses, {std::to_string(rule.uses)});
+    }
+  }
+  void operator()(const ledger::ChangeThresholds& a) const {
+    say(Msg::kPropThreshold, {a.model, std::to_string(a.verify_threshold), std::to_string(a.identify_threshold)});
+  }
+  void operator()(const ledger::AddModel& a) const {
+    const auto& m = a.model;
+    say(Msg::kPropModel, {m.id, std::to_string(m.version), std::to_string(m.dimension),
+                          std::to_string(m.verify_threshold), std::to_string(m.identify_threshold)});
+  }
+  void operator()(const ledger::ChangeReveal& a) const {
+    say(a.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site});
+  }
+  void operator()(const ledger::CancelErasures& a) const { say(Msg::kPropCancel, {a.site}); }
+  void operator()(const ledger::OpenSite& a) const {
+    say(Msg::kPropSite, {a.site.id, a.site.purpose, a.site.alternative, std::to_string(a.site.access_log_days),
+                         std::to_string(a.site.erase_daily)});
+    say(a.site.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site.id});
+    for (const auto& d : a.site.doors) say(Msg::kPropDoor, {d.id, d.location_class, a.site.id});
+  }
+  void operator()(const ledger::ChangePolicy& a) const {
+    say(Msg::kPropPolicy, {a.site, std::to_string(a.access_log_days), std::to_string(a.erase_daily)});
+  }
+  void operator()(const ledger::ChangeWitnesses& a) const {
+    if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
+    say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,
+        {std::to_string(a.witnesses->quorum)});
+    for (const auto& w : a.witnesses->list) say(Msg::kPropWitness, {w.vkey, w.url});
+  }
+};
+
+}  // namespace
+
+std::vector<std::string> action_words(Lang lang, const ledger::Action& action) {
+  std::vector<std::string> out;
+  std::visit(Describe{lang, out}, action);
+  return out;
+}
+
+std::string people_needed(const ledger::Rule& rule) {
+  std::string out;
+  for (const auto& [group, n] : rule.groups) out += (out.empty() ? "" : " + ") + std::to_string(n) + " " + group;
+  return out;
+}
+
+}  // namespace facekeep::tools

@@ -1,0 +1,19 @@
+// An action (vault/ledger/action.h) in words, for whoever signs it and whoever reads of it later.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/common/catalogue.h"
+#include "vault/ledger/action.h"
+
+namespace facekeep::tools {
+
+// A line a fact, indented by what it belongs to. Others wrote parts of each line: escape a line before a person sees
+// it. Pure.
+std::vector<std::string> action_words(Lang lang, const ledger::Action& action);
+
+// "1 property + 1 residents".
+std::string people_needed(const ledger::Rule& rule);
+
+}  // namespace facekeep::tools
