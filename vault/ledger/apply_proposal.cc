@@ -7,6 +7,8 @@
 namespace facekeep::ledger {
 namespace {
 
+constexpr std::size_t kEndedOfOneProposer = 16;  // kept in the state; the log has them all
+
 Status in_log(const Status& decision) {
   if (decision) return {};
   return make_error(Errc::kIntegrity, "the log has an event that its rules do not allow: " + decision.error().message);
@@ -20,16 +22,19 @@ void State::set_current(Genesis current) {
   for (std::size_t i = 0; i < current_->principals.size(); ++i) principals_by_key_[current_->principals[i].key] = i;
 }
 
-// Lapsed proposals become `expired`, and of those that ended the latest are kept.
+// Lapsed proposals become `expired`, and of those that ended the latest of each proposer are kept: nobody makes the
+// vault forget what somebody else proposed and a veto stopped, which can be put again.
 void State::settle_ended_proposals() {
-  std::map<std::uint64_t, Id128> ended;
+  std::map<std::string, std::map<std::uint64_t, Id128>> ended;
   for (auto& [id, p] : proposals_) {
     if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
-    if (is_final(p.stage)) ended.emplace(p.entry, id);
+    if (is_final(p.stage)) ended[p.made.by].emplace(p.entry, id);
   }
-  while (ended.size() > kMaxEndedProposals) {
-    proposals_.erase(ended.begin()->second);
-    ended.erase(ended.begin());
+  for (auto& [by, own] : ended) {
+    while (own.size() > kEndedOfOneProposer) {
+      proposals_.erase(own.begin()->second);
+      own.erase(own.begin());
+    }
   }
 }
 

@@ -424,7 +424,26 @@ TEST_CASE("one custodian has sixteen proposals open at most, and old ones are fo
       log.must(ProposalWithdrawn{made.id, "residents/2"});
     }
   }
-  REQUIRE(log.state.proposals().size() <= kMaxEndedProposals + 1);
+  std::map<std::string, std::size_t> kept;
+  for (const auto& [id, p] : log.state.proposals()) ++kept[p.made.by];
+  // Of residents/2 one more, which has ended since.
+  REQUIRE(kept == std::map<std::string, std::size_t>{{"property/1", 16}, {"property/2", 1}, {"residents/2", 17}});
+}
+
+TEST_CASE("nobody makes the vault forget what somebody else proposed and a veto stopped") {
+  Log log = sealed_log();
+  const ProposalMade made = door_proposal(1, "residents/1");
+  log.must(made);
+  log.must(veto(log, "property/2", made.id));
+  for (std::uint8_t n = 2; n < 100; ++n) {
+    const ProposalMade noise = door_proposal(n, "property/2");
+    log.must(noise);
+    log.must(ProposalWithdrawn{noise.id, "property/2"});
+  }
+  ProposalMade again = door_proposal(200, "residents/1");
+  again.action = made.action;
+  again.overrides = made.id;
+  log.must(again);
 }
 
 TEST_CASE("a state with proposals goes through its text and back") {
