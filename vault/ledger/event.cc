@@ -33,7 +33,8 @@ const std::vector<std::string_view>& sum_kinds() {
                                                       "refused-scope",
                                                       "refused-sealed",
                                                       "overload",
-                                                      "bad-share"};
+                                                      "bad-share",
+                                                      "refused-governance"};
   return kinds;
 }
 
