@@ -44,6 +44,16 @@ Result<http::Response> cosigned(ApiContext& api, const Call& call);
 Result<http::Response> openings(ApiContext& api, const Call& call);
 Result<http::Response> people(ApiContext& api, const Call& call);
 
+// handlers_propose.cc
+Result<http::Response> propose(ApiContext& api, const Call& call);
+Result<http::Response> list_proposals(ApiContext& api, const Call& call);
+Result<http::Response> get_proposal(ApiContext& api, const Call& call);
+Result<http::Response> approve(ApiContext& api, const Call& call);
+Result<http::Response> veto(ApiContext& api, const Call& call);
+Result<http::Response> withdraw(ApiContext& api, const Call& call);
+Result<http::Response> revoke(ApiContext& api, const Call& call);
+Result<http::Response> suspend_custodian(ApiContext& api, const Call& call);
+
 // What the groups share (handlers.cc).
 
 // Objects are written in the order in which their fields were added.

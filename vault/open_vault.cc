@@ -129,6 +129,11 @@ Result<std::shared_ptr<seal::AeadKey>> OpenVault::period_key(const ledger::State
   return shared;
 }
 
+bool OpenVault::has_period_key(const ledger::State::PeriodId& id) const {
+  const std::lock_guard lock(period_mutex_);
+  return period_keys_.contains(id);
+}
+
 void OpenVault::forget_period_key(const ledger::State::PeriodId& id) {
   const std::lock_guard lock(period_mutex_);
   period_keys_.erase(id);

@@ -83,6 +83,7 @@ class OpenVault {
   // The key of a period (monthly for "access", daily for "changes"), once an event and a slot exist for it.
   Result<std::shared_ptr<seal::AeadKey>> period_key(const ledger::State::PeriodId& id,
                                                     const ledger::State::PeriodKeyState& state, std::uint64_t log_size);
+  [[nodiscard]] bool has_period_key(const ledger::State::PeriodId& id) const;  // opened before
   Result<NewKey> new_period_key(const ledger::State::PeriodId& id) const;
   void forget_period_key(const ledger::State::PeriodId& id);
 
@@ -106,7 +107,7 @@ class OpenVault {
   seal::KeySlots& slots_;
   std::map<std::string, std::unique_ptr<SiteSession>> sites_;
   std::unique_ptr<seal::AeadKey> register_key_;
-  std::mutex period_mutex_;
+  mutable std::mutex period_mutex_;
   std::map<ledger::State::PeriodId, std::shared_ptr<seal::AeadKey>> period_keys_;
   mutable std::mutex corrections_mutex_;
   std::map<Digest, Id128> corrections_;  // index tag -> ref

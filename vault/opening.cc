@@ -56,7 +56,7 @@ std::string gallery_of(const std::string& site, const subject::Consent& consent)
 }
 
 Status make_galleries(const log::Sequencer& sequencer, match::Engine& engine) {
-  const ledger::Genesis g = sequencer.read([](const ledger::State& st) { return st.genesis(); });
+  const ledger::Genesis g = sequencer.read([](const ledger::State& st) { return st.current(); });
   for (const auto& s : g.sites) {
     for (const auto& m : g.models) {
       for (const auto& gallery : {s.id, s.id + "/verify-only"}) {
@@ -85,7 +85,7 @@ Status GalleryLoader::load_template(const SiteSession& site, const Id128& ref, c
 void GalleryLoader::load(const Id128& ref) {
   const auto s = subject_state(sequencer_, ref);
   if (!s) return;
-  const std::string site_id = sequencer_.read([&](const ledger::State& st) { return st.genesis().sites[s->site].id; });
+  const std::string site_id = sequencer_.read([&](const ledger::State& st) { return st.current().sites[s->site].id; });
   const SiteSession& site = vault_.site(site_id);
   auto subject = vault_.open_subject(site, ref, *s);
   std::uint64_t loaded = 0;
@@ -111,7 +111,7 @@ void load_galleries(OpenVault& vault, const log::Sequencer& sequencer, const sto
   std::vector<std::string> sites;
   std::vector<std::pair<std::uint32_t, Id128>> refs;  // by site, so that sites become ready one after another
   sequencer.read([&](const ledger::State& st) {
-    for (const auto& s : st.genesis().sites) sites.push_back(s.id);
+    for (const auto& s : st.current().sites) sites.push_back(s.id);
     for (const auto& [ref, s] : st.subjects()) {
       if (s.entry >= upto) continue;
       refs.emplace_back(s.site, ref);

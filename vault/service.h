@@ -21,6 +21,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
 #include "vault/ledger/decide.h"
+#include "vault/ledger/proposal_decide.h"
 #include "vault/ledger/state.h"
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/match/engine.h"
@@ -172,6 +173,27 @@ struct Opening {
   std::string missing;  // "sealed": while the vault is; "destroyed": its month is over; "damaged": does not fit
 };
 
+// A proposal as it stands, with what a custodian's program needs to check and sign it.
+struct ProposalView {
+  ledger::Proposal proposal;
+  ledger::Stage stage = ledger::Stage::kDraft;  // at this moment, delays and lifetimes counted
+  ledger::Rule rule;                            // that binds it now
+  std::uint64_t rule_version = 0;
+};
+struct ProposalPage {
+  std::vector<ProposalView> proposals;  // by their entries
+  std::uint64_t rule_version = 0;
+  Id128 vault{};
+};
+struct VoteAnswer {
+  std::uint64_t entry = 0;
+  ProposalView proposal;  // after the vote, and after the act if nothing delays it
+};
+struct RevokeAnswer {
+  std::uint64_t entry = 0;
+  std::vector<Digest> keys;  // that are no principals' any more: their connections end
+};
+
 class Service {
  public:
   struct Parts {
@@ -224,6 +246,17 @@ class Service {
   // principal -> {"name", "salt"}: what opens the name commitments of genesis. "sealed" unless open.
   Result<Json> people(const Digest& spki);
 
+  // Dual control, for custodians (service_propose.cc). What each may is in ledger/proposal_decide.h; problems are
+  // named there. `by` and `id` of the proposal are set here.
+  Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made);
+  Result<ProposalPage> proposals(const Digest& spki) const;
+  Result<ProposalView> proposal(const Digest& spki, const Id128& id) const;
+  // `by` of the vote is set here. "not-in-log" too if the root is not that of this log at that size.
+  Result<VoteAnswer> vote(const Digest& spki, ledger::Vote vote, ledger::Verb verb);
+  Result<VoteAnswer> withdraw(const Digest& spki, const Id128& proposal);
+  Result<RevokeAnswer> revoke(const Digest& spki, std::vector<std::string> principals, const std::string& reason);
+  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);  // entry
+
   // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
   void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
 
@@ -239,8 +272,8 @@ class Service {
   [[nodiscard]] Metrics metrics() const;
   [[nodiscard]] bool clock_jumped() const { return clock_jumped_; }
 
-  // Due erasures, ended consents, period keys past their time, sums, an unseal that took too long. Runs by
-  // itself every second; tests call it.
+  // Proposals that are ready, due erasures, ended consents, period keys past their time, sums, an unseal that took too
+  // long. Runs by itself every second; tests call it.
   void housekeeping();
 
   static constexpr std::size_t kMaxBulkRows = 1000;
@@ -287,6 +320,11 @@ class Service {
                                      EnrolInput& input);
   Result<std::uint64_t> log_read(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
                                  const std::string& what, std::optional<Id128> subject);
+  void carry_out_ready();
+  Status carry_out(const Id128& proposal);
+  Result<ProposalView> view_of(const Id128& proposal) const;
+  Result<std::string> custodian(const Digest& spki) const;
+  Status check_root(std::uint64_t size, const Digest& root) const;
   void erase_due_subjects();
   void destroy_old_period_keys();
   void suspend_ended_consents();

@@ -40,7 +40,7 @@ Result<std::optional<Found>> find_subject(const OpenVault& vault, const log::Seq
   if (!ref) return std::optional<Found>();
   auto state = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
     const auto* s = st.subject(*ref);
-    if (s == nullptr || st.genesis().sites[s->site].id != site.site) return std::nullopt;
+    if (s == nullptr || st.current().sites[s->site].id != site.site) return std::nullopt;
     return *s;
   });
   if (!state) return std::optional<Found>();

@@ -26,6 +26,7 @@ void Service::housekeeping() {
     static_cast<void>(settle_phase());  // what fails is tried again
   }
   suspend_ended_consents();
+  carry_out_ready();
   const Instant now = parts_.clock.now();
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
   // if the clock is set back, since nobody knows which of the two was right.
@@ -67,7 +68,7 @@ void Service::erase_due_subjects() {
   sequencer_->read([&](const ledger::State& st) {
     if (st.suspended() == 0) return;
     for (const auto& [ref, s] : st.subjects()) {
-      if (ledger::erase_is_due(st, s, now)) due.push_back({ref, st.genesis().sites[s.site].id});
+      if (ledger::erase_is_due(st, s, now)) due.push_back({ref, st.current().sites[s.site].id});
     }
   });
   if (due.empty()) return;

@@ -41,7 +41,7 @@ using LiveSubject = std::pair<Id128, ledger::SubjectState>;
 std::optional<LiveSubject> live_subject(const Question& q, const Id128& ref) {
   return q.sequencer.read([&](const ledger::State& st) -> std::optional<LiveSubject> {
     const auto* s = st.subject(ref);
-    if (s == nullptr || st.genesis().sites[s->site].id != q.site.site) return std::nullopt;
+    if (s == nullptr || st.current().sites[s->site].id != q.site.site) return std::nullopt;
     return LiveSubject(ref, *s);
   });
 }
@@ -55,7 +55,7 @@ std::optional<LiveSubject> any_subject(const Question& q) {
     auto it = all.lower_bound(from);
     for (int i = 0; i < kTries && !all.empty(); ++i, ++it) {
       if (it == all.end()) it = all.begin();
-      if (st.genesis().sites[it->second.site].id == q.site.site) return LiveSubject(*it);
+      if (st.current().sites[it->second.site].id == q.site.site) return LiveSubject(*it);
     }
     return std::nullopt;
   });
@@ -175,7 +175,9 @@ Result<log::Draft> Service::access_draft(OpenVault& vault, const std::string& si
 }
 
 Status Service::ensure_period_key(OpenVault& vault, const ledger::State::PeriodId& id) {
-  if (sequencer_->read([&](const ledger::State& st) { return st.period_keys().contains(id); })) return {};
+  // The state has a key from its decision on, its slot not before the entry is written. One that was opened before is
+  // in its slot; for another the turn below waits until what is ahead of it is durable.
+  if (vault.has_period_key(id)) return {};
   FK_TRY(const auto fresh, vault.new_period_key(id));
   auto made = sequencer_->submit(
       [&](const Turn& turn) -> Result<Write> {

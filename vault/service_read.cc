@@ -31,7 +31,7 @@ std::optional<ledger::SubjectState> state_at_site(const log::Sequencer& sequence
                                                   const Id128& ref) {
   return sequencer.read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
     const auto* s = st.subject(ref);
-    if (s == nullptr || st.genesis().sites[s->site].id != site) return std::nullopt;
+    if (s == nullptr || st.current().sites[s->site].id != site) return std::nullopt;
     return *s;
   });
 }
@@ -88,7 +88,7 @@ Result<SubjectPage> Service::list_subjects(const Digest& spki, const std::string
   sequencer_->read([&](const ledger::State& st) {
     const auto& all = st.subjects();
     for (auto it = all.lower_bound(from); it != all.end() && rows.size() <= limit; ++it) {
-      if (st.genesis().sites[it->second.site].id == site) rows.emplace_back(*it);
+      if (st.current().sites[it->second.site].id == site) rows.emplace_back(*it);
     }
   });
   SubjectPage page;

@@ -54,7 +54,7 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
   sequencer_->read([&](const ledger::State& st) {
     for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
     vault = st.genesis().vault;
-    for (const auto& s : st.genesis().sites) sites.push_back({s, st.wraps(s.id)});
+    for (const auto& s : st.current().sites) sites.push_back({s, st.wraps(s.id)});
     people.epoch = st.genesis().register_epoch;
     people.check = st.genesis().register_check;
   });

@@ -24,6 +24,7 @@ import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import openapi_share
+import openapi_votes
 
 SRC = pathlib.Path(os.environ.get("FACEKEEP_SRC", pathlib.Path(__file__).resolve().parents[2]))
 SPEC = yaml.safe_load((SRC / "api/openapi.yaml").read_text())
@@ -345,6 +346,43 @@ def seal_and_unseal(v, site, door, model, dimension):
         v.failures.append("the vault is not open after its shares were handed in")
 
 
+def dual_control(v):
+    """A door comes by two groups, goes by one person; a veto, a withdrawal; one custodian is suspended."""
+    one, other = v.principal("custodian", "property/1"), v.principal("custodian", "residents/1")
+    auditor = {"id": "auditor/77", "role": "auditor", "key": "ab" * 32, "name": "cd" * 32}
+    action = {"kind": "register-principals", "doors": [], "principals": [auditor]}
+    ask = {"purpose": "new-auditor", "action": action}
+
+    def signed(who, proposal, verb):
+        return openapi_votes.vote(who, proposal, v.call("listProposals", one)["vault"], v.call("getCheckpoint"), verb)
+
+    v.call("propose", v.principal("operator"), ask, want="wrong-role")
+    v.call("propose", one, {**ask, "action": {"kind": "no-such-kind"}}, good=False, want="bad-action")
+    alone = {"delay_s": 0, "lifetime_s": 60, "groups": {"property": 2}}
+    v.call("propose", one, {**ask, "action": {"kind": "change-rules", "rules": {"principal": alone}}}, want="bad-action")
+    made = v.call("propose", one, ask)["proposal"]
+    if v.call("getProposal", other, id=made["id"]) != made:
+        v.failures.append("a proposal reads otherwise a moment later")
+    v.call("getProposal", other, id="0" * 32, want="unknown-proposal")
+    v.call("approve", one, signed(one, made, "approve"), id=made["id"])
+    v.call("approve", one, signed(one, made, "approve"), id=made["id"], want="signed-already")
+    v.call("approve", other, signed(one, made, "approve"), id=made["id"], want="bad-signature")
+    done = v.call("approve", other, signed(other, made, "approve"), id=made["id"])
+    if done and done["proposal"]["stage"] != "done":
+        v.failures.append(f"signed by both groups, and {done['proposal']['stage']}")
+    v.call("withdraw", one, id=made["id"], want="proposal-ended")
+    v.call("revoke", other, {"principals": ["auditor/77"], "reason": "left"})
+    v.call("revoke", other, {"principals": ["auditor/77"], "reason": "left"}, want="bad-revocation")
+    made = v.call("propose", one, ask)["proposal"]
+    v.call("veto", other, signed(other, made, "veto"), id=made["id"])
+    made = v.call("propose", one, ask)["proposal"]
+    v.call("withdraw", other, id=made["id"], want="not-yours")
+    v.call("withdraw", one, id=made["id"])
+    v.call("suspendCustodian", other, {"custodian": "residents/1"}, want="bad-suspension")
+    v.call("suspendCustodian", other, {"custodian": "property/1"})
+    v.call("listProposals", one, want="suspended-custodian")
+
+
 def erase(v, site, operator):
     for subject in ("openapi é/1", "openapi-0", "openapi-1", "openapi-2"):
         v.call("eraseSubject", operator, site=site, subject=subject)
@@ -362,6 +400,7 @@ def exercise(demo):
     log(v)
     seal_and_unseal(v, site, door, model, dimension)
     erase(v, site, operator)
+    dual_control(v)
     for operation in OPERATIONS:
         if operation not in v.exercised and operation not in SKIPPED:
             v.failures.append(f"{operation}: no successful answer was seen")

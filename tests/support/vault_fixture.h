@@ -59,6 +59,8 @@ class VaultFixture {
   Bytes sealed_share(Service& service, const std::string& card);
 
   [[nodiscard]] const Digest& key(const std::string& principal) const { return spki_.at(principal); }
+  // Its TLS key; a custodian's approval key too.
+  [[nodiscard]] EVP_PKEY* private_key(const std::string& principal) const { return keys_.at(principal).get(); }
   [[nodiscard]] const seal::SecretWords& card(const std::string& who) const { return cards_.at(who); }
   [[nodiscard]] std::string dir() const { return (dir_ / "vault").string(); }
   [[nodiscard]] const SoftHsm& token() const { return hsm_; }

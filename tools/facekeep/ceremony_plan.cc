@@ -197,6 +197,7 @@ std::map<std::string, ledger::Rule> default_rules(const Plan& plan) {
     ledger::Rule rule;
     rule.delay_s = action.delay_s;
     rule.lifetime_s = action.lifetime_s;
+    rule.uses = action.uses;
     for (const auto& g : plan.groups) rule.groups[g.id] = plan.groups.size() > 1 ? 1 : 2;
     rules[std::string(action.name)] = rule;
   }

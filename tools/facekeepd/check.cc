@@ -53,7 +53,7 @@ Status check_subjects(const store::Store& store, const ledger::State& state, Che
 }
 
 Status check_site_keys(const store::Store& store, const ledger::State& state, Faults& faults) {
-  for (const auto& site : state.genesis().sites) {
+  for (const auto& site : state.current().sites) {
     FK_TRY(const Bytes key, store::keys::site_key(site.id, site.epoch, store::keys::SiteKeyKind::kMain));
     FK_TRY(const auto value, store.get(key));
     if (!value) faults.add("the sealed key of site " + site.id + " is missing");

@@ -25,6 +25,7 @@ std::string actor_of(const Body& body) {
   return std::visit(
       [](const auto& e) -> std::string {
         if constexpr (NamesActor<std::decay_t<decltype(e)>>) return e.by;
+        if constexpr (requires { e.vote.by; }) return e.vote.by;
         return {};
       },
       body);

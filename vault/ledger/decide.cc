@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/ledger/proposal_decide.h"
+
 namespace facekeep::ledger {
 namespace {
 
@@ -16,7 +18,7 @@ Error other_site() {
 
 Error unknown_model(const State& state) {
   std::string names;
-  for (const Model& m : state.genesis().models) names += (names.empty() ? "" : ", ") + m.id;
+  for (const Model& m : state.current().models) names += (names.empty() ? "" : ", ") + m.id;
   return make_problem(Errc::kNotFound, "unknown-model", "the vault has no model of that name", "its models: " + names);
 }
 
@@ -38,6 +40,10 @@ Result<const PrincipalRecord*> authorise(const State& state, const Digest& spki,
         Errc::kPermissionDenied, "wrong-role",
         "a " + std::string(to_string(p->role)) + " may not do this; it takes a " + std::string(to_string(role)),
         "GET /v1/me tells whose key this is; use the key of a " + std::string(to_string(role)));
+  }
+  if (role == Role::kCustodian && is_suspended(state, p->id, state.log_clock())) {
+    return make_problem(Errc::kPermissionDenied, "suspended-custodian", "this custodian is suspended",
+                        "a suspension ends by itself after 72 hours in which the vault runs");
   }
   return p;
 }
@@ -91,7 +97,7 @@ Result<EraseMode> decide_erase(const State& state, const PrincipalRecord& by, co
                                UnixMillis now) {
   FK_TRY(const Site* s, decide_site(state, by, site));
   const SubjectState* subject = state.subject(ref);
-  if (subject == nullptr || state.genesis().sites[subject->site].id != site) {
+  if (subject == nullptr || state.current().sites[subject->site].id != site) {
     return no_such_subject();
   }
   if (subject->erase_due) {

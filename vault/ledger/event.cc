@@ -8,10 +8,18 @@
 namespace facekeep::ledger {
 
 const std::vector<std::string_view>& event_types() {
-  static const std::vector<std::string_view> names = {
-      "genesis",       "start",        "unseal-share", "unsealed", "unseal-ended", "sealed",     "sums",
-      "openings-read", "enrolled",     "template",     "erased",   "suspended",    "period-key", "period-key-destroyed",
-      "match",         "metadata-read"};
+  static const std::vector<std::string_view> names = {"genesis",       "start",
+                                                      "unseal-share",  "unsealed",
+                                                      "unseal-ended",  "sealed",
+                                                      "sums",          "openings-read",
+                                                      "proposal",      "approval",
+                                                      "veto",          "proposal-withdrawn",
+                                                      "proposal-done", "revoked",
+                                                      "tightened",     "custodian-suspended",
+                                                      "enrolled",      "template",
+                                                      "erased",        "suspended",
+                                                      "period-key",    "period-key-destroyed",
+                                                      "match",         "metadata-read"};
   return names;
 }
 
@@ -29,24 +37,22 @@ const std::vector<std::string_view>& sum_kinds() {
   return kinds;
 }
 
-EventClass class_of(const Body& body) noexcept {
-  switch (body.index()) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-    case 7: return EventClass::kGovernance;
-    case 8:
-    case 9:
-    case 10:
-    case 11:
-    case 12:
-    case 13: return EventClass::kCustody;
-    default: return EventClass::kAccess;
+namespace {
+// Position of a type among Body's alternatives.
+template <class T, std::size_t I = 0>
+constexpr std::size_t index_of() {
+  if constexpr (std::is_same_v<std::variant_alternative_t<I, Body>, T>) {
+    return I;
+  } else {
+    return index_of<T, I + 1>();
   }
+}
+}  // namespace
+
+// Body lists governance first, then custody, then access.
+EventClass class_of(const Body& body) noexcept {
+  if (body.index() < index_of<Enrolled>()) return EventClass::kGovernance;
+  return body.index() < index_of<Match>() ? EventClass::kCustody : EventClass::kAccess;
 }
 
 std::string_view type_of(const Body& body) noexcept {

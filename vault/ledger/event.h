@@ -14,6 +14,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
 #include "vault/ledger/genesis.h"
+#include "vault/ledger/proposal.h"
 #include "vault/ledger/types.h"
 
 namespace facekeep::ledger {
@@ -149,8 +150,11 @@ struct MetadataRead {
   std::optional<Id128> subject;  // pseudonym, for "subject"
 };
 
-using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, Enrolled,
-                          TemplateAdded, Erased, Suspended, PeriodKey, PeriodKeyDestroyed, Match, MetadataRead>;
+// Governance events about proposals, and one person's narrowing acts, are in proposal.h.
+using Body =
+    std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade, Approval,
+                 Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended, Enrolled, TemplateAdded,
+                 Erased, Suspended, PeriodKey, PeriodKeyDestroyed, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

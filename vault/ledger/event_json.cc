@@ -57,6 +57,32 @@ Json write(const OpeningsRead& e) {
   if (e.bundle) j["bundle"] = *e.bundle;
   return j;
 }
+Json write(const ProposalMade& e) {
+  return to_json(e);
+}
+Json write(const Approval& e) {
+  return to_json(e.vote);
+}
+Json write(const Veto& e) {
+  return to_json(e.vote);
+}
+Json write(const ProposalWithdrawn& e) {
+  return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
+}
+Json write(const ProposalDone& e) {
+  Json j = {{"proposal", to_hex(e.proposal)}};
+  if (e.check) j["check"] = to_hex(*e.check);
+  return j;
+}
+Json write(const Revoked& e) {
+  return {{"by", e.by}, {"principals", e.principals}, {"reason", e.reason}};
+}
+Json write(const Tightened& e) {
+  return {{"action", to_json(e.action)}, {"by", e.by}};
+}
+Json write(const CustodianSuspended& e) {
+  return {{"by", e.by}, {"custodian", e.custodian}};
+}
 Json write(const Enrolled& e) {
   return {{"by", e.by},
           {"consent", to_hex(e.consent)},
@@ -126,16 +152,20 @@ Result<Body> read(Tag<UnsealShare>, const Json& j) {
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
-Result<Body> read(Tag<Unsealed>, const Json& j) {
-  ObjectReader r(j, "unsealed event");
-  Unsealed e;
-  for (const auto& v : r.array("by", kMaxGroups * kMaxSharesPerGroup)) {
+std::vector<std::string> read_principals(ObjectReader& r, const char* key, std::size_t max) {
+  std::vector<std::string> out;
+  for (const auto& v : r.array(key, max)) {
     if (!v.is_string() || v.get_ref<const std::string&>().size() > kMaxPrincipalId) {
-      r.fail("by is not a list of principals");
+      r.fail(std::string(key) + " is not a list of principals");
       break;
     }
-    e.by.push_back(v.get<std::string>());
+    out.push_back(v.get<std::string>());
   }
+  return out;
+}
+Result<Body> read(Tag<Unsealed>, const Json& j) {
+  ObjectReader r(j, "unsealed event");
+  Unsealed e{read_principals(r, "by", kMaxGroups * kMaxSharesPerGroup)};
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
@@ -175,6 +205,55 @@ Result<Body> read(Tag<OpeningsRead>, const Json& j) {
   e.what = one_of(r, "what", {"bundle", "register"});
   // The number belongs to one of the two, and may not be missing there.
   if (e.what == "bundle") e.bundle = static_cast<std::uint64_t>(r.integer("bundle", 0, kMaxBundle));
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<ProposalMade>, const Json& j) {
+  FK_TRY(ProposalMade e, proposal_made_from_json(j));
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Approval>, const Json& j) {
+  FK_TRY(Vote vote, vote_from_json(j, "approval event"));
+  return Body(Approval{std::move(vote)});
+}
+Result<Body> read(Tag<Veto>, const Json& j) {
+  FK_TRY(Vote vote, vote_from_json(j, "veto event"));
+  return Body(Veto{std::move(vote)});
+}
+Result<Body> read(Tag<ProposalWithdrawn>, const Json& j) {
+  ObjectReader r(j, "proposal-withdrawn event");
+  ProposalWithdrawn e{r.hex<16>("proposal"), r.text("by", kMaxPrincipalId)};
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<ProposalDone>, const Json& j) {
+  ObjectReader r(j, "proposal-done event");
+  ProposalDone e{r.hex<16>("proposal"), {}};
+  if (r.has("check")) e.check = r.hex<32>("check");
+  FK_CHECK(r.finish());
+  return Body(e);
+}
+Result<Body> read(Tag<Revoked>, const Json& j) {
+  ObjectReader r(j, "revoked event");
+  Revoked e;
+  e.by = r.text("by", kMaxPrincipalId);
+  e.principals = read_principals(r, "principals", kMaxPrincipals);
+  e.reason = one_of(r, "reason", {"lost", "left", "misuse", "other"});
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Tightened>, const Json& j) {
+  ObjectReader r(j, "tightened event");
+  Tightened e;
+  e.by = r.text("by", kMaxPrincipalId);
+  const Json& action = r.object("action");
+  FK_CHECK(r.finish());
+  FK_TRY(e.action, action_from_json(action));
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<CustodianSuspended>, const Json& j) {
+  ObjectReader r(j, "custodian-suspended event");
+  CustodianSuspended e{r.text("by", kMaxPrincipalId), r.text("custodian", kMaxPrincipalId)};
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }

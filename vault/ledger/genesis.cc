@@ -84,6 +84,22 @@ const Group* find_group(const Genesis& g, const std::string& id) {
   return it == g.groups.end() ? nullptr : &*it;
 }
 
+Status check_approval_holder(const PrincipalRecord& p, SshKeyType type) {
+  if (!p.approval_held) {
+    if (p.approval_evidence) return bad("the approval key of \"" + p.id + "\" has evidence of no holder");
+    return {};
+  }
+  const auto& known = approval_holders();
+  if (std::find(known.begin(), known.end(), *p.approval_held) == known.end()) {
+    return bad("the approval key of \"" + p.id + "\" lies in \"" + *p.approval_held +
+               "\", which is not file, token or fido2");
+  }
+  if ((*p.approval_held == "fido2") == is_security_key(type)) return {};
+  return bad(
+      "the approval key of \"" + p.id + "\" is registered as \"" + *p.approval_held + "\" and is of another type",
+      "exactly the keys of security keys (sk-ssh-ed25519, sk-ecdsa) are registered as fido2");
+}
+
 Status check_custodian(const Genesis& g, const PrincipalRecord& p, const std::string& group_id, std::uint32_t number,
                        std::set<std::string>& approval_keys) {
   const Group* group = find_group(g, group_id);
@@ -98,6 +114,7 @@ Status check_custodian(const Genesis& g, const PrincipalRecord& p, const std::st
   if (p.approval_key != format_ssh_key_line(key->key)) {
     return bad("the approval key of \"" + p.id + "\" is not written as type and base64 alone");
   }
+  FK_CHECK(check_approval_holder(p, key->key.type));
   FK_TRY(const Bytes spki, ssh_key_spki(key->key));
   if (!approval_keys.insert(to_hex(sha256(spki))).second) {
     return bad("two custodians have the same approval key", "one person counts once; register each person's own key");
@@ -196,6 +213,11 @@ Status check_origin(const std::string& origin) {
 }
 
 }  // namespace
+
+const std::array<std::string_view, 3>& approval_holders() {
+  static constexpr std::array<std::string_view, 3> holders = {"file", "token", "fido2"};
+  return holders;
+}
 
 std::string_view to_string(Preset p) noexcept {
   switch (p) {

@@ -5,6 +5,7 @@
 // everything that the ceremony promised, so that a vault which one person could open does not parse.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,14 +43,19 @@ struct Group {
 struct PrincipalRecord {
   std::string id;  // "property/1", "operator/1", "door/3", "auditor/1"
   Role role = Role::kCustodian;
-  Digest key{};                      // SHA-256 of the SubjectPublicKeyInfo of its TLS key
-  Digest name{};                     // commitment to the name
-  std::string approval_key;          // custodians: OpenSSH public key "type base64", no comment
-  bool deputy = false;               // custodians: holds a sealed copy only
-  std::vector<std::string> sites;    // operators and doors: scope. Auditors and custodians: empty
-  std::vector<std::string> doors;    // doors: resources that this controller may drive
-  std::optional<std::string> until;  // last day (UTC) on which the key is accepted
+  Digest key{};                              // SHA-256 of the SubjectPublicKeyInfo of its TLS key
+  Digest name{};                             // commitment to the name
+  std::string approval_key;                  // custodians: OpenSSH public key "type base64", no comment
+  bool deputy = false;                       // custodians: holds a sealed copy only
+  std::optional<std::string> approval_held;  // custodians: where the approval key lies, of approval_holders()
+  std::optional<Digest> approval_evidence;   // and the digest of what shows it (attestation, the token's description)
+  std::vector<std::string> sites;            // operators and doors: scope. Auditors and custodians: empty
+  std::vector<std::string> doors;            // doors: resources that this controller may drive
+  std::optional<std::string> until;          // last day (UTC) on which the key is accepted
 };
+
+// "file", "token" (PKCS#11), "fido2" (security key: exactly the sk- types of key).
+const std::array<std::string_view, 3>& approval_holders();
 
 struct DoorResource {
   std::string id;
@@ -134,9 +140,20 @@ inline constexpr std::size_t kMaxPrincipals = 1000;    // the entry's 65,535 byt
 inline constexpr std::size_t kMaxSites = 64;
 inline constexpr std::size_t kMaxDoors = 1000;
 inline constexpr std::size_t kMaxModels = 200;
+inline constexpr std::int64_t kMaxAccessLogDays = 3660;
+inline constexpr std::int64_t kMaxEraseDaily = 100000;
 
 // Body of the genesis event. `with_signatures` false gives what the custodians sign.
 Json to_json(const Genesis& genesis, bool with_signatures = true);
+// Parts that actions have too. `what` names the object in errors. The readers check form alone.
+Json to_json(const PrincipalRecord& principal);
+Json to_json(const Model& model);
+// A site before it was opened has neither epoch nor check.
+Json to_json(const Site& site, bool opened = true);
+Result<Site> site_from_json(const Json& value, const std::string& what, bool opened = true);
+Result<PrincipalRecord> principal_from_json(const Json& value, const std::string& what);
+Result<Model> model_from_json(const Json& value, const std::string& what);
+
 // Reads and checks (check_genesis without the signatures' cryptography).
 Result<Genesis> genesis_from_json(const Json& body);
 

@@ -14,11 +14,15 @@ Json group_json(const Group& g) {
   return {{"id", g.id}, {"shares", std::move(shares)}, {"threshold", g.threshold}};
 }
 
-Json principal_json(const PrincipalRecord& p) {
+}  // namespace
+
+Json to_json(const PrincipalRecord& p) {
   Json j = {{"id", p.id}, {"key", to_hex(p.key)}, {"name", to_hex(p.name)}, {"role", std::string(to_string(p.role))}};
   if (p.role == Role::kCustodian) {
     j["approval_key"] = p.approval_key;
     j["deputy"] = p.deputy;
+    if (p.approval_held) j["approval_held"] = *p.approval_held;
+    if (p.approval_evidence) j["approval_evidence"] = to_hex(*p.approval_evidence);
   }
   if (!p.sites.empty()) j["sites"] = p.sites;
   if (!p.doors.empty()) j["doors"] = p.doors;
@@ -26,28 +30,33 @@ Json principal_json(const PrincipalRecord& p) {
   return j;
 }
 
-Json site_json(const Site& s) {
+Json to_json(const Site& s, bool opened) {
   Json doors = Json::array();
   for (const auto& d : s.doors) doors.push_back({{"class", d.location_class}, {"id", d.id}});
-  return {{"access_log_days", s.access_log_days},
-          {"alternative", s.alternative},
-          {"assessment", {{"date", s.assessment_date}, {"digest", to_hex(s.assessment)}}},
-          {"check", to_hex(s.check)},
-          {"doors", std::move(doors)},
-          {"epoch", s.epoch},
-          {"erase_daily", s.erase_daily},
-          {"hide_subject", s.hide_subject},
-          {"id", s.id},
-          {"purpose", s.purpose}};
+  Json j = {{"access_log_days", s.access_log_days},
+            {"alternative", s.alternative},
+            {"assessment", {{"date", s.assessment_date}, {"digest", to_hex(s.assessment)}}},
+            {"doors", std::move(doors)},
+            {"erase_daily", s.erase_daily},
+            {"hide_subject", s.hide_subject},
+            {"id", s.id},
+            {"purpose", s.purpose}};
+  if (opened) {
+    j["check"] = to_hex(s.check);
+    j["epoch"] = s.epoch;
+  }
+  return j;
 }
 
-Json model_json(const Model& m) {
+Json to_json(const Model& m) {
   return {{"dimension", m.dimension},
           {"id", m.id},
           {"identify_threshold", m.identify_threshold},
           {"verify_threshold", m.verify_threshold},
           {"version", m.version}};
 }
+
+namespace {
 
 Json evidence_json(const KeyEvidence& e) {
   return {{"always_sensitive", e.always_sensitive},
@@ -102,8 +111,10 @@ Result<Group> read_group(const Json& j) {
   return g;
 }
 
-Result<PrincipalRecord> read_principal(const Json& j) {
-  ObjectReader r(j, "principal of genesis");
+}  // namespace
+
+Result<PrincipalRecord> principal_from_json(const Json& j, const std::string& what) {
+  ObjectReader r(j, what);
   PrincipalRecord p;
   p.id = r.text("id", kMaxSlug + 8);
   auto role = parse_role(r.text("role", 16));
@@ -117,6 +128,8 @@ Result<PrincipalRecord> read_principal(const Json& j) {
   if (p.role == Role::kCustodian) {
     p.approval_key = r.text("approval_key", 1024);
     p.deputy = r.boolean("deputy");
+    if (r.has("approval_held")) p.approval_held = r.text("approval_held", 16);
+    if (r.has("approval_evidence")) p.approval_evidence = r.hex<32>("approval_evidence");
   }
   p.sites = read_slugs(r, "sites", kMaxSites);
   p.doors = read_slugs(r, "doors", kMaxDoors);
@@ -125,16 +138,18 @@ Result<PrincipalRecord> read_principal(const Json& j) {
   return p;
 }
 
-Result<Site> read_site(const Json& j) {
-  ObjectReader r(j, "site of genesis");
+Result<Site> site_from_json(const Json& j, const std::string& what, bool opened) {
+  ObjectReader r(j, what);
   Site s;
   s.id = r.slug("id");
-  s.epoch = static_cast<std::uint32_t>(r.integer("epoch", 1, 1000000));
-  s.check = r.hex<32>("check");
+  if (opened) {
+    s.epoch = static_cast<std::uint32_t>(r.integer("epoch", 1, 1000000));
+    s.check = r.hex<32>("check");
+  }
   s.purpose = r.slug("purpose");
   s.alternative = r.slug("alternative");
-  s.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, 3660));
-  s.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, 100000));
+  s.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, kMaxAccessLogDays));
+  s.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, kMaxEraseDaily));
   s.hide_subject = r.boolean("hide_subject");
   ObjectReader a(r.object("assessment"), "assessment of site");
   if (r.ok()) {
@@ -153,8 +168,8 @@ Result<Site> read_site(const Json& j) {
   return s;
 }
 
-Result<Model> read_model(const Json& j) {
-  ObjectReader r(j, "model of genesis");
+Result<Model> model_from_json(const Json& j, const std::string& what) {
+  ObjectReader r(j, what);
   Model m;
   m.id = r.slug("id");
   m.version = static_cast<std::uint32_t>(r.integer("version", 1, 1000000));
@@ -164,6 +179,8 @@ Result<Model> read_model(const Json& j) {
   FK_CHECK(r.finish());
   return m;
 }
+
+namespace {
 
 Result<KeyEvidence> read_evidence(const Json& j) {
   ObjectReader r(j, "key evidence of genesis");
@@ -200,15 +217,15 @@ Status read_lists(Genesis& g, const Json& groups, const Json& principals, const 
     g.groups.push_back(std::move(v));
   }
   for (const auto& j : principals) {
-    FK_TRY(PrincipalRecord v, read_principal(j));
+    FK_TRY(PrincipalRecord v, principal_from_json(j, "principal of genesis"));
     g.principals.push_back(std::move(v));
   }
   for (const auto& j : sites) {
-    FK_TRY(Site v, read_site(j));
+    FK_TRY(Site v, site_from_json(j, "site of genesis"));
     g.sites.push_back(std::move(v));
   }
   for (const auto& j : models) {
-    FK_TRY(Model v, read_model(j));
+    FK_TRY(Model v, model_from_json(j, "model of genesis"));
     g.models.push_back(std::move(v));
   }
   return {};
@@ -220,11 +237,11 @@ Json to_json(const Genesis& g, bool with_signatures) {
   Json groups = Json::array();
   for (const auto& v : g.groups) groups.push_back(group_json(v));
   Json principals = Json::array();
-  for (const auto& v : g.principals) principals.push_back(principal_json(v));
+  for (const auto& v : g.principals) principals.push_back(to_json(v));
   Json sites = Json::array();
-  for (const auto& v : g.sites) sites.push_back(site_json(v));
+  for (const auto& v : g.sites) sites.push_back(to_json(v));
   Json models = Json::array();
-  for (const auto& v : g.models) models.push_back(model_json(v));
+  for (const auto& v : g.models) models.push_back(to_json(v));
   Json rules = Json::object();
   for (const auto& [name, rule] : g.rules) rules[name] = to_json(rule);
 

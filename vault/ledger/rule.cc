@@ -1,5 +1,7 @@
 #include "vault/ledger/rule.h"
 
+#include <algorithm>
+
 #include "vault/ledger/json_reader.h"
 #include "vault/ledger/types.h"
 
@@ -11,16 +13,16 @@ constexpr std::int64_t kWeek = 7 * kDay;
 
 const std::vector<ActionClass>& action_classes() {
   static const std::vector<ActionClass> table = {
-      {"export", kDay, kWeek, "templates leave the vault, encrypted to named recipients"},
-      {"principal", 0, kWeek, "register a principal, widen its scope or its end date"},
-      {"rule", kDay, kWeek, "change a rule, a delay or a lifetime"},
-      {"custodian", kDay, kWeek, "register or remove a custodian, change a group"},
-      {"threshold", kDay, kWeek, "loosen a threshold"},
-      {"policy", kDay, kWeek, "loosen a budget, a retention or an allowance"},
-      {"site", 0, kWeek, "open a site"},
-      {"model", 0, kWeek, "add a model"},
-      {"reveal", kDay, kWeek, "let a door see which subject matched"},
-      {"witness", kDay, kWeek, "change the witness policy"},
+      {"export", kDay, kWeek, 10, "templates leave the vault, encrypted to named recipients"},
+      {"principal", 0, kWeek, 1, "register a principal, widen its scope or its end date"},
+      {"rule", kDay, kWeek, 1, "change a rule, a delay or a lifetime"},
+      {"custodian", kDay, kWeek, 1, "register or remove a custodian, change a group"},
+      {"threshold", kDay, kWeek, 1, "loosen a threshold"},
+      {"policy", kDay, kWeek, 1, "loosen a budget, a retention or an allowance"},
+      {"site", 0, kWeek, 1, "open a site"},
+      {"model", 0, kWeek, 1, "add a model"},
+      {"reveal", kDay, kWeek, 1, "let a door see which subject matched"},
+      {"witness", kDay, kWeek, 1, "change the witness policy"},
   };
   return table;
 }
@@ -60,11 +62,24 @@ Status check_rule(const Rule& rule, const GroupSizes& groups) {
     return make_error(Errc::kInvalidArgument,
                       "a rule's delay is at most 90 days and its lifetime 1 second to 366 days");
   }
+  if (rule.uses < 1 || rule.uses > kMaxUses) {
+    return make_error(Errc::kInvalidArgument, "a rule allows 1 to 1000 uses of what was approved");
+  }
   return {};
 }
 
+bool is_as_strict(const Rule& rule, const Rule& base) {
+  const bool people = std::all_of(base.groups.begin(), base.groups.end(), [&](const auto& need) {
+    const auto it = rule.groups.find(need.first);
+    return it != rule.groups.end() && it->second >= need.second;
+  });
+  return people && rule.delay_s >= base.delay_s && rule.lifetime_s <= base.lifetime_s && rule.uses <= base.uses;
+}
+
 Json to_json(const Rule& rule) {
-  return {{"delay_s", rule.delay_s}, {"groups", rule.groups}, {"lifetime_s", rule.lifetime_s}};
+  Json j = {{"delay_s", rule.delay_s}, {"groups", rule.groups}, {"lifetime_s", rule.lifetime_s}};
+  if (rule.uses != 1) j["uses"] = rule.uses;
+  return j;
 }
 
 Result<Rule> rule_from_json(const Json& value, const std::string& what) {
@@ -72,6 +87,7 @@ Result<Rule> rule_from_json(const Json& value, const std::string& what) {
   Rule rule;
   rule.delay_s = r.integer("delay_s", 0, kMaxDelay);
   rule.lifetime_s = r.integer("lifetime_s", 1, kMaxLifetime);
+  if (r.has("uses")) rule.uses = static_cast<std::uint32_t>(r.integer("uses", 2, kMaxUses));
   for (const auto& [group, count] : r.object("groups").items()) {
     if (!is_slug(group) || !count.is_number_integer() || count.get<std::int64_t>() < 1 ||
         count.get<std::int64_t>() > 64) {

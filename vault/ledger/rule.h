@@ -17,6 +17,7 @@ struct ActionClass {
   std::string_view name;
   std::int64_t delay_s;     // default wait between the last approval and the act
   std::int64_t lifetime_s;  // default time in which a proposal can be approved and carried out
+  std::uint32_t uses;       // default number of times that what was approved may be used
   std::string_view meaning;
 };
 // The table of action classes with the defaults that a ceremony proposes (tests/snapshots/).
@@ -27,11 +28,13 @@ struct Rule {
   std::map<std::string, int> groups;  // group -> distinct people of it; AND over groups
   std::int64_t delay_s = 0;
   std::int64_t lifetime_s = 0;
+  std::uint32_t uses = 1;  // of one approved proposal: how often the result of an export is given out
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 inline constexpr std::int64_t kMaxDelay = 90LL * 86400;
 inline constexpr std::int64_t kMaxLifetime = 366LL * 86400;
+inline constexpr std::uint32_t kMaxUses = 1000;
 
 // The groups of a vault as a rule sees them: group -> number of people in it.
 using GroupSizes = std::map<std::string, int>;
@@ -40,6 +43,9 @@ using GroupSizes = std::map<std::string, int>;
 // group has (a rule must stay satisfiable), and, in a vault of two groups or more, a rule that one
 // group alone satisfies.
 Status check_rule(const Rule& rule, const GroupSizes& groups);
+
+// True if whatever meets `rule` meets `base` too: nobody fewer, no shorter delay, no longer lifetime, no more uses.
+bool is_as_strict(const Rule& rule, const Rule& base);
 
 Json to_json(const Rule& rule);
 Result<Rule> rule_from_json(const Json& value, const std::string& what);

@@ -9,28 +9,34 @@ namespace facekeep::ledger {
 const PrincipalRecord* State::principal_by_key(const Digest& spki, UnixMillis now) const {
   const auto it = principals_by_key_.find(spki);
   if (it == principals_by_key_.end()) return nullptr;
-  const PrincipalRecord& p = genesis_->principals[it->second];
+  const PrincipalRecord& p = current_->principals[it->second];
   // Expiry runs on the faster clock: an administrator who sets the clock back brings no key back.
   if (p.until && format_day(std::max(now, last_time_)) > *p.until) return nullptr;
   return &p;
 }
 
 const PrincipalRecord* State::principal(const std::string& id) const {
-  for (const auto& p : genesis_->principals) {
+  for (const auto& p : current_->principals) {
     if (p.id == id) return &p;
   }
   return nullptr;
 }
 
+const Rule* State::agreed_rule(const std::string& action_class) const {
+  if (const auto it = agreed_rules_.find(action_class); it != agreed_rules_.end()) return &it->second;
+  const auto it = current_->rules.find(action_class);
+  return it == current_->rules.end() ? nullptr : &it->second;
+}
+
 const Site* State::site(const std::string& id) const {
-  for (const auto& s : genesis_->sites) {
+  for (const auto& s : current_->sites) {
     if (s.id == id) return &s;
   }
   return nullptr;
 }
 
 const Model* State::model(const std::string& id) const {
-  for (const auto& m : genesis_->models) {
+  for (const auto& m : current_->models) {
     if (m.id == id) return &m;
   }
   return nullptr;
@@ -42,8 +48,8 @@ const SubjectState* State::subject(const Id128& ref) const {
 }
 
 std::uint64_t State::persons(const std::string& site_id) const {
-  for (std::size_t i = 0; i < genesis_->sites.size(); ++i) {
-    if (genesis_->sites[i].id != site_id) continue;
+  for (std::size_t i = 0; i < current_->sites.size(); ++i) {
+    if (current_->sites[i].id != site_id) continue;
     const auto it = persons_.find(static_cast<std::uint32_t>(i));
     return it == persons_.end() ? 0 : it->second;
   }
@@ -114,12 +120,26 @@ std::string State::digest_head() const {
   for (const auto& [by, day] : erased_) {
     head += "erased " + by + " " + day.first + " " + std::to_string(day.second) + "\n";
   }
+  const auto json_line = [&](const char* key, const Json& value) {
+    const auto text = canonical_json(value);
+    head += key + (text ? *text : "-") + "\n";
+  };
+  if (changed_) {
+    head += "rule-version " + std::to_string(rule_version_) + "\n";
+    json_line("current ", to_json(*current_));
+  }
+  for (const auto& [id, p] : proposals_) json_line("proposal ", to_json(p));
+  for (const auto& [name, rule] : agreed_rules_) json_line(("agreed-rule " + name + " ").c_str(), to_json(rule));
+  for (const auto& [by, clock] : tightenings_) head += "tightening " + by + " " + std::to_string(clock) + "\n";
+  for (const auto& [by, s] : suspensions_) {
+    head += "suspension " + by + " " + s.custodian + " " + std::to_string(s.clock) + "\n";
+  }
   return head;
 }
 
 std::string State::digest_lines(const Id128& ref) const {
   const SubjectState& s = subjects_.at(ref);
-  return subject_line(ref, s, genesis_->sites[s.site].id);
+  return subject_line(ref, s, current_->sites[s.site].id);
 }
 
 std::vector<Id128> State::refs_in_order() const {
@@ -133,7 +153,7 @@ Digest State::digest() const {
   // Subjects are folded one by one, so that a million need no copy of everything.
   Digest acc = sha256(as_bytes(digest_head()));
   for (const auto& [ref, s] : subjects_)
-    acc = sha256({acc, as_bytes(subject_line(ref, s, genesis_->sites[s.site].id))});
+    acc = sha256({acc, as_bytes(subject_line(ref, s, current_->sites[s.site].id))});
   return acc;
 }
 

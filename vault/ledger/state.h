@@ -30,7 +30,7 @@ struct TemplateState {
 };
 
 struct SubjectState {
-  std::uint32_t site = 0;  // index into genesis().sites
+  std::uint32_t site = 0;  // index into current().sites, which only grow
   std::uint32_t slot = 0;
   Digest consent{};
   Digest record{};
@@ -52,7 +52,9 @@ class State {
   [[nodiscard]] std::uint64_t log_clock_at(std::uint64_t uptime_ms) const { return clock_base_ + uptime_ms; }
 
   // Precondition of everything below: phase() is not kNew.
+  // As signed at the ceremony, and as it stands after every proposal and revocation since.
   [[nodiscard]] const Genesis& genesis() const { return *genesis_; }
+  [[nodiscard]] const Genesis& current() const { return *current_; }
   [[nodiscard]] const Start& start() const { return start_; }
   [[nodiscard]] std::uint64_t start_entry() const { return start_entry_; }
   [[nodiscard]] const std::map<std::string, std::set<std::uint32_t>>& shares_in() const { return shares_in_; }
@@ -62,6 +64,21 @@ class State {
   [[nodiscard]] const PrincipalRecord* principal(const std::string& id) const;
   [[nodiscard]] const Site* site(const std::string& id) const;
   [[nodiscard]] const Model* model(const std::string& id) const;
+
+  // The entry that last changed a rule or a custodian; 0 is genesis. Signatures name it.
+  [[nodiscard]] std::uint64_t rule_version() const { return rule_version_; }
+  // The rule of a class as the last quorum set it, whatever one person tightened since. Null: no such class.
+  [[nodiscard]] const Rule* agreed_rule(const std::string& action_class) const;
+  // By custodian: log_clock() when that person last tightened rules.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& tightenings() const { return tightenings_; }
+  // Every open proposal, and the latest of those that ended.
+  [[nodiscard]] const std::map<Id128, Proposal>& proposals() const { return proposals_; }
+  // By custodian: whom that person suspended last, and log_clock() then.
+  struct Suspension {
+    std::string custodian;
+    std::uint64_t clock = 0;
+  };
+  [[nodiscard]] const std::map<std::string, Suspension>& suspensions() const { return suspensions_; }
 
   // By ref: lists go page by page in this order, and it is that of the state's digest.
   using Subjects = std::map<Id128, SubjectState>;
@@ -117,6 +134,14 @@ class State {
   Status apply_body(const Sealed& e);
   Status apply_body(const Sums& e);
   Status apply_body(const OpeningsRead& e);
+  Status apply_body(const ProposalMade& e);
+  Status apply_body(const Approval& e);
+  Status apply_body(const Veto& e);
+  Status apply_body(const ProposalWithdrawn& e);
+  Status apply_body(const ProposalDone& e);
+  Status apply_body(const Revoked& e);
+  Status apply_body(const Tightened& e);
+  Status apply_body(const CustodianSuspended& e);
   Status apply_body(const Enrolled& e);
   Status apply_body(const TemplateAdded& e);
   Status apply_body(const Erased& e);
@@ -126,6 +151,11 @@ class State {
   Status apply_body(const Match& e);
   Status apply_body(const MetadataRead& e);
   Status check_operator(const std::string& by, const std::string& site) const;
+  [[nodiscard]] Moment moment() const { return {now_, clock_now_}; }
+  Status vote(const Vote& vote, Verb verb);
+  void unsettle_proposals(const std::vector<std::string>* naming);
+  void settle_ended_proposals();
+  void set_current(Genesis current);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -135,7 +165,14 @@ class State {
   std::uint64_t log_clock_ = 0;
   std::uint64_t clock_base_ = 0;  // log_clock_ when the running daemon's clock was 0; modulo 2^64
   std::optional<Genesis> genesis_;
-  std::map<Digest, std::size_t> principals_by_key_;
+  std::optional<Genesis> current_;
+  bool changed_ = false;                             // current_ differs, or did, from genesis_
+  std::map<Digest, std::size_t> principals_by_key_;  // index into current_->principals
+  std::uint64_t rule_version_ = 0;
+  std::map<Id128, Proposal> proposals_;
+  std::map<std::string, Suspension> suspensions_;
+  std::map<std::string, Rule> agreed_rules_;  // of the classes that one person tightened since
+  std::map<std::string, std::uint64_t> tightenings_;
   Start start_;
   std::uint64_t start_entry_ = 0;
   std::map<std::string, std::set<std::uint32_t>> shares_in_;

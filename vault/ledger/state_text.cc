@@ -54,7 +54,34 @@ Status StateTextReader::line(std::string_view line) {
   if (lines_ <= 6 && space != std::string_view::npos) return head(line.substr(0, space), line.substr(space + 1));
   if (lines_ == 7) return line == "facekeep/state/v1" ? Status() : bad_line(7);
   if (lines_ < 7 || !digest_ || !state_.genesis_) return bad_line(lines_);
+  // Three kinds of lines hold JSON.
+  if (line.starts_with("current ")) return current(line.substr(8));
+  if (line.starts_with("proposal ")) return proposal(line.substr(9));
+  if (line.starts_with("agreed-rule ")) return agreed_rule(line.substr(12));
   return state_line(split(line));
+}
+
+Status StateTextReader::current(std::string_view json) {
+  FK_TRY(const Json value, parse_canonical_json(json));
+  FK_TRY(Genesis genesis, genesis_from_json(value));
+  state_.set_current(std::move(genesis));
+  state_.changed_ = true;
+  return {};
+}
+
+Status StateTextReader::proposal(std::string_view json) {
+  FK_TRY(const Json value, parse_canonical_json(json));
+  FK_TRY(Proposal p, proposal_from_json(value));
+  const Id128 id = p.made.id;
+  return state_.proposals_.emplace(id, std::move(p)).second ? Status() : bad_line(lines_);
+}
+
+Status StateTextReader::agreed_rule(std::string_view rest) {
+  const std::size_t space = rest.find(' ');
+  if (space == std::string_view::npos) return bad_line(lines_);
+  FK_TRY(const Json value, parse_canonical_json(rest.substr(space + 1)));
+  FK_TRY(state_.agreed_rules_[std::string(rest.substr(0, space))], rule_from_json(value, "agreed rule of a state"));
+  return {};
 }
 
 Status StateTextReader::head(std::string_view key, std::string_view rest) {
@@ -74,7 +101,7 @@ Status StateTextReader::head(std::string_view key, std::string_view rest) {
     auto* genesis = std::get_if<Genesis>(&e.body);
     ok = genesis != nullptr;
     if (ok) {
-      for (std::size_t i = 0; i < genesis->principals.size(); ++i) s.principals_by_key_[genesis->principals[i].key] = i;
+      s.set_current(*genesis);
       s.genesis_ = std::move(*genesis);
     }
   }
@@ -109,6 +136,13 @@ Status StateTextReader::state_line(const Words& w) {
     s.slots_.insert(key.slot);
   }
   if (w[0] == "wraps" && w.size() == 3) ok = number(w[2], s.wraps_[std::string(w[1])]);
+  if (w[0] == "rule-version" && w.size() == 2) ok = number(w[1], s.rule_version_);
+  if (w[0] == "tightening" && w.size() == 3) ok = number(w[2], s.tightenings_[std::string(w[1])]);
+  if (w[0] == "suspension" && w.size() == 4) {
+    auto& suspension = s.suspensions_[std::string(w[1])];
+    suspension.custodian = w[2];
+    ok = number(w[3], suspension.clock);
+  }
   if (w[0] == "erased" && w.size() == 4) {
     auto& day = s.erased_[std::string(w[1])];
     day.first = w[2];
@@ -121,7 +155,7 @@ Status StateTextReader::subject(const Words& w) {
   if (w.size() != 9 && w.size() != 10) return bad_line(lines_);
   Id128 ref{};
   SubjectState s;
-  const auto& sites = state_.genesis_->sites;
+  const auto& sites = state_.current_->sites;
   while (s.site < sites.size() && sites[s.site].id != w[2]) ++s.site;
   if (!hex(w[1], ref) || s.site == sites.size() || !number(w[3], s.slot) || !hex(w[4], s.consent) ||
       !hex(w[5], s.record) || !number(w[7], s.entry)) {

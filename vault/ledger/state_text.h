@@ -31,6 +31,9 @@ class StateTextReader {
  private:
   using Words = std::vector<std::string_view>;
   Status head(std::string_view key, std::string_view rest);
+  Status current(std::string_view json);
+  Status proposal(std::string_view json);
+  Status agreed_rule(std::string_view rest);
   Status state_line(const Words& w);
   Status subject(const Words& w);
   Status template_line(const Words& w);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
+#include "api/http/types.h"
 #include "tests/support/catch.h"
 #include "tests/unit/ledger/genesis_maker.h"
 #include "tests/unit/log/note_keys.h"
@@ -131,5 +133,32 @@ class FakeVault {
   std::string start_event;
   std::uint64_t start_entry = 0;
 };
+
+inline http::Response json_response(const Json& json) {
+  http::Response out;
+  out.content_type = "application/json";
+  out.body = to_bytes(json.dump());
+  return out;
+}
+
+// What a daemon answers about its log: proofs and bundles. Nothing for other paths.
+inline std::optional<http::Response> serve_log(const FakeVault& vault, http::Request& r) {
+  const auto number = [&](const char* name) { return std::stoull(r.query[name]); };
+  const auto proof = [](const std::vector<Digest>& hashes) {
+    Json list = Json::array();
+    for (const Digest& hash : hashes) list.push_back(to_base64(hash));
+    return json_response({{"proof", list}});
+  };
+  if (r.path == "/v1/log/proofs/consistency") {
+    return proof(*log::consistency_proof(number("from"), number("to"), vault.source()));
+  }
+  if (r.path == "/v1/log/proofs/inclusion") {
+    return proof(*log::inclusion_proof(number("index"), number("size"), vault.source()));
+  }
+  if (!r.path.starts_with("/tile/entries/")) return std::nullopt;
+  http::Response out;
+  out.body = vault.bundle(*log::parse_bundle_path(std::string_view(r.path).substr(1)));
+  return out;
+}
 
 }  // namespace facekeep::tools::testing

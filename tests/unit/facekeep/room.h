@@ -18,13 +18,6 @@ namespace facekeep::tools::testing {
 inline constexpr std::array kRoomCommands = {AddCommand{add_unseal}, AddCommand{add_seal}, AddCommand{add_erase},
                                              AddCommand{add_status}};
 
-inline http::Response json_response(const Json& json) {
-  http::Response out;
-  out.content_type = "application/json";
-  out.body = to_bytes(json.dump());
-  return out;
-}
-
 // A daemon that serves what the test gives it, and keeps what it is sent.
 struct Room {
   FakeVault vault;
@@ -60,25 +53,7 @@ struct Room {
     http::ServerConfig config = front.config();
     config.handler = [this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(status());
-      if (r.path == "/v1/log/proofs/consistency") {
-        Json proof = Json::array();
-        const auto hashes =
-            log::consistency_proof(std::stoull(r.query["from"]), std::stoull(r.query["to"]), vault.source());
-        for (const Digest& hash : *hashes) proof.push_back(to_base64(hash));
-        return json_response({{"proof", proof}});
-      }
-      if (r.path.starts_with("/tile/entries/")) {
-        http::Response out;
-        out.body = vault.bundle(*log::parse_bundle_path(std::string_view(r.path).substr(1)));
-        return out;
-      }
-      if (r.path == "/v1/log/proofs/inclusion") {
-        Json proof = Json::array();
-        const auto hashes =
-            log::inclusion_proof(std::stoull(r.query["index"]), std::stoull(r.query["size"]), vault.source());
-        for (const Digest& hash : *hashes) proof.push_back(to_base64(hash));
-        return json_response({{"proof", proof}});
-      }
+      if (auto log = serve_log(vault, r)) return std::move(*log);
       if (r.path == "/v1/seal") {
         const std::uint64_t entry = sealed_as();
         return json_response({{"state", "sealed"}, {"entry", entry}, {"receipt", vault.receipt(entry)}});

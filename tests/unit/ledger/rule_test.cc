@@ -141,7 +141,7 @@ TEST_CASE("the action classes and their defaults are the reviewed ones") {
   std::string text;
   for (const auto& a : action_classes()) {
     text += std::string(a.name) + " delay " + std::to_string(a.delay_s) + " lifetime " + std::to_string(a.lifetime_s) +
-            ": " + std::string(a.meaning) + "\n";
+            (a.uses > 1 ? " uses " + std::to_string(a.uses) : "") + ": " + std::string(a.meaning) + "\n";
   }
   test::require_snapshot("rules.txt", text);
 }

@@ -126,6 +126,11 @@ Result<std::vector<Digest>> Sequencer::consistency(std::uint64_t from, std::uint
   return consistency_proof(from, to, t->hash_source(stored_tiles()));
 }
 
+Result<Digest> Sequencer::root_at(std::uint64_t size) const {
+  const auto t = tree();
+  return log::root_at(size, t->hash_source(stored_tiles()));
+}
+
 Result<Bytes> Sequencer::tile(const TileId& id) const {
   return tree()->tile(id, stored_tiles());
 }

@@ -133,6 +133,7 @@ class Sequencer {
   // Proofs and files of the public log. Sizes up to that of the latest published checkpoint.
   Result<std::vector<Digest>> inclusion(std::uint64_t index, std::uint64_t size) const;
   Result<std::vector<Digest>> consistency(std::uint64_t from, std::uint64_t to) const;
+  Result<Digest> root_at(std::uint64_t size) const;
   Result<Bytes> tile(const TileId& id) const;
   Result<Bytes> bundle(const BundleId& id) const;
   Result<Bytes> entry(std::uint64_t index) const;

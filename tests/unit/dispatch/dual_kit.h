@@ -1,0 +1,58 @@
+// Proposals and votes over the API of a test's vault, signed as a custodian's own program signs them.
+#pragma once
+
+#include "tests/unit/dispatch/api_kit.h"
+#include "tools/common/sshsig_sign.h"
+#include "vault/base/digest.h"
+#include "vault/ledger/proposal.h"
+#include "vault/log/checkpoint.h"
+
+namespace facekeep::test {
+
+inline Json door_record(const std::string& id, const Digest& key, const std::string& door = "north") {
+  ledger::PrincipalRecord p;
+  p.id = id;
+  p.role = ledger::Role::kDoor;
+  p.key = key;
+  p.name = sha256(as_bytes("name of " + id));
+  p.sites = {"main"};
+  p.doors = {door};
+  return to_json(p);
+}
+inline Json register_action(const std::string& id, const Digest& key) {
+  return {{"kind", "register-principals"}, {"doors", Json::array()}, {"principals", {door_record(id, key)}}};
+}
+
+// The proposal as the answer shows it.
+inline Json propose(ApiKit& kit, const std::string& who, const Json& action) {
+  const auto answer = kit.ask(who, "POST", "/v1/proposals", Json{{"purpose", "new-door"}, {"action", action}}.dump());
+  INFO(ApiKit::text(answer));
+  REQUIRE(answer.status == 201);
+  return ApiKit::json(answer).at("proposal");
+}
+
+// The body of a vote over the published log; with another's key, if one is named.
+inline Json vote_body(ApiKit& kit, const std::string& who, const Json& proposal, ledger::Verb verb,
+                      const std::string& key_of = {}) {
+  const auto key = log::parse_vkey(kit.vault.genesis().log_key).value();
+  const auto head = log::open_checkpoint(kit.service->sequencer().checkpoint(), key).value();
+  ledger::Vote v;
+  v.rule = proposal.at("rule_version");
+  v.size = head.size;
+  v.root = head.root;
+  const Digest digest = from_hex_exact<32>(proposal.at("digest").get<std::string>()).value();
+  const std::string statement = vote_statement(v, verb, digest, kit.vault.genesis().vault).value();
+  const Bytes blob = tools::make_sshsig(kit.vault.private_key(key_of.empty() ? who : key_of),
+                                        ledger::kApprovalNamespace, as_bytes(statement))
+                         .value();
+  return {{"rule", v.rule}, {"size", v.size}, {"root", to_hex(v.root)}, {"signature", ledger::armor_sshsig(blob)}};
+}
+inline std::string path_of(const Json& proposal, const std::string& rest = {}) {
+  return "/v1/proposals/" + proposal.at("id").get<std::string>() + rest;
+}
+inline http::Response approve(ApiKit& kit, const std::string& who, const Json& proposal) {
+  return kit.ask(who, "POST", path_of(proposal, "/approvals"),
+                 vote_body(kit, who, proposal, ledger::Verb::kApprove).dump());
+}
+
+}  // namespace facekeep::test

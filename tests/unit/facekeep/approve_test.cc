@@ -1,0 +1,255 @@
+// `facekeep approve` and `veto` against a vault that lies: whatever the lie, no signature is made.
+#include <array>
+#include <cstdlib>
+#include <sstream>
+
+#include "tests/unit/facekeep/fake_vault.h"
+#include "tests/unit/http/support.h"
+#include "tests/unit/tools/scratch.h"
+#include "tools/facekeep/commands.h"
+#include "tools/facekeep/program.h"
+#include "tools/facekeep/proposal_view.h"
+#include "vault/ledger/sshsig.h"
+
+using namespace facekeep;
+using namespace facekeep::tools;
+using facekeep::tools::testing::FakeVault;
+using facekeep::tools::testing::json_response;
+using facekeep::tools::testing::serve_log;
+
+namespace {
+
+constexpr std::array kCommands = {AddCommand{add_approve}, AddCommand{add_veto}};
+const std::string kId = "ab000000000000000000000000000000";
+
+ledger::ProposalMade proposal(const std::string& door_class = "gate") {
+  ledger::PrincipalRecord door;
+  door.id = "door/7";
+  door.role = ledger::Role::kDoor;
+  door.key = sha256(as_bytes("key"));
+  door.sites = {"main"};
+  door.doors = {"west"};
+  return {{0xab}, "property/1", "new-door", ledger::RegisterPrincipals{{{"main", {"west", door_class}}}, {door}}, {}};
+}
+
+// A daemon that shows the proposal of its log, unless the test has it show another.
+struct Room {
+  FakeVault vault;
+  ledger::ProposalMade shown = proposal();
+  std::uint64_t entry = 0;
+  std::function<Json()> status = [this] { return vault.seal_status(); };
+  std::vector<std::pair<std::string, Json>> sent;  // path, body
+  http::testing::Front front;
+  Scratch dir;
+  std::string out;
+  std::string err;
+
+  Room() {
+    entry = vault.leaves.size();
+    vault.append_event(proposal());
+    http::ServerConfig config = front.config();
+    config.handler = [this](http::Request&& r) {
+      if (r.path == "/v1/seal-status") return json_response(status());
+      if (auto log = serve_log(vault, r)) return std::move(*log);
+      if (r.method == "GET") return json_response(view());
+      sent.emplace_back(r.path, *parse_json(as_chars(r.body)));
+      const std::uint64_t written = record(sent.back());
+      return json_response({{"entry", written}, {"proposal", view()}, {"receipt", vault.receipt(written)}});
+    };
+    front.start(std::move(config));
+    dir.write("me.crt", *http::cert_pem(front.door.cert.get()));
+    REQUIRE(
+        http::save_private_file((dir.path() / "me.key").string(), http::private_key_pem(front.door.key.get())->view()));
+    Json notice = vault.notice_json();
+    notice["api"] = "https://127.0.0.1:" + std::to_string(front.server->port(0));
+    notice["server_key"] = to_hex(front.server_id.spki);
+    dir.write("notice.json", notice.dump());
+  }
+
+  [[nodiscard]] Json view() const {
+    return {{"id", kId},
+            {"entry", entry},
+            {"stage", "open"},
+            {"class", "principal"},
+            {"proposal", *canonical_json(to_json(shown))},
+            {"digest", std::string(64, '0')},  // nobody takes the vault's word for it
+            {"rule_version", 0},
+            {"rule", {{"groups", {{"property", 1}, {"residents", 1}}}, {"delay_s", 0}, {"lifetime_s", 60}}},
+            {"approved", {"residents/2"}}};
+  }
+  // What the vault writes for a vote.
+  std::uint64_t record(const std::pair<std::string, Json>& call) {
+    const Json& b = call.second;
+    const ledger::Vote v{shown.id,
+                         "property/1",
+                         b.at("rule"),
+                         b.at("size"),
+                         *from_hex_exact<32>(b.at("root").get<std::string>()),
+                         b.at("signature")};
+    vault.append_event(call.first.ends_with("/veto") ? ledger::Body(ledger::Veto{v})
+                                                     : ledger::Body(ledger::Approval{v}));
+    return vault.leaves.size() - 1;
+  }
+  [[nodiscard]] std::string digest() const { return to_hex(*ledger::proposal_digest(proposal(), vault.id)); }
+  [[nodiscard]] ClientMemory memory() const { return ClientMemory((dir.path() / "memory").string()); }
+
+  // The person answers the question, unless `more` makes it needless.
+  int run(const char* command, std::string_view answer, const std::vector<std::string>& more = {},
+          const char* lang = "en") {
+    auto lines = std::make_shared<std::vector<ScriptedTerminal::Line>>();
+    lines->push_back({"", SecretBytes::copy_of(as_bytes(answer))});
+    const std::string notice = (dir.path() / "notice.json").string();
+    const std::string key = (dir.path() / "me.key").string();
+    std::vector<const char*> argv = {"facekeep", command,     kId.c_str(), "--vault", notice.c_str(),
+                                     "--key",    key.c_str(), "--lang",    lang};
+    for (const std::string& m : more) argv.push_back(m.c_str());
+    std::ostringstream printed;
+    std::ostringstream error;
+    Context context(printed, error);
+    context.memory_path = memory().directory();
+    context.open_person = [lines]() -> Result<std::unique_ptr<Terminal>> {
+      return std::unique_ptr<Terminal>(
+          std::make_unique<ScriptedTerminal>(ScriptedTerminal::answers(std::move(*lines))));
+    };
+    const int code = run_program(kCommands, static_cast<int>(argv.size()), argv.data(), context);
+    out = printed.str();
+    err = error.str();
+    return code;
+  }
+  [[nodiscard]] bool shows(const std::string& text) const { return out.find(text) != std::string::npos; }
+};
+
+}  // namespace
+
+TEST_CASE("a person who agrees signs the proposal's digest and the log as it was checked") {
+  Room room;
+  const log::Checkpoint head = room.vault.checkpoint(room.vault.leaves.size());
+  CHECK(room.run("approve", "y") == 0);
+  INFO(room.err);
+  REQUIRE(room.sent.size() == 1);
+  CHECK(room.sent[0].first == "/v1/proposals/" + kId + "/approvals");
+  const Json& body = room.sent[0].second;
+  CHECK(body.at("size") == head.size);
+  CHECK(body.at("root") == to_hex(head.root));
+  const std::string statement = *canonical_json({{"proposal", room.digest()},
+                                                 {"root", to_hex(head.root)},
+                                                 {"rule", 0},
+                                                 {"size", head.size},
+                                                 {"v", 1},
+                                                 {"vault", to_hex(room.vault.id)},
+                                                 {"verb", "approve"}});
+  const auto signer = ledger::format_ssh_key_line(*ledger::ssh_key_from_evp(room.front.door.key.get()));
+  CHECK(
+      ledger::verify_sshsig(body.at("signature").get<std::string>(), signer, "facekeep-approval", as_bytes(statement)));
+  for (const char* fact :
+       {"property/1", "door/7", "west", "gate", "main", "new-door", "1 property + 1 residents", "residents/2"}) {
+    CAPTURE(fact);
+    CHECK(room.shows(fact));
+  }
+  CHECK(room.shows(room.digest()));
+  CHECK(room.shows(to_hex(sha256(as_bytes("key")))));
+}
+
+TEST_CASE("ssh-keygen signs with a key that only it has") {
+  if (std::system("command -v ssh-keygen > /dev/null") != 0) {
+    WARN("SKIP openssh-client is not installed");
+    return;
+  }
+  Room room;
+  const std::string key = (room.dir.path() / "custodian").string();
+  REQUIRE(std::system(("ssh-keygen -q -t ed25519 -N '' -f " + key).c_str()) == 0);
+  CHECK(room.run("approve", "y", {"--ssh-key", key}) == 0);
+  INFO(room.err);
+  REQUIRE(room.sent.size() == 1);
+  const auto signature = ledger::parse_armored_sshsig(room.sent[0].second.at("signature").get<std::string>());
+  REQUIRE(signature);
+  CHECK(signature->ns == "facekeep-approval");
+  CHECK(room.run("approve", "y", {"--ssh-key", key + ".missing"}) == 2);
+  CHECK(room.sent.size() == 1);
+}
+
+TEST_CASE("a veto is a signature of its own") {
+  Room room;
+  CHECK(room.run("veto", "y") == 0);
+  INFO(room.err);
+  REQUIRE(room.sent.size() == 1);
+  CHECK(room.sent[0].first == "/v1/proposals/" + kId + "/veto");
+}
+
+TEST_CASE("nothing is signed when the person says no, or agreed to another digest") {
+  Room room;
+  CHECK(room.run("approve", "n") == 1);
+  CHECK(room.run("approve", "y", {"--yes-to", std::string(64, 'a')}) == 2);
+  CHECK(room.sent.empty());
+  CHECK(room.run("approve", "n", {"--yes-to", room.digest()}) == 0);
+  CHECK(room.sent.size() == 1);
+}
+
+TEST_CASE("nothing is signed when the vault shows another proposal than its log has") {
+  Room room;
+  room.shown = proposal("lobby");
+  CHECK(room.run("approve", "y") == 2);
+  CHECK(room.err.find("another proposal") != std::string::npos);
+  room.shown = proposal();
+  room.shown.by = "residents/1";
+  CHECK(room.run("approve", "y") == 2);
+  room.shown = proposal();
+  room.entry = 1;
+  CHECK(room.run("approve", "y") == 2);
+  room.entry = 99;
+  CHECK(room.run("approve", "y") == 2);
+  CHECK(room.sent.empty());
+}
+
+TEST_CASE("nothing is signed over a log that was rolled back past what this machine saw") {
+  Room room;
+  const std::vector<Digest> old = room.vault.leaves;
+  room.vault.append("a veto that this machine saw");
+  REQUIRE(room.memory().put(room.vault.id, room.vault.note()));
+  room.vault.leaves = old;
+  CHECK(room.run("approve", "y") == 2);
+  CHECK(room.err.find("rolled back") != std::string::npos);
+  CHECK(room.sent.empty());
+}
+
+TEST_CASE("what a proposer wrote can't be read otherwise than it is") {
+  Room room;
+  ledger::ProposalMade sly = proposal();
+  std::get<ledger::RegisterPrincipals>(sly.action).principals[0].id = "door/7\u202Egnihton\x1b[2J\nStage: done";
+  room.shown = sly;
+  room.entry = room.vault.leaves.size();
+  room.vault.append_event(sly);
+  CHECK(room.run("approve", "n") == 1);
+  CHECK_FALSE(room.shows("\u202E"));
+  CHECK_FALSE(room.shows("\x1b"));
+  CHECK_FALSE(room.shows("\nStage: done"));
+  CHECK(room.shows("\\u{202e}"));
+}
+
+TEST_CASE("a proposal is shown in Chinese too") {
+  Room room;
+  CHECK(room.run("approve", "y", {}, "zh") == 0);
+  CHECK(room.shows("提案"));
+  CHECK(room.shows("登记 door/7"));
+}
+
+TEST_CASE("every kind of action has words") {
+  ledger::PrincipalRecord person;
+  person.id = "property/1";
+  const std::vector<ledger::Action> actions = {proposal().action,
+                                               ledger::ChangeCustodian{person},
+                                               ledger::ChangeRules{{{"export", {{{"property", 2}}, 1, 2}}}},
+                                               ledger::ChangeThresholds{"face", 1, 2},
+                                               ledger::AddModel{},
+                                               ledger::ChangeReveal{"main", false},
+                                               ledger::CancelErasures{"main"},
+                                               ledger::OpenSite{},
+                                               ledger::ChangePolicy{"main", 30, 5},
+                                               ledger::ChangeWitnesses{}};
+  REQUIRE(actions.size() == std::variant_size_v<ledger::Action>);
+  for (const auto& action : actions) {
+    CAPTURE(action.index());
+    CHECK_FALSE(describe(Lang::kEnglish, action).empty());
+    CHECK(describe(Lang::kEnglish, action) != describe(Lang::kChinese, action));
+  }
+}

@@ -1,0 +1,215 @@
+#include "vault/ledger/action.h"
+
+#include <algorithm>
+
+namespace facekeep::ledger {
+namespace {
+
+Error refused(std::string message, std::string hint = {}) {
+  return make_problem(Errc::kInvalidArgument, "bad-action", std::move(message), std::move(hint));
+}
+
+bool ended(const PrincipalRecord& p, const std::string& day) {
+  return p.until && day > *p.until;
+}
+
+PrincipalRecord* find_principal(Genesis& g, const std::string& id) {
+  const auto it =
+      std::find_if(g.principals.begin(), g.principals.end(), [&](const PrincipalRecord& p) { return p.id == id; });
+  return it == g.principals.end() ? nullptr : &*it;
+}
+
+template <class List>
+auto find_by_id(List& list, const std::string& id) -> decltype(list.data()) {
+  const auto it = std::find_if(list.begin(), list.end(), [&](const auto& x) { return x.id == id; });
+  return it == list.end() ? nullptr : &*it;
+}
+
+Status run(Genesis& g, const RegisterPrincipals& a) {
+  if (a.doors.empty() && a.principals.empty()) return refused("the action registers nothing");
+  for (const DoorAt& d : a.doors) {
+    Site* site = find_by_id(g.sites, d.site);
+    if (site == nullptr) return refused("the site \"" + d.site + "\" does not exist");
+    site->doors.push_back(d.door);
+    if (site->doors.size() > kMaxDoors) return refused("the site \"" + d.site + "\" would have too many doors");
+  }
+  for (const PrincipalRecord& p : a.principals) {
+    if (p.role == Role::kCustodian) return refused("a custodian is changed by an action of its own");
+    PrincipalRecord* known = find_principal(g, p.id);
+    if (known == nullptr) {
+      g.principals.push_back(p);
+    } else if (known->role != p.role) {
+      return refused("\"" + p.id + "\" is registered in another role");
+    } else {
+      *known = p;
+    }
+  }
+  if (g.principals.size() > kMaxPrincipals) return refused("the vault would have too many principals");
+  return {};
+}
+
+Status run(Genesis& g, const ChangeCustodian& a) {
+  PrincipalRecord* known = find_principal(g, a.custodian.id);
+  if (known == nullptr || known->role != Role::kCustodian || a.custodian.role != Role::kCustodian) {
+    return refused("\"" + a.custodian.id + "\" is no custodian of this vault",
+                   "a new custodian needs a card: that takes new cards for everyone");
+  }
+  *known = a.custodian;
+  return {};
+}
+
+Status run(Genesis& g, const ChangeRules& a) {
+  if (a.rules.empty()) return refused("the action changes no rule");
+  for (const auto& [name, rule] : a.rules) {
+    if (find_action_class(name) == nullptr) return refused("there is no class of actions called \"" + name + "\"");
+    if (rule.delay_s >= rule.lifetime_s) {
+      return refused("the rule for \"" + name + "\" has a delay that its lifetime never lets pass",
+                     "the lifetime counts from the proposal: make it longer than the delay");
+    }
+    if (rule.uses > 1 && find_action_class(name)->uses == 1) {
+      return refused("what \"" + name + "\" approves happens once", "only the result of an export is used more often");
+    }
+    g.rules[name] = rule;
+  }
+  return {};
+}
+
+Status run(Genesis& g, const ChangeThresholds& a) {
+  Model* model = find_by_id(g.models, a.model);
+  if (model == nullptr) return refused("the model \"" + a.model + "\" does not exist");
+  model->verify_threshold = a.verify_threshold;
+  model->identify_threshold = a.identify_threshold;
+  return {};
+}
+
+Status run(Genesis& g, const AddModel& a) {
+  if (g.models.size() >= kMaxModels) return refused("the vault would have too many models");
+  g.models.push_back(a.model);
+  return {};
+}
+
+Status run(Genesis& g, const ChangeReveal& a) {
+  Site* site = find_by_id(g.sites, a.site);
+  if (site == nullptr) return refused("the site \"" + a.site + "\" does not exist");
+  site->hide_subject = a.hide_subject;
+  return {};
+}
+
+Status run(Genesis& g, const OpenSite& a) {
+  if (g.sites.size() >= kMaxSites) return refused("the vault would have too many sites");
+  g.sites.push_back(a.site);
+  return {};
+}
+
+Status run(Genesis& g, const ChangePolicy& a) {
+  Site* site = find_by_id(g.sites, a.site);
+  if (site == nullptr) return refused("the site \"" + a.site + "\" does not exist");
+  site->access_log_days = a.access_log_days;
+  site->erase_daily = a.erase_daily;
+  return {};
+}
+
+Status run(Genesis& g, const ChangeWitnesses& a) {
+  g.witnesses = a.witnesses;
+  return {};
+}
+
+Status run(Genesis& g, const CancelErasures& a) {
+  return find_by_id(g.sites, a.site) != nullptr ? Status() : refused("the site \"" + a.site + "\" does not exist");
+}
+
+}  // namespace
+
+const std::vector<ActionKind>& action_kinds() {
+  static const std::vector<ActionKind> kinds = {
+      {"register-principals", "principal"},
+      {"change-custodian", "custodian"},
+      {"change-rules", "rule"},
+      {"change-thresholds", "threshold"},
+      {"add-model", "model"},
+      {"change-reveal", "reveal"},
+      {"cancel-erasures", "policy"},
+      {"open-site", "site"},
+      {"change-policy", "policy"},
+      {"change-witnesses", "witness"},
+  };
+  return kinds;
+}
+
+const ActionKind& kind_of(const Action& action) {
+  return action_kinds()[action.index()];
+}
+
+Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day) {
+  Genesis next = current;
+  FK_CHECK(std::visit([&](const auto& a) { return run(next, a); }, action));
+  if (auto ok = check_genesis(next); !ok) {
+    Error e = std::move(ok).error();
+    e.problem = "bad-action";
+    return e;
+  }
+  GroupSizes sizes;
+  for (const auto& g : next.groups) sizes[g.id] = 0;
+  for (const auto& p : next.principals) {
+    if (p.role == Role::kCustodian && !ended(p, day)) ++sizes[p.id.substr(0, p.id.find('/'))];
+  }
+  for (const auto& [name, rule] : next.rules) {
+    if (auto ok = check_rule(rule, sizes); !ok) {
+      return refused("nobody could meet the rule for \"" + name + "\" any more: " + ok.error().message);
+    }
+  }
+  return next;
+}
+
+bool is_tightening(const Genesis& current, const Action& action) {
+  struct Narrows {
+    const Genesis& g;
+    bool operator()(const ChangeThresholds& a) const {
+      const Model* m = find_by_id(g.models, a.model);
+      return m != nullptr && a.verify_threshold >= m->verify_threshold && a.identify_threshold >= m->identify_threshold;
+    }
+    bool operator()(const ChangeReveal& a) const { return a.hide_subject; }
+    bool operator()(const ChangePolicy& a) const {
+      const Site* s = find_by_id(g.sites, a.site);
+      return s != nullptr && a.access_log_days <= s->access_log_days && a.erase_daily <= s->erase_daily;
+    }
+    bool operator()(const ChangeRules& a) const {
+      return std::all_of(a.rules.begin(), a.rules.end(), [&](const auto& r) {
+        const auto it = g.rules.find(r.first);
+        // A shorter lifetime would end what is open, a long delay leave no time to sign.
+        return it != g.rules.end() && is_as_strict(r.second, it->second) &&
+               r.second.lifetime_s == it->second.lifetime_s &&
+               r.second.delay_s <= std::max(it->second.delay_s, it->second.lifetime_s / 2);
+      });
+    }
+    bool operator()(const RegisterPrincipals&) const { return false; }
+    bool operator()(const ChangeCustodian&) const { return false; }
+    bool operator()(const AddModel&) const { return false; }
+    bool operator()(const CancelErasures&) const { return false; }
+    bool operator()(const OpenSite&) const { return false; }
+    bool operator()(const ChangeWitnesses&) const { return false; }
+  };
+  if (!std::visit(Narrows{current}, action)) return false;
+  Genesis next = current;
+  return std::visit([&](const auto& a) { return run(next, a); }, action) && to_json(next) != to_json(current);
+}
+
+std::vector<std::string> principals_in(const Action& action) {
+  std::vector<std::string> out;
+  if (const auto* a = std::get_if<RegisterPrincipals>(&action)) {
+    for (const auto& p : a->principals) out.push_back(p.id);
+  }
+  if (const auto* a = std::get_if<ChangeCustodian>(&action)) out.push_back(a->custodian.id);
+  return out;
+}
+
+bool binds_alone(const Action& action, const std::string& custodian) {
+  const auto* a = std::get_if<ChangeCustodian>(&action);
+  return a != nullptr && a->custodian.id == custodian;
+}
+
+bool unsettles(const Action& action) {
+  return std::holds_alternative<ChangeRules>(action) || std::holds_alternative<ChangeCustodian>(action);
+}
+
+}  // namespace facekeep::ledger

@@ -1,0 +1,157 @@
+// The fold of proposals and of one person's narrowing acts. What may stand in the log is decided in
+// proposal_decide.h; here is what it changes.
+#include <algorithm>
+
+#include "vault/ledger/proposal_decide.h"
+
+namespace facekeep::ledger {
+namespace {
+
+Status in_log(const Status& decision) {
+  if (decision) return {};
+  return make_error(Errc::kIntegrity, "the log has an event that its rules do not allow: " + decision.error().message);
+}
+
+}  // namespace
+
+void State::set_current(Genesis current) {
+  current_ = std::move(current);
+  principals_by_key_.clear();
+  for (std::size_t i = 0; i < current_->principals.size(); ++i) principals_by_key_[current_->principals[i].key] = i;
+}
+
+// Lapsed proposals become `expired`, and of those that ended the latest are kept.
+void State::settle_ended_proposals() {
+  std::map<std::uint64_t, Id128> ended;
+  for (auto& [id, p] : proposals_) {
+    if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
+    if (is_final(p.stage)) ended.emplace(p.entry, id);
+  }
+  while (ended.size() > kMaxEndedProposals) {
+    proposals_.erase(ended.begin()->second);
+    ended.erase(ended.begin());
+  }
+}
+
+// Earlier signatures no longer count: for all proposals, or for those that name one of these principals.
+void State::unsettle_proposals(const std::vector<std::string>* naming) {
+  for (auto& [id, p] : proposals_) {
+    const auto next = next_stage(p.stage, ProposalInput::kUnsettle);
+    if (!next) continue;
+    if (naming != nullptr) {
+      const auto named = principals_in(p.made.action);
+      const bool hit = std::any_of(named.begin(), named.end(), [&](const std::string& n) {
+        return std::find(naming->begin(), naming->end(), n) != naming->end();
+      });
+      if (!hit) continue;
+    }
+    p.stage = *next;
+    p.approved.clear();
+    p.complete.reset();
+  }
+}
+
+Status State::apply_body(const ProposalMade& e) {
+  FK_CHECK(in_log(decide_propose(*this, e, moment())));
+  FK_TRY(const Digest digest, proposal_digest(e, genesis_->vault));
+  settle_ended_proposals();
+  Proposal p;
+  p.made = e;
+  p.digest = digest;
+  p.entry = size_;
+  p.opened = {std::max(now_, last_time_), clock_now_};
+  proposals_.emplace(e.id, std::move(p));
+  return {};
+}
+
+Status State::vote(const Vote& vote, Verb verb) {
+  FK_CHECK(in_log(decide_vote(*this, vote, verb, moment())));
+  Proposal& p = proposals_.at(vote.proposal);
+  if (verb == Verb::kVeto) {
+    p.stage = *next_stage(p.stage, ProposalInput::kVeto);
+    p.vetoed_by = vote.by;
+    return {};
+  }
+  p.approved.insert(vote.by);
+  // A suspended person's signature stands; stage_at asks who counts when it comes to acting.
+  const bool enough = !p.complete && meets(rule_for(*this, p.made), p.approved);
+  if (enough) p.complete = moment();
+  p.stage = *next_stage(p.stage, enough ? ProposalInput::kComplete : ProposalInput::kSign);
+  return {};
+}
+
+Status State::apply_body(const Approval& e) {
+  return vote(e.vote, Verb::kApprove);
+}
+
+Status State::apply_body(const Veto& e) {
+  return vote(e.vote, Verb::kVeto);
+}
+
+Status State::apply_body(const ProposalWithdrawn& e) {
+  FK_CHECK(in_log(decide_withdraw(*this, e, moment())));
+  Proposal& p = proposals_.at(e.proposal);
+  p.stage = *next_stage(p.stage, ProposalInput::kWithdraw);
+  return {};
+}
+
+Status State::apply_body(const ProposalDone& e) {
+  FK_CHECK(in_log(decide_carry_out(*this, e.proposal, moment())));
+  Proposal& p = proposals_.at(e.proposal);
+  FK_TRY(Genesis next, apply_action(*current_, p.made.action, format_day(std::max(now_, last_time_))));
+  const bool opens = std::holds_alternative<OpenSite>(p.made.action);
+  if (opens != e.check.has_value()) {
+    return in_log(make_error(Errc::kIntegrity, "a site is opened with the check of its key, and nothing else has one"));
+  }
+  if (opens) next.sites.back().check = *e.check;
+  if (const auto* change = std::get_if<ChangeRules>(&p.made.action)) {
+    for (const auto& [name, rule] : change->rules) agreed_rules_.erase(name);
+  }
+  p.stage = Stage::kDone;
+  set_current(std::move(next));
+  changed_ = true;
+  for (auto& [ref, s] : subjects_) {
+    if (!erasure_is_cancelled(*this, p, s)) continue;
+    s.erase_due.reset();
+    s.suspended_at_clock = 0;
+    --suspended_;
+  }
+  if (unsettles(p.made.action)) {
+    rule_version_ = size_;
+    unsettle_proposals(nullptr);
+  }
+  return {};
+}
+
+Status State::apply_body(const Revoked& e) {
+  FK_CHECK(in_log(decide_revoke(*this, e, moment())));
+  Genesis next = *current_;
+  std::erase_if(next.principals, [&](const PrincipalRecord& p) {
+    return std::find(e.principals.begin(), e.principals.end(), p.id) != e.principals.end();
+  });
+  set_current(std::move(next));
+  changed_ = true;
+  unsettle_proposals(&e.principals);
+  return {};
+}
+
+// Signatures stand: the stage of a proposal is read with the rule in force, which now asks for more.
+Status State::apply_body(const Tightened& e) {
+  FK_CHECK(in_log(decide_tighten(*this, e, moment())));
+  FK_TRY(Genesis next, apply_action(*current_, e.action, format_day(std::max(now_, last_time_))));
+  if (const auto* change = std::get_if<ChangeRules>(&e.action)) {
+    for (const auto& [name, rule] : change->rules) agreed_rules_.emplace(name, current_->rules.at(name));
+    tightenings_[e.by] = clock_now_;
+  }
+  set_current(std::move(next));
+  changed_ = true;
+  return {};
+}
+
+Status State::apply_body(const CustodianSuspended& e) {
+  FK_CHECK(in_log(decide_suspend(*this, e, moment())));
+  suspensions_[e.by] = {e.custodian, clock_now_};
+  return {};
+}
+
+}  // namespace facekeep::ledger

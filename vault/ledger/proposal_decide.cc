@@ -1,0 +1,261 @@
+#include "vault/ledger/proposal_decide.h"
+
+#include <algorithm>
+
+#include "vault/ledger/sshsig.h"
+
+namespace facekeep::ledger {
+namespace {
+
+// Expiry runs on the faster clock: the latest time in the log counts, whatever the wall clock says now.
+UnixMillis latest(const State& state, const Moment& now) {
+  return std::max(now.wall, state.last_time());
+}
+
+// True once `seconds` have passed since `from` on both clocks (a delay), or on one of them (a lifetime).
+bool passed_on_both(const Moment& from, std::int64_t seconds, const Moment& now) {
+  return now.wall >= from.wall + seconds * 1000 && now.clock >= from.clock + static_cast<std::uint64_t>(seconds) * 1000;
+}
+bool passed_on_one(const State& state, const Moment& from, std::int64_t seconds, const Moment& now) {
+  return latest(state, now) >= from.wall + seconds * 1000 ||
+         now.clock >= from.clock + static_cast<std::uint64_t>(seconds) * 1000;
+}
+
+Status check_person(const State& state, const std::string& id, const Moment& now) {
+  const PrincipalRecord* p = state.principal(id);
+  if (p == nullptr || p->role != Role::kCustodian || (p->until && format_day(latest(state, now)) > *p->until)) {
+    return make_problem(Errc::kPermissionDenied, "no-custodian",
+                        "this takes a custodian whose end date has not passed");
+  }
+  if (is_suspended(state, id, now.clock)) {
+    return make_problem(Errc::kPermissionDenied, "suspended-custodian", "this custodian is suspended",
+                        "a suspension ends by itself after 72 hours in which the vault runs");
+  }
+  return {};
+}
+
+std::set<std::string> who_counts(const State& state, const std::set<std::string>& people, const Moment& now) {
+  std::set<std::string> out;
+  std::copy_if(people.begin(), people.end(), std::inserter(out, out.end()),
+               [&](const std::string& id) { return counts(state, id, now); });
+  return out;
+}
+
+Result<const Proposal*> find_proposal(const State& state, const Id128& id, const Moment& now) {
+  const auto it = state.proposals().find(id);
+  if (it == state.proposals().end()) {
+    return make_problem(Errc::kNotFound, "unknown-proposal", "there is no such proposal",
+                        "`facekeep proposals` lists those that are open");
+  }
+  const Stage stage = stage_at(state, it->second, now);
+  if (is_final(stage)) {
+    return make_problem(Errc::kFailedPrecondition, "proposal-ended",
+                        "the proposal is " + std::string(to_string(stage)) + " already",
+                        "propose it anew if it is still needed");
+  }
+  return &it->second;
+}
+
+Status check_override(const State& state, const ProposalMade& made) {
+  if (!made.overrides) return {};
+  const auto it = state.proposals().find(*made.overrides);
+  if (it == state.proposals().end() || it->second.stage != Stage::kVetoed ||
+      to_json(it->second.made.action) != to_json(made.action)) {
+    return make_problem(Errc::kFailedPrecondition, "unknown-override",
+                        "only a vetoed proposal of exactly the same action can be put again over its veto");
+  }
+  return {};
+}
+
+// One person's tightening is undone under the rules before it: nobody shuts the others out by strictness.
+bool only_undoes(const State& state, const Action& action) {
+  const auto* change = std::get_if<ChangeRules>(&action);
+  return change != nullptr && std::all_of(change->rules.begin(), change->rules.end(), [&](const auto& r) {
+           const Rule* agreed = state.agreed_rule(r.first);
+           return agreed != nullptr && is_as_strict(r.second, *agreed);
+         });
+}
+
+}  // namespace
+
+bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock) {
+  const auto& all = state.suspensions();
+  return std::any_of(all.begin(), all.end(), [&](const auto& s) {
+    return s.second.custodian == custodian && clock < s.second.clock + kSuspensionMs;
+  });
+}
+
+bool counts(const State& state, const std::string& custodian, const Moment& now) {
+  return check_person(state, custodian, now).has_value();
+}
+
+Rule rule_for(const State& state, const ProposalMade& made) {
+  const std::string action_class(kind_of(made.action).action_class);
+  const Rule& rule =
+      only_undoes(state, made.action) ? *state.agreed_rule(action_class) : state.current().rules.at(action_class);
+  if (!made.overrides) return rule;
+  const auto it = state.proposals().find(*made.overrides);
+  // Ended proposals are forgotten in time; without the vetoer's name the whole group is counted, which is stricter.
+  const std::string vetoer = it == state.proposals().end() ? "" : it->second.vetoed_by.value_or("");
+  return override_rule(rule, group_sizes(state.current()), vetoer);
+}
+
+Stage stage_at(const State& state, const Proposal& p, const Moment& now) {
+  if (is_final(p.stage)) return p.stage;
+  const Rule rule = rule_for(state, p.made);
+  if (passed_on_one(state, p.opened, rule.lifetime_s, now)) return *next_stage(p.stage, ProposalInput::kLapse);
+  if (p.stage != Stage::kApproved) return p.stage;
+  if (!meets(rule, who_counts(state, p.approved, now))) return p.stage;
+  const bool over = passed_on_both(*p.complete, rule.delay_s, now);
+  return *next_stage(p.stage, over ? ProposalInput::kDelayOver : ProposalInput::kDelayRuns);
+}
+
+Status decide_propose(const State& state, const ProposalMade& made, const Moment& now) {
+  FK_CHECK(check_person(state, made.by, now));
+  if (!is_slug(made.purpose)) {
+    return make_problem(Errc::kInvalidArgument, "bad-action", "the purpose is not a name of a-z, 0-9 and '-'",
+                        "it is public in the log; say there what kind of thing this is, and nobody's name");
+  }
+  if (state.proposals().contains(made.id)) {
+    return make_problem(Errc::kAlreadyExists, "bad-action", "there is a proposal with this id already");
+  }
+  std::size_t open = 0;
+  for (const auto& [id, p] : state.proposals()) open += p.made.by == made.by && !is_final(stage_at(state, p, now));
+  if (open >= kMaxOpenProposals) {
+    return make_problem(Errc::kExhausted, "too-many-proposals", "this custodian has 16 proposals open",
+                        "withdraw one, or have it decided");
+  }
+  FK_CHECK(check_override(state, made));
+  const auto next = apply_action(state.current(), made.action, format_day(latest(state, now)));
+  return next ? Status() : Status(next.error());
+}
+
+Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment& now) {
+  FK_CHECK(check_person(state, vote.by, now));
+  FK_TRY(const Proposal* p, find_proposal(state, vote.proposal, now));
+  if (vote.rule != state.rule_version()) {
+    return make_problem(Errc::kConflict, "proposal-stale", "rules or custodians changed since this was signed",
+                        "look at the proposal again and sign it under the rules in force");
+  }
+  // Never more than the log has, and never less than the proposal: an older signature can't be used again.
+  if (vote.size <= p->entry || vote.size > state.size()) {
+    return make_problem(Errc::kConflict, "not-in-log", "this was signed over a log that is not this one",
+                        "if the vault was restored, ask the other custodians before you sign anything");
+  }
+  if (verb == Verb::kApprove && p->approved.contains(vote.by)) {
+    return make_problem(Errc::kAlreadyExists, "signed-already", "this custodian has signed; one person counts once");
+  }
+  if (verb == Verb::kVeto && p->made.overrides) {
+    return make_problem(Errc::kPermissionDenied, "no-veto", "a proposal that overrides a veto is not vetoed again");
+  }
+  if (verb == Verb::kVeto && binds_alone(p->made.action, vote.by)) {
+    return make_problem(Errc::kPermissionDenied, "no-veto", "nobody vetoes what binds that person alone");
+  }
+  FK_TRY(const std::string statement, vote_statement(vote, verb, p->digest, state.genesis().vault));
+  if (auto ok = verify_sshsig(vote.signature, state.principal(vote.by)->approval_key, kApprovalNamespace,
+                              as_bytes(statement));
+      !ok) {
+    return make_problem(Errc::kPermissionDenied, "bad-signature",
+                        "the signature does not verify: " + ok.error().message,
+                        "sign with the approval key that is registered for this custodian");
+  }
+  return {};
+}
+
+Status decide_withdraw(const State& state, const ProposalWithdrawn& w, const Moment& now) {
+  FK_CHECK(check_person(state, w.by, now));
+  FK_TRY(const Proposal* p, find_proposal(state, w.proposal, now));
+  if (p->made.by == w.by) return {};
+  return make_problem(Errc::kPermissionDenied, "not-yours", "only its proposer withdraws a proposal",
+                      "any custodian may veto it: `facekeep veto`");
+}
+
+Status decide_carry_out(const State& state, const Id128& id, const Moment& now) {
+  FK_TRY(const Proposal* p, find_proposal(state, id, now));
+  const Stage stage = stage_at(state, *p, now);
+  if (!next_stage(stage, ProposalInput::kCarryOut)) {
+    return make_problem(Errc::kFailedPrecondition, "not-ready",
+                        "the proposal is " + std::string(to_string(stage)) + " and not ready");
+  }
+  const auto next = apply_action(state.current(), p->made.action, format_day(latest(state, now)));
+  return next ? Status() : Status(next.error());
+}
+
+bool erasure_is_cancelled(const State& state, const Proposal& p, const SubjectState& s) {
+  const auto* cancel = std::get_if<CancelErasures>(&p.made.action);
+  return cancel != nullptr && s.erase_due && s.suspended_at_clock <= p.opened.clock &&
+         state.current().sites[s.site].id == cancel->site;
+}
+
+Status decide_revoke(const State& state, const Revoked& r, const Moment& now) {
+  FK_CHECK(check_person(state, r.by, now));
+  const auto bad = [](std::string message, std::string hint = {}) {
+    return make_problem(Errc::kInvalidArgument, "bad-revocation", std::move(message), std::move(hint));
+  };
+  const auto& reasons = revocation_reasons();
+  if (std::find(reasons.begin(), reasons.end(), r.reason) == reasons.end()) {
+    return bad("the reason of a revocation is lost, left, misuse or other");
+  }
+  if (r.principals.empty()) return bad("a revocation names nobody");
+  for (std::size_t i = 0; i < r.principals.size(); ++i) {
+    const std::string& id = r.principals[i];
+    if (i > 0 && id <= r.principals[i - 1]) return bad("the names of a revocation are not sorted, each once");
+    const PrincipalRecord* p = state.principal(id);
+    if (p == nullptr) return bad("\"" + id + "\" is not registered");
+    if (p->role == Role::kCustodian) {
+      return bad("\"" + id + "\" is a custodian", "one person suspends a custodian; removing one takes a proposal");
+    }
+  }
+  return {};
+}
+
+Status decide_tighten(const State& state, const Tightened& t, const Moment& now) {
+  FK_CHECK(check_person(state, t.by, now));
+  const auto bad = [](std::string message, std::string hint = {}) {
+    return make_problem(Errc::kInvalidArgument, "bad-tightening", std::move(message), std::move(hint));
+  };
+  if (!is_tightening(state.current(), t.action)) {
+    return bad("this narrows nothing, or widens something", "propose it: widening takes people of several groups");
+  }
+  if (auto next = apply_action(state.current(), t.action, format_day(latest(state, now))); !next) {
+    return bad(next.error().message, next.error().hint);
+  }
+  if (!std::holds_alternative<ChangeRules>(t.action)) return {};
+  const auto last = state.tightenings().find(t.by);
+  if (last == state.tightenings().end() || now.clock >= last->second + kBetweenTighteningsMs) return {};
+  return bad("this custodian has tightened rules within seven days", "propose it, or ask another custodian");
+}
+
+Status decide_suspend(const State& state, const CustodianSuspended& s, const Moment& now) {
+  FK_CHECK(check_person(state, s.by, now));
+  const auto bad = [](std::string message) {
+    return make_problem(Errc::kFailedPrecondition, "bad-suspension", std::move(message));
+  };
+  const PrincipalRecord* p = state.principal(s.custodian);
+  if (p == nullptr || p->role != Role::kCustodian) return bad("there is no such custodian");
+  if (s.custodian == s.by) return bad("nobody suspends the own person");
+  if (is_suspended(state, s.custodian, now.clock)) return bad("this custodian is suspended already");
+  const auto last = state.suspensions().find(s.by);
+  if (last != state.suspensions().end() && now.clock < last->second.clock + kBetweenSuspensionsMs) {
+    return bad("one custodian suspends one person in seven days");
+  }
+  GroupSizes left;
+  const auto remains = [&](const std::string& id) { return id != s.custodian && counts(state, id, now); };
+  for (const auto& other : state.current().principals) {
+    if (other.role == Role::kCustodian && remains(other.id)) ++left[other.id.substr(0, other.id.find('/'))];
+  }
+  for (const auto& [name, rule] : state.current().rules) {
+    if (!check_rule(rule, left)) return bad("the rule for \"" + name + "\" could not be met without this custodian");
+  }
+  for (const auto& group : state.current().groups) {
+    const auto cards = std::count_if(group.shares.begin(), group.shares.end(), [&](const ShareCard& card) {
+      return std::any_of(card.holders.begin(), card.holders.end(),
+                         [&](std::uint32_t h) { return remains(group.id + "/" + std::to_string(h)); });
+    });
+    if (cards < static_cast<std::ptrdiff_t>(group.threshold))
+      return bad("the vault could not be opened without this custodian");
+  }
+  return {};
+}
+
+}  // namespace facekeep::ledger

@@ -1,0 +1,50 @@
+// Decisions about proposals and about one person's narrowing acts. Pure; the service calls them when a request
+// arrives and again in log order, and the fold calls them for every event: what they refuse can stand in no log.
+#pragma once
+
+#include "vault/ledger/state.h"
+
+namespace facekeep::ledger {
+
+// Does this custodian count at that moment: registered, end date not passed, not suspended?
+bool counts(const State& state, const std::string& custodian, const Moment& now);
+// Suspended by another custodian, at that value of the log's clock.
+bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock);
+
+// The rule that binds this proposal now: that of its class, or the stricter one of an override. Where it takes rules
+// back to what a quorum had agreed on, before one person tightened them, that is the rule of rules agreed on.
+Rule rule_for(const State& state, const ProposalMade& made);
+
+// Where the proposal stands at that moment: its stage in the fold, read with both clocks. Delays run on the slower
+// of the two, lifetimes on the faster.
+Stage stage_at(const State& state, const Proposal& proposal, const Moment& now);
+
+// "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals".
+Status decide_propose(const State& state, const ProposalMade& made, const Moment& now);
+
+// "unknown-proposal", "proposal-ended", "proposal-stale" (another rule version), "signed-already", "not-in-log" (a size
+// before the proposal, or beyond the log), "bad-signature", "no-veto", and those of `by`. The root is
+// checked where the tree is.
+Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment& now);
+
+// "not-yours", "unknown-proposal", "proposal-ended".
+Status decide_withdraw(const State& state, const ProposalWithdrawn& withdrawn, const Moment& now);
+
+// kFailedPrecondition unless the proposal is ready, and its action can still be.
+Status decide_carry_out(const State& state, const Id128& proposal, const Moment& now);
+
+// True for a suspended subject that this proposal, a CancelErasures, brings back.
+bool erasure_is_cancelled(const State& state, const Proposal& proposal, const SubjectState& subject);
+
+// "bad-revocation": none, twice, a custodian, or somebody who is not registered.
+Status decide_revoke(const State& state, const Revoked& revoked, const Moment& now);
+
+// "bad-tightening": it widens something or changes nothing; its action can't be; or it changes rules and this person
+// has tightened rules within seven days.
+Status decide_tighten(const State& state, const Tightened& tightened, const Moment& now);
+
+// "bad-suspension": the own person, no custodian, one who is suspended already; a second by the same person within
+// seven days; or one after which a rule could not be met or the vault not be opened.
+Status decide_suspend(const State& state, const CustodianSuspended& suspended, const Moment& now);
+
+}  // namespace facekeep::ledger
