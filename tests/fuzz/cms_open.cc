@@ -1,7 +1,7 @@
 // Parts of exports that somebody else made: whatever the bytes, they open or they don't.
 #include "vault/export/cms_open.h"
 
-#include <openssl/evp.h>
+#include <openssl/ec.h>
 
 #include "tests/fuzz/fuzz.h"
 

@@ -28,6 +28,7 @@ Json to_json(const Manifest& m) {
   Json basis = {{"kind", m.basis}};
   if (m.legal_order) basis["digest"] = to_hex(*m.legal_order);
   return {{"basis", std::move(basis)},
+          {"damaged", m.damaged},
           {"parts", std::move(parts)},
           {"proposal", to_hex(m.proposal)},
           {"purpose", m.purpose},
@@ -86,6 +87,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
   m.purpose = r.slug("purpose");
   m.subjects = static_cast<std::uint64_t>(r.integer("subjects", 0, kMaxCount));
   m.templates = static_cast<std::uint64_t>(r.integer("templates", 0, kMaxCount));
+  m.damaged = static_cast<std::uint64_t>(r.integer("damaged", 0, kMaxCount));
   const Json& basis = r.object("basis");
   const Json& recipients = r.array("recipients", kMaxRecipients);
   const Json& parts = r.array("parts", kMaxParts);

@@ -31,6 +31,7 @@ struct Manifest {
   std::vector<SealedSize> parts;
   std::uint64_t subjects = 0;
   std::uint64_t templates = 0;
+  std::uint64_t damaged = 0;  // people left out because what is stored of them does not open
 };
 
 inline constexpr std::size_t kMaxManifest = std::size_t{1} << 17;  // bytes

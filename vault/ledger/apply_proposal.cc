@@ -25,8 +25,15 @@ void State::settle_ended_proposals() {
   std::map<std::uint64_t, Id128> ended;
   for (auto& [id, p] : proposals_) {
     if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
-    if (is_final(p.stage)) ended.emplace(p.entry, id);
+    const bool served = p.stage == Stage::kDone && exports_.contains(id) && !lifetime_is_over(*this, p, moment());
+    if (is_final(p.stage) && !served) ended.emplace(p.entry, id);
   }
+  // Nobody pushes an export out by making proposals; what is over leaves.
+  std::erase_if(exports_, [&](const auto& e) {
+    const auto p = proposals_.find(e.first);
+    return p == proposals_.end() || lifetime_is_over(*this, p->second, moment()) ||
+           (is_final(p->second.stage) && p->second.stage != Stage::kDone);
+  });
   while (ended.size() > kMaxEndedProposals) {
     proposals_.erase(ended.begin()->second);
     ended.erase(ended.begin());
@@ -107,6 +114,7 @@ Status State::apply_body(const ProposalDone& e) {
   if (const auto* change = std::get_if<ChangeRules>(&p.made.action)) {
     for (const auto& [name, rule] : change->rules) agreed_rules_.erase(name);
   }
+  if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
   p.stage = Stage::kDone;
   set_current(std::move(next));
   changed_ = true;

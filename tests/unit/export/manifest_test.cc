@@ -21,6 +21,7 @@ Manifest sample() {
   m.parts = {{1000, Digest{1}}, {20, Digest{2}}};
   m.subjects = 5;
   m.templates = 9;
+  m.damaged = 1;
   return m;
 }
 
