@@ -5,14 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "vault/export/sha256_stream.h"
 #include "vault/export/sink_bio.h"
 
 namespace facekeep::exporter {
 namespace {
-
-struct MdCtxFree {
-  void operator()(EVP_MD_CTX* p) const noexcept { EVP_MD_CTX_free(p); }
-};
 
 constexpr std::size_t kMaxWrite = std::size_t{64} << 10;  // bytes handed to OpenSSL at a time
 
@@ -41,7 +38,7 @@ Status add_recipient(CMS_ContentInfo* cms, const Recipient& r) {
 
 struct CmsStream::Inner {
   Sink sink;
-  std::unique_ptr<EVP_MD_CTX, MdCtxFree> hash{EVP_MD_CTX_new()};
+  Sha256Stream hash;
   SinkEnd end{[this](ByteView sealed) { return take(sealed); }, 0, std::nullopt};
   CmsPtr cms;
   BIO* chain = nullptr;  // OpenSSL's filters, down to `out`
@@ -60,7 +57,7 @@ struct CmsStream::Inner {
     chain = nullptr;
   }
   Status take(ByteView sealed) {
-    if (EVP_DigestUpdate(hash.get(), sealed.data(), sealed.size()) != 1) return openssl_failed("SHA-256 failed");
+    hash.add(sealed);
     return sink(sealed);
   }
   Error failed() {
@@ -82,7 +79,7 @@ Result<CmsStream> CmsStream::open(std::span<const Recipient> recipients, Sink si
   if (in->cms == nullptr) return openssl_failed("OpenSSL can't write CMS with AES-256-GCM");
   for (const Recipient& r : recipients) FK_CHECK(add_recipient(in->cms.get(), r));
   in->out = make_sink_bio(in->end);
-  if (in->out == nullptr || EVP_DigestInit_ex(in->hash.get(), EVP_sha256(), nullptr) != 1) return in->failed();
+  if (in->out == nullptr) return in->failed();
   in->chain = BIO_new_CMS(in->out.get(), in->cms.get());
   if (in->chain == nullptr) return in->failed();
   return CmsStream(std::move(in));
@@ -107,9 +104,7 @@ Result<SealedSize> CmsStream::finish() {
   if (inner_->end.bytes == 0) return make_error(Errc::kInvalidArgument, "a part of an export is not empty");
   if (BIO_flush(inner_->chain) <= 0 || inner_->end.error) return inner_->failed();
   inner_->free_chain();
-  SealedSize out{inner_->end.bytes, {}};
-  unsigned size = 0;
-  if (EVP_DigestFinal_ex(inner_->hash.get(), out.digest.data(), &size) != 1) return inner_->failed();
+  const SealedSize out{inner_->end.bytes, inner_->hash.finish()};
   inner_->end.error = make_error(Errc::kInternal, "the part is finished");
   return out;
 }

@@ -3,8 +3,8 @@
 // A PlainTemplateAccess can be made by three classes only, so that one search for their names lists
 // every place that may touch a plain template. They are declared here and defined where they are
 // used: facekeep::EnrolmentPass beside enrolment, facekeep::match::GalleryPass beside the code that
-// fills and re-checks the gallery, facekeep::ExportPass beside approved exports. Each does no more than make one and pass
-// it on:
+// fills and re-checks the gallery, facekeep::ExportPass beside approved exports. Each does no more than make one and
+// pass it on:
 //
 //   class EnrolmentPass {
 //     friend class Enrolment;                                     // who may use it
