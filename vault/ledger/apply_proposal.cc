@@ -7,8 +7,6 @@
 namespace facekeep::ledger {
 namespace {
 
-constexpr std::size_t kEndedOfOneProposer = 16;  // kept in the state; the log has them all
-
 Status in_log(const Status& decision) {
   if (decision) return {};
   return make_error(Errc::kIntegrity, "the log has an event that its rules do not allow: " + decision.error().message);
@@ -28,10 +26,17 @@ void State::settle_ended_proposals() {
   std::map<std::string, std::map<std::uint64_t, Id128>> ended;
   for (auto& [id, p] : proposals_) {
     if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
-    if (is_final(p.stage)) ended[p.made.by].emplace(p.entry, id);
+    const bool served = p.stage == Stage::kDone && exports_.contains(id) && !lifetime_is_over(*this, p, moment());
+    if (is_final(p.stage) && !served) ended[p.made.by].emplace(p.entry, id);
   }
+  // Nobody pushes an export out by making proposals; what is over leaves.
+  std::erase_if(exports_, [&](const auto& e) {
+    const auto p = proposals_.find(e.first);
+    return p == proposals_.end() || lifetime_is_over(*this, p->second, moment()) ||
+           (is_final(p->second.stage) && p->second.stage != Stage::kDone);
+  });
   for (auto& [by, own] : ended) {
-    while (own.size() > kEndedOfOneProposer) {
+    while (own.size() > kMaxEndedProposals) {
       proposals_.erase(own.begin()->second);
       own.erase(own.begin());
     }
@@ -112,6 +117,7 @@ Status State::apply_body(const ProposalDone& e) {
   if (const auto* change = std::get_if<ChangeRules>(&p.made.action)) {
     for (const auto& [name, rule] : change->rules) agreed_rules_.erase(name);
   }
+  if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
   p.stage = Stage::kDone;
   set_current(std::move(next));
   changed_ = true;

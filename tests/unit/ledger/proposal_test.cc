@@ -427,7 +427,8 @@ TEST_CASE("one custodian has sixteen proposals open at most, and old ones are fo
   std::map<std::string, std::size_t> kept;
   for (const auto& [id, p] : log.state.proposals()) ++kept[p.made.by];
   // Of residents/2 one more, which has ended since.
-  REQUIRE(kept == std::map<std::string, std::size_t>{{"property/1", 16}, {"property/2", 1}, {"residents/2", 17}});
+  REQUIRE(kept == std::map<std::string, std::size_t>{
+                      {"property/1", kMaxEndedProposals}, {"property/2", 1}, {"residents/2", kMaxEndedProposals + 1}});
 }
 
 TEST_CASE("nobody makes the vault forget what somebody else proposed and a veto stopped") {
