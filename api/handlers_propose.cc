@@ -74,17 +74,18 @@ Result<http::Response> vote(ApiContext& api, const Call& call, ledger::Verb verb
   return answer(api, a);
 }
 
-Result<std::vector<std::string>> names(const JsonView& list) {
-  if (list.kind() != JsonView::Kind::kArray) {
-    return make_problem(Errc::kMalformed, "wrong-type", "the field \"principals\" is not a list");
-  }
+Result<std::vector<std::string>> names(const JsonView& list, const std::string& field, std::size_t max_bytes) {
+  const auto wrong = [&] {
+    return make_problem(Errc::kMalformed, "wrong-type",
+                        "the field \"" + field + "\" is not a list of at most 1000 short texts");
+  };
+  if (list.kind() != JsonView::Kind::kArray) return wrong();
   std::vector<std::string> out;
   for (const JsonView& v : elements(list)) {
-    if (v.kind() != JsonView::Kind::kString || v.text().size() > 80 || out.size() == kMaxNamed) {
-      return make_problem(Errc::kMalformed, "wrong-type", "the field \"principals\" is not a list of principals");
-    }
+    if (v.kind() != JsonView::Kind::kString || out.size() == kMaxNamed) return wrong();
     FK_TRY(const Json name, v.to_json());
     out.push_back(name.get<std::string>());
+    if (out.back().size() > max_bytes) return wrong();
   }
   return out;
 }
@@ -99,6 +100,7 @@ Result<http::Response> propose(ApiContext& api, const Call& call) {
   made.purpose = fields.text("purpose", ledger::kMaxSlug);
   const auto action = fields.take("action");
   const auto overrides = fields.take_optional("overrides");
+  const auto subjects = fields.take_optional("subjects");
   FK_CHECK(fields.finish());
   FK_TRY(const Json asked, action->to_json());
   FK_TRY(made.action, of_request(ledger::action_from_json(asked)));
@@ -107,7 +109,11 @@ Result<http::Response> propose(ApiContext& api, const Call& call) {
     if (!id.is_string()) return not_found();
     FK_TRY(made.overrides, id_segment(id.get<std::string>()));
   }
-  FK_TRY(const VoteAnswer a, api.service.propose(call.request.peer_spki, std::move(made)));
+  std::vector<std::string> people;
+  if (subjects) {
+    FK_TRY(people, names(*subjects, "subjects", ledger::kMaxSubjectId));
+  }
+  FK_TRY(const VoteAnswer a, api.service.propose(call.request.peer_spki, std::move(made), people));
   return answer(api, a, 201);
 }
 
@@ -127,8 +133,34 @@ Result<http::Response> get_proposal(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   FK_TRY(const Id128 id, id_segment(call.captured[0]));
   FK_TRY(const ProposalView v, api.service.proposal(call.request.peer_spki, id));
-  FK_TRY(const OrderedJson out, to_json(v));
+  FK_TRY(OrderedJson out, to_json(v));
+  if (std::holds_alternative<ledger::ExportTemplates>(v.proposal.made.action)) {
+    if (const auto people = api.service.export_names(id)) out["subjects"] = *people;
+  }
   return json_response(out);
+}
+
+Result<http::Response> get_result(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const Id128 id, id_segment(call.captured[0]));
+  FK_TRY(const ExportAnswer a, api.service.export_result(call.request.peer_spki, id));
+  OrderedJson parts = OrderedJson::array();
+  for (const auto& p : a.parts) parts.push_back({{"bytes", p.bytes}, {"digest", to_hex(p.digest)}});
+  OrderedJson out = {{"entry", a.entry}, {"sealed_entry", a.sealed_entry}, {"manifest", a.manifest}, {"parts", parts}};
+  FK_CHECK(add_receipt(api, a.entry, out));
+  return json_response(out);
+}
+
+Result<http::Response> get_result_part(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {"from"}));
+  FK_TRY(const Id128 id, id_segment(call.captured[0]));
+  FK_TRY(const std::uint64_t part, number_segment(call.captured[1]));
+  FK_TRY(const std::uint64_t from, number_parameter(call.request, "from", 0, ledger::kMaxExportPart));
+  http::Response out;
+  FK_TRY(out.body, api.service.export_part(call.request.peer_spki, id, part, from));
+  out.content_type = "application/octet-stream";
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
 }
 
 Result<http::Response> approve(ApiContext& api, const Call& call) {
@@ -154,7 +186,7 @@ Result<http::Response> revoke(ApiContext& api, const Call& call) {
   const auto list = fields.take("principals");
   const std::string reason = fields.text("reason", 16);
   FK_CHECK(fields.finish());
-  FK_TRY(std::vector<std::string> principals, names(*list));
+  FK_TRY(std::vector<std::string> principals, names(*list, "principals", 80));
   FK_TRY(const RevokeAnswer a, api.service.revoke(call.request.peer_spki, std::move(principals), reason));
   if (api.close_peer) {
     for (const Digest& key : a.keys) api.close_peer(key);

@@ -36,6 +36,11 @@ constexpr std::array kRoutes = {
           veto},
     Route{"withdraw", "POST", "/v1/proposals/{id}/withdrawal", kMain, kCustodians, kLogged, "governance", kRunning, 64,
           withdraw},
+    Route{"getResult", "GET", "/v1/proposals/{id}/result", kMain, kCustodians, kLogged, "governance", kRunning, 0,
+          get_result},
+    // Of what getResult handed out, and logged, before.
+    Route{"getResultPart", "GET", "/v1/proposals/{id}/result/parts/{part}", kMain, kCustodians, kUnlogged, "", kRunning,
+          0, get_result_part},
     Route{"revoke", "POST", "/v1/revocations", kMain, kCustodians, kLogged, "governance", kRunning, 64 * kKiB, revoke},
     Route{"suspendCustodian", "POST", "/v1/suspensions", kMain, kCustodians, kLogged, "governance", kRunning, kKiB,
           suspend_custodian},

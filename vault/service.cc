@@ -19,6 +19,7 @@ Service::Service(Parts parts, ServiceOptions options)
     : parts_(parts),
       options_(std::move(options)),
       reads_(options_.reads_at_once, options_.reads_per_second),
+      exports_(options_.export_dir, options_.export_part_size),
       started_(parts.clock.now()) {}
 
 Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions options) {
@@ -90,6 +91,7 @@ void Service::shut() {
     if (!was_sealed) static_cast<void>(write_sealed("daemon", "shutdown"));
   }
   close_vault();
+  join_exporter();
 }
 
 Service::~Service() {

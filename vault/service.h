@@ -20,6 +20,7 @@
 
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
+#include "vault/export/folder.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/ledger/state.h"
@@ -54,6 +55,9 @@ struct ServiceOptions {
   std::uint32_t reads_per_second = 16;
   // Entries behind the last start from which sealing what is sealed writes a new one.
   std::uint64_t old_start_entries = ledger::kMaxReadsBehindStart / 2;
+  // Sealed exports wait here for those who fetch them; empty: exports are refused. Parts have at most that many bytes.
+  std::string export_dir;
+  std::uint64_t export_part_size = exporter::kMaxPartSize;
   log::SequencerOptions sequencer;
 };
 
@@ -189,6 +193,13 @@ struct VoteAnswer {
   std::uint64_t entry = 0;
   ProposalView proposal;  // after the vote, and after the act if nothing delays it
 };
+// What is handed out of an export: its manifest, and how large each part is.
+struct ExportAnswer {
+  std::uint64_t entry = 0;         // that records this handing out
+  std::uint64_t sealed_entry = 0;  // that has the manifest's digest and those of the parts
+  std::string manifest;            // canonical JSON
+  std::vector<ledger::ExportPart> parts;
+};
 struct RevokeAnswer {
   std::uint64_t entry = 0;
   std::vector<Digest> keys;  // that are no principals' any more: their connections end
@@ -248,7 +259,9 @@ class Service {
 
   // Dual control, for custodians (service_propose.cc). What each may is in ledger/proposal_decide.h; problems are
   // named there. `by` and `id` of the proposal are set here.
-  Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made);
+  // `subjects`: ids of the people of an export that names them; its commitment is set here, and the vault must be open.
+  Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made,
+                             const std::vector<std::string>& subjects = {});
   Result<ProposalPage> proposals(const Digest& spki) const;
   Result<ProposalView> proposal(const Digest& spki, const Id128& id) const;
   // `by` of the vote is set here. "not-in-log" too if the root is not that of this log at that size.
@@ -256,6 +269,17 @@ class Service {
   Result<VoteAnswer> withdraw(const Digest& spki, const Id128& proposal);
   Result<RevokeAnswer> revoke(const Digest& spki, std::vector<std::string> principals, const std::string& reason);
   Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);  // entry
+
+  // The result of an export (service_export.cc), in the log before it answers; problems of
+  // ledger::decide_export_given, and kIntegrity if the stored manifest is not the one in the log.
+  Result<ExportAnswer> export_result(const Digest& spki, const Id128& proposal);
+  // At most kExportChunk bytes of a part (from 1), from byte `from` on, for a custodian to whom the result was handed
+  // out; none at the end. "not-found".
+  Result<Bytes> export_part(const Digest& spki, const Id128& proposal, std::size_t part, std::uint64_t from) const;
+  static constexpr std::size_t kExportChunk = std::size_t{1} << 20;
+  // Whom a proposed export names, by the access system's ids; empty for a whole site, and unset while sealed. Whoever
+  // no longer is enrolled is left out.
+  std::optional<std::vector<std::string>> export_names(const Id128& proposal) const;
 
   // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
   void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
@@ -321,6 +345,11 @@ class Service {
   Result<std::uint64_t> log_read(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
                                  const std::string& what, std::optional<Id128> subject);
   void carry_out_ready();
+  Result<std::optional<ledger::ExportSubjects>> prepare_export(ledger::ProposalMade& made,
+                                                               const std::vector<std::string>& subjects) const;
+  void run_exports();
+  Status finish_export(OpenVault& vault, const Id128& proposal);
+  void join_exporter();
   Status carry_out(const Id128& proposal);
   Result<ProposalView> view_of(const Id128& proposal) const;
   Result<std::string> custodian(const Digest& spki) const;
@@ -345,7 +374,12 @@ class Service {
   std::mutex phase_mutex_;  // unsealing and sealing, one at a time: collector_, unseal_since_ms_, loader_
   std::optional<seal::ShareCollector> collector_;
   std::uint64_t unseal_since_ms_ = 0;
-  std::string seal_owed_by_;  // closed, but the log could not be told yet
+  const exporter::ExportFolder exports_;
+  std::mutex exporter_mutex_;  // exporter_
+  std::thread exporter_;
+  std::atomic<bool> exporting_{false};
+  std::atomic<std::uint64_t> next_export_ms_{0};  // not before that uptime, after a failure
+  std::string seal_owed_by_;                      // closed, but the log could not be told yet
   std::thread loader_;
 
   mutable std::mutex open_mutex_;  // open_

@@ -64,13 +64,21 @@ Result<ProposalView> Service::view_of(const Id128& id) const {
   });
 }
 
-Result<VoteAnswer> Service::propose(const Digest& spki, ledger::ProposalMade made) {
+Result<VoteAnswer> Service::propose(const Digest& spki, ledger::ProposalMade made,
+                                    const std::vector<std::string>& subjects) {
   made.id = random_array<16>();
+  FK_CHECK(custodian(spki));
+  FK_TRY(const auto list, prepare_export(made, subjects));
   FK_TRY(const auto written, sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_TRY(const auto* p, ledger::authorise(turn.state, spki, Role::kCustodian, turn.now.wall));
     made.by = p->id;
     FK_CHECK(decide_propose(turn.state, made, moment(turn.state, turn.now)));
-    return governance(made);
+    Write w = governance(made);
+    if (list) {
+      FK_CHECK(ledger::require_open(turn.state));
+      w.drafts.push_back({*list, {}});
+    }
+    return w;
   }));
   FK_TRY(ProposalView v, view_of(made.id));
   return VoteAnswer{written.entry, std::move(v)};

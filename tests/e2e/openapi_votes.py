@@ -33,14 +33,14 @@ def raw_public(key):
         key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw))
 
 
-def sshsig(key, message):
-    to_sign = b"SSHSIG" + string(NAMESPACE) + string(b"") + string(b"sha512") + string(hashlib.sha512(message).digest())
+def sshsig(key, message, namespace=NAMESPACE):
+    to_sign = b"SSHSIG" + string(namespace) + string(b"") + string(b"sha512") + string(hashlib.sha512(message).digest())
     if isinstance(key, ec.EllipticCurvePrivateKey):
         r, s = decode_dss_signature(key.sign(to_sign, ec.ECDSA(hashes.SHA256())))
         signature = string(b"ecdsa-sha2-nistp256") + string(mpint(r) + mpint(s))
     else:
         signature = string(b"ssh-ed25519") + string(key.sign(to_sign))
-    blob = (b"SSHSIG" + struct.pack(">I", 1) + string(raw_public(key)) + string(NAMESPACE) + string(b"") +
+    blob = (b"SSHSIG" + struct.pack(">I", 1) + string(raw_public(key)) + string(namespace) + string(b"") +
             string(b"sha512") + string(signature))
     text = base64.b64encode(blob).decode()
     lines = [text[i:i + 70] for i in range(0, len(text), 70)]

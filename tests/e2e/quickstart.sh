@@ -26,7 +26,10 @@ check "it ends well" test $? -eq 0
 for line in 'state: sealed' 'shares in: property 0/2, residents 0/2' 'The vault is still sealed: property 2/2, residents 0/2' \
   'The vault is open' '40 rows: 40 enrolled, 0 were there before, 0 rejected' 'match: generated-000003' 'no match' \
   'REHEARSAL' 'the token is software' 'refused: log in with the PIN and read the root key' \
-  'refused: open a copy of the vault with one card' 'made-up faces' 'openings of [0-9]+ bundles were read' 'no errors; ' \
+  'refused: open a copy of the vault with one card' \
+  'property-3: signed; the proposal is open' 'refused: .*one person counts once' 'residents-1: signed; the proposal is done' \
+  'residents-1: signed; the proposal is waiting' 'residents-3: vetoed; the proposal is vetoed' 'nobody vetoes: the proposal is done' \
+  'Good "facekeep-approval" signature for property/1' 'made-up faces' 'openings of [0-9]+ bundles were read' 'no errors; ' \
   'state +open; 40 enrolled' 'the report for the residents. meeting is written' 'byte [0-9]+ of tile/entries/.*, in entry [0-9]+' \
   'found: entry [0-9]+: this entry is not the one that was signed' 'The vault is sealed'; do
   says "the quickstart" "$work/once.log" "$line"

@@ -146,6 +146,7 @@ Result<std::unique_ptr<Service>> VaultFixture::start(ServiceOptions options) {
   FK_TRY(auto pool, open_token());
   FK_TRY(custody, hsm::TokenCustody::open(std::move(pool), genesis_.vault));
   options.version = "test";
+  if (options.export_dir.empty()) options.export_dir = dir() + "/exports";
   options.allow_unlocked_memory = true;
   store::Store& used = around_store ? around_store(*store) : *store;
   return Service::start({used, *custody, *slots, clock}, std::move(options));

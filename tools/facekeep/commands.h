@@ -16,6 +16,7 @@ void add_seal(CLI::App& app, Context& context);
 void add_propose(CLI::App& app, Context& context);
 void add_proposals(CLI::App& app, Context& context);
 void add_approve(CLI::App& app, Context& context);
+void add_result(CLI::App& app, Context& context);
 void add_veto(CLI::App& app, Context& context);
 void add_withdraw(CLI::App& app, Context& context);
 void add_revoke(CLI::App& app, Context& context);

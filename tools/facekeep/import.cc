@@ -7,6 +7,7 @@
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/consent_file.h"
 #include "tools/facekeep/import_batch.h"
+#include "tools/facekeep/import_sealed.h"
 #include "tools/facekeep/import_state.h"
 #include "tools/facekeep/vault_api.h"
 #include "tools/facekeep/vector_input.h"
@@ -19,6 +20,7 @@ struct Options {
   std::string site;
   std::string model;
   std::string consent;
+  std::string recipient_key;
 };
 
 class Import {
@@ -128,6 +130,10 @@ class Import {
 };
 
 Status import(Context& context, const Options& o, Reporter& report) {
+  if (is_sealed_part(o.file.path)) return import_sealed(context, {o.file.path, o.recipient_key, o.site}, report);
+  if (o.model.empty() || o.consent.empty()) {
+    return say_error(Errc::kInvalidArgument, "missing-option", Msg::kImportNeeds, Msg::kCliHintValue);
+  }
   FK_TRY(const Notice notice, context.notice());
   FK_TRY(Json consent, load_consent(o.consent));
   FK_TRY(const auto source, open_import(o.file));
@@ -166,10 +172,11 @@ Status import(Context& context, const Options& o, Reporter& report) {
 void add_import(CLI::App& app, Context& context) {
   auto o = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("import", context.text(Msg::kHelpImport));
-  command->add_option("FILE", o->file.path, context.text(Msg::kHelpRowsFile))->required();
+  command->add_option("FILE", o->file.path, context.text(Msg::kHelpImportFile))->required();
   command->add_option("--site", o->site, context.text(Msg::kHelpSite))->required();
-  command->add_option("--model", o->model, context.text(Msg::kHelpModel))->required();
-  command->add_option("--consent", o->consent, context.text(Msg::kHelpConsentAll))->required();
+  command->add_option("--model", o->model, context.text(Msg::kHelpModel));
+  command->add_option("--consent", o->consent, context.text(Msg::kHelpConsentAll));
+  command->add_option("--recipient-key", o->recipient_key, context.text(Msg::kHelpImportKey));
   command->add_option("--labels", o->file.labels, context.text(Msg::kHelpLabels));
   command->add_option("--column", o->file.column, context.text(Msg::kHelpColumn));
   command->add_option("--dimension", o->file.dimension, context.text(Msg::kHelpDimension));

@@ -1,6 +1,7 @@
 #include "tools/facekeep/proposal_view.h"
 
 #include "tools/facekeep/log_entries.h"
+#include "vault/export/recipient.h"
 #include "vault/ledger/sshsig.h"
 
 namespace facekeep::tools {
@@ -35,6 +36,14 @@ std::string until_of(Lang lang, const ledger::PrincipalRecord& p) {
 std::string fingerprint(const std::string& approval_key) {
   const auto key = ledger::parse_public_key_line(approval_key);
   return key ? ledger::ssh_fingerprint(key->key) : approval_key;
+}
+
+// The recipient of an export as its certificate says it, on this machine; an error where it is not the key that the
+// proposal names.
+Result<exporter::Recipient> recipient_of(const ledger::ExportRecipient& r) {
+  FK_TRY(exporter::Recipient parsed, exporter::parse_recipient(r.certificate));
+  if (parsed.spki == r.spki) return parsed;
+  return make_problem(Errc::kIntegrity, "bad-recipient", "the certificate of a recipient has another key");
 }
 
 struct Describe {
@@ -88,6 +97,23 @@ struct Describe {
         {std::to_string(a.witnesses->quorum)});
     for (const auto& w : a.witnesses->list) say(Msg::kPropWitness, {w.vkey, w.url});
   }
+  void operator()(const ledger::ExportTemplates& a) const {
+    say(Msg::kPropExport, {a.site, std::to_string(a.max_subjects), std::string(to_string(a.basis))});
+    if (a.subjects) {
+      say(Msg::kPropExportList, {to_hex(*a.subjects)});
+    } else {
+      say(Msg::kPropExportSite, {});
+    }
+    if (a.legal_order) say(Msg::kPropExportOrder, {to_hex(*a.legal_order)});
+    for (const auto& r : a.recipients) {
+      const auto parsed = recipient_of(r);
+      if (parsed) {
+        say(Msg::kPropExportTo, {parsed->key, to_hex(r.spki)});
+      } else {
+        say(Msg::kPropExportBadTo, {to_hex(r.spki), parsed.error().message});
+      }
+    }
+  }
 };
 
 }  // namespace
@@ -113,6 +139,11 @@ Result<ProposalStatus> parse_proposal(const Json& answer) {
     if (!by.is_string()) return bad_answer();
     out.approved.push_back(by.get<std::string>());
   }
+  const Json subjects = answer.value("subjects", Json::array());
+  for (const Json& subject : subjects) {
+    if (!subject.is_string()) return bad_answer();
+    out.subjects.push_back(subject.get<std::string>());
+  }
   return out;
 }
 
@@ -131,6 +162,9 @@ Result<CheckedProposal> check_proposal(const Context& context, const Notice& not
   if (made == nullptr || made->id != *number || to_json(*made) != to_json(out.status.made)) {
     return say_error(Errc::kIntegrity, "other-proposal", Msg::kPropOther, Msg::kCliTellHint);
   }
+  if (const auto* action = std::get_if<ledger::ExportTemplates>(&made->action)) {
+    for (const auto& r : action->recipients) FK_CHECK(recipient_of(r));
+  }
   FK_TRY(out.digest, ledger::proposal_digest(*made, notice.vault));
   return out;
 }
@@ -146,6 +180,9 @@ std::vector<std::string> describe(Lang lang, const ProposalStatus& s, const Dige
                                   words(lang, Msg::kPropPurpose, {s.made.purpose})};
   if (s.made.overrides) out.push_back(words(lang, Msg::kPropOverride, {to_hex(*s.made.overrides)}));
   for (auto& line : describe(lang, s.made.action)) out.push_back(std::move(line));
+  if (!s.subjects.empty()) {
+    out.push_back(words(lang, Msg::kPropExportNames, {list_of(lang, s.subjects, Msg::kPropNobody)}));
+  }
   out.push_back(words(lang, Msg::kPropRule,
                       {people_of(s.rule), std::to_string(s.rule.delay_s), std::to_string(s.rule.lifetime_s)}));
   out.push_back(words(lang, Msg::kPropStage, {s.stage, list_of(lang, s.approved, Msg::kPropNobody)}));

@@ -18,6 +18,7 @@ struct ProposalStatus {
   std::uint64_t rule_version = 0;
   ledger::Rule rule;
   std::vector<std::string> approved;
+  std::vector<std::string> subjects;  // whom an export names, as the vault says; the log has a commitment alone
 };
 // Pure. kMalformed.
 Result<ProposalStatus> parse_proposal(const Json& answer);
@@ -29,7 +30,7 @@ struct CheckedProposal {
   log::Checkpoint checkpoint;
 };
 // Fetches proposal `id`, the log's head and the entry, and holds them against each other. kIntegrity: what the vault
-// shows is not what the log has.
+// shows is not what the log has. "bad-recipient": an export to a certificate that can't receive, or has another key.
 Result<CheckedProposal> check_proposal(const Context& context, const Notice& notice, VaultApi& api,
                                        const std::string& id);
 

@@ -4,6 +4,7 @@
 #include "tools/facekeep/proposal_view.h"
 #include "tools/facekeep/receipt.h"
 #include "vault/base/digest.h"
+#include "vault/export/recipient.h"
 
 namespace facekeep::tools {
 namespace {
@@ -20,12 +21,22 @@ void add_common(CLI::App& command, Context& context, Common& o) {
   add_receipt_option(command, context, o.receipt);
 }
 
-Status propose(Context& context, const Common& o, const ledger::Action& action, Reporter& report) {
+// What the vault adds to an export that names its people: the commitment to them, and their number.
+Json with_list(ledger::Action action, const ledger::Action& written) {
+  auto* ours = std::get_if<ledger::ExportTemplates>(&action);
+  const auto* theirs = std::get_if<ledger::ExportTemplates>(&written);
+  if (ours != nullptr && theirs != nullptr) ours->subjects = theirs->subjects;
+  return to_json(action);
+}
+
+Status propose(Context& context, const Common& o, const ledger::Action& action, Reporter& report,
+               const std::vector<std::string>& subjects = {}) {
   FK_TRY(const Notice notice, context.notice());
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
   Json body = {{"purpose", o.purpose}, {"action", to_json(action)}};
   if (!o.overrides.empty()) body["overrides"] = o.overrides;
+  if (!subjects.empty()) body["subjects"] = subjects;
   FK_TRY(const Json answer, api.json("POST", "/v1/proposals", as_bytes(body.dump())));
   FK_TRY(const ProposalStatus status, parse_proposal(answer.value("proposal", Json::object())));
   FK_TRY(const Digest digest, ledger::proposal_digest(status.made, notice.vault));
@@ -37,7 +48,8 @@ Status propose(Context& context, const Common& o, const ledger::Action& action, 
   report.field("entry", answer.value("entry", Json()));
   const Expected ours{[&](const ledger::Event& e) {
     const auto* made = std::get_if<ledger::ProposalMade>(&e.body);
-    return made != nullptr && to_json(*made) == to_json(status.made) && to_json(made->action) == to_json(action);
+    return made != nullptr && to_json(*made) == to_json(status.made) &&
+           to_json(made->action) == (subjects.empty() ? to_json(action) : with_list(action, made->action));
   }};
   return keep_receipt_of(context, notice, api, answer, ours, o.receipt, report);
 }
@@ -147,6 +159,64 @@ void add_rule(CLI::App& app, Context& context) {
   });
 }
 
+// ---- propose export
+
+struct ExportOptions : Common {
+  std::string site;
+  std::uint64_t max = 0;
+  std::vector<std::string> subjects;
+  std::string basis;
+  std::string order;
+  std::vector<std::string> certificates;
+};
+
+Result<ledger::Action> export_action(const ExportOptions& o) {
+  ledger::ExportTemplates a;
+  a.site = o.site;
+  a.max_subjects = o.subjects.empty() ? o.max : o.subjects.size();
+  if (a.max_subjects == 0) {
+    return say_error(Errc::kInvalidArgument, "no-limit", Msg::kExportMaxNeeded, Msg::kExportMaxHint);
+  }
+  a.basis = o.basis == "consent"               ? ledger::ExportBasis::kConsent
+            : o.basis == "change-of-processor" ? ledger::ExportBasis::kChangeOfProcessor
+                                               : ledger::ExportBasis::kLegalOrder;
+  if ((a.basis == ledger::ExportBasis::kLegalOrder) == o.order.empty()) {
+    return say_error(Errc::kInvalidArgument, "no-order", Msg::kExportOrderNeeded, Msg::kExportOrderHint);
+  }
+  if (!o.order.empty()) {
+    FK_TRY(const std::string order, load_text(o.order, std::size_t{64} << 20));
+    a.legal_order = sha256(as_bytes(order));
+  }
+  std::vector<Bytes> files;
+  for (const std::string& path : o.certificates) {
+    FK_TRY(const std::string text, load_text(path));
+    files.push_back(to_bytes(text));
+  }
+  FK_TRY(const auto recipients, exporter::parse_recipients(files));
+  for (const auto& r : recipients) a.recipients.push_back({r.spki, r.certificate});
+  return ledger::Action(std::move(a));
+}
+
+void add_export(CLI::App& app, Context& context) {
+  auto o = std::make_shared<ExportOptions>();
+  CLI::App* command = app.add_subcommand("export", context.text(Msg::kHelpProposeExport));
+  command->add_option("--site", o->site, context.text(Msg::kHelpSite))->required();
+  command->add_option("--basis", o->basis, context.text(Msg::kHelpExportBasis))
+      ->required()
+      ->check(CLI::IsMember({"consent", "change-of-processor", "legal-order"}));
+  command->add_option("--order", o->order, context.text(Msg::kHelpExportOrder));
+  command->add_option("--to", o->certificates, context.text(Msg::kHelpExportTo))->required();
+  CLI::Option* max = command->add_option("--max", o->max, context.text(Msg::kHelpExportMax));
+  command->add_option("--subject", o->subjects, context.text(Msg::kHelpExportSubject))->excludes(max);
+  add_common(*command, context, *o);
+  command->callback([o, &context] {
+    context.run([o, &context](Reporter& r) -> Status {
+      FK_TRY(const ledger::Action action, export_action(*o));
+      return propose(context, *o, action, r, o->subjects);
+    });
+  });
+}
+
 struct ActionOptions : Common {
   std::string file;
 };
@@ -174,6 +244,7 @@ void add_propose(CLI::App& app, Context& context) {
   add_principal(*command, context);
   add_threshold(*command, context);
   add_rule(*command, context);
+  add_export(*command, context);
   add_action(*command, context);
 }
 

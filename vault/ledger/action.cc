@@ -111,6 +111,11 @@ Status run(Genesis& g, const ChangeWitnesses& a) {
   return {};
 }
 
+Status run(Genesis& g, const ExportTemplates& a) {
+  if (find_by_id(g.sites, a.site) == nullptr) return refused("the site \"" + a.site + "\" does not exist");
+  return check_export(a);
+}
+
 Status run(Genesis& g, const CancelErasures& a) {
   return find_by_id(g.sites, a.site) != nullptr ? Status() : refused("the site \"" + a.site + "\" does not exist");
 }
@@ -129,6 +134,7 @@ const std::vector<ActionKind>& action_kinds() {
       {"open-site", "site"},
       {"change-policy", "policy"},
       {"change-witnesses", "witness"},
+      {"export", "export"},
   };
   return kinds;
 }
@@ -185,6 +191,7 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const CancelErasures&) const { return false; }
     bool operator()(const OpenSite&) const { return false; }
     bool operator()(const ChangeWitnesses&) const { return false; }
+    bool operator()(const ExportTemplates&) const { return false; }
   };
   if (!std::visit(Narrows{current}, action)) return false;
   Genesis next = current;

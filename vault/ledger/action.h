@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "vault/base/json.h"
+#include "vault/ledger/export.h"
 #include "vault/ledger/genesis.h"
 
 namespace facekeep::ledger {
@@ -79,7 +80,7 @@ struct ChangeWitnesses {
 };
 
 using Action = std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
-                            CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses>;
+                            CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates>;
 
 struct ActionKind {
   std::string_view name;          // "kind" in the JSON form

@@ -49,6 +49,10 @@ Json write(const ChangeWitnesses& a) {
   return j;
 }
 
+Json write(const ExportTemplates& a) {
+  return to_json(a);
+}
+
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
   RegisterPrincipals a;
   const Json& doors = r.array("doors", kMaxDoors);
@@ -127,6 +131,11 @@ Result<Action> read(Tag<ChangeWitnesses>, ObjectReader& r) {
   if (witnesses != nullptr) {
     FK_TRY(a.witnesses, witnesses_from_json(*witnesses, "witnesses of an action"));
   }
+  return Action(std::move(a));
+}
+
+Result<Action> read(Tag<ExportTemplates>, ObjectReader& r) {
+  FK_TRY(ExportTemplates a, export_from_json(r));
   return Action(std::move(a));
 }
 

@@ -29,6 +29,11 @@ struct InputOf {
   PhaseInput operator()(const Revoked&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const Tightened&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const CustodianSuspended&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const ExportSealed&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const ExportEnded&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const ExportGiven&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const ExportSubjects&) const { return PhaseInput::kWidening; }
+  PhaseInput operator()(const Exported&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Enrolled&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const TemplateAdded&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const PeriodKey&) const { return PhaseInput::kWidening; }
@@ -276,6 +281,7 @@ Status apply_access(State& state) {
 Status apply_unopened_custody(State& state) {
   // Narrowing is legal wherever widening is.
   if (next_phase(state.phase_, PhaseInput::kNarrowing) == kIllegal) return broken("a custody event before a start");
+  state.all_custody_ = false;
   ++state.size_;
   return {};
 }

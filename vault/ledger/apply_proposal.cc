@@ -20,16 +20,26 @@ void State::set_current(Genesis current) {
   for (std::size_t i = 0; i < current_->principals.size(); ++i) principals_by_key_[current_->principals[i].key] = i;
 }
 
-// Lapsed proposals become `expired`, and of those that ended the latest of each proposer are kept: nobody's flood of
-// proposals makes the vault forget somebody else's vetoed one, which may be put again.
+// Lapsed proposals become `expired`, and of those that ended the latest of each proposer are kept: nobody makes the
+// vault forget what somebody else proposed and a veto stopped, which can be put again.
 void State::settle_ended_proposals() {
   std::map<std::string, std::map<std::uint64_t, Id128>> ended;
   for (auto& [id, p] : proposals_) {
     if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
-    if (is_final(p.stage)) ended[p.made.by].emplace(p.entry, id);
+    const bool served = p.stage == Stage::kDone && exports_.contains(id) && !lifetime_is_over(*this, p, moment());
+    if (is_final(p.stage) && !served) ended[p.made.by].emplace(p.entry, id);
   }
-  for (auto& [by, theirs] : ended) {
-    for (; theirs.size() > kMaxEndedProposals; theirs.erase(theirs.begin())) proposals_.erase(theirs.begin()->second);
+  // Nobody pushes an export out by making proposals; what is over leaves.
+  std::erase_if(exports_, [&](const auto& e) {
+    const auto p = proposals_.find(e.first);
+    return p == proposals_.end() || lifetime_is_over(*this, p->second, moment()) ||
+           (is_final(p->second.stage) && p->second.stage != Stage::kDone);
+  });
+  for (auto& [by, own] : ended) {
+    while (own.size() > kMaxEndedProposals) {
+      proposals_.erase(own.begin()->second);
+      own.erase(own.begin());
+    }
   }
 }
 
@@ -107,6 +117,7 @@ Status State::apply_body(const ProposalDone& e) {
   if (const auto* change = std::get_if<ChangeRules>(&p.made.action)) {
     for (const auto& [name, rule] : change->rules) agreed_rules_.erase(name);
   }
+  if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
   p.stage = Stage::kDone;
   set_current(std::move(next));
   changed_ = true;

@@ -8,18 +8,35 @@
 namespace facekeep::ledger {
 
 const std::vector<std::string_view>& event_types() {
-  static const std::vector<std::string_view> names = {"genesis",       "start",
-                                                      "unseal-share",  "unsealed",
-                                                      "unseal-ended",  "sealed",
-                                                      "sums",          "openings-read",
-                                                      "proposal",      "approval",
-                                                      "veto",          "proposal-withdrawn",
-                                                      "proposal-done", "revoked",
-                                                      "tightened",     "custodian-suspended",
-                                                      "enrolled",      "template",
-                                                      "erased",        "suspended",
-                                                      "period-key",    "period-key-destroyed",
-                                                      "match",         "metadata-read"};
+  static const std::vector<std::string_view> names = {"genesis",
+                                                      "start",
+                                                      "unseal-share",
+                                                      "unsealed",
+                                                      "unseal-ended",
+                                                      "sealed",
+                                                      "sums",
+                                                      "openings-read",
+                                                      "proposal",
+                                                      "approval",
+                                                      "veto",
+                                                      "proposal-withdrawn",
+                                                      "proposal-done",
+                                                      "revoked",
+                                                      "tightened",
+                                                      "custodian-suspended",
+                                                      "export-sealed",
+                                                      "export-ended",
+                                                      "export-given",
+                                                      "enrolled",
+                                                      "template",
+                                                      "erased",
+                                                      "suspended",
+                                                      "period-key",
+                                                      "period-key-destroyed",
+                                                      "export-subjects",
+                                                      "exported",
+                                                      "match",
+                                                      "metadata-read"};
   return names;
 }
 
@@ -33,7 +50,8 @@ const std::vector<std::string_view>& sum_kinds() {
                                                       "refused-scope",
                                                       "refused-sealed",
                                                       "overload",
-                                                      "bad-share"};
+                                                      "bad-share",
+                                                      "refused-governance"};
   return kinds;
 }
 

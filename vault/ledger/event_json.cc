@@ -77,6 +77,21 @@ Json write(const ProposalDone& e) {
 Json write(const Revoked& e) {
   return {{"by", e.by}, {"principals", e.principals}, {"reason", e.reason}};
 }
+Json write(const ExportSealed& e) {
+  return to_json(e);
+}
+Json write(const ExportEnded& e) {
+  return {{"proposal", to_hex(e.proposal)}, {"reason", e.reason}};
+}
+Json write(const ExportGiven& e) {
+  return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
+}
+Json write(const ExportSubjects& e) {
+  return to_json(e);
+}
+Json write(const Exported& e) {
+  return to_json(e);
+}
 Json write(const Tightened& e) {
   return {{"action", to_json(e.action)}, {"by", e.by}};
 }
@@ -240,6 +255,30 @@ Result<Body> read(Tag<Revoked>, const Json& j) {
   e.principals = read_principals(r, "principals", kMaxPrincipals);
   e.reason = one_of(r, "reason", {"lost", "left", "misuse", "other"});
   FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<ExportSealed>, const Json& j) {
+  FK_TRY(ExportSealed e, export_sealed_from_json(j));
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<ExportEnded>, const Json& j) {
+  ObjectReader r(j, "export-ended event");
+  ExportEnded e{r.hex<16>("proposal"), one_of(r, "reason", {"over-limit", "nobody", "bad-recipient", "too-large"})};
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<ExportGiven>, const Json& j) {
+  ObjectReader r(j, "export-given event");
+  ExportGiven e{r.hex<16>("proposal"), r.text("by", kMaxPrincipalId)};
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<ExportSubjects>, const Json& j) {
+  FK_TRY(ExportSubjects e, export_subjects_from_json(j));
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Exported>, const Json& j) {
+  FK_TRY(Exported e, exported_from_json(j));
   return Body(std::move(e));
 }
 Result<Body> read(Tag<Tightened>, const Json& j) {

@@ -21,19 +21,6 @@ bool passed_on_one(const State& state, const Moment& from, std::int64_t seconds,
          now.clock >= from.clock + static_cast<std::uint64_t>(seconds) * 1000;
 }
 
-Status check_person(const State& state, const std::string& id, const Moment& now) {
-  const PrincipalRecord* p = state.principal(id);
-  if (p == nullptr || p->role != Role::kCustodian || (p->until && format_day(latest(state, now)) > *p->until)) {
-    return make_problem(Errc::kPermissionDenied, "no-custodian",
-                        "this takes a custodian whose end date has not passed");
-  }
-  if (is_suspended(state, id, now.clock)) {
-    return make_problem(Errc::kPermissionDenied, "suspended-custodian", "this custodian is suspended",
-                        "a suspension ends by itself after 72 hours in which the vault runs");
-  }
-  return {};
-}
-
 std::set<std::string> who_counts(const State& state, const std::set<std::string>& people, const Moment& now) {
   std::set<std::string> out;
   std::copy_if(people.begin(), people.end(), std::inserter(out, out.end()),
@@ -78,6 +65,23 @@ bool only_undoes(const State& state, const Action& action) {
 
 }  // namespace
 
+Status check_custodian(const State& state, const std::string& id, const Moment& now) {
+  const PrincipalRecord* p = state.principal(id);
+  if (p == nullptr || p->role != Role::kCustodian || (p->until && format_day(latest(state, now)) > *p->until)) {
+    return make_problem(Errc::kPermissionDenied, "no-custodian",
+                        "this takes a custodian whose end date has not passed");
+  }
+  if (is_suspended(state, id, now.clock)) {
+    return make_problem(Errc::kPermissionDenied, "suspended-custodian", "this custodian is suspended",
+                        "a suspension ends by itself after 72 hours in which the vault runs");
+  }
+  return {};
+}
+
+bool lifetime_is_over(const State& state, const Proposal& p, const Moment& now) {
+  return passed_on_one(state, p.opened, rule_for(state, p.made).lifetime_s, now);
+}
+
 bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock) {
   const auto& all = state.suspensions();
   return std::any_of(all.begin(), all.end(), [&](const auto& s) {
@@ -86,7 +90,7 @@ bool is_suspended(const State& state, const std::string& custodian, std::uint64_
 }
 
 bool counts(const State& state, const std::string& custodian, const Moment& now) {
-  return check_person(state, custodian, now).has_value();
+  return check_custodian(state, custodian, now).has_value();
 }
 
 Rule rule_for(const State& state, const ProposalMade& made) {
@@ -111,7 +115,7 @@ Stage stage_at(const State& state, const Proposal& p, const Moment& now) {
 }
 
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now) {
-  FK_CHECK(check_person(state, made.by, now));
+  FK_CHECK(check_custodian(state, made.by, now));
   if (!is_slug(made.purpose)) {
     return make_problem(Errc::kInvalidArgument, "bad-action", "the purpose is not a name of a-z, 0-9 and '-'",
                         "it is public in the log; say there what kind of thing this is, and nobody's name");
@@ -131,7 +135,7 @@ Status decide_propose(const State& state, const ProposalMade& made, const Moment
 }
 
 Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment& now) {
-  FK_CHECK(check_person(state, vote.by, now));
+  FK_CHECK(check_custodian(state, vote.by, now));
   FK_TRY(const Proposal* p, find_proposal(state, vote.proposal, now));
   if (vote.rule != state.rule_version()) {
     return make_problem(Errc::kConflict, "proposal-stale", "rules or custodians changed since this was signed",
@@ -163,7 +167,7 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
 }
 
 Status decide_withdraw(const State& state, const ProposalWithdrawn& w, const Moment& now) {
-  FK_CHECK(check_person(state, w.by, now));
+  FK_CHECK(check_custodian(state, w.by, now));
   FK_TRY(const Proposal* p, find_proposal(state, w.proposal, now));
   if (p->made.by == w.by) return {};
   return make_problem(Errc::kPermissionDenied, "not-yours", "only its proposer withdraws a proposal",
@@ -188,7 +192,7 @@ bool erasure_is_cancelled(const State& state, const Proposal& p, const SubjectSt
 }
 
 Status decide_revoke(const State& state, const Revoked& r, const Moment& now) {
-  FK_CHECK(check_person(state, r.by, now));
+  FK_CHECK(check_custodian(state, r.by, now));
   const auto bad = [](std::string message, std::string hint = {}) {
     return make_problem(Errc::kInvalidArgument, "bad-revocation", std::move(message), std::move(hint));
   };
@@ -210,7 +214,7 @@ Status decide_revoke(const State& state, const Revoked& r, const Moment& now) {
 }
 
 Status decide_tighten(const State& state, const Tightened& t, const Moment& now) {
-  FK_CHECK(check_person(state, t.by, now));
+  FK_CHECK(check_custodian(state, t.by, now));
   const auto bad = [](std::string message, std::string hint = {}) {
     return make_problem(Errc::kInvalidArgument, "bad-tightening", std::move(message), std::move(hint));
   };
@@ -227,7 +231,7 @@ Status decide_tighten(const State& state, const Tightened& t, const Moment& now)
 }
 
 Status decide_suspend(const State& state, const CustodianSuspended& s, const Moment& now) {
-  FK_CHECK(check_person(state, s.by, now));
+  FK_CHECK(check_custodian(state, s.by, now));
   const auto bad = [](std::string message) {
     return make_problem(Errc::kFailedPrecondition, "bad-suspension", std::move(message));
   };

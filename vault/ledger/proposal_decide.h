@@ -6,6 +6,8 @@
 
 namespace facekeep::ledger {
 
+// "no-custodian", "suspended-custodian": who may act as a custodian at that moment.
+Status check_custodian(const State& state, const std::string& id, const Moment& now);
 // Does this custodian count at that moment: registered, end date not passed, not suspended?
 bool counts(const State& state, const std::string& custodian, const Moment& now);
 // Suspended by another custodian, at that value of the log's clock.
@@ -18,6 +20,9 @@ Rule rule_for(const State& state, const ProposalMade& made);
 // Where the proposal stands at that moment: its stage in the fold, read with both clocks. Delays run on the slower
 // of the two, lifetimes on the faster.
 Stage stage_at(const State& state, const Proposal& proposal, const Moment& now);
+
+// True once the proposal's lifetime has passed on one of the clocks, whatever its stage.
+bool lifetime_is_over(const State& state, const Proposal& proposal, const Moment& now);
 
 // "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals".
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now);

@@ -129,6 +129,7 @@ std::string State::digest_head() const {
     json_line("current ", to_json(*current_));
   }
   for (const auto& [id, p] : proposals_) json_line("proposal ", to_json(p));
+  for (const auto& [id, e] : exports_) json_line(("export " + to_hex(id) + " ").c_str(), to_json(e));
   for (const auto& [name, rule] : agreed_rules_) json_line(("agreed-rule " + name + " ").c_str(), to_json(rule));
   for (const auto& [by, clock] : tightenings_) head += "tightening " + by + " " + std::to_string(clock) + "\n";
   for (const auto& [by, s] : suspensions_) {

@@ -80,6 +80,11 @@ class State {
   };
   [[nodiscard]] const std::map<std::string, Suspension>& suspensions() const { return suspensions_; }
 
+  // Exports of those proposals, from the proposal's list of people or from proposal-done on.
+  [[nodiscard]] const std::map<Id128, ExportState>& exports() const { return exports_; }
+  // False once a custody event was folded without its opening (apply_unopened_custody).
+  [[nodiscard]] bool has_all_custody() const { return all_custody_; }
+
   // By ref: lists go page by page in this order, and it is that of the state's digest.
   using Subjects = std::map<Id128, SubjectState>;
   [[nodiscard]] const Subjects& subjects() const { return subjects_; }
@@ -142,6 +147,11 @@ class State {
   Status apply_body(const Revoked& e);
   Status apply_body(const Tightened& e);
   Status apply_body(const CustodianSuspended& e);
+  Status apply_body(const ExportSealed& e);
+  Status apply_body(const ExportEnded& e);
+  Status apply_body(const ExportGiven& e);
+  Status apply_body(const ExportSubjects& e);
+  Status apply_body(const Exported& e);
   Status apply_body(const Enrolled& e);
   Status apply_body(const TemplateAdded& e);
   Status apply_body(const Erased& e);
@@ -170,6 +180,8 @@ class State {
   std::map<Digest, std::size_t> principals_by_key_;  // index into current_->principals
   std::uint64_t rule_version_ = 0;
   std::map<Id128, Proposal> proposals_;
+  std::map<Id128, ExportState> exports_;
+  bool all_custody_ = true;
   std::map<std::string, Suspension> suspensions_;
   std::map<std::string, Rule> agreed_rules_;  // of the classes that one person tightened since
   std::map<std::string, std::uint64_t> tightenings_;

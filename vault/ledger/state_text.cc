@@ -54,9 +54,10 @@ Status StateTextReader::line(std::string_view line) {
   if (lines_ <= 6 && space != std::string_view::npos) return head(line.substr(0, space), line.substr(space + 1));
   if (lines_ == 7) return line == "facekeep/state/v1" ? Status() : bad_line(7);
   if (lines_ < 7 || !digest_ || !state_.genesis_) return bad_line(lines_);
-  // Three kinds of lines hold JSON.
+  // Four kinds of lines hold JSON.
   if (line.starts_with("current ")) return current(line.substr(8));
   if (line.starts_with("proposal ")) return proposal(line.substr(9));
+  if (line.starts_with("export ")) return export_of(line.substr(7));
   if (line.starts_with("agreed-rule ")) return agreed_rule(line.substr(12));
   return state_line(split(line));
 }
@@ -74,6 +75,15 @@ Status StateTextReader::proposal(std::string_view json) {
   FK_TRY(Proposal p, proposal_from_json(value));
   const Id128 id = p.made.id;
   return state_.proposals_.emplace(id, std::move(p)).second ? Status() : bad_line(lines_);
+}
+
+Status StateTextReader::export_of(std::string_view rest) {
+  const std::size_t space = rest.find(' ');
+  Id128 id{};
+  if (space == std::string_view::npos || !hex(rest.substr(0, space), id)) return bad_line(lines_);
+  FK_TRY(const Json value, parse_canonical_json(rest.substr(space + 1)));
+  FK_TRY(state_.exports_[id], export_state_from_json(value));
+  return {};
 }
 
 Status StateTextReader::agreed_rule(std::string_view rest) {

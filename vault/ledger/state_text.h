@@ -33,6 +33,7 @@ class StateTextReader {
   Status head(std::string_view key, std::string_view rest);
   Status current(std::string_view json);
   Status proposal(std::string_view json);
+  Status export_of(std::string_view rest);
   Status agreed_rule(std::string_view rest);
   Status state_line(const Words& w);
   Status subject(const Words& w);

@@ -7,7 +7,8 @@ from .genesis import read_genesis
 from .tree import sha256
 
 SUMS = {"handshake-unknown-key", "handshake-no-certificate", "handshake-tls", "handshake-timeout", "bad-request",
-        "refused-role", "refused-scope", "refused-sealed", "overload", "bad-share"}
+        "refused-role", "refused-scope", "refused-sealed", "overload", "bad-share",
+        "refused-governance"}
 MAX_EVENT = 65535
 
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <sstream>
 
-#include "tests/unit/dispatch/dual_kit.h"
+#include "tests/unit/dispatch/export_kit.h"
 #include "vault/ledger/event.h"
 
 using namespace facekeep;
@@ -23,7 +23,16 @@ struct Good {
   std::string method;
   std::string target;
   std::string body;
+  std::function<std::string(ApiKit&)> prepare{};  // what has to be there first; gives the target
 };
+
+// An export of "ben" that two groups decided, sealed.
+std::string sealed_export(ApiKit& kit) {
+  const Json made = facekeep::test::propose_export(kit, facekeep::test::export_action());
+  facekeep::test::decide(kit, made);
+  facekeep::test::result_of(kit, made);
+  return facekeep::test::path_of(made, "/result");
+}
 
 std::string probe_of(std::uint64_t seed) {
   return Json(VaultFixture::random_face(64, seed)).dump();
@@ -31,7 +40,7 @@ std::string probe_of(std::uint64_t seed) {
 
 std::vector<Good> good_requests(ApiKit& kit) {
   const std::string subjects = "/v1/sites/main/subjects";
-  const std::string consent = VaultFixture::consent().dump();
+  const std::string consent = facekeep::test::export_consent().dump();
   const std::string face = R"({"model":"face","template":)" + probe_of(1) + "}";
   const std::string ask = R"("door":"north","model":"face","probe":)" + probe_of(1) + "}";
   // The last of the shares; the test hands in the others.
@@ -62,6 +71,7 @@ std::vector<Good> good_requests(ApiKit& kit) {
       {"getOpenings", "auditor/1", "GET", "/v1/log/openings/0", ""},
       {"getRegister", "auditor/1", "GET", "/v1/log/register", ""},
       {"eraseSubject", "operator/1", "DELETE", subjects + "/anna", ""},
+      {"getResult", "property/1", "GET", "/v1/proposals/" + std::string(32, '0') + "/result", "", sealed_export},
       {"revoke", "property/1", "POST", "/v1/revocations", R"({"principals":["door/2"],"reason":"lost"})"},
       {"suspendCustodian", "property/1", "POST", "/v1/suspensions", R"({"custodian":"residents/1"})"},
       {"seal", "property/1", "POST", "/v1/seal", ""}};
@@ -98,8 +108,9 @@ TEST_CASE("every logged route has its entry on disk before its answer") {
   for (const Good& g : good_requests(kit)) {
     CAPTURE(g.route);
     const api::Route& route = route_named(g.route);
+    const std::string target = g.prepare ? g.prepare(kit) : g.target;
     const std::uint64_t before = kit.service->sequencer().durable_size();
-    const auto answer = kit.ask(g.who, g.method, g.target, g.body);
+    const auto answer = kit.ask(g.who, g.method, target, g.body);
     INFO(ApiKit::text(answer));
     REQUIRE(answer.status / 100 == 2);
     CHECK(classes_since(*kit.service, before).contains(std::string(route.event)));

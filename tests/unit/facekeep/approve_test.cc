@@ -245,7 +245,8 @@ TEST_CASE("every kind of action has words") {
                                                ledger::CancelErasures{"main"},
                                                ledger::OpenSite{},
                                                ledger::ChangePolicy{"main", 30, 5},
-                                               ledger::ChangeWitnesses{}};
+                                               ledger::ChangeWitnesses{},
+                                               ledger::ExportTemplates{}};
   REQUIRE(actions.size() == std::variant_size_v<ledger::Action>);
   for (const auto& action : actions) {
     CAPTURE(action.index());

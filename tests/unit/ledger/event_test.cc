@@ -82,7 +82,13 @@ TEST_CASE("every kind of action goes through its text and back") {
       CancelErasures{"annex"},
       OpenSite{g.sites[1]},
       ChangePolicy{"main", 30, 0},
-      ChangeWitnesses{g.witnesses}};
+      ChangeWitnesses{g.witnesses},
+      ExportTemplates{"main",
+                      5,
+                      digest_of("list"),
+                      ExportBasis::kLegalOrder,
+                      digest_of("order"),
+                      {{digest_of("key"), Bytes{0x30, 0}}}}};
   REQUIRE(actions.size() == std::variant_size_v<Action>);
   for (std::size_t i = 0; i < actions.size(); ++i) {
     REQUIRE(actions[i].index() == i);

@@ -1,0 +1,264 @@
+// Exports over the API: nobody alone, nothing before the log has it, exactly what was approved, and once.
+#include <fstream>
+
+#include "tests/unit/dispatch/export_kit.h"
+#include "vault/export/cms_open.h"
+#include "vault/export/manifest.h"
+
+using namespace facekeep;
+using namespace facekeep::test;
+
+namespace {
+
+struct Counts {
+  int done = 0;
+  int sealed = 0;
+  int ended = 0;
+  int given = 0;
+};
+
+Counts count_events(ApiKit& kit) {
+  Counts n;
+  for (std::uint64_t i = 0; i < kit.service->sequencer().durable_size(); ++i) {
+    const auto leaf = ledger::decode_leaf(as_chars(kit.service->sequencer().entry(i).value())).value();
+    const auto* e = std::get_if<ledger::Event>(&leaf);
+    if (e == nullptr) continue;
+    n.done += std::holds_alternative<ledger::ProposalDone>(e->body) ? 1 : 0;
+    n.sealed += std::holds_alternative<ledger::ExportSealed>(e->body) ? 1 : 0;
+    n.ended += std::holds_alternative<ledger::ExportEnded>(e->body) ? 1 : 0;
+    n.given += std::holds_alternative<ledger::ExportGiven>(e->body) ? 1 : 0;
+  }
+  return n;
+}
+
+// Subjects and their rows, in all parts of a result.
+std::map<std::string, Json> opened(ApiKit& kit, const Json& proposal, const Json& result) {
+  std::map<std::string, Json> rows;
+  for (std::size_t i = 0; i < result.at("parts").size(); ++i) {
+    const Bytes part = part_of(kit, proposal, i + 1);
+    CHECK(part.size() == result["parts"][i]["bytes"]);
+    CHECK(to_hex(sha256(part)) == result["parts"][i]["digest"]);
+    const auto content = exporter::open_cms(part, exporter::test::key("EC:P-256"));
+    REQUIRE(content);
+    std::istringstream lines{std::string(as_chars(content->view()))};
+    for (std::string line; std::getline(lines, line);) {
+      const Json row = Json::parse(line);
+      CHECK(rows.emplace(row.at("subject").get<std::string>(), row).second);
+    }
+  }
+  return rows;
+}
+
+std::string proposed(ApiKit& kit, const Json& action, const Json& subjects = nullptr) {
+  Json body = {{"purpose", "x"}, {"action", action}};
+  if (!subjects.is_null()) body["subjects"] = subjects;
+  return ApiKit::problem(kit.ask("property/1", "POST", "/v1/proposals", body.dump()));
+}
+
+}  // namespace
+
+TEST_CASE("a quorum's export is sealed after its delay, and opens for its recipient") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  enrol_one(kit, "anna", 1);
+  enrol_one(kit, "ben", 2);
+  enrol_one(kit, "carol", 3, false);
+  const Json made = propose_export(kit, export_action());
+  for (const char* who : {"property/1", "residents/2"}) REQUIRE(approve(kit, who, made).status == 200);
+  kit.service->housekeeping();
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result"))) == "not-ready");
+  CHECK(count_events(kit).done == 0);
+  kit.vault.clock.advance(made.at("rule").at("delay_s").get<std::int64_t>() * 1000);
+  const auto answer = result_of(kit, made);
+  INFO(ApiKit::text(answer));
+  REQUIRE(answer.status == 200);
+  const Json result = ApiKit::json(answer);
+  const auto manifest = exporter::parse_manifest(result.at("manifest").get<std::string>());
+  REQUIRE(manifest);
+  CHECK(manifest->subjects == 2);
+  CHECK(manifest->templates == 2);
+  CHECK(manifest->damaged == 0);
+  CHECK(manifest->purpose == "new-vendor");
+  CHECK(manifest->basis == "consent");
+  CHECK(to_hex(manifest->proposal) == made.at("id"));
+
+  auto rows = opened(kit, made, result);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows.at("anna")["consent"]["scopes"] == Json{"verify", "identify", "export"});
+  const auto raw = from_base64(rows["ben"]["templates"][0]["template"].get<std::string>());
+  REQUIRE(raw);
+  const auto* values = reinterpret_cast<const float*>(raw->data());
+  const Vector expected = VaultFixture::random_face(64, 2);
+  for (std::size_t i = 0; i < 64; ++i) CHECK(std::abs(values[i] - expected[i]) < 1e-5F);
+
+  // The log has the digests, before anything was handed out.
+  const auto leaf = ledger::decode_leaf(as_chars(kit.service->sequencer().entry(result.at("sealed_entry")).value()));
+  const auto& e = std::get<ledger::ExportSealed>(std::get<ledger::Event>(*leaf).body);
+  CHECK(e.manifest == sha256(as_bytes(result.at("manifest").get<std::string>())));
+  CHECK(to_hex(e.parts.at(0).digest) == result["parts"][0]["digest"]);
+  CHECK(result.at("sealed_entry") < result.at("entry"));
+  const Counts n = count_events(kit);
+  CHECK(n.done == 1);
+  CHECK(n.sealed == 1);
+  CHECK(n.given == 1);
+}
+
+TEST_CASE("parts are for custodians to whom the result was handed out") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  enrol_one(kit, "anna", 1);
+  const Json made = propose_export(kit, export_action());
+  decide(kit, made);
+  REQUIRE(result_of(kit, made).status == 200);
+  const std::string part = path_of(made, "/result/parts/1");
+  CHECK(ApiKit::problem(kit.ask("residents/1", "GET", part)) == "not-found");
+  CHECK(ApiKit::problem(kit.ask("operator/1", "GET", part)) == "wrong-role");
+  CHECK(ApiKit::problem(kit.ask("operator/1", "GET", path_of(made, "/result"))) == "wrong-role");
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result/parts/2"))) == "not-found");
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result/parts/0"))) == "not-found");
+  REQUIRE(kit.ask("residents/1", "GET", path_of(made, "/result")).status == 200);
+  CHECK(part_of(kit, made, 1, "residents/1") == part_of(kit, made, 1));
+  // Each handing out counts.
+  const auto uses = made.at("rule").at("uses").get<int>();
+  for (int i = 2; i < uses; ++i) REQUIRE(kit.ask("property/1", "GET", path_of(made, "/result")).status == 200);
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result"))) == "no-uses-left");
+  kit.vault.clock.advance(made.at("rule").at("lifetime_s").get<std::int64_t>() * 1000);
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", part)) == "not-found");
+  kit.service->housekeeping();
+  CHECK(std::filesystem::is_empty(kit.vault.dir() + "/exports"));
+}
+
+TEST_CASE("more people than were approved end the export, and nothing is kept of it") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  enrol_one(kit, "anna", 1);
+  const Json made = propose_export(kit, export_action(1));
+  enrol_one(kit, "ben", 2);  // while it waits
+  decide(kit, made);
+  const auto answer = result_of(kit, made);
+  CHECK(ApiKit::problem(answer) == "export-ended");
+  CHECK(ApiKit::json(answer).at("detail").get<std::string>().find("over-limit") != std::string::npos);
+  kit.service->housekeeping();
+  CHECK(std::filesystem::is_empty(kit.vault.dir() + "/exports"));
+  CHECK(count_events(kit).sealed == 0);
+  CHECK(count_events(kit).ended == 1);
+}
+
+TEST_CASE("who is enrolled behind the decision is not in the export") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  enrol_one(kit, "anna", 1);
+  const Json made = propose_export(kit, export_action(1));
+  for (const char* who : {"property/1", "residents/2"}) REQUIRE(approve(kit, who, made).status == 200);
+  // Sealed, so that it is decided without being made.
+  REQUIRE(kit.ask("property/1", "POST", "/v1/seal").status == 200);
+  kit.vault.clock.advance(made.at("rule").at("delay_s").get<std::int64_t>() * 1000);
+  kit.service->housekeeping();
+  CHECK(count_events(kit).done == 1);
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result"))) == "not-ready");
+  REQUIRE(kit.vault.unseal(*kit.service));
+  const auto answer = result_of(kit, made);
+  REQUIRE(answer.status == 200);
+  enrol_one(kit, "ben", 2);
+  CHECK(opened(kit, made, ApiKit::json(answer)).count("anna") == 1);
+}
+
+TEST_CASE("an export names its people, and custodians see whom") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  for (const char* id : {"anna", "ben", "carol"}) enrol_one(kit, id, static_cast<std::uint64_t>(id[0]));
+  CHECK(proposed(kit, export_action(), {"anna", "nobody"}) == "not-found");
+  CHECK(proposed(kit, export_action(), {"anna", "anna"}) == "bad-action");
+  CHECK(proposed(kit, register_action("door/9", Digest{1}), {"anna"}) == "bad-action");
+  const Json made = propose_export(kit, export_action(), {"anna", "carol"});
+  const auto seen = ApiKit::json(kit.ask("residents/1", "GET", path_of(made)));
+  const auto names = seen.at("subjects").get<std::set<std::string>>();
+  CHECK(names == std::set<std::string>{"anna", "carol"});
+  // No id of a person is in the public log.
+  for (std::uint64_t i = 0; i < kit.service->sequencer().durable_size(); ++i) {
+    CHECK(as_chars(kit.service->sequencer().entry(i).value()).find("anna") == std::string::npos);
+  }
+  decide(kit, made);
+  const auto answer = result_of(kit, made);
+  INFO(ApiKit::text(answer));
+  REQUIRE(answer.status == 200);
+  const auto rows = opened(kit, made, ApiKit::json(answer));
+  CHECK(rows.size() == 2);
+  CHECK(rows.count("ben") == 0);
+}
+
+TEST_CASE("a recipient that can't be is refused when it is proposed") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  CHECK(proposed(kit, export_action(10, "ED25519")) == "bad-recipient");
+  CHECK(proposed(kit, export_action(10, "RSA:2048")) == "bad-recipient");
+  Json lie = export_action();
+  lie["recipients"][0]["spki"] = std::string(64, 'a');
+  CHECK(proposed(kit, lie) == "bad-action");
+  Json list = export_action();
+  list["subjects"] = std::string(64, 'a');
+  CHECK(proposed(kit, list) == "bad-action");
+  Json nobody = export_action();
+  nobody["recipients"] = Json::array();
+  CHECK(proposed(kit, nobody) == "bad-recipient");
+}
+
+TEST_CASE("an export in which nobody is ends and says so") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  enrol_one(kit, "carol", 3, false);
+  const Json made = propose_export(kit, export_action());
+  decide(kit, made);
+  const auto answer = result_of(kit, made);
+  CHECK(ApiKit::problem(answer) == "export-ended");
+  CHECK(ApiKit::json(answer).at("detail").get<std::string>().find("nobody") != std::string::npos);
+}
+
+TEST_CASE("a vault that stops behind the decision makes the export once") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  enrol_one(kit, "anna", 1);
+  const Json made = propose_export(kit, export_action());
+  for (const char* who : {"property/1", "residents/2"}) REQUIRE(approve(kit, who, made).status == 200);
+  REQUIRE(kit.ask("property/1", "POST", "/v1/seal").status == 200);
+  kit.vault.clock.advance(made.at("rule").at("delay_s").get<std::int64_t>() * 1000);
+  kit.service->housekeeping();
+  REQUIRE(count_events(kit).done == 1);
+  // What an attempt left on disk before the process died.
+  const std::string left = kit.vault.dir() + "/exports/" + made.at("id").get<std::string>();
+  std::filesystem::create_directories(left);
+  std::ofstream(left + "/part-0001.cms") << "half";
+  kit.stop();
+  kit.start();
+  REQUIRE(kit.vault.unseal(*kit.service));
+  const auto answer = result_of(kit, made);
+  REQUIRE(answer.status == 200);
+  CHECK(opened(kit, made, ApiKit::json(answer)).size() == 1);
+  kit.stop();
+  kit.start();
+  // Handed out while sealed too: the parts are sealed to the recipients.
+  REQUIRE(kit.ask("property/1", "GET", path_of(made, "/result")).status == 200);
+  CHECK(count_events(kit).done == 1);
+  CHECK(count_events(kit).sealed == 1);
+}
+
+TEST_CASE("a manifest that was changed on disk is not handed out") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  enrol_one(kit, "anna", 1);
+  const Json made = propose_export(kit, export_action());
+  decide(kit, made);
+  REQUIRE(result_of(kit, made).status == 200);
+  std::ofstream(kit.vault.dir() + "/exports/" + made.at("id").get<std::string>() + "/manifest.json", std::ios::app)
+      << " ";
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result"))) == "integrity");
+  CHECK(count_events(kit).given == 1);
+}
