@@ -7,6 +7,7 @@ take it, with the same state digest after it, or both must refuse it.
   fold_walk_test.py [--steps N] [--seed N]
 """
 import argparse
+import base64
 import collections
 import pathlib
 import random
@@ -21,17 +22,22 @@ from replayer.events import TYPES, read_event  # noqa: E402
 from replayer.proposals import STAGES  # noqa: E402
 from replayer.state import State  # noqa: E402
 from replayer.synthetic import BEGIN, genesis, some_hex, witness  # noqa: E402
+from replayer.tree import sha256  # noqa: E402
 from vault import BUILD, Report  # noqa: E402
 
 PEOPLE = [f"{group}/{n}" for group in ("property", "residents") for n in (1, 2, 3)]
+GOVERNANCE = ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended")
+EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "export-ended")
 CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal")
 
 
 class Walk:
-    def __init__(self, seed):
-        self.random, self.state, self.made = random.Random(seed), State(), {}
+    def __init__(self, seed, more=()):
+        """`more`: kinds of actions to propose above all others."""
+        self.random, self.state, self.made, self.more = random.Random(seed), State(), {}, list(more)
         self.wall, self.uptime = BEGIN, 0
         self.lines, self.expected, self.tally = [], [], collections.Counter()
+        self.lists = {}  # commitment -> the people behind it
         self.keys = {who: [who] for who in PEOPLE}
         self.genesis = genesis()
         self.offer("genesis", self.genesis)
@@ -55,6 +61,11 @@ class Walk:
         self.uptime = self.random.choice((5, 10, self.uptime))
         self.offer("start", {"version": "1", "program": some_hex("p"), "config": some_hex("c"), "after_crash": False,
                              "unseal_to": some_hex(f"to {len(self.lines)}")})
+        if self.random.random() < 0.8:
+            cards = [(g["id"], n) for g in self.genesis["groups"] for n in range(1, g["threshold"] + 1)]
+            for group, n in cards:
+                self.offer("unseal-share", {"by": f"{group}/{n}", "group": group, "share": n})
+            self.offer("unsealed", {"by": sorted(f"{group}/{n}" for group, n in cards)})
 
     def pass_time(self):
         step = self.random.choice([1000, 60_000, 600_000] * 9 + [3_600_000] * 3 + [DAY_MS // 2, DAY_MS, 2 * DAY_MS + 1])
@@ -94,8 +105,47 @@ class Walk:
             "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site),
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
-        kind = pick(list(makers) + ["change-rules"] * 3)
+        makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))
+        kind = pick(list(makers) + ["change-rules"] * 3 + self.more * 30)
         return {**makers[kind](), "kind": kind}
+
+    def export(self, site):
+        pick, number = self.random.choice, self.random.randrange
+        keys = [some_hex(f"recipient {number(4)}") for _ in range(pick((0, 1, 1, 1, 2)))]
+        out = {"site": site, "max_subjects": number(1, 4), "basis": pick(("consent", "change-of-processor", "legal-order")),
+               "recipients": [{"certificate": base64.b64encode(key.encode()).decode(), "spki": key} for key in keys]}
+        if out["basis"] == "legal-order":
+            out["legal_order"] = some_hex("order")
+        if self.random.random() < 0.5:
+            refs, salt = sorted(some_hex(f"ref {number(99)}", 16) for _ in range(out["max_subjects"])), some_hex(f"salt {len(self.lines)}")
+            digest = sha256(b"facekeep/export-subjects/v1\0", bytes.fromhex(salt), bytes.fromhex("".join(refs))).hex()
+            self.lists[digest] = {"refs": refs, "salt": salt}
+            out["subjects"] = digest
+        return out
+
+    def about_export(self):
+        """What may follow the proposal of an export, mostly in an order that the rules allow."""
+        pick, number = self.random.choice, self.random.randrange
+        asked = {key: p["made"]["action"] for key, p in self.state.proposals.items() if p["made"]["action"]["kind"] == "export"}
+        if not asked:
+            return
+        pending = [key for key, e in self.state.exports.items() if key in asked and "entry" in e and "sealed" not in e and "ended" not in e]
+        served = [key for key, e in self.state.exports.items() if key in asked and "sealed" in e]
+        proposal = pick(pending) if pending and number(3) else pick(served) if served and number(2) else pick(list(asked))
+        action, known = asked[proposal], self.state.exports.get(proposal, {})
+        people = self.lists.get(action.get("subjects"), {"refs": [some_hex("ref", 16)], "salt": some_hex("salt")})
+        sealed = {"proposal": proposal, "manifest": some_hex("manifest"), "parts": [{"bytes": 9, "digest": some_hex("part")}],
+                  "subjects": max(1, known.get("recorded", 0)) + (number(9) == 0), "templates": 1, "damaged": 0}
+        kind, body = pick((("export-subjects", {"proposal": proposal, **people}),
+                           ("exported", {"proposal": proposal, "site": action["site"], "refs": people["refs"][:number(1, 4)]}),
+                           ("export-sealed", sealed), ("export-sealed", sealed),
+                           ("export-given", {"proposal": proposal, "by": pick(PEOPLE)}),
+                           ("export-given", {"proposal": proposal, "by": pick(PEOPLE)}),
+                           ("export-ended", {"proposal": proposal, "reason": "nobody"})))
+        self.offer(kind, body)
+        if kind == "exported":
+            sealed["subjects"] = max(1, self.state.exports.get(proposal, {}).get("recorded", 0))
+            self.offer("export-sealed", sealed)
 
     def tightening(self):
         """Of what is in force."""
@@ -153,34 +203,20 @@ class Walk:
     def step(self):
         self.pass_time()
         pick = self.random.choice
-        what = self.random.randrange(100)
-        if what < 2:
-            self.start()
-        elif what < 20:
-            self.propose()
-        elif what < 60:
-            self.vote()
-        elif what < 65:
-            self.vote("veto")
-        elif what < 68:
-            self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})
-        elif what < 85:
-            self.done()
-        elif what < 88:
-            self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted(self.state.principals))], "reason": "lost"})
-        elif what < 95:
-            self.offer("tightened", {"by": pick(PEOPLE), "action": self.tightening() if self.random.random() < 0.6 else self.action()})
-        else:
-            self.offer("custodian-suspended", {"by": pick(PEOPLE), "custodian": pick(PEOPLE)})
+        # Chances.
+        veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
+        acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
+                (export, self.about_export),
+                (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
+                (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted(self.state.principals))], "reason": "lost"})),
+                (70 if not self.more else 5, lambda: self.offer("tightened", {
+                    "by": pick(PEOPLE), "action": self.tightening() if self.random.random() < 0.6 else self.action()})),
+                (20 if not self.more else 2, lambda: self.offer("custodian-suspended", {"by": pick(PEOPLE), "custodian": pick(PEOPLE)})))
+        self.random.choices([act for _, act in acts], [n for n, _ in acts])[0]()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    report, walk = Report(), Walk(options.seed)
-    for _ in range(options.steps):
+def compare(report, walk, steps, kinds):
+    for _ in range(steps):
         walk.step()
     theirs = subprocess.run([BUILD / "tests/interop/fold_events"], input=b"\n".join(walk.lines) + b"\n", capture_output=True, timeout=600, check=True)
     theirs = theirs.stdout.decode().splitlines()
@@ -189,9 +225,19 @@ def main():
     wrong = same.index(False) if False in same else None
     report.check("both folds say the same of each event", wrong is None,
                  "" if wrong is None else (wrong, walk.lines[wrong][:600], walk.expected[wrong], theirs[wrong]))
-    for kind in ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended"):
+    for kind in kinds:
         report.check(f"{kind}: some taken, some refused", walk.tally[kind, False] and walk.tally[kind, True],
                      (walk.tally[kind, False], walk.tally[kind, True]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    report = Report()
+    compare(report, Walk(options.seed), options.steps, GOVERNANCE)
+    compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
     report.end()
 
 

@@ -2,6 +2,7 @@
 import copy
 
 from .canonical import Bad, Fields
+from .exports import check_export, read_recipient
 from .genesis import (ACTIONS, check_body, check_rules, read_door, read_each, read_model, read_principal, read_rules, read_site,
                       read_sub, read_witnesses)
 
@@ -78,6 +79,15 @@ def _change_witnesses(g, a):
         g["witnesses"] = a["witnesses"]
 
 
+def _read_export(f):
+    f.slug("site"), f.int("max_subjects", 1, 100_000)
+    if f.has("subjects"):
+        f.hex("subjects", 32)
+    if f.one_of("basis", ("consent", "change-of-processor", "legal-order")) == "legal-order":
+        f.hex("legal_order", 32)
+    read_each(f, "recipients", 8, read_recipient)
+
+
 # kind -> class of its rule, reader, effect
 KINDS = {
     "register-principals": ("principal", _read_registration, _register),
@@ -93,6 +103,7 @@ KINDS = {
                       _set("site", "access_log_days", "erase_daily")),
     "change-witnesses": ("witness", lambda f: read_sub(f, "witnesses", read_witnesses) if f.has("witnesses") else None,
                          _change_witnesses),
+    "export": ("export", _read_export, check_export),
     "cancel-erasures": ("policy", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 

@@ -1,9 +1,10 @@
 """FORMAT.md sections 3, 4 and 6: events, entries and openings, read strictly."""
 import re
 
+from . import exports
 from .actions import read_action
 from .canonical import Bad, Fields, parse, parse_day
-from .genesis import read_genesis
+from .genesis import read_each, read_genesis
 from .tree import sha256
 
 SUMS = {"handshake-unknown-key", "handshake-no-certificate", "handshake-tls", "handshake-timeout", "bad-request",
@@ -150,10 +151,15 @@ TYPES = {
     "revoked": ("governance", _revoked, "sums"),
     "tightened": ("governance", _tightened, "sums"),
     "custodian-suspended": ("governance", _custodian_suspended, "sums"),
+    "export-sealed": ("governance", lambda f: exports.read_sealed(f, read_each), "sums"),
+    "export-ended": ("governance", exports.read_ended, "sums"),
+    "export-given": ("governance", exports.read_given, "sums"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),
     "suspended": ("custody", _suspended, "narrowing"),
+    "export-subjects": ("custody", exports.read_subjects, "widening"),
+    "exported": ("custody", exports.read_exported, "widening"),
     "period-key": ("custody", _period_key, "widening"),
     "period-key-destroyed": ("custody", _period, "narrowing"),
     "match": ("access", _match, "access"),

@@ -2,6 +2,7 @@
 from . import sshsig
 from .actions import KINDS, apply_action, check_tightening, is_as_strict, principals_in
 from .canonical import DAY_MS, Bad, canonical, format_day, format_time
+from .exports import Exports
 from .genesis import group_of
 from .tree import sha256
 
@@ -43,13 +44,14 @@ def digest_of(made, vault):
     return sha256(canonical({**made, "v": 1, "vault": vault})).hex()
 
 
-class Proposals:
+class Proposals(Exports):
     """What a State has besides; the methods take the body of an event, its time and now, in milliseconds.
 
     A proposal is {"made","digest","entry","opened","stage","approved","complete"?,"vetoed_by"?}; a moment is (time, clock).
     """
 
     def __init__(self):
+        super().__init__()
         self.changed, self.rule_version = False, 0
         self.proposals, self.agreed, self.tightenings, self.suspensions = {}, {}, {}, {}
 
@@ -84,14 +86,19 @@ class Proposals:
         delay = max(rule["delay_s"], min(2 * rule["delay_s"], rule["lifetime_s"] // 2))
         return {**rule, "groups": groups, "delay_s": delay}
 
+    def _is_over(self, p, time, now):
+        """Its lifetime has passed on one of the clocks."""
+        opened_time, opened_clock = p["opened"]
+        life = 1000 * self.rule_for(p["made"])["lifetime_s"]
+        return max(time, self.latest) >= opened_time + life or now >= opened_clock + life
+
     def stage_at(self, p, time, now):
         if p["stage"] not in STAGES:
             return p["stage"]
-        rule = self.rule_for(p["made"])
-        opened_time, opened_clock = p["opened"]
-        life, delay = 1000 * rule["lifetime_s"], 1000 * rule["delay_s"]
-        if max(time, self.latest) >= opened_time + life or now >= opened_clock + life:
+        if self._is_over(p, time, now):
             return next_stage(p["stage"], "lapse")
+        rule = self.rule_for(p["made"])
+        delay = 1000 * rule["delay_s"]
         if p["stage"] != "approved" or not meets(rule, [who for who in p["approved"] if self._counts(who, time, now)]):
             return p["stage"]
         over = time >= p["complete"][0] + delay and now >= p["complete"][1] + delay
@@ -125,9 +132,11 @@ class Proposals:
         for p in self.proposals.values():
             if self.stage_at(p, time, now) == "expired":
                 p["stage"] = "expired"
+        served = {key for key, p in self.proposals.items() if self._is_served(key, p, time, now)}
+        self._settle_exports(time, now)
         for by in {p["made"]["by"] for p in self.proposals.values()}:
             ended = sorted((p["entry"], key) for key, p in self.proposals.items()
-                           if p["made"]["by"] == by and p["stage"] not in STAGES)
+                           if p["made"]["by"] == by and p["stage"] not in STAGES and key not in served)
             for _, key in ended[:-MAX_ENDED]:
                 del self.proposals[key]
 
@@ -173,6 +182,8 @@ class Proposals:
             after["sites"][-1]["check"] = body["check"]
         p["stage"] = done
         self._change(after)
+        if action["kind"] == "export":
+            self._new_export(body["proposal"])["entry"] = self.size
         if action["kind"] == "change-rules":
             for name in action["rules"]:
                 self.agreed.pop(name, None)
@@ -238,6 +249,7 @@ class Proposals:
             yield "current " + canonical(self.current).decode()
         for key in sorted(self.proposals):
             yield "proposal " + canonical(_as_json(self.proposals[key])).decode()
+        yield from self._export_lines()
         for name in sorted(self.agreed):
             yield f"agreed-rule {name} " + canonical(self.agreed[name]).decode()
         for by, clock in sorted(self.tightenings.items()):
