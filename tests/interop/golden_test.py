@@ -9,7 +9,6 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 from replayer.actions import KINDS  # noqa: E402
-from replayer.canonical import parse_time  # noqa: E402
 from replayer.events import SUMS, TYPES  # noqa: E402
 from replayer.proposals import STAGES  # noqa: E402
 from replayer.replay import Replay  # noqa: E402

@@ -4,7 +4,7 @@ import base64
 
 from replayer.canonical import DAY_MS
 from replayer.council import BOTH, Council, new_custodian, new_site, policy, registration, rule, signed_vote, thresholds
-from replayer.synthetic import Item, Log, _start, genesis, some_hex
+from replayer.synthetic import Item, Log, genesis, some_hex, start_daemon
 
 CASES = []  # as in p4_log_changes.py
 
@@ -14,7 +14,7 @@ def base():
     person's acts."""
     log = Log()
     log.add("genesis", genesis())
-    _start(log)
+    start_daemon(log)
     c = Council(log)
     c.decide("property/1", registration(), *BOTH)
     vetoed = c.propose("property/1", thresholds(300000, 400000))
@@ -157,7 +157,7 @@ def with_council(name, people):
     def changed(_):
         log = Log()
         log.add("genesis", genesis())
-        _start(log)
+        start_daemon(log)
         people(Council(log))
         return log
     probe = changed(None)

@@ -21,10 +21,30 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"proposal-done", Msg::kRepActDone},
                                  {"revoked", Msg::kRepActRevoked},
                                  {"tightened", Msg::kRepActTightened},
-                                 {"custodian-suspended", Msg::kRepActSuspended}}) {
+                                 {"custodian-suspended", Msg::kRepActSuspended},
+                                 {"export-sealed", Msg::kRepActExportSealed},
+                                 {"export-ended", Msg::kRepActExportEnded},
+                                 {"export-given", Msg::kRepActExportGiven}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
+}
+
+std::string refusal_name(Lang lang, const std::string& kind) {
+  for (const auto& [name, id] : {std::pair("handshake-unknown-key", Msg::kRepRefKey),
+                                 {"handshake-no-certificate", Msg::kRepRefNoCertificate},
+                                 {"handshake-tls", Msg::kRepRefTls},
+                                 {"handshake-timeout", Msg::kRepRefTimeout},
+                                 {"bad-request", Msg::kRepRefRequest},
+                                 {"refused-role", Msg::kRepRefRole},
+                                 {"refused-scope", Msg::kRepRefScope},
+                                 {"refused-sealed", Msg::kRepRefSealed},
+                                 {"overload", Msg::kRepRefOverload},
+                                 {"bad-share", Msg::kRepRefShare},
+                                 {"refused-governance", Msg::kRepRefGovernance}}) {
+    if (kind == name) return format_message(lang, id);
+  }
+  return kind;
 }
 
 std::string act_line(Lang lang, const audit::Act& act) {
@@ -37,6 +57,8 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"proposal_entry", Msg::kRepOfProposal},
                                 {"principals", Msg::kRepNamed},
                                 {"custodian", Msg::kRepNamed},
+                                {"subjects", Msg::kRepExportPeople},
+                                {"templates", Msg::kRepExportTemplates},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},

@@ -37,7 +37,7 @@ svg{display:block;max-width:100%;height:auto}
 .legend span{display:inline-block;margin-right:1.2em}.legend i{display:inline-block;width:.9em;height:.9em;margin-right:.35em;vertical-align:-.1em}
 .sign{display:grid;grid-template-columns:1fr 1fr;gap:2em;margin-top:1.5em;break-inside:avoid}
 .sign div{border-top:1px solid var(--ink);padding-top:.3em;color:var(--soft);margin-top:2.5em}
-.decisions td:first-child{width:3em}.decisions td:nth-child(2){width:36%}.decisions td:nth-child(2) div{overflow-wrap:anywhere}
+.decisions td:first-child{width:3em}.decisions td:nth-child(2){width:36%}.decisions td:nth-child(3){width:22%}td div{overflow-wrap:anywhere}
 .done{color:var(--match)}.sig+.sig{margin-top:.35em}s{color:var(--soft)}
 ul{padding-left:1.2em}li{margin:.25em 0}
 @page{size:A4;margin:18mm 16mm}

@@ -15,6 +15,14 @@ using html::element;
 using html::text;
 using ledger::Stage;
 
+// Rules are made in days and hours.
+std::string span(std::int64_t seconds) {
+  constexpr std::int64_t kHour = 3600;
+  constexpr std::int64_t kDay = 24 * kHour;
+  if (seconds == 0 || seconds % kHour != 0) return format_duration(static_cast<std::uint64_t>(seconds));
+  return seconds % kDay == 0 ? std::to_string(seconds / kDay) + " d" : std::to_string(seconds / kHour) + " h";
+}
+
 // Bold where it is what the reader looks for, and a colour that says good or bad.
 std::string outcome(const ReportInput& in, const ProposalStory& p) {
   const Stage stage = stage_of(p, in.run.state());
@@ -40,9 +48,8 @@ std::string signatures(const ReportInput& in, const ProposalStory& p) {
   for (const audit::Signature& s : p.signatures) {
     std::string who = text(person(in, s.by));
     if (s.veto) who = "<span class=\"error\">" + say(in, Msg::kRepVetoBy, {person(in, s.by)}) + "</span>";
-    std::string line =
-        "<span class=\"nowrap\">" + who + "</span><br>" +
-        element("span", html::time(s.time) + ", " + say(in, Msg::kRepAtEntry, {number(s.entry)}), "soft");
+    std::string line = who + " " + element("span", say(in, Msg::kRepAtEntry, {number(s.entry)}), "soft nowrap") +
+                       "<br>" + element("span", html::time(s.time), "soft nowrap");
     if (!s.stands) line = "<s>" + line + "</s> " + say(in, Msg::kRepNoLonger);
     out += element("div", line, "sig");
   }
@@ -77,7 +84,6 @@ std::string stage_name(Lang lang, Stage stage) {
 }
 
 std::string rule_text(const ReportInput& in, const ledger::Rule& rule) {
-  const auto span = [](std::int64_t seconds) { return format_duration(static_cast<std::uint64_t>(seconds)); };
   return say(in, Msg::kRepRuleIs, {people_needed(rule), span(rule.delay_s), span(rule.lifetime_s)});
 }
 

@@ -139,8 +139,8 @@ bool is_narrowing(const std::string& type) {
 
 // Votes and proposals that came to nothing stand in their own tables.
 bool is_in_timeline(const std::string& type) {
-  return type == "start" || type == "sealed" || type == "unseal-ended" || type == "unseal-share" ||
-         type == "proposal-done" || is_narrowing(type);
+  return type.starts_with("export-") || type == "start" || type == "sealed" || type == "unseal-ended" ||
+         type == "unseal-share" || type == "proposal-done" || is_narrowing(type);
 }
 
 }  // namespace
@@ -202,7 +202,7 @@ std::string timeline(const ReportInput& in) {
 std::string refusals(const ReportInput& in) {
   std::string out = heading(in, Msg::kRepRefusals) + paragraph(in, Msg::kRepRefusalsText);
   std::vector<Row> rows;
-  for (const auto& [kind, n] : in.statistics.refusals) rows.push_back({text(kind), number(n)});
+  for (const auto& [kind, n] : in.statistics.refusals) rows.push_back({text(refusal_name(in.lang, kind)), number(n)});
   if (rows.empty()) return out + paragraph(in, Msg::kRepNoRefusals);
   return out + limited(in, {say(in, Msg::kRepKind), say(in, Msg::kRepTimes)}, std::move(rows), "num");
 }

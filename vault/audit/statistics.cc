@@ -45,6 +45,16 @@ struct DescribeAct {
   }
   void operator()(const Tightened& e) const { act.action = e.action; }
   void operator()(const CustodianSuspended& e) const { act.facts["custodian"] = e.custodian; }
+  void operator()(const ExportSealed& e) const {
+    of(e.proposal, false);
+    act.facts["subjects"] = std::to_string(e.subjects);
+    act.facts["templates"] = std::to_string(e.templates);
+  }
+  void operator()(const ExportEnded& e) const {
+    of(e.proposal, false);
+    act.facts["reason"] = e.reason;
+  }
+  void operator()(const ExportGiven& e) const { of(e.proposal, false); }
   template <class Other>
   void operator()(const Other&) const {}
 };

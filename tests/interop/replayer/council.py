@@ -6,7 +6,7 @@ from . import sshsig
 from .canonical import DAY_MS
 from .proposals import digest_of, statement
 from .replay import Replay
-from .synthetic import Log, _start, _unseal, approval_key, format_time, genesis, principal, seed, some_hex, witness
+from .synthetic import Log, approval_key, format_time, genesis, principal, seed, some_hex, start_daemon, unseal, witness
 from .tree import Tiles, leaf_hash
 
 DAY, MINUTE = DAY_MS, 60_000
@@ -171,15 +171,15 @@ def decide_much(log_key="log"):
     """A log in which people decide together: every new type of event, every kind of action, every stage, over three starts."""
     log = Log(log_key)
     log.add("genesis", genesis(log_key))
-    _start(log)
+    start_daemon(log)
     c = Council(log)
     # A sealed vault decides too; the delay goes on over a restart, without the time off.
     gate = c.propose("property/2", registration(doors=("north", "south"), new_doors=("south",)))
     c.approve(gate, "residents/1", "property/2")
     log.wall, log.uptime = log.wall + DAY // 2, log.uptime + DAY // 2
     log.add("sums", {"since": format_time(log.wall), "counts": {"refused-role": 1}})
-    _start(log)
-    _unseal(log)
+    start_daemon(log)
+    unseal(log)
     _people(log)
     cancel = c.propose("property/2", {"kind": "cancel-erasures", "site": "main"})
     c.approve(cancel, "property/1", "residents/1")
@@ -199,7 +199,7 @@ def decide_much(log_key="log"):
     c.approve(open_still, "residents/2")
     c.done(open_still)
     log.add("sealed", {"by": "residents/2", "reason": "request"})
-    _start(log, same_daemon=True)
+    start_daemon(log, same_daemon=True)
     # The state forgets all but 16 of each proposer that ended.
     for n in range(80):
         c.withdraw(c.propose(f"property/{1 + n % 3}", policy(50 + n, 2), after_ms=1000))

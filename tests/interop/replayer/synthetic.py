@@ -167,14 +167,14 @@ def put(folder, path, data):
     path.write_bytes(data)
 
 
-def _unseal(log):
+def unseal(log):
     for who in ("property/1", "property/2", "residents/1", "residents/2"):
         group, number = who.split("/")
         log.add("unseal-share", {"by": who, "group": group, "share": int(number)})
     log.add("unsealed", {"by": ["property/1", "property/2", "residents/1", "residents/2"]}, 0)
 
 
-def _start(log, same_daemon=False):
+def start_daemon(log, same_daemon=False):
     """Of a new daemon, or of one that goes on after a sealing by request."""
     if not same_daemon:
         log.wall, log.uptime = log.wall + 5000, 10
@@ -191,8 +191,8 @@ def build(log_key="log"):
     """600 entries: two openings, 30 enrolments, erasures of both kinds, every type of event but destroyed access keys."""
     log = Log(log_key)
     log.add("genesis", genesis(log_key))
-    _start(log)
-    _unseal(log)
+    start_daemon(log)
+    unseal(log)
     log.add("period-key", {"purpose": "access", "site": "main", "period": "2026-11", "slot": 0})
     log.add("period-key", {"purpose": "changes", "site": "main", "period": "2026-11-18", "slot": 1})
     refs = [some_hex(f"ref {n}", 16) for n in range(30)]
@@ -209,10 +209,10 @@ def build(log_key="log"):
                           "ref": refs[5], "site": "main"})
     log.add("metadata-read", {"by": "operator/1", "site": "main", "what": "list"})
     log.add("sealed", {"by": "residents/1", "reason": "request"})
-    _start(log, same_daemon=True)
+    start_daemon(log, same_daemon=True)
     log.add("unseal-share", {"by": "property/3", "group": "property", "share": 3})
     log.add("unseal-ended", {"reason": "timeout"})
-    _unseal(log)
+    unseal(log)
     while len(log.items) < 558:
         _match(log, len(log.items))
     log.add("openings-read", {"by": "auditor/1", "what": "bundle", "bundle": 1})
@@ -222,5 +222,5 @@ def build(log_key="log"):
     while len(log.items) < 598:
         _match(log, len(log.items))
     log.add("sealed", {"by": "daemon", "reason": "shutdown"})
-    _start(log)
+    start_daemon(log)
     return log
