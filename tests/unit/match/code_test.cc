@@ -56,9 +56,10 @@ std::vector<std::vector<float>> odd_faces(std::size_t dimension, const std::vect
   for (const float noise : {1e-7F, 1e-3F, 0.3F}) faces.push_back(near(other, noise, rng));
   faces.push_back(other);
   std::vector<float> one(dimension);
-  one[rng() % dimension] = -1.0F;
+  const std::size_t hot = rng() % dimension;
+  one[hot] = -1.0F;
   faces.push_back(one);
-  one[rng() % dimension] = 1e-20F;
+  one[(hot + 1) % dimension] = 1e-20F;
   faces.push_back(one);
   faces.emplace_back(dimension, 1.0F);
   std::vector<float> few = random_face(dimension, rng);

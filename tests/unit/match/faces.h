@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -94,10 +95,13 @@ class MapSource : public ExactSource {
   void put(const TemplateName& name, std::span<const float> values) {
     const std::lock_guard guard(mutex_);
     rows_[name.order] = {name.ref, {values.begin(), values.end()}};
+    orders_.emplace(name.ref, name.order);
   }
   void remove(const SubjectRef& ref) {
     const std::lock_guard guard(mutex_);
-    std::erase_if(rows_, [&](const auto& row) { return row.second.first == ref; });
+    const auto [first, last] = orders_.equal_range(ref);
+    for (auto it = first; it != last; ++it) rows_.erase(it->second);
+    orders_.erase(ref);
   }
   Status open(const TemplateName& name, std::span<float> out) override {
     const std::lock_guard guard(mutex_);
@@ -113,6 +117,7 @@ class MapSource : public ExactSource {
  private:
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::pair<SubjectRef, std::vector<float>>> rows_;  // by order
+  std::multimap<SubjectRef, std::uint64_t> orders_;
 };
 
 // Puts what it adds into a MapSource, as the vault puts it into the store.
