@@ -197,11 +197,13 @@ CodedProbe::CodedProbe(const Basis& basis, const float* unit) {
   const double coarse_15 = kTop * static_cast<double>(sum_of<std::int8_t>({coarse.data(), k}));
   double terms = 0;
   for (std::size_t j = 0; j < k; ++j) terms += std::abs(static_cast<int>(coarse[j]));
-  per_sum = static_cast<float>(2 * coarse_unit);
-  offset = static_cast<float>(-coarse_unit * coarse_15);
-  per_a = float_above(p_norm * kUnitA);
-  per_b = float_above(q * kUnitB);
-  per_c = float_above(coarse_rest * unit_c(k));
+  question = {coarse.data(),
+              static_cast<float>(2 * coarse_unit),
+              static_cast<float>(-coarse_unit * coarse_15),
+              float_above(p_norm * kUnitA),
+              float_above(q * kUnitB),
+              float_above(coarse_rest * unit_c(k)),
+              0};
   const double most = 4 * kTop * terms * coarse_unit + 256 * (p_norm * kUnitA + q * kUnitB + coarse_rest * unit_c(k));
   slack = up((eps_p + basis.skew() * p_norm) * z_most + cosine_error + 8 * 0x1p-24 * most);
 

@@ -53,6 +53,7 @@
 
 #include "vault/base/result.h"
 #include "vault/match/basis.h"
+#include "vault/match/code_kernels.h"
 
 namespace facekeep::match {
 
@@ -95,15 +96,9 @@ struct CodedProbe {
   CodedProbe(const CodedProbe&) = delete;
   CodedProbe& operator=(const CodedProbe&) = delete;
 
-  // (1) in the layout of leading_sums() (kernels.h), and 15 times the sum of them.
+  // (1): for select_rows() (code_kernels.h), all but `least`. A template's cosine is at most its bound plus `slack`.
   alignas(64) std::array<std::int8_t, kMaxAxes> coarse{};
-  // upper = sum * per_sum + offset + A * per_a + B * per_b + C * per_c, in units of the bytes. A template's cosine is
-  // at most this plus `slack`.
-  float per_sum = 0;
-  float offset = 0;
-  float per_a = 0;
-  float per_b = 0;
-  float per_c = 0;
+  LeadingQuestion question{};
   double slack = 0;
 
   // (2)

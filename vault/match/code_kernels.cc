@@ -21,30 +21,23 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR
 
-void LeadingSums(const std::uint8_t* codes, std::size_t blocks, std::size_t axes, const std::int8_t* const* weights,
-                 std::size_t probes, std::int32_t* const* sums) {
-  for (std::size_t p = 0; p < probes; ++p) {
-    for (std::size_t r = 0; r < blocks * kBlockRows; ++r) {
+void SelectRows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,
+                std::size_t* counts) {
+  const std::size_t half = rows.axes / 2;
+  for (std::size_t p = 0; p < count; ++p) {
+    const LeadingQuestion& q = questions[p];
+    counts[p] = 0;
+    for (std::size_t r = 0; r < rows.blocks * kBlockRows; ++r) {
       std::int32_t sum = 0;
-      for (std::size_t t = 0; t < axes / 2; ++t) {
-        const std::uint8_t byte = codes[leading_offset(r, axes, t)];
-        sum += weights[p][t] * (byte & 15) + weights[p][axes / 2 + t] * (byte >> 4);
+      for (std::size_t t = 0; t < half; ++t) {
+        const std::uint8_t both = rows.codes[leading_offset(r, rows.axes, t)];
+        sum += q.weights[t] * (both & 15) + q.weights[half + t] * (both >> 4);
       }
-      sums[p][r] = sum;
+      const float at_a = (static_cast<float>(sum) * q.per_sum + q.offset) + static_cast<float>(rows.a[r]) * q.per_a;
+      const float at_b = at_a + static_cast<float>(rows.b[r]) * q.per_b;
+      if (at_b + static_cast<float>(rows.c[r]) * q.per_c >= q.least) out[p][counts[p]++] = static_cast<std::uint16_t>(r);
     }
   }
-}
-
-std::size_t SelectRows(const std::int32_t* sums, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c,
-                       std::size_t rows, const SelectRule& rule, std::uint16_t* out) {
-  std::size_t count = 0;
-  for (std::size_t r = 0; r < rows; ++r) {
-    const float sum = static_cast<float>(sums[r]) * rule.per_sum;
-    const float at_a = (sum + rule.offset) + static_cast<float>(a[r]) * rule.per_a;
-    const float at_b = at_a + static_cast<float>(b[r]) * rule.per_b;
-    if (at_b + static_cast<float>(c[r]) * rule.per_c >= rule.least) out[count++] = static_cast<std::uint16_t>(r);
-  }
-  return count;
 }
 
 std::int32_t PackedSum(const std::uint8_t* packed, std::size_t bytes, const std::int16_t* weights) {
@@ -55,27 +48,55 @@ std::int32_t PackedSum(const std::uint8_t* packed, std::size_t bytes, const std:
 
 #else
 
+// Notes the rows whose bits are set.
+HWY_INLINE void Note(std::uint64_t bits, std::size_t first, std::uint16_t* out, std::size_t& count) {
+  for (; bits != 0; bits &= bits - 1) {
+    out[count++] = static_cast<std::uint16_t>(first + static_cast<std::size_t>(std::countr_zero(bits)));
+  }
+}
+
+// The bound of a few rows of a block from their sums, and which of them pass.
+template <class D32>
+HWY_INLINE void Judge(D32 d32, hn::Vec<D32> sum, const LeadingRows& rows, std::size_t first, const LeadingQuestion& q,
+                      std::uint16_t* out, std::size_t& count) {
+  const hn::RebindToFloat<D32> d;
+  const hn::Rebind<std::uint8_t, D32> d8;
+  const auto times = [&](const std::uint8_t* bytes, float unit) HWY_ATTR {
+    return hn::Mul(hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, bytes + first))), hn::Set(d, unit));
+  };
+  auto bound = hn::Add(hn::Mul(hn::ConvertTo(d, sum), hn::Set(d, q.per_sum)), hn::Set(d, q.offset));
+  bound = hn::Add(bound, times(rows.a, q.per_a));
+  bound = hn::Add(hn::Add(bound, times(rows.b, q.per_b)), times(rows.c, q.per_c));
+  const auto passes = hn::Ge(bound, hn::Set(d, q.least));
+  if (HWY_LIKELY(hn::AllFalse(d, passes))) return;
+  std::array<std::uint8_t, 8> bytes{};
+  hn::StoreMaskBits(d, passes, bytes.data());
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, bytes.data(), sizeof(bits));
+  Note(bits, first, out, count);
+}
+
 // Sixteen-bit sums of sixteen products of at most 127 * 15 do not overflow; after that they go into 32 bits.
-void LeadingSumsOne(const std::uint8_t* codes, std::size_t blocks, std::size_t axes, const std::int8_t* weights,
-                    std::int32_t* sums) {
+void SelectRowsOne(const LeadingRows& rows, const LeadingQuestion& q, std::uint16_t* out, std::size_t& count) {
   const hn::CappedTag<std::uint8_t, 64> d8;
   const hn::Repartition<std::uint16_t, decltype(d8)> du16;
   const hn::Repartition<std::int16_t, decltype(d8)> d16;
   const hn::Repartition<std::int32_t, decltype(d8)> d32;
   constexpr std::size_t kWidth = hn::MaxLanes(decltype(d8)());
-  const std::size_t vectors = axes / 8;
+  const std::size_t vectors = rows.axes / 8;
   // Of each vector: the weights of bytes 0 and 2, low and high bits, then of bytes 1 and 3, as pairs of 16 bits.
   std::array<std::int32_t, 4 * 16> pairs{};
   for (std::size_t v = 0; v < vectors; ++v) {
     for (std::size_t i = 0; i < 4; ++i) {
-      const std::int8_t* w = weights + (i % 2) * (axes / 2) + 4 * v + i / 2;
+      const std::int8_t* w = q.weights + (i % 2) * (rows.axes / 2) + 4 * v + i / 2;
       const std::array<std::int16_t, 2> pair = {w[0], w[2]};
       pairs[4 * v + i] = std::bit_cast<std::int32_t>(pair);
     }
   }
   const auto low = hn::Set(du16, 15);
   const auto weight = [&](std::size_t i) HWY_ATTR { return hn::BitCast(d16, hn::Set(d32, pairs[i])); };
-  for (std::size_t block = 0; block < blocks; ++block, codes += kBlockRows * axes / 2) {
+  const std::uint8_t* codes = rows.codes;
+  for (std::size_t block = 0; block < rows.blocks; ++block, codes += kBlockRows * rows.axes / 2) {
     for (std::size_t part = 0; part < 64; part += kWidth) {
       auto wide = hn::Zero(d32);
       for (std::size_t v = 0; v < vectors; v += 4) {
@@ -92,43 +113,17 @@ void LeadingSumsOne(const std::uint8_t* codes, std::size_t blocks, std::size_t a
         const auto both = hn::BitCast(d32, narrow);
         wide = hn::Add(wide, hn::Add(hn::ShiftRight<16>(both), hn::ShiftRight<16>(hn::ShiftLeft<16>(both))));
       }
-      hn::StoreU(wide, d32, sums + block * kBlockRows + part / 4);
+      Judge(d32, wide, rows, block * kBlockRows + part / 4, q, out, count);
     }
   }
 }
 
 #if HWY_TARGET != HWY_AVX3_DL
-void LeadingSums(const std::uint8_t* codes, std::size_t blocks, std::size_t axes, const std::int8_t* const* weights,
-                 std::size_t probes, std::int32_t* const* sums) {
-  for (std::size_t p = 0; p < probes; ++p) LeadingSumsOne(codes, blocks, axes, weights[p], sums[p]);
+void SelectRows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,
+                std::size_t* counts) {
+  for (std::size_t p = 0; p < count; ++p) SelectRowsOne(rows, questions[p], out[p], counts[p] = 0);
 }
 #endif
-
-std::size_t SelectRows(const std::int32_t* sums, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c,
-                       std::size_t rows, const SelectRule& rule, std::uint16_t* out) {
-  const hn::CappedTag<float, kBlockRows> d;
-  const hn::RebindToSigned<decltype(d)> d32;
-  const hn::Rebind<std::uint8_t, decltype(d)> d8;
-  const auto times = [&](const std::uint8_t* bytes, float unit) HWY_ATTR {
-    return hn::Mul(hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, bytes))), hn::Set(d, unit));
-  };
-  std::size_t count = 0;
-  for (std::size_t r = 0; r < rows; r += hn::MaxLanes(decltype(d)())) {
-    auto sum = hn::Mul(hn::ConvertTo(d, hn::LoadU(d32, sums + r)), hn::Set(d, rule.per_sum));
-    sum = hn::Add(hn::Add(sum, hn::Set(d, rule.offset)), times(a + r, rule.per_a));
-    sum = hn::Add(hn::Add(sum, times(b + r, rule.per_b)), times(c + r, rule.per_c));
-    const auto passes = hn::Ge(sum, hn::Set(d, rule.least));
-    if (HWY_LIKELY(hn::AllFalse(d, passes))) continue;
-    std::array<std::uint8_t, 8> bytes{};
-    hn::StoreMaskBits(d, passes, bytes.data());
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, bytes.data(), sizeof(bits));
-    for (; bits != 0; bits &= bits - 1) {
-      out[count++] = static_cast<std::uint16_t>(r + static_cast<std::size_t>(std::countr_zero(bits)));
-    }
-  }
-  return count;
-}
 
 std::int32_t PackedSum(const std::uint8_t* packed, std::size_t bytes, const std::int16_t* weights) {
   const hn::CappedTag<std::int16_t, 16> d16;
@@ -159,36 +154,51 @@ namespace facekeep::match::HWY_NAMESPACE {
 
 // `kProbes` at once, so that codes are unpacked once for all of them.
 template <std::size_t kProbes>
-void LeadingSumsOf(const std::uint8_t* codes, std::size_t blocks, std::size_t axes, const std::int8_t* const* weights,
-                   std::int32_t* const* sums) {
+void SelectRowsOf(const LeadingRows& rows, const LeadingQuestion* q, std::uint16_t* const* out, std::size_t* counts) {
   const __m512i low = _mm512_set1_epi8(15);
+  const std::size_t half = rows.axes / 2;
   const auto weight = [](const std::int8_t* w) HWY_ATTR {
     std::int32_t four = 0;
     std::memcpy(&four, w, sizeof(four));
     return _mm512_set1_epi32(four);
   };
-  for (std::size_t block = 0; block < blocks; ++block, codes += kBlockRows * axes / 2) {
+  const auto bytes = [](const std::uint8_t* at) HWY_ATTR {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
+  };
+  const std::uint8_t* codes = rows.codes;
+  for (std::size_t block = 0; block < rows.blocks; ++block, codes += kBlockRows * half) {
     __m512i sum[kProbes];
     for (std::size_t p = 0; p < kProbes; ++p) sum[p] = _mm512_setzero_si512();
-    for (std::size_t t = 0; t < axes / 2; t += 4) {
+    for (std::size_t t = 0; t < half; t += 4) {
       const __m512i x = _mm512_loadu_si512(codes + 16 * t);
       const __m512i u0 = _mm512_and_si512(x, low);
       const __m512i u1 = _mm512_and_si512(_mm512_srli_epi16(x, 4), low);
       for (std::size_t p = 0; p < kProbes; ++p) {
-        sum[p] = _mm512_dpbusd_epi32(sum[p], u0, weight(weights[p] + t));
-        sum[p] = _mm512_dpbusd_epi32(sum[p], u1, weight(weights[p] + axes / 2 + t));
+        sum[p] = _mm512_dpbusd_epi32(sum[p], u0, weight(q[p].weights + t));
+        sum[p] = _mm512_dpbusd_epi32(sum[p], u1, weight(q[p].weights + half + t));
       }
     }
-    for (std::size_t p = 0; p < kProbes; ++p) _mm512_storeu_si512(sums[p] + block * kBlockRows, sum[p]);
+    const std::size_t first = block * kBlockRows;
+    const __m512 a = bytes(rows.a + first);
+    const __m512 b = bytes(rows.b + first);
+    const __m512 c = bytes(rows.c + first);
+    for (std::size_t p = 0; p < kProbes; ++p) {
+      const auto times = [](__m512 v, float unit) HWY_ATTR { return _mm512_mul_ps(v, _mm512_set1_ps(unit)); };
+      __m512 bound = _mm512_add_ps(times(_mm512_cvtepi32_ps(sum[p]), q[p].per_sum), _mm512_set1_ps(q[p].offset));
+      bound = _mm512_add_ps(bound, times(a, q[p].per_a));
+      bound = _mm512_add_ps(_mm512_add_ps(bound, times(b, q[p].per_b)), times(c, q[p].per_c));
+      Note(_mm512_cmp_ps_mask(bound, _mm512_set1_ps(q[p].least), _CMP_GE_OQ), first, out[p], counts[p]);
+    }
   }
 }
 
-void LeadingSums(const std::uint8_t* codes, std::size_t blocks, std::size_t axes, const std::int8_t* const* weights,
-                 std::size_t probes, std::int32_t* const* sums) {
+void SelectRows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,
+                std::size_t* counts) {
+  std::fill_n(counts, count, 0);
   std::size_t p = 0;
-  for (; p + 8 <= probes; p += 8) LeadingSumsOf<8>(codes, blocks, axes, weights + p, sums + p);
-  for (; p + 4 <= probes; p += 4) LeadingSumsOf<4>(codes, blocks, axes, weights + p, sums + p);
-  for (; p < probes; ++p) LeadingSumsOf<1>(codes, blocks, axes, weights + p, sums + p);
+  for (; p + 8 <= count; p += 8) SelectRowsOf<8>(rows, questions + p, out + p, counts + p);
+  for (; p + 4 <= count; p += 4) SelectRowsOf<4>(rows, questions + p, out + p, counts + p);
+  for (; p < count; ++p) SelectRowsOf<1>(rows, questions + p, out + p, counts + p);
 }
 
 }  // namespace facekeep::match::HWY_NAMESPACE
@@ -198,18 +208,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace facekeep::match {
 
-HWY_EXPORT(LeadingSums);
 HWY_EXPORT(SelectRows);
 HWY_EXPORT(PackedSum);
 
-void leading_sums(const std::uint8_t* codes, std::size_t blocks, std::size_t axes, const std::int8_t* const* weights,
-                  std::size_t probes, std::int32_t* const* sums) {
-  HWY_DYNAMIC_DISPATCH(LeadingSums)(codes, blocks, axes, weights, probes, sums);
-}
-
-std::size_t select_rows(const std::int32_t* sums, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c,
-                        std::size_t rows, const SelectRule& rule, std::uint16_t* out) {
-  return HWY_DYNAMIC_DISPATCH(SelectRows)(sums, a, b, c, rows, rule, out);
+void select_rows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,
+                 std::size_t* counts) {
+  HWY_DYNAMIC_DISPATCH(SelectRows)(rows, questions, count, out, counts);
 }
 
 std::int32_t packed_sum(const std::uint8_t* packed, std::size_t bytes, const std::int16_t* weights) {

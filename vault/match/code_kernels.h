@@ -1,7 +1,6 @@
 // The loops over codes, for every instruction set (code_kernels.cc is compiled once for each).
 //
-// All of them give the same on every machine, bit for bit: two add integers, the third does the same float32 operations
-// in the same order. They use the kernel that cosine.h's force_kernel_for_test() names. Pure, thread safe.
+// They give the same on every machine, bit for bit: sums are of integers, and float32 operations come in the same order. They use the kernel that cosine.h's force_kernel_for_test() names. Pure, thread safe.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +15,9 @@ constexpr std::size_t leading_offset(std::size_t row, std::size_t axes, std::siz
   return row / kBlockRows * kBlockRows * axes / 2 + byte / 4 * 64 + row % kBlockRows * 4 + byte % 4;
 }
 
-// sums[p][r] = sum over the axes j of weights[p][j] * u[r][j], for `blocks` blocks of rows. `axes`: a multiple of 32,
-// at most 128. |weights| <= 127.
-void leading_sums(const std::uint8_t* codes, std::size_t blocks, std::size_t axes, const std::int8_t* const* weights,
-                  std::size_t probes, std::int32_t* const* sums);
-
-// What select_rows() compares: code.h (1).
-struct SelectRule {
+// What is asked of a row: code.h (1). `weights` are integers of at most 127, one an axis.
+struct LeadingQuestion {
+  const std::int8_t* weights;
   float per_sum;
   float offset;
   float per_a;
@@ -31,11 +26,22 @@ struct SelectRule {
   float least;
 };
 
-// Writes to `out` those r < rows, ascending, for which
-//   ((((sums[r] * per_sum + offset) + a[r] * per_a) + b[r] * per_b) + c[r] * per_c) >= least
-// and returns their number. `rows`: a multiple of 16, at most 65,536.
-std::size_t select_rows(const std::int32_t* sums, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c,
-                        std::size_t rows, const SelectRule& rule, std::uint16_t* out);
+// The codes of some rows and their bounds, a byte a row each. `axes`: a multiple of 32, at most 128.
+struct LeadingRows {
+  const std::uint8_t* codes;
+  const std::uint8_t* a;
+  const std::uint8_t* b;
+  const std::uint8_t* c;
+  std::size_t blocks;  // of 16 rows, at most 4,096
+  std::size_t axes;
+};
+
+// For each question p, with sum[r] = sum over the axes j of weights[j] * u[r][j], writes to out[p] those rows, ascending,
+// for which
+//   ((((sum[r] * per_sum + offset) + a[r] * per_a) + b[r] * per_b) + c[r] * per_c) >= least
+// and their number to counts[p].
+void select_rows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,
+                 std::size_t* counts);
 
 // The sum of weights[t] * (low bits of packed[t]) + weights[bytes + t] * (its high bits), t < bytes. `bytes`: a multiple of
 // 16, at most 512.

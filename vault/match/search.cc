@@ -79,7 +79,6 @@ std::vector<Candidate>& Search::ranked() {
 }
 
 Scan::~Scan() {
-  cleanse_object(sums_);
   cleanse_object(scores_);
   cleanse_object(chosen_);
   cleanse_candidates(found_);
@@ -128,25 +127,23 @@ void Scan::run_values(Chunk& chunk, std::uint32_t first, std::uint32_t count) {
 
 void Scan::run_codes(Chunk& chunk, std::uint32_t first, std::uint32_t count) {
   const Basis& basis = *chunk.shape.basis;
-  const std::size_t blocks = (count + kBlockRows - 1) / kBlockRows;  // the capacity is whole blocks
+  // The capacity is whole blocks.
+  const LeadingRows rows{chunk.leading() + leading_offset(first, basis.axes(), 0), chunk.a() + first, chunk.b() + first,
+                         chunk.c() + first, (count + kBlockRows - 1) / kBlockRows, basis.axes()};
   for (std::size_t s = 0; s < searches_.size(); s += kAtOnce) {
     const std::size_t some = std::min(kAtOnce, searches_.size() - s);
-    std::array<const std::int8_t*, kAtOnce> weights{};
-    std::array<std::int32_t*, kAtOnce> sums{};
+    std::array<LeadingQuestion, kAtOnce> questions{};
+    std::array<std::uint16_t*, kAtOnce> out{};
+    std::array<std::size_t, kAtOnce> chosen{};
     for (std::size_t i = 0; i < some; ++i) {
-      weights[i] = searches_[s + i]->coded(&basis).coarse.data();
-      sums[i] = sums_[i].data();
+      const CodedProbe& probe = searches_[s + i]->coded(&basis);
+      questions[i] = probe.question;
+      questions[i].least = float_below(static_cast<double>(searches_[s + i]->least()) - probe.slack);
+      out[i] = chosen_[i].data();
     }
-    leading_sums(chunk.leading() + leading_offset(first, basis.axes(), 0), blocks, basis.axes(), weights.data(), some,
-                 sums.data());
+    select_rows(rows, questions.data(), some, out.data(), chosen.data());
     for (std::size_t i = 0; i < some; ++i) {
-      Search& search = *searches_[s + i];
-      const CodedProbe& probe = search.coded(&basis);
-      const float least = float_below(static_cast<double>(search.least()) - probe.slack);
-      const SelectRule rule{probe.per_sum, probe.offset, probe.per_a, probe.per_b, probe.per_c, least};
-      const std::size_t chosen = select_rows(sums[i], chunk.a() + first, chunk.b() + first, chunk.c() + first,
-                                             blocks * kBlockRows, rule, chosen_.data());
-      look_closely(chunk, first, {chosen_.data(), chosen}, search, probe);
+      look_closely(chunk, first, {out[i], chosen[i]}, *searches_[s + i], searches_[s + i]->coded(&basis));
     }
   }
 }

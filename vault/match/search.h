@@ -86,7 +86,7 @@ class Scan {
   void run(Chunk& chunk);
 
  private:
-  static constexpr std::size_t kAtOnce = 8;  // searches whose sums are made together
+  static constexpr std::size_t kAtOnce = 8;  // searches that look at codes together
   void run_values(Chunk& chunk, std::uint32_t first, std::uint32_t count);
   void run_codes(Chunk& chunk, std::uint32_t first, std::uint32_t count);
   void look_closely(const Chunk& chunk, std::uint32_t first, std::span<const std::uint16_t> rows, Search& search,
@@ -94,8 +94,7 @@ class Scan {
 
   std::span<Search* const> searches_;
   SearchCounts& counts_;
-  alignas(64) std::array<std::array<std::int32_t, kScanRows>, kAtOnce> sums_{};
-  std::array<std::uint16_t, kScanRows> chosen_{};
+  std::array<std::array<std::uint16_t, kScanRows>, kAtOnce> chosen_;
   std::array<float, 64> scores_{};
   std::vector<Candidate> found_;
 };
