@@ -152,9 +152,31 @@ HWY_AFTER_NAMESPACE();
 HWY_PUSH_ATTRIBUTES("avx512vnni," HWY_TARGET_STR)
 namespace facekeep::match::HWY_NAMESPACE {
 
-// `kProbes` at once, so that codes are unpacked once for all of them.
-template <std::size_t kProbes>
-void SelectRowsOf(const LeadingRows& rows, const LeadingQuestion* q, std::uint16_t* const* out, std::size_t* counts) {
+// The bound of a block's rows from their sums; the bits of those that pass.
+struct Bounds {
+  __m512 a;
+  __m512 b;
+  __m512 c;
+};
+HWY_INLINE Bounds LoadBounds(const LeadingRows& rows, std::size_t first) {
+  const auto bytes = [](const std::uint8_t* at) HWY_ATTR {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
+  };
+  return {bytes(rows.a + first), bytes(rows.b + first), bytes(rows.c + first)};
+}
+HWY_INLINE std::uint64_t Passes(__m512i sum, const Bounds& rows, const LeadingQuestion& q) {
+  const auto times = [](__m512 v, float unit) HWY_ATTR { return _mm512_mul_ps(v, _mm512_set1_ps(unit)); };
+  __m512 bound = _mm512_add_ps(times(_mm512_cvtepi32_ps(sum), q.per_sum), _mm512_set1_ps(q.offset));
+  bound = _mm512_add_ps(bound, times(rows.a, q.per_a));
+  bound = _mm512_add_ps(_mm512_add_ps(bound, times(rows.b, q.per_b)), times(rows.c, q.per_c));
+  return _mm512_cmp_ps_mask(bound, _mm512_set1_ps(q.least), _CMP_GE_OQ);
+}
+
+// `kProbes` probes and `kBlocks` blocks at once, so that codes are unpacked once for all probes and weights are fetched
+// once for all blocks. `first`: a block; `blocks` from it on, a multiple of kBlocks.
+template <std::size_t kProbes, std::size_t kBlocks>
+void SelectRowsOf(const LeadingRows& rows, std::size_t first, std::size_t blocks, const LeadingQuestion* q,
+                  std::uint16_t* const* out, std::size_t* counts) {
   const __m512i low = _mm512_set1_epi8(15);
   const std::size_t half = rows.axes / 2;
   const auto weight = [](const std::int8_t* w) HWY_ATTR {
@@ -162,34 +184,40 @@ void SelectRowsOf(const LeadingRows& rows, const LeadingQuestion* q, std::uint16
     std::memcpy(&four, w, sizeof(four));
     return _mm512_set1_epi32(four);
   };
-  const auto bytes = [](const std::uint8_t* at) HWY_ATTR {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
-  };
-  const std::uint8_t* codes = rows.codes;
-  for (std::size_t block = 0; block < rows.blocks; ++block, codes += kBlockRows * half) {
-    __m512i sum[kProbes];
-    for (std::size_t p = 0; p < kProbes; ++p) sum[p] = _mm512_setzero_si512();
+  for (std::size_t block = first; block < first + blocks; block += kBlocks) {
+    const std::uint8_t* codes = rows.codes + block * kBlockRows * half;
+    __m512i sum[kBlocks][kProbes];
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      for (std::size_t p = 0; p < kProbes; ++p) sum[b][p] = _mm512_setzero_si512();
+    }
     for (std::size_t t = 0; t < half; t += 4) {
-      const __m512i x = _mm512_loadu_si512(codes + 16 * t);
-      const __m512i u0 = _mm512_and_si512(x, low);
-      const __m512i u1 = _mm512_and_si512(_mm512_srli_epi16(x, 4), low);
+      __m512i u0[kBlocks];
+      __m512i u1[kBlocks];
+      for (std::size_t b = 0; b < kBlocks; ++b) {
+        const __m512i x = _mm512_loadu_si512(codes + b * kBlockRows * half + 16 * t);
+        u0[b] = _mm512_and_si512(x, low);
+        u1[b] = _mm512_and_si512(_mm512_srli_epi16(x, 4), low);
+      }
       for (std::size_t p = 0; p < kProbes; ++p) {
-        sum[p] = _mm512_dpbusd_epi32(sum[p], u0, weight(q[p].weights + t));
-        sum[p] = _mm512_dpbusd_epi32(sum[p], u1, weight(q[p].weights + half + t));
+        const __m512i w0 = weight(q[p].weights + t);
+        const __m512i w1 = weight(q[p].weights + half + t);
+        for (std::size_t b = 0; b < kBlocks; ++b) sum[b][p] = _mm512_dpbusd_epi32(sum[b][p], u0[b], w0);
+        for (std::size_t b = 0; b < kBlocks; ++b) sum[b][p] = _mm512_dpbusd_epi32(sum[b][p], u1[b], w1);
       }
     }
-    const std::size_t first = block * kBlockRows;
-    const __m512 a = bytes(rows.a + first);
-    const __m512 b = bytes(rows.b + first);
-    const __m512 c = bytes(rows.c + first);
-    for (std::size_t p = 0; p < kProbes; ++p) {
-      const auto times = [](__m512 v, float unit) HWY_ATTR { return _mm512_mul_ps(v, _mm512_set1_ps(unit)); };
-      __m512 bound = _mm512_add_ps(times(_mm512_cvtepi32_ps(sum[p]), q[p].per_sum), _mm512_set1_ps(q[p].offset));
-      bound = _mm512_add_ps(bound, times(a, q[p].per_a));
-      bound = _mm512_add_ps(_mm512_add_ps(bound, times(b, q[p].per_b)), times(c, q[p].per_c));
-      Note(_mm512_cmp_ps_mask(bound, _mm512_set1_ps(q[p].least), _CMP_GE_OQ), first, out[p], counts[p]);
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      const std::size_t row = (block + b) * kBlockRows;
+      const Bounds bounds = LoadBounds(rows, row);
+      for (std::size_t p = 0; p < kProbes; ++p) Note(Passes(sum[b][p], bounds, q[p]), row, out[p], counts[p]);
     }
   }
+}
+
+template <std::size_t kProbes>
+void SelectRowsOf(const LeadingRows& rows, const LeadingQuestion* q, std::uint16_t* const* out, std::size_t* counts) {
+  const std::size_t even = rows.blocks / 2 * 2;
+  SelectRowsOf<kProbes, 2>(rows, 0, even, q, out, counts);  // more, and sums no longer fit the registers
+  SelectRowsOf<kProbes, 1>(rows, even, rows.blocks - even, q, out, counts);
 }
 
 void SelectRows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,

@@ -223,7 +223,7 @@ TEST_CASE("every kernel chooses the rows that the plain loop chooses") {
   std::mt19937 rng(34);
   const auto byte = [&] { return static_cast<std::uint8_t>(rng()); };
   for (const std::size_t axes : {32U, 64U, 96U, 128U}) {
-    const std::size_t count = 64 * kBlockRows;
+    const std::size_t count = 63 * kBlockRows;
     constexpr std::size_t kProbes = 13;  // eight, four and one at a time
     std::vector<std::uint8_t> codes(count * axes / 2);
     std::vector<std::uint8_t> bounds(3 * count);
