@@ -82,10 +82,10 @@ struct Bench {
   Engine& engine;
   const std::vector<std::unique_ptr<Rival>>& rivals;
   std::size_t next_probe = 0;
-  std::size_t differs = 0;               // of the engine, from brute force
-  std::vector<std::size_t> agree{};      // of each rival, with brute force
+  std::size_t differs = 0;           // of the engine, from brute force
+  std::vector<std::size_t> agree{};  // of each rival, with brute force
   std::size_t asked = 0;
-  std::vector<double> ours{};            // milliseconds a probe
+  std::vector<double> ours{};  // milliseconds a probe
   std::vector<std::vector<double>> theirs{};
   std::vector<double> read{};
 
@@ -174,8 +174,7 @@ void report(const Flags& flags, bench::Report& rows, const Bench& b, std::size_t
 
 int run(const Flags& flags) {
   Arena arena({.allow_unlocked = true});
-  const MatchData data =
-      bench::make_match_data(arena, flags.data, flags.dimension, flags.templates, flags.threads);
+  const MatchData data = bench::make_match_data(arena, flags.data, flags.dimension, flags.templates, flags.threads);
   std::cerr << (data.real ? "real faces and distractors\n" : "made-up faces\n");
   ArraySource source(data);
   const double before_bytes = resident_bytes();
@@ -202,8 +201,8 @@ int run(const Flags& flags) {
   const auto count = static_cast<double>(flags.templates);
   const auto values = static_cast<double>(flags.dimension * sizeof(float));
   rows.add({"add, " + size + ", 1 caller", count / fill_ms * 1e3, "templates/s", "", 0}, false);
-  rows.add({"memory of a template while open, codes, " + size, static_cast<double>(engine.stats().bytes) / count, "bytes",
-            "its float32 values alone", values},
+  rows.add({"memory of a template while open, codes, " + size, static_cast<double>(engine.stats().bytes) / count,
+            "bytes", "its float32 values alone", values},
            true);
   rows.add({"memory of a template while open, the process, " + size, resident / count, "bytes",
             "its float32 values alone", values},

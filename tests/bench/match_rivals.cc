@@ -101,8 +101,8 @@ std::vector<std::unique_ptr<Rival>> make_rivals(const MatchData& data, unsigned 
   scalar->add(n, data.rows());
   rivals.push_back(std::make_unique<FaissRival>("SQ8", scalar, false));
   // Two values to four bits, as the design's figure has it; the best ten are compared again in float32.
-  auto fast = std::make_shared<faiss::IndexPQFastScan>(static_cast<int>(d), data.dimension / 2, 4,
-                                                       faiss::METRIC_INNER_PRODUCT);
+  auto fast =
+      std::make_shared<faiss::IndexPQFastScan>(static_cast<int>(d), data.dimension / 2, 4, faiss::METRIC_INNER_PRODUCT);
   fast->train(std::min<Label>(n, 10000), data.rows());
   fast->add(n, data.rows());
   struct Refined : faiss::IndexRefine {

@@ -1,4 +1,5 @@
-// What the engine is measured beside: float32 brute force of our own, and FAISS (Debian's 1.7.3, built without AVX-512).
+// What the engine is measured beside: float32 brute force of our own, and FAISS (Debian's 1.7.3, built without
+// AVX-512).
 #pragma once
 
 #include <cstddef>

@@ -113,8 +113,8 @@ Result<std::shared_ptr<const Basis>> Basis::learn(Arena& arena, const float* row
   return BasisPtr(basis);
 }
 
-Result<std::shared_ptr<const Basis>> Basis::create(std::span<const float> axes,
-                                                   std::span<const float> steps, std::size_t dimension) {
+Result<std::shared_ptr<const Basis>> Basis::create(std::span<const float> axes, std::span<const float> steps,
+                                                   std::size_t dimension) {
   const std::shared_ptr<Basis> basis(new Basis(dimension));
   if (axes.size() != basis->axes_ * basis->padded_ || steps.size() != basis->axes_) {
     return make_error(Errc::kInvalidArgument, "axes and steps do not fit the dimension");

@@ -41,8 +41,8 @@ class Basis {
   static constexpr double kMaxSteps = 0.5;  // of the norm of all steps
 
   // The leading axes of `count` unit vectors (padded rows, one behind the other), by subspace iteration, and the steps
-  // that suit them. Fewer vectors than axes are fine, none are not. `arena`: for a copy of the vectors while it works; kExhausted as
-  // Arena::allocate.
+  // that suit them. Fewer vectors than axes are fine, none are not. `arena`: for a copy of the vectors while it works;
+  // kExhausted as Arena::allocate.
   static Result<std::shared_ptr<const Basis>> learn(Arena& arena, const float* rows, std::size_t count,
                                                     std::size_t dimension);
   // Any axes (axes_of(dimension) padded rows) and steps. kInvalidArgument unless skew <= kMaxSkew, every step is at

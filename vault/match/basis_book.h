@@ -2,7 +2,8 @@
 //
 // Galleries of a model share what they learn: a face model spreads faces over its axes in the same way everywhere. A
 // basis is learned from the first 128 templates of a gallery, and again when some gallery has eight times as many as
-// the last one was learned from, until 4,096 were looked at. Codes drawn on an older basis stay as they are. Thread safe.
+// the last one was learned from, until 4,096 were looked at. Codes drawn on an older basis stay as they are. Thread
+// safe.
 #pragma once
 
 #include <cstddef>

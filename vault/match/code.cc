@@ -56,7 +56,8 @@ struct Scale {
   double error;
 };
 
-// What suits: among a few shares of the deviation, and the one that clips nothing; 0 for a vector that is next to nothing.
+// What suits: among a few shares of the deviation, and the one that clips nothing; 0 for a vector that is next to
+// nothing.
 Scale best_scale(std::span<const double> r) {
   double squares = 0;
   double most = 0;
@@ -83,7 +84,8 @@ double to_integers(std::span<const double> weights, int most, std::span<Int> out
   unit = greatest > 1e-30 ? greatest / most : 1;
   double rest = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    const double n = std::clamp(std::nearbyint(weights[i] / unit), -static_cast<double>(most), static_cast<double>(most));
+    const double n =
+        std::clamp(std::nearbyint(weights[i] / unit), -static_cast<double>(most), static_cast<double>(most));
     out[i] = static_cast<Int>(n);
     rest += (weights[i] - unit * n) * (weights[i] - unit * n);
   }
@@ -226,9 +228,9 @@ CodedProbe::~CodedProbe() {
 
 Interval close_look(const CodedProbe& probe, std::int64_t fine_sum, std::int64_t value_sum, std::uint8_t c, float scale,
                     float error) {
-  const double center = probe.per_fine * static_cast<double>(2 * fine_sum - probe.fine_15) +
-                        static_cast<double>(scale) * probe.per_value *
-                            static_cast<double>(2 * value_sum - probe.values_15);
+  const double center =
+      probe.per_fine * static_cast<double>(2 * fine_sum - probe.fine_15) +
+      static_cast<double>(scale) * probe.per_value * static_cast<double>(2 * value_sum - probe.values_15);
   const double radius = up(probe.radius + c * probe.radius_c + static_cast<double>(scale) * probe.radius_scale +
                            probe.norm * static_cast<double>(error));
   return {center - radius, center + radius};

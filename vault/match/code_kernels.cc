@@ -1,11 +1,11 @@
 #include "vault/match/fp_strict.h"
 //
-#include "vault/match/code_kernels.h"
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
+
+#include "vault/match/code_kernels.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "vault/match/code_kernels.cc"
@@ -35,7 +35,8 @@ void SelectRows(const LeadingRows& rows, const LeadingQuestion* questions, std::
       }
       const float at_a = (static_cast<float>(sum) * q.per_sum + q.offset) + static_cast<float>(rows.a[r]) * q.per_a;
       const float at_b = at_a + static_cast<float>(rows.b[r]) * q.per_b;
-      if (at_b + static_cast<float>(rows.c[r]) * q.per_c >= q.least) out[p][counts[p]++] = static_cast<std::uint16_t>(r);
+      if (at_b + static_cast<float>(rows.c[r]) * q.per_c >= q.least)
+        out[p][counts[p]++] = static_cast<std::uint16_t>(r);
     }
   }
 }
@@ -239,8 +240,8 @@ namespace facekeep::match {
 HWY_EXPORT(SelectRows);
 HWY_EXPORT(PackedSum);
 
-void select_rows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,
-                 std::size_t* counts) {
+void select_rows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count,
+                 std::uint16_t* const* out, std::size_t* counts) {
   HWY_DYNAMIC_DISPATCH(SelectRows)(rows, questions, count, out, counts);
 }
 

@@ -1,6 +1,7 @@
 // The loops over codes, for every instruction set (code_kernels.cc is compiled once for each).
 //
-// They give the same on every machine, bit for bit: sums are of integers, and float32 operations come in the same order. They use the kernel that cosine.h's force_kernel_for_test() names. Pure, thread safe.
+// They give the same on every machine, bit for bit: sums are of integers, and float32 operations come in the same
+// order. They use the kernel that cosine.h's force_kernel_for_test() names. Pure, thread safe.
 #pragma once
 
 #include <cstddef>
@@ -36,15 +37,15 @@ struct LeadingRows {
   std::size_t axes;
 };
 
-// For each question p, with sum[r] = sum over the axes j of weights[j] * u[r][j], writes to out[p] those rows, ascending,
-// for which
+// For each question p, with sum[r] = sum over the axes j of weights[j] * u[r][j], writes to out[p] those rows,
+// ascending, for which
 //   ((((sum[r] * per_sum + offset) + a[r] * per_a) + b[r] * per_b) + c[r] * per_c) >= least
 // and their number to counts[p].
-void select_rows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count, std::uint16_t* const* out,
-                 std::size_t* counts);
+void select_rows(const LeadingRows& rows, const LeadingQuestion* questions, std::size_t count,
+                 std::uint16_t* const* out, std::size_t* counts);
 
-// The sum of weights[t] * (low bits of packed[t]) + weights[bytes + t] * (its high bits), t < bytes. `bytes`: a multiple of
-// 16, at most 512.
+// The sum of weights[t] * (low bits of packed[t]) + weights[bytes + t] * (its high bits), t < bytes. `bytes`: a
+// multiple of 16, at most 512.
 std::int32_t packed_sum(const std::uint8_t* packed, std::size_t bytes, const std::int16_t* weights);
 
 }  // namespace facekeep::match

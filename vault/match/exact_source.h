@@ -23,8 +23,8 @@ struct TemplateName {
 class ExactSource {
  public:
   virtual ~ExactSource() = default;
-  // Writes the values that add() got, or got and normalised, to `out`, whose size is the gallery's dimension. `out` lies
-  // in memory that the caller cleanses. kNotFound: erased meanwhile. Any other error ends the search that asked.
+  // Writes the values that add() got, or got and normalised, to `out`, whose size is the gallery's dimension. `out`
+  // lies in memory that the caller cleanses. kNotFound: erased meanwhile. Any other error ends the search that asked.
   // Called without any of the engine's locks, by many threads at once; must not call the engine.
   virtual Status open(const TemplateName& name, std::span<float> out) = 0;
 };

@@ -9,12 +9,12 @@
 //   - emptied chunks are given back at once; when over half the slots are free, two that fit into one are merged into a
 //     new one. A scan sees either the old two or the new one, never parts of both, and the merging writer returns only
 //     when no scan is left on the old two and they are cleansed
-// Before identify() answers it looks again whether the best row still stands; if not, it scans anew, and so it does when
-// a candidate has gone before it could be opened. So a template whose remove() (or suspend()) has returned never decides
-// an answer. Templates that come or go during a call may or may not count in it; all others do.
+// Before identify() answers it looks again whether the best row still stands; if not, it scans anew, and so it does
+// when a candidate has gone before it could be opened. So a template whose remove() (or suspend()) has returned never
+// decides an answer. Templates that come or go during a call may or may not count in it; all others do.
 //
-// Locks, in this order: writers_ -> index_lock_ -> a chunk's lock. Whoever holds a list of chunks (a scan) takes none of
-// the first two until it has let go of the list. The source is called without any.
+// Locks, in this order: writers_ -> index_lock_ -> a chunk's lock. Whoever holds a list of chunks (a scan) takes none
+// of the first two until it has let go of the list. The source is called without any.
 #pragma once
 
 #include <array>

@@ -58,9 +58,9 @@ void Gallery::merge_two() {
   std::ranges::sort(chunks, {}, [](const ChunkPtr& chunk) { return chunk->live; });
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     const ChunkPtr& a = chunks[i];
-    const auto fits = std::find_if(chunks.begin() + static_cast<std::ptrdiff_t>(i) + 1, chunks.end(), [&](const ChunkPtr& b) {
-      return b->shape == a->shape && a->live + b->live <= a->shape.full();
-    });
+    const auto fits =
+        std::find_if(chunks.begin() + static_cast<std::ptrdiff_t>(i) + 1, chunks.end(),
+                     [&](const ChunkPtr& b) { return b->shape == a->shape && a->live + b->live <= a->shape.full(); });
     if (fits == chunks.end()) continue;
     std::vector<ChunkPtr> old = {a, *fits};
     const std::uint32_t rows = old[0]->live + old[1]->live;

@@ -128,8 +128,12 @@ void Scan::run_values(Chunk& chunk, std::uint32_t first, std::uint32_t count) {
 void Scan::run_codes(Chunk& chunk, std::uint32_t first, std::uint32_t count) {
   const Basis& basis = *chunk.shape.basis;
   // The capacity is whole blocks.
-  const LeadingRows rows{chunk.leading() + leading_offset(first, basis.axes(), 0), chunk.a() + first, chunk.b() + first,
-                         chunk.c() + first, (count + kBlockRows - 1) / kBlockRows, basis.axes()};
+  const LeadingRows rows{chunk.leading() + leading_offset(first, basis.axes(), 0),
+                         chunk.a() + first,
+                         chunk.b() + first,
+                         chunk.c() + first,
+                         (count + kBlockRows - 1) / kBlockRows,
+                         basis.axes()};
   for (std::size_t s = 0; s < searches_.size(); s += kAtOnce) {
     const std::size_t some = std::min(kAtOnce, searches_.size() - s);
     std::array<LeadingQuestion, kAtOnce> questions{};
@@ -166,9 +170,9 @@ void Scan::look_closely(const Chunk& chunk, std::uint32_t first, std::span<const
     if (row.state.load(std::memory_order_acquire) != RowState::kLive) continue;
     ++close;
     chunk.copy_leading(slot, packed.data());
-    const Interval cosine =
-        close_look(probe, packed_sum(packed.data(), leading, probe.fine.data()),
-                   packed_sum(chunk.residual(slot), residual, probe.values.data()), chunk.c()[slot], row.scale, row.error);
+    const Interval cosine = close_look(probe, packed_sum(packed.data(), leading, probe.fine.data()),
+                                       packed_sum(chunk.residual(slot), residual, probe.values.data()), chunk.c()[slot],
+                                       row.scale, row.error);
     if (cosine.high < search.least()) continue;
     search.raise(cosine.low);
     found_.push_back({cosine.high, row.order, row.subject, false});

@@ -1,7 +1,7 @@
 // Lets work that is wanted by many at once be done for all of them together.
 //
-// The first to come works for itself at once; those who come meanwhile wait, and one of them then works for all who wait,
-// at most `most` at a time, in the order in which they came. Thread safe.
+// The first to come works for itself at once; those who come meanwhile wait, and one of them then works for all who
+// wait, at most `most` at a time, in the order in which they came. Thread safe.
 #pragma once
 
 #include <condition_variable>

@@ -208,7 +208,8 @@ std::vector<std::uint16_t> plain_choice(const LeadingRows& rows, const LeadingQu
     }
     volatile float bound = static_cast<float>(sum) * q.per_sum;
     bound = bound + q.offset;
-    for (const auto& [bytes, unit] : {std::pair(rows.a, q.per_a), std::pair(rows.b, q.per_b), std::pair(rows.c, q.per_c)}) {
+    for (const auto& [bytes, unit] :
+         {std::pair(rows.a, q.per_a), std::pair(rows.b, q.per_b), std::pair(rows.c, q.per_c)}) {
       volatile const float part = static_cast<float>(bytes[r]) * unit;
       bound = bound + part;
     }
@@ -239,7 +240,8 @@ TEST_CASE("every kernel chooses the rows that the plain loop chooses") {
     std::vector<std::vector<std::uint16_t>> right;
     for (std::size_t p = 0; p < kProbes; ++p) {
       // Thresholds among the bounds, and two that none and all pass.
-      questions.push_back({weights[p].data(), 1e-5F, -0.3F, 0.004F, 0.001F, 1e-4F, 0.25F + 0.05F * static_cast<float>(p)});
+      questions.push_back(
+          {weights[p].data(), 1e-5F, -0.3F, 0.004F, 0.001F, 1e-4F, 0.25F + 0.05F * static_cast<float>(p)});
       if (p == 11) questions[p].least = 1e9F;
       if (p == 12) questions[p].least = -1e9F;
       right.push_back(plain_choice(rows, questions[p]));

@@ -140,12 +140,12 @@ class SourcedEngine : public Engine {
     return engine_->remove(ref);
   }
   void suspend(const SubjectRef& ref, bool suspended) noexcept override { engine_->suspend(ref, suspended); }
-  Result<bool> verify(std::string_view site, std::string_view model, const SubjectRef& ref, std::span<const float> probe,
-                      std::int64_t threshold) override {
+  Result<bool> verify(std::string_view site, std::string_view model, const SubjectRef& ref,
+                      std::span<const float> probe, std::int64_t threshold) override {
     return engine_->verify(site, model, ref, probe, threshold);
   }
-  Result<std::optional<SubjectRef>> identify(std::string_view site, std::string_view model, std::span<const float> probe,
-                                             std::int64_t threshold) override {
+  Result<std::optional<SubjectRef>> identify(std::string_view site, std::string_view model,
+                                             std::span<const float> probe, std::int64_t threshold) override {
     return engine_->identify(site, model, probe, threshold);
   }
   void clear() noexcept override { engine_->clear(); }

@@ -51,9 +51,12 @@ const Kind kKinds[] = {
        x = std::nextafterf(x, 9.0F);
        return v;
      }},
-    {"orthogonal", [](std::size_t d, All all, std::mt19937& rng) { return one_hot(d, all.size(), rng() % 2 ? 1.0F : -1.0F); }},
+    {"orthogonal",
+     [](std::size_t d, All all, std::mt19937& rng) { return one_hot(d, all.size(), rng() % 2 ? 1.0F : -1.0F); }},
     {"one-hot and crowd",
-     [](std::size_t d, All, std::mt19937& rng) { return rng() % 8 == 0 ? one_hot(d, rng(), 1.0F) : random_face(d, rng); }},
+     [](std::size_t d, All, std::mt19937& rng) {
+       return rng() % 8 == 0 ? one_hot(d, rng(), 1.0F) : random_face(d, rng);
+     }},
     {"clustered",
      [](std::size_t d, All all, std::mt19937& rng) {
        return all.size() < 20 ? random_face(d, rng) : near(all[rng() % 20].values, 0.4F, rng);
@@ -66,8 +69,8 @@ const Kind kKinds[] = {
      [](std::size_t d, All all, std::mt19937& rng) {
        return all.empty() || rng() % 2 ? random_face(d, rng) : scaled(all[rng() % all.size()].values, -1);
      }},
-    {"tiny and huge", [](std::size_t d, All,
-                         std::mt19937& rng) { return scaled(random_face(d, rng), rng() % 2 ? 1e-10F : 1e9F); }},
+    {"tiny and huge",
+     [](std::size_t d, All, std::mt19937& rng) { return scaled(random_face(d, rng), rng() % 2 ? 1e-10F : 1e9F); }},
     {"few directions",
      [](std::size_t d, All, std::mt19937& rng) {
        auto v = random_face(d, rng);
@@ -189,8 +192,8 @@ void no_difference_in(std::size_t comparisons) {
         REQUIRE(engine->add("tower", "m", gallery.back().ref, order, gallery.back().values));
       }
       const std::size_t before = result.wrong;
-      contest(*engine, BruteForce(gallery, dimension), dimension, comparisons / std::size(kKinds) / std::size(dimensions),
-              seed, result);
+      contest(*engine, BruteForce(gallery, dimension), dimension,
+              comparisons / std::size(kKinds) / std::size(dimensions), seed, result);
       INFO(kind.name << " " << count << " x " << dimension);
       CHECK(result.wrong == before);
     }
