@@ -5,13 +5,11 @@
 #include <vector>
 
 #include "vault/log/sequencer/access_opening.h"
-#include "vault/seal/blob.h"
-#include "vault/seal/template_seal.h"
+#include "vault/sealed_templates.h"
 #include "vault/store/keys.h"
 
 namespace facekeep {
 
-// The only place beside enrolment that sees plain templates.
 class GalleryLoader {
  public:
   GalleryLoader(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, match::Engine& engine,
@@ -32,13 +30,6 @@ class GalleryLoader {
   const std::uint64_t upto_;
   const UnixMillis now_;
 };
-
-namespace match {
-class GalleryPass {
-  friend class facekeep::GalleryLoader;
-  static PlainTemplateAccess get() { return PlainTemplateAccess(); }
-};
-}  // namespace match
 
 namespace {
 
@@ -70,16 +61,10 @@ Status make_galleries(const log::Sequencer& sequencer, match::Engine& engine) {
 
 Status GalleryLoader::load_template(const SiteSession& site, const Id128& ref, const ledger::SubjectState& s,
                                     const OpenSubject& subject, const ledger::TemplateState& t) {
-  FK_TRY(const auto blob, store_.get(store::keys::template_of(ref, t.id)));
-  if (!blob || seal::blob_digest(*blob) != t.blob) {
-    return make_error(Errc::kIntegrity, "a stored template is not the one in the log");
-  }
-  FK_TRY(const seal::Aad aad,
-         seal::make_template_aad({vault_.vault(), site.site}, {ref, t.id, t.model, t.model_version, s.consent}));
   const std::string gallery = gallery_of(site.site, subject.consent);
-  return seal::open_template(match::GalleryPass::get(), subject.key, aad, *blob, [&](std::span<const float> values) {
-    return engine_.add(gallery, t.model, ref, t.entry, values);
-  });
+  return SealedTemplates::open(
+      vault_, store_, {site, ref, s.consent, subject.key, t},
+      [&](std::span<const float> values) { return engine_.add(gallery, t.model, ref, t.entry, values); });
 }
 
 void GalleryLoader::load(const Id128& ref) {

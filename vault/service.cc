@@ -7,6 +7,7 @@
 #include "vault/log/merkle.h"
 #include "vault/open_vault.h"
 #include "vault/seal/hpke.h"
+#include "vault/sealed_templates.h"
 
 namespace facekeep {
 
@@ -24,15 +25,18 @@ Service::Service(Parts parts, ServiceOptions options)
 
 Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions options) {
   std::unique_ptr<Service> s(new Service(parts, std::move(options)));
-  match::EngineOptions engine;
-  engine.arena.allow_unlocked = s->options_.allow_unlocked_memory;
-  FK_TRY(s->engine_, match::make_exact_engine(engine));
   FK_TRY(s->sequencer_,
          log::Sequencer::open(parts.store, parts.custody, parts.slots, parts.clock, s->options_.sequencer));
   if (s->sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kNew; })) {
     return make_error(Errc::kFailedPrecondition, "there is no vault in this directory",
                       "hold a key ceremony first: `facekeep ceremony`");
   }
+  s->source_ =
+      std::make_unique<SealedSource>(*s->sequencer_, parts.store, [raw = s.get()] { return raw->open_vault(); });
+  match::EngineOptions engine;
+  engine.arena.allow_unlocked = s->options_.allow_unlocked_memory;
+  engine.source = s->source_.get();
+  FK_TRY(s->engine_, match::make_exact_engine(engine));
   FK_CHECK(s->write_start());
   FK_CHECK(s->make_collector());
   s->keeper_ = std::thread([raw = s.get()] { raw->keep(); });

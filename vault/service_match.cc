@@ -36,6 +36,12 @@ struct Question {
   UnixMillis now;
 };
 
+// A template that had to be looked at could not be read: a defect of the disk or the store, not of the question.
+bool unreadable(const Error& error) {
+  return error.code == Errc::kIntegrity || error.code == Errc::kCrypto || error.code == Errc::kMalformed ||
+         error.code == Errc::kIo;
+}
+
 using LiveSubject = std::pair<Id128, ledger::SubjectState>;
 
 std::optional<LiveSubject> live_subject(const Question& q, const Id128& ref) {
@@ -87,17 +93,23 @@ Result<Finding> verify(const Question& q, const std::string& subject_id, std::sp
       }
     }
   }
-  FK_TRY(const bool hit, q.engine.verify(gallery, q.model.id, ref, probe, q.model.verify_threshold));
+  auto hit = q.engine.verify(gallery, q.model.id, ref, probe, q.model.verify_threshold);
+  if (!hit && !unreadable(hit.error())) return std::move(hit).error();  // an unreadable template matches nobody
   if (!known) return f;
   f.ref = ref;
   f.subject = subject_id;
-  if (hit && may_verify) f.decision = "match";
+  if (hit && *hit && may_verify) f.decision = "match";
   return f;
 }
 
 Result<Finding> identify(const Question& q, std::span<const float> probe) {
   Finding f;
-  FK_TRY(const auto hit, q.engine.identify(q.site.site, q.model.id, probe, q.model.identify_threshold));
+  const auto found = q.engine.identify(q.site.site, q.model.id, probe, q.model.identify_threshold);
+  if (!found && unreadable(found.error())) {
+    f.decision = "refer";  // it might be the one: a person looks
+    return f;
+  }
+  FK_TRY(const auto hit, found);
   if (!hit) return f;
   const auto s = live_subject(q, *hit);
   if (!s) return f;  // erased this very moment

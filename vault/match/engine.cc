@@ -42,14 +42,17 @@ class ExactEngine final : public Engine {
  public:
   explicit ExactEngine(const EngineOptions& options)
       : arena_(options.arena),
+        source_(options.source),
         team_(options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency())) {}
   ~ExactEngine() override { clear(); }
 
   Status create_gallery(std::string_view site, std::string_view model, std::size_t dimension) override {
     FK_CHECK(check_dimension(dimension));
     return guarded([&]() -> Status {
-      auto gallery = std::make_shared<Gallery>(arena_, team_, dimension);
       const std::lock_guard guard(mutex_);
+      auto& book = books_[{std::string(model), dimension}];
+      if (!book) book = std::make_shared<BasisBook>();
+      auto gallery = std::make_shared<Gallery>(Surroundings{arena_, team_, source_, counts_}, book, dimension);
       if (!galleries_.try_emplace(Key(site, model), std::move(gallery)).second) {
         return make_error(Errc::kAlreadyExists, "the site has a gallery for this model already");
       }
@@ -116,6 +119,7 @@ class ExactEngine final : public Engine {
     {
       const std::lock_guard guard(mutex_);
       galleries.swap(galleries_);
+      books_.clear();
     }
     for (const auto& [key, gallery] : galleries) gallery->close();
     for (Stripe& stripe : stripes_) {
@@ -126,6 +130,9 @@ class ExactEngine final : public Engine {
 
   [[nodiscard]] EngineStats stats() const override {
     EngineStats stats{.bytes = arena_.bytes(), .unlocked_bytes = arena_.unlocked_bytes()};
+    stats.compared = counts_.rows.load(std::memory_order_relaxed);
+    stats.looked_at = counts_.close.load(std::memory_order_relaxed);
+    stats.opened = counts_.opened.load(std::memory_order_relaxed);
     for (const GalleryPtr& gallery : all()) {
       ++stats.galleries;
       stats.templates += gallery->templates();
@@ -165,9 +172,12 @@ class ExactEngine final : public Engine {
   Stripe& stripe_of(const SubjectRef& ref) { return stripes_[ref.back() % stripes_.size()]; }
 
   Arena arena_;
+  ExactSource* const source_;
+  SearchCounts counts_;
   Team team_;
   mutable std::mutex mutex_;  // held to look up, never while matching
   std::map<Key, GalleryPtr> galleries_;
+  std::map<std::pair<std::string, std::size_t>, std::shared_ptr<BasisBook>> books_;  // by model and dimension
   std::array<Stripe, 64> stripes_;
 };
 

@@ -1,8 +1,7 @@
 // Engine: "is this face one of ours?", answered in memory.
 //
-// The one interface between the vault and the match engine; make_exact_engine() is the brute-force
-// float32 search that defines the right answer, and any faster engine behind this interface must
-// give the same, every time:
+// The one interface between the vault and the match engine. The answer is that of a brute-force
+// float32 search, every time, though hardly any template's values are looked at (code.h):
 //
 //   cosine     the float32 of cosine.h, between the probe and a template, both normalised (vector.h)
 //   passes     cosine >= threshold_from_millionths(threshold)
@@ -11,8 +10,9 @@
 //              one with the highest cosine; of equal cosines, the one with the lowest order
 //
 // No score, rank or distance leaves: the answers are a bool and a reference. Plain templates go in
-// and never come out (the caller adds them under its PlainTemplateAccess); they lie in locked memory
-// that no core dump holds (arena.h), beside nothing but the random reference and the log position.
+// and never come out (the caller adds them under its PlainTemplateAccess); what is kept of them lies in
+// locked memory that no core dump holds (arena.h), beside nothing but the random reference and the log
+// position. With a source, these are codes of about 5 bits a value; without one, the values as well.
 // The engine starts empty, is filled when the vault opens and cleared when it is sealed.
 //
 // Every call is thread safe and may run beside every other. A template takes part in every call that
@@ -23,6 +23,7 @@
 // Errors of all calls: kNotFound for a site and model without a gallery (create_gallery() first);
 // kSealed if clear() came in between; kInvalidArgument for a refused vector (vector.h names the
 // faults) or a threshold outside -1,000,000 to 1,000,000; kExhausted for memory, as arena.h has it.
+// verify() and identify(): the source's errors too, but kNotFound.
 // What narrows (remove, suspend, clear) does not fail: if it can't, the process ends, and the next
 // one starts empty.
 #pragma once
@@ -37,14 +38,15 @@
 #include "vault/base/bytes.h"
 #include "vault/base/result.h"
 #include "vault/match/arena.h"
+#include "vault/match/exact_source.h"
 
 namespace facekeep::match {
-
-using SubjectRef = Id128;  // drawn at random at enrolment; unique across sites
 
 struct EngineOptions {
   unsigned threads = 0;  // that scan; 0: one for each processor
   ArenaOptions arena;
+  // Where exact values come from; must outlive the engine. Null: they stay in the arena.
+  ExactSource* source = nullptr;
 };
 
 struct EngineStats {
@@ -52,6 +54,11 @@ struct EngineStats {
   std::size_t templates = 0;       // suspended ones too
   std::size_t bytes = 0;           // of template memory mapped
   std::size_t unlocked_bytes = 0;  // of these, not locked into RAM
+  // Of all identify() calls: templates times probes, those that the second look took, those that were opened. For
+  // benchmarks alone: how many were opened says how near a probe was.
+  std::uint64_t compared = 0;
+  std::uint64_t looked_at = 0;
+  std::uint64_t opened = 0;
 };
 
 class Engine {
@@ -88,7 +95,7 @@ class Engine {
   [[nodiscard]] virtual EngineStats stats() const = 0;
 };
 
-// The exact engine. kExhausted if the system has no thread for it.
+// The engine. kExhausted if the system has no thread for it.
 Result<std::unique_ptr<Engine>> make_exact_engine(const EngineOptions& options);
 
 }  // namespace facekeep::match

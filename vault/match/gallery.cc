@@ -3,19 +3,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <shared_mutex>
 
 #include "vault/base/digest.h"
-#include "vault/base/secret_bytes.h"
 #include "vault/match/cosine.h"
-#include "vault/match/vector.h"
 
 namespace facekeep::match {
 namespace {
 
-constexpr std::size_t kBlock = 64;                            // rows scored before they are looked at
-constexpr std::size_t kUnitBytes = std::size_t{2} << 20;      // of rows, for one turn of a thread
 constexpr std::size_t kInlineBytes = std::size_t{256} << 10;  // below, waking the team costs more than it gains
+constexpr int kMostRounds = 64;                               // each means that somebody was erased meanwhile
 
 std::uint64_t mix(std::uint64_t x) {  // SplitMix64's finaliser
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
@@ -27,7 +25,20 @@ Error closed_error() {
   return make_error(Errc::kSealed, "the gallery was closed", "unseal the vault and try again");
 }
 
+// What a scan reads of a row at least.
+std::size_t scanned_bytes(const ChunkShape& shape) {
+  return shape.basis ? shape.basis->axes() / 2 + 3 : padded_dimension(shape.dimension) * sizeof(float);
+}
+
 }  // namespace
+
+// What verify() is to look at: scored already, or to be opened.
+struct Gallery::Looked {
+  TemplateName name;
+  std::uint32_t subject = 0;
+  bool own = false;
+  std::optional<float> score;
+};
 
 std::size_t SubjectRefHash::operator()(const SubjectRef& ref) const noexcept {
   std::uint64_t word = 0;
@@ -35,17 +46,9 @@ std::size_t SubjectRefHash::operator()(const SubjectRef& ref) const noexcept {
   return word;
 }
 
-UnitVector::~UnitVector() {
-  cleanse({reinterpret_cast<std::uint8_t*>(values_.data()), sizeof(values_)});
-}
-
-Status UnitVector::assign(std::span<const float> vector, std::size_t dimension) {
-  return normalise(vector, dimension, values_);
-}
-
-Gallery::Gallery(Arena& arena, Team& team, std::size_t dimension)
-    : arena_(arena),
-      team_(team),
+Gallery::Gallery(const Surroundings& around, std::shared_ptr<BasisBook> book, std::size_t dimension)
+    : around_(around),
+      book_(std::move(book)),
       dimension_(dimension),
       padded_(padded_dimension(dimension)),
       salt_(load_be64(random_array<8>().data())),
@@ -57,84 +60,123 @@ Gallery::List Gallery::list() const {
 }
 
 Result<std::optional<SubjectRef>> Gallery::identify(const UnitVector& probe, float threshold) const {
-  for (;;) {
-    const std::optional<Best> best = scan(probe, threshold, list());
+  Search search(probe, threshold);
+  for (int round = 0; round < kMostRounds; ++round) {
+    search.restart();
+    search.prepare(*list());
+    pass_.join(search, [this](std::span<Search* const> searches) { scan(searches); });
     if (closed_.load(std::memory_order_acquire)) return closed_error();
+    if (search.failed()) throw std::bad_alloc();
+    bool gone = false;
+    FK_TRY(const std::optional<Best> best, decide(search, gone));
+    if (gone) continue;
     if (!best) return std::optional<SubjectRef>();
-    // Every further round means that the best subject of the last was removed or suspended meanwhile.
     if (auto ref = still_stands(*best)) return ref;
+  }
+  return make_error(Errc::kUnavailable, "templates vanish faster than they can be compared", "try again in a moment");
+}
+
+void Gallery::scan(std::span<Search* const> searches) const {
+  const List list = this->list();
+  std::size_t bytes = 0;
+  for (const ChunkPtr& chunk : *list) {
+    bytes += chunk->published.load(std::memory_order_relaxed) * scanned_bytes(chunk->shape) * searches.size();
+  }
+  const std::function<void(std::size_t)> work = [&](std::size_t c) {
+    if (closed_.load(std::memory_order_relaxed)) return;
+    Scan(searches, around_.counts).run(*(*list)[c]);
+  };
+  try {
+    for (Search* search : searches) search->prepare(*list);  // what was made since they came
+    if (bytes <= kInlineBytes) {
+      for (std::size_t c = 0; c < list->size(); ++c) work(c);
+    } else {
+      around_.team.run(list->size(), work);
+    }
+  } catch (const std::bad_alloc&) {
+    for (Search* search : searches) search->fail();
   }
 }
 
-std::optional<Gallery::Best> Gallery::scan(const UnitVector& probe, float threshold, const List& list) const {
-  const std::size_t chunk_bytes = padded_ * kChunkRows * sizeof(float);
-  const std::size_t step = std::max<std::size_t>(1, kUnitBytes / chunk_bytes);
-  const std::size_t units = (list->size() + step - 1) / step;
-  std::mutex mutex;
+Result<std::optional<Gallery::Best>> Gallery::decide(Search& search, bool& gone) const {
   std::optional<Best> best;
-  const std::function<void(std::size_t)> work = [&](std::size_t unit) {
-    std::optional<Best> mine;
-    {
-      const std::lock_guard guard(mutex);
-      mine = best;  // nothing worse is of interest
+  for (const Candidate& c : search.ranked()) {
+    if (c.high < static_cast<double>(best ? best->score : search.threshold())) break;
+    auto score = static_cast<float>(c.high);
+    if (!c.exact) {
+      const auto ref = still_stands({0, c.order, c.subject});
+      const auto opened = ref ? cosine_of({*ref, c.order}, search.probe())
+                              : Result<float>(make_error(Errc::kNotFound, "erased meanwhile"));
+      if (!opened) {
+        gone = opened.error().code == Errc::kNotFound;
+        if (gone) return std::optional<Best>();
+        return opened.error();
+      }
+      score = *opened;
     }
-    for (std::size_t c = unit * step; c < std::min(list->size(), (unit + 1) * step); ++c) {
-      if (closed_.load(std::memory_order_relaxed)) return;
-      scan_chunk(*(*list)[c], probe, threshold, mine);
-    }
-    const std::lock_guard guard(mutex);
-    if (mine && (!best || mine->score > best->score ||
-                 (mine->score == best->score &&
-                  std::pair(mine->order, mine->subject) < std::pair(best->order, best->subject)))) {
-      best = mine;
-    }
-  };
-  std::size_t rows = 0;
-  for (const ChunkPtr& chunk : *list) rows += chunk->published.load(std::memory_order_relaxed);
-  if (rows * padded_ * sizeof(float) <= kInlineBytes) {
-    for (std::size_t unit = 0; unit < units; ++unit) work(unit);
-  } else {
-    team_.run(units, work);
+    if (score < search.threshold() || (best && score < best->score)) continue;
+    if (best && score == best->score && std::pair(c.order, c.subject) > std::pair(best->order, best->subject)) continue;
+    best = Best{score, c.order, c.subject};
   }
   return best;
 }
 
-void Gallery::scan_chunk(Chunk& chunk, const UnitVector& probe, float threshold, std::optional<Best>& best) const {
-  std::array<float, kBlock> scores{};
-  const std::shared_lock guard(chunk.lock);
-  const std::uint32_t published = chunk.published.load(std::memory_order_acquire);
-  for (std::uint32_t first = 0; first < published; first += kBlock) {
-    const auto count = std::min<std::uint32_t>(kBlock, published - first);
-    cosine_rows(probe.data(), chunk.values(first), padded_, count, scores.data());
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const float score = scores[i];
-      if (score < threshold || (best && score < best->score)) continue;
-      const Row& row = chunk.rows[first + i];
-      if (row.state.load(std::memory_order_acquire) != RowState::kLive) continue;
-      if (best && score == best->score && std::pair(row.order, row.subject) > std::pair(best->order, best->subject)) {
-        continue;
-      }
-      best = Best{score, row.order, row.subject};
-    }
+// By the definition, on the exact values: from the arena, if they are there, or from the source.
+Result<float> Gallery::cosine_of(const TemplateName& name, const UnitVector& probe) const {
+  around_.counts.opened.fetch_add(1, std::memory_order_relaxed);
+  float score = 0;
+  if (around_.source == nullptr) {
+    const std::shared_lock guard(index_lock_);
+    const auto found = handles_.find(name.ref);
+    const Place* place = found == handles_.end() ? nullptr : find_place(found->second, name.order);
+    if (place == nullptr) return make_error(Errc::kNotFound, "erased meanwhile");
+    cosine_rows(probe.data(), place->chunk->values(place->slot), padded_, 1, &score);
+    return score;
   }
-  cleanse({reinterpret_cast<std::uint8_t*>(scores.data()), sizeof(scores)});
+  UnitVector exact;
+  {
+    UnitVector opened;
+    FK_CHECK(around_.source->open(name, opened.room(dimension_)));
+    FK_CHECK(exact.assign({opened.data(), dimension_}, dimension_));
+  }
+  cosine_rows(probe.data(), exact.data(), padded_, 1, &score);
+  return score;
 }
 
 // A handle may have gone to another subject since; its order is another then.
+const Gallery::Place* Gallery::find_place(std::uint32_t subject, std::uint64_t order) const {
+  if (subject >= subjects_.size()) return nullptr;
+  for (const Place& place : subjects_[subject].places) {
+    const Row& row = place.chunk->rows[place.slot];
+    if (row.order == order && row.state.load(std::memory_order_acquire) == RowState::kLive) return &place;
+  }
+  return nullptr;
+}
+
 std::optional<SubjectRef> Gallery::still_stands(const Best& best) const {
   const std::shared_lock guard(index_lock_);
-  if (best.subject >= subjects_.size()) return std::nullopt;
-  const Subject& subject = subjects_[best.subject];
-  for (const Place& place : subject.places) {
-    const Row& row = place.chunk->rows[place.slot];
-    if (row.order == best.order && row.state.load(std::memory_order_acquire) == RowState::kLive) return subject.ref;
-  }
-  return std::nullopt;
+  if (find_place(best.subject, best.order) == nullptr) return std::nullopt;
+  return subjects_[best.subject].ref;
 }
 
 Result<bool> Gallery::verify(const SubjectRef& ref, const UnitVector& probe, float threshold) const {
-  const std::shared_lock guard(index_lock_);
+  bool match = false;
+  std::optional<Error> failed;
+  for (const Looked& looked : to_verify(ref, probe)) {
+    const Result<float> score = looked.score ? Result<float>(*looked.score) : cosine_of(looked.name, probe);
+    if (!looked.own) continue;
+    if (!score && score.error().code != Errc::kNotFound) failed = score.error();
+    if (!score || *score < threshold) continue;
+    match |= still_stands({*score, looked.name.order, looked.subject}).has_value();
+  }
   if (closed_.load(std::memory_order_acquire)) return closed_error();
+  if (!match && failed) return *failed;
+  return match;
+}
+
+// The subject's own rows and as many of strangers as are missing; what has exact values is scored here.
+std::vector<Gallery::Looked> Gallery::to_verify(const SubjectRef& ref, const UnitVector& probe) const {
+  const std::shared_lock guard(index_lock_);
   std::vector<Place> places = any_places(ref, kVerifyRows);
   std::size_t own = 0;
   if (const auto found = handles_.find(ref); found != handles_.end()) {
@@ -143,15 +185,17 @@ Result<bool> Gallery::verify(const SubjectRef& ref, const UnitVector& probe, flo
     if (places.size() < own) places.resize(own);
     std::ranges::copy(theirs, places.begin());
   }
-  bool match = false;
+  std::vector<Looked> all(places.size());
   for (std::size_t i = 0; i < places.size(); ++i) {
+    const Chunk& chunk = *places[i].chunk;
+    const Row& row = chunk.rows[places[i].slot];
+    all[i] = {{subjects_[row.subject].ref, row.order}, row.subject, i < own, std::nullopt};
+    if (!chunk.shape.values) continue;
     float score = 0;
-    cosine_rows(probe.data(), places[i].chunk->values(places[i].slot), padded_, 1, &score);
-    const bool live = places[i].chunk->rows[places[i].slot].state.load(std::memory_order_acquire) == RowState::kLive;
-    match |= (i < own) & live & (score >= threshold);
-    cleanse({reinterpret_cast<std::uint8_t*>(&score), sizeof(score)});
+    cosine_rows(probe.data(), chunk.values(places[i].slot), padded_, 1, &score);
+    all[i].score = score;
   }
-  return match;
+  return all;
 }
 
 // Rows that look to the memory like those of a subject: the same ones every time for the same ref.
@@ -159,12 +203,14 @@ std::vector<Gallery::Place> Gallery::any_places(const SubjectRef& ref, std::size
   std::vector<Place> places;
   places.reserve(count);
   std::uint64_t seed = salt_ ^ load_be64(ref.data()) ^ mix(load_be64(ref.data() + 8));
-  for (std::size_t i = 0; i < count && !list_->empty(); ++i) {
+  for (std::size_t i = 0; i < 4 * count && places.size() < count && !list_->empty(); ++i) {
     seed = mix(seed + 0x9e3779b97f4a7c15U);
     Chunk* chunk = (*list_)[seed % list_->size()].get();
     const std::uint32_t published = chunk->published.load(std::memory_order_acquire);
     if (published == 0) continue;  // new, and being filled
-    places.push_back({chunk, static_cast<std::uint32_t>((seed >> 32) % published)});
+    const auto slot = static_cast<std::uint32_t>((seed >> 32) % published);
+    if (chunk->rows[slot].state.load(std::memory_order_acquire) == RowState::kFree) continue;  // nobody's
+    places.push_back({chunk, slot});
   }
   return places;
 }

@@ -1,6 +1,7 @@
 // The writers' side of a gallery: add, remove, suspend, reclaim, close.
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <numeric>
 
@@ -10,39 +11,50 @@
 namespace facekeep::match {
 namespace {
 
-// A gallery starts small (a site of thirty people should not lock two megabytes) and grows by what
-// it has, up to whole chunks.
-std::uint32_t next_capacity(std::size_t slots) {
-  return static_cast<std::uint32_t>(std::clamp<std::size_t>(slots, 64, kChunkRows));
+// A gallery starts small (a site of thirty people should not lock two megabytes) and grows by a quarter of what it has,
+// up to whole chunks.
+std::uint32_t next_capacity(std::size_t slots, std::uint32_t full) {
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(slots / 4, 64, full));
 }
 
+constexpr std::size_t kSpareSlots = 2048;  // free ones that are worth nobody's while
+
+struct CleanseCode {
+  void operator()(Code* code) const {
+    cleanse({reinterpret_cast<std::uint8_t*>(code), sizeof(*code)});
+    delete code;
+  }
+};
+
 }  // namespace
+
+ChunkShape Gallery::shape_on(BasisPtr basis) const {
+  const bool values = basis == nullptr || around_.source == nullptr;
+  return {dimension_, std::move(basis), values};
+}
 
 Status Gallery::add(const SubjectRef& ref, std::uint64_t order, const UnitVector& vector, bool suspended) {
   const std::lock_guard writer(writers_);
   if (closed_.load(std::memory_order_relaxed)) return make_error(Errc::kSealed, "the gallery was closed");
-  FK_TRY(const Place place, find_room());
+  if (book_->due(templates())) learn();
+  const BasisPtr basis = book_->current();
+  if (basis && std::ranges::any_of(*list_, [](const ChunkPtr& chunk) { return !chunk->shape.basis; })) code_all();
+  const std::unique_ptr<Code, CleanseCode> code(basis ? new Code() : nullptr);
+  if (basis) FK_CHECK(encode(*basis, vector.data(), *code));
+  FK_TRY(const Place place, find_room(basis));
   Chunk& chunk = *place.chunk;
   Row& row = chunk.rows[place.slot];
-  const RowState state = suspended ? RowState::kSuspended : RowState::kLive;
-  const auto fill = [&] {
-    std::memcpy(chunk.values(place.slot), vector.data(), padded_ * sizeof(float));
-    row.order = order;
-  };
-  // A new slot is nobody's until it is published; a used one is in the scans' sight.
   const bool reused = place.slot < chunk.published.load(std::memory_order_relaxed);
-  if (!reused) fill();
   const std::lock_guard index(index_lock_);
   const std::uint32_t subject = enter(ref, place);
+  const std::lock_guard rows(chunk.lock);
+  chunk.write(place.slot, code.get(), vector.data());
+  row.order = order;
+  row.subject = subject;
+  row.state.store(suspended ? RowState::kSuspended : RowState::kLive, std::memory_order_release);
   if (reused) {
-    const std::lock_guard rows(chunk.lock);
-    fill();
-    row.subject = subject;
-    row.state.store(state, std::memory_order_release);
     chunk.free.pop_back();
   } else {
-    row.subject = subject;
-    row.state.store(state, std::memory_order_relaxed);
     chunk.published.store(place.slot + 1, std::memory_order_release);
   }
   ++chunk.live;
@@ -50,17 +62,19 @@ Status Gallery::add(const SubjectRef& ref, std::uint64_t order, const UnitVector
   return {};
 }
 
-// A slot that was never used first (no scan waits for that), then a free one, then a new chunk.
-Result<Gallery::Place> Gallery::find_room() {
+// A slot that was never used first, then a free one, then a new chunk.
+Result<Gallery::Place> Gallery::find_room(const BasisPtr& basis) {
+  const ChunkShape shape = shape_on(basis);
   if (templates() < slots_) {
-    const auto fresh = std::find_if(list_->rbegin(), list_->rend(), [](const ChunkPtr& chunk) {
-      return chunk->published.load(std::memory_order_relaxed) < chunk->capacity;
+    const auto fresh = std::find_if(list_->rbegin(), list_->rend(), [&](const ChunkPtr& chunk) {
+      return chunk->shape == shape && chunk->published.load(std::memory_order_relaxed) < chunk->capacity;
     });
     if (fresh != list_->rend()) return Place{fresh->get(), (*fresh)->published.load(std::memory_order_relaxed)};
-    const auto used = std::ranges::find_if(*list_, [](const ChunkPtr& chunk) { return !chunk->free.empty(); });
+    const auto used = std::ranges::find_if(
+        *list_, [&](const ChunkPtr& chunk) { return chunk->shape == shape && !chunk->free.empty(); });
     if (used != list_->end()) return Place{used->get(), (*used)->free.back()};
   }
-  FK_TRY(ChunkPtr chunk, Chunk::create(arena_, padded_, next_capacity(slots_)));
+  FK_TRY(ChunkPtr chunk, Chunk::create(around_.arena, shape, next_capacity(slots_, shape.full())));
   const Place place{chunk.get(), 0};
   ChunkList chunks = *list_;
   chunks.push_back(std::move(chunk));
@@ -112,11 +126,7 @@ std::size_t Gallery::remove(const SubjectRef& ref) {
 void Gallery::wipe(Place place) {
   Chunk& chunk = *place.chunk;
   const std::lock_guard rows(chunk.lock);  // waits for the scans of this chunk
-  cleanse({reinterpret_cast<std::uint8_t*>(chunk.values(place.slot)), padded_ * sizeof(float)});
-  Row& row = chunk.rows[place.slot];
-  row.state.store(RowState::kFree, std::memory_order_release);
-  row.order = 0;
-  row.subject = 0;
+  chunk.wipe(place.slot);
   chunk.free.push_back(place.slot);
   --chunk.live;
 }
@@ -144,7 +154,7 @@ void Gallery::replace_list(ChunkList chunks) {
 void Gallery::reclaim() {
   try {
     drop_empty_chunks();
-    if (slots_ > 2 * templates() + 2 * kChunkRows) merge_emptiest();
+    if (slots_ > 2 * templates() + kSpareSlots) merge_two();
   } catch (const std::bad_alloc&) {
     return;
   }
@@ -156,67 +166,6 @@ void Gallery::drop_empty_chunks() {
   ChunkList chunks = *list_;
   std::erase_if(chunks, empty);
   replace_list(std::move(chunks));
-}
-
-// With over half of the slots free, the two emptiest chunks fit into one.
-void Gallery::merge_emptiest() {
-  ChunkList chunks = *list_;
-  if (chunks.size() < 2) return;
-  std::ranges::partial_sort(chunks, chunks.begin() + 2, {}, [](const ChunkPtr& chunk) { return chunk->live; });
-  ChunkPtr a = chunks[0];
-  ChunkPtr b = chunks[1];
-  if (a->live + b->live > kChunkRows) return;
-  auto made = Chunk::create(arena_, padded_, kChunkRows);
-  if (!made) return;  // at the limit of the memory: later
-  const ChunkPtr into = *made;
-  std::uint32_t next = 0;
-  for (Chunk* from : {a.get(), b.get()}) {
-    const std::uint32_t published = from->published.load(std::memory_order_relaxed);
-    for (std::uint32_t slot = 0; slot < published; ++slot) {
-      const Row& row = from->rows[slot];
-      const RowState state = row.state.load(std::memory_order_relaxed);
-      if (state == RowState::kFree) continue;
-      std::memcpy(into->values(next), from->values(slot), padded_ * sizeof(float));
-      into->rows[next].order = row.order;
-      into->rows[next].subject = row.subject;
-      into->rows[next].state.store(state, std::memory_order_relaxed);
-      ++next;
-    }
-  }
-  into->live = next;
-  into->published.store(next, std::memory_order_release);
-  chunks.erase(chunks.begin(), chunks.begin() + 2);
-  chunks.push_back(into);
-  List list = std::make_shared<const ChunkList>(std::move(chunks));
-  {
-    const std::lock_guard index(index_lock_);
-    repoint(*a, *into, 0);
-    repoint(*b, *into, a->live);
-    list_.swap(list);
-  }
-  slots_ = slots_ + kChunkRows - a->capacity - b->capacity;
-  // Both old chunks must be cleansed before anyone is told that a template is gone: wait until the
-  // scans that still see them have let go.
-  std::array<std::future<void>, 2> gone = {a->gone(), b->gone()};
-  list.reset();
-  a.reset();
-  b.reset();
-  for (auto& future : gone) future.wait();
-}
-
-// `from`'s rows lie in `to` now, in their order, from slot `first` on.
-void Gallery::repoint(const Chunk& from, Chunk& to, std::uint32_t first) {
-  for (std::uint32_t slot = 0; slot < from.published.load(std::memory_order_relaxed); ++slot) {
-    const Row& row = from.rows[slot];
-    if (row.state.load(std::memory_order_relaxed) == RowState::kFree) continue;
-    for (Place& place : subjects_[row.subject].places) {
-      if (place.chunk == &from && place.slot == slot) {
-        place = {&to, first};
-        break;
-      }
-    }
-    ++first;
-  }
 }
 
 void Gallery::close() {

@@ -24,7 +24,9 @@ std::vector<float> axis(std::size_t n) {
 }  // namespace
 
 TEST_CASE("an erased or suspended template is never matched once the call has returned") {
-  const auto engine = make_engine();
+  const bool sourced = GENERATE(false, true);
+  INFO(sourced);
+  const auto engine = make_engine(sourced);
   REQUIRE(engine->create_gallery("tower", "m", kDimension));
   std::mt19937 rng(21);
   std::uint64_t order = 0;
@@ -79,7 +81,9 @@ TEST_CASE("an erased or suspended template is never matched once the call has re
 }
 
 TEST_CASE("a template that stays is found in every scan, whatever comes, goes and moves around it") {
-  const auto engine = make_engine();
+  const bool sourced = GENERATE(false, true);
+  INFO(sourced);
+  const auto engine = make_engine(sourced);
   REQUIRE(engine->create_gallery("tower", "m", kDimension));
   std::mt19937 rng(22);
   // The residents lie among crowds that come and go, so that merging moves them.
@@ -124,9 +128,11 @@ TEST_CASE("a template that stays is found in every scan, whatever comes, goes an
 }
 
 TEST_CASE("clear while matching: calls end, everything is wiped") {
+  const bool sourced = GENERATE(false, true);
+  INFO(sourced);
   std::mt19937 rng(23);
   for (int round = 0; round < 10; ++round) {
-    const auto engine = make_engine();
+    const auto engine = make_engine(sourced);
     REQUIRE(engine->create_gallery("tower", "m", kDimension));
     for (std::uint64_t i = 0; i < 5000; ++i) {
       REQUIRE(engine->add("tower", "m", ref_of(i), i, random_face(kDimension, rng)));
