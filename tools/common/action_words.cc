@@ -63,6 +63,12 @@ struct Describe {
     say(a.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site});
   }
   void operator()(const ledger::CancelErasures& a) const { say(Msg::kPropCancel, {a.site}); }
+  void operator()(const ledger::ExportTemplates& a) const {
+    say(Msg::kPropExport, {a.site, std::to_string(a.max_subjects), std::string(to_string(a.basis))});
+    a.subjects ? say(Msg::kPropExportList, {to_hex(*a.subjects)}) : say(Msg::kPropExportSite, {});
+    if (a.legal_order) say(Msg::kPropExportOrder, {to_hex(*a.legal_order)});
+    for (const auto& r : a.recipients) say(Msg::kPropExportKey, {to_hex(r.spki)});
+  }
   void operator()(const ledger::OpenSite& a) const {
     say(Msg::kPropSite, {a.site.id, a.site.purpose, a.site.alternative, std::to_string(a.site.access_log_days),
                          std::to_string(a.site.erase_daily)});
