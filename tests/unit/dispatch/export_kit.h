@@ -66,6 +66,16 @@ inline http::Response result_of(ApiKit& kit, const Json& proposal, const std::st
   return {};
 }
 
+// Nothing lies in the folder of exports any more, at the latest after a while.
+inline bool forgets_files(ApiKit& kit) {
+  for (int i = 0; i < 200; ++i) {
+    kit.service->housekeeping();
+    if (std::filesystem::is_empty(kit.vault.dir() + "/exports")) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
 inline Bytes part_of(ApiKit& kit, const Json& proposal, std::size_t number, const std::string& who = "property/1") {
   Bytes out;
   for (;;) {

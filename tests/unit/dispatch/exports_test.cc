@@ -126,8 +126,7 @@ TEST_CASE("parts are for custodians to whom the result was handed out") {
   CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result"))) == "no-uses-left");
   kit.vault.clock.advance(made.at("rule").at("lifetime_s").get<std::int64_t>() * 1000);
   CHECK(ApiKit::problem(kit.ask("property/1", "GET", part)) == "not-found");
-  kit.service->housekeeping();
-  CHECK(std::filesystem::is_empty(kit.vault.dir() + "/exports"));
+  CHECK(forgets_files(kit));
 }
 
 TEST_CASE("more people than were approved end the export, and nothing is kept of it") {
@@ -141,8 +140,7 @@ TEST_CASE("more people than were approved end the export, and nothing is kept of
   const auto answer = result_of(kit, made);
   CHECK(ApiKit::problem(answer) == "export-ended");
   CHECK(ApiKit::json(answer).at("detail").get<std::string>().find("over-limit") != std::string::npos);
-  kit.service->housekeeping();
-  CHECK(std::filesystem::is_empty(kit.vault.dir() + "/exports"));
+  CHECK(forgets_files(kit));
   CHECK(count_events(kit).sealed == 0);
   CHECK(count_events(kit).ended == 1);
 }

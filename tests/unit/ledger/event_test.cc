@@ -165,7 +165,7 @@ TEST_CASE("an event of another class or type is refused") {
     }
   }
   Json j = json_of(sample("sealed"));
-  j["type"] = "exported";
+  j["type"] = "imported";
   REQUIRE(refusal(j) == "unknown type of event");
 }
 
