@@ -157,6 +157,9 @@ class Rogue:
         print(f"{'refused' if good else 'FAIL'}: {what} | {said} | {where}" +
               ("" if good else f" | expected {problem} ({says}): {answer!r}"), flush=True)
 
+    def expect(self, what, said, wanted):
+        self.report.check(what, said == wanted, "" if said == wanted else said)
+
     def door_is_served(self):
         try:
             return self.vault.ask("door/1", "POST", "/v1/sites/main/identify", {**DOOR, "probe": self.probe}).status == 200

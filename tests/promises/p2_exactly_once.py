@@ -8,7 +8,6 @@ import http.client
 import os
 import pathlib
 import random
-import re
 import shutil
 import signal
 import subprocess
