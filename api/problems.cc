@@ -36,7 +36,7 @@ constexpr std::array kKinds = {
     ProblemKind{"duplicate-key", 400, "A JSON object has the same key twice", kBadRequest, true},
     ProblemKind{"duplicate-share", 409, "This card is in already; the progress stays", "", true},
     ProblemKind{"exhausted", 503, "A limit of the vault is reached", "", true},
-    ProblemKind{"export-ended", 409, "Nothing was exported", "", true},
+    ProblemKind{"export-ended", 409, "Nothing was exported", kGovernance, true},
     ProblemKind{"failed-precondition", 409, "This can't be done in the present state", "", true},
     ProblemKind{"field-too-long", 400, "A field is too long", kBadRequest, true},
     ProblemKind{"foreign-share", 400, "This card is not one of this vault's cards; the progress stays", "", true},

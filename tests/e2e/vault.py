@@ -120,12 +120,12 @@ class Vault:
         os.kill(pid, signal.SIGKILL)
         raise RuntimeError("the daemon did not end within 30 s")
 
-    def start(self, env=None):
-        """Starts the daemon (sealed) and reads the addresses that it got."""
+    def start(self, env=None, under=()):
+        """Starts the daemon (sealed), by the command `under` if there is one, and reads the addresses that it got."""
         ready = self.folder / "ready"
         ready.unlink(missing_ok=True)
         with open(self.folder / "facekeepd.log", "ab") as log:
-            daemon = subprocess.Popen([FACEKEEPD, "--config", self.folder / "facekeepd.toml", "--ready-file", ready],
+            daemon = subprocess.Popen([*under, FACEKEEPD, "--config", self.folder / "facekeepd.toml", "--ready-file", ready],
                                       env=dict(self.env, **(env or {})), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         (self.folder / "facekeepd.pid").write_text(str(daemon.pid))
         for _ in range(600):

@@ -5,13 +5,16 @@ The adversary holds every key of the group `property`, every operator's and door
 residents it holds nothing: what they sign is signed by `Rogue.vote` with their keys as honest people would.
 """
 import base64
+import datetime
 import hashlib
 import http.client
 import pathlib
+import re
 import sys
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import openapi_votes  # noqa: E402
@@ -136,11 +139,11 @@ class Rogue:
         """The number of the last entry of that type."""
         return max((n for n, e in enumerate(self.vault.entries()) if e.get("type") == kind), default=None)
 
-    def attempt(self, what, answer, problem, where="refused-governance", serves=True):
+    def attempt(self, what, answer, problem, where="refused-governance", serves=True, says=""):
         """One line. `answer`: of the call, or what stands for a problem's type. `where`: a kind of sum, "entry N", or why neither can
-        be. The door must be served after it."""
+        be. `says`: what the sentence of a common type must have. The door must be served after it."""
         said = answer if isinstance(answer, str) else (answer.problem or f"status {answer.status}")
-        good = said == problem
+        good = said == problem and (not says or re.search(says, answer.json.get("detail", "")))
         if where.startswith("entry None"):
             good = False
         elif " " not in where:
@@ -149,10 +152,13 @@ class Rogue:
         if serves and not self.door_is_served():
             good, said = False, said + ", and the door is not served"
         self.attempts.append(what)
-        self.report.passed += good
+        self.report.passed += bool(good)
         self.report.failed += not good
-        print(f"{'refused' if good else 'FAIL'}: {what} | {said} | {where}" + ("" if good else f" | expected {problem}: {answer!r}"), flush=True)
-        return good
+        print(f"{'refused' if good else 'FAIL'}: {what} | {said} | {where}" +
+              ("" if good else f" | expected {problem} ({says}): {answer!r}"), flush=True)
+
+    def expect(self, what, said, wanted):
+        self.report.check(what, said == wanted, "" if said == wanted else said)
 
     def door_is_served(self):
         try:
@@ -176,7 +182,20 @@ class Rogue:
         self.settled, self.expected = size, {}
 
 
+def key_digest(public):
+    return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
 def spki_digest(certificate):
     """SHA-256 of the public key, as principals are registered."""
-    key = x509.load_pem_x509_certificate(pathlib.Path(certificate).read_bytes()).public_key()
-    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return key_digest(x509.load_pem_x509_certificate(pathlib.Path(certificate).read_bytes()).public_key())
+
+
+def recipient(key, name="recipient"):
+    """Of an export: a certificate over that private key, and the fingerprint that people compare."""
+    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=30))
+    by = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    der = made.sign(key, by).public_bytes(serialization.Encoding.DER)
+    return {"certificate": base64.b64encode(der).decode(), "spki": key_digest(key.public_key())}
