@@ -364,7 +364,7 @@ class Service {
   Parts parts_;
   const ServiceOptions options_;
   std::unique_ptr<log::Sequencer> sequencer_;
-  SecretBytes unseal_private_;  // HPKE private key of this start
+  SecretBytes unseal_private_;                  // HPKE private key of this start
   std::unique_ptr<match::ExactSource> source_;  // of engine_
   std::unique_ptr<match::Engine> engine_;
   RequestMarks marks_;

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <random>
 #include <vector>
 
 #include "vault/match/cosine.h"
+#include "vault/match/mix.h"
 #include "vault/match/rounding.h"
 
 namespace facekeep::match {
@@ -32,9 +32,15 @@ double dot(const float* a, const float* b, std::size_t size) {
   return sum;
 }
 
+// A direction like no other, the same every time.
+void fill_any(float* row, std::size_t dimension, std::uint64_t& seed) {
+  for (std::size_t i = 0; i < dimension; ++i) {
+    row[i] = static_cast<float>(static_cast<std::int64_t>(mix(seed += 0x9e3779b97f4a7c15U))) * 0x1p-63F;
+  }
+}
+
 // Makes the rows orthonormal, by Gram and Schmidt, each row twice. A row that the others span already is drawn anew.
-void orthonormalise(float* rows, std::size_t count, std::size_t padded, std::size_t dimension, std::mt19937& rng) {
-  std::normal_distribution<float> normal;
+void orthonormalise(float* rows, std::size_t count, std::size_t padded, std::size_t dimension, std::uint64_t& seed) {
   for (std::size_t j = 0; j < count; ++j) {
     float* row = rows + j * padded;
     for (int pass = 0; pass < 2;) {
@@ -45,7 +51,7 @@ void orthonormalise(float* rows, std::size_t count, std::size_t padded, std::siz
       }
       const double norm = std::sqrt(dot(row, row, dimension));
       if (!(norm * norm > before * 1e-10) || norm < 1e-15) {
-        for (std::size_t i = 0; i < dimension; ++i) row[i] = normal(rng);
+        fill_any(row, dimension, seed);
         pass = 0;
         continue;
       }
@@ -88,20 +94,17 @@ Result<std::shared_ptr<const Basis>> Basis::learn(Arena& arena, const float* row
   }
   sample.columns = columns;
 
-  std::mt19937 rng(1);
-  std::normal_distribution<float> normal;
-  for (std::size_t j = 0; j < basis->axes_; ++j) {
-    for (std::size_t i = 0; i < dimension; ++i) basis->by_axis_[j * padded + i] = normal(rng);
-  }
+  std::uint64_t seed = 1;
+  for (std::size_t j = 0; j < basis->axes_; ++j) fill_any(basis->by_axis_ + j * padded, dimension, seed);
   for (int round = 0; round < kRounds; ++round) {
-    orthonormalise(basis->by_axis_, basis->axes_, padded, dimension, rng);
+    orthonormalise(basis->by_axis_, basis->axes_, padded, dimension, seed);
     for (std::size_t j = 0; j < basis->axes_; ++j) {
       float* axis = basis->by_axis_ + j * padded;
       cosine_rows(axis, sample.rows, padded, count, parts);
       cosine_rows(parts, sample.columns, sample.count_padded, dimension, axis);
     }
   }
-  orthonormalise(basis->by_axis_, basis->axes_, padded, dimension, rng);
+  orthonormalise(basis->by_axis_, basis->axes_, padded, dimension, seed);
   // What the sample does not show still needs some step.
   const double least = kStepOfDeviation * 0.25 / std::sqrt(static_cast<double>(dimension));
   for (std::size_t j = 0; j < basis->axes_; ++j) {

@@ -8,18 +8,13 @@
 
 #include "vault/base/digest.h"
 #include "vault/match/cosine.h"
+#include "vault/match/mix.h"
 
 namespace facekeep::match {
 namespace {
 
 constexpr std::size_t kInlineBytes = std::size_t{256} << 10;  // below, waking the team costs more than it gains
 constexpr int kMostRounds = 64;                               // each means that somebody was erased meanwhile
-
-std::uint64_t mix(std::uint64_t x) {  // SplitMix64's finaliser
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
-}
 
 Error closed_error() {
   return make_error(Errc::kSealed, "the gallery was closed", "unseal the vault and try again");
@@ -67,9 +62,13 @@ Result<std::optional<SubjectRef>> Gallery::identify(const UnitVector& probe, flo
     pass_.join(search, [this](std::span<Search* const> searches) { scan(searches); });
     if (closed_.load(std::memory_order_acquire)) return closed_error();
     if (search.failed()) throw std::bad_alloc();
-    bool gone = false;
+    std::optional<std::uint64_t> gone;
     FK_TRY(const std::optional<Best> best, decide(search, gone));
-    if (gone) continue;
+    if (gone) {
+      // Others may have been passed over for its sake. The log may know of its erasure before the gallery does.
+      search.leave_out(*gone);
+      continue;
+    }
     if (!best) return std::optional<SubjectRef>();
     if (auto ref = still_stands(*best)) return ref;
   }
@@ -98,7 +97,7 @@ void Gallery::scan(std::span<Search* const> searches) const {
   }
 }
 
-Result<std::optional<Gallery::Best>> Gallery::decide(Search& search, bool& gone) const {
+Result<std::optional<Gallery::Best>> Gallery::decide(Search& search, std::optional<std::uint64_t>& gone) const {
   std::optional<Best> best;
   for (const Candidate& c : search.ranked()) {
     if (c.high < static_cast<double>(best ? best->score : search.threshold())) break;
@@ -108,9 +107,9 @@ Result<std::optional<Gallery::Best>> Gallery::decide(Search& search, bool& gone)
       const auto opened = ref ? cosine_of({*ref, c.order}, search.probe())
                               : Result<float>(make_error(Errc::kNotFound, "erased meanwhile"));
       if (!opened) {
-        gone = opened.error().code == Errc::kNotFound;
-        if (gone) return std::optional<Best>();
-        return opened.error();
+        if (opened.error().code != Errc::kNotFound) return opened.error();
+        gone = c.order;
+        return std::optional<Best>();
       }
       score = *opened;
     }

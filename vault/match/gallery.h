@@ -101,8 +101,8 @@ class Gallery {
 
   [[nodiscard]] List list() const;
   void scan(std::span<Search* const> searches) const;
-  // The best of the candidates; nothing in `gone` means that one has vanished.
-  Result<std::optional<Best>> decide(Search& search, bool& gone) const;
+  // The best of the candidates, unless the one with the order `gone` has vanished.
+  Result<std::optional<Best>> decide(Search& search, std::optional<std::uint64_t>& gone) const;
   // The place of a template that still stands. index_lock_ held.
   [[nodiscard]] const Place* find_place(std::uint32_t subject, std::uint64_t order) const;
   [[nodiscard]] std::optional<SubjectRef> still_stands(const Best& best) const;

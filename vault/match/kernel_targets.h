@@ -1,7 +1,9 @@
 // Which instruction sets the kernels are compiled for. Include before hwy/foreach_target.h.
 //
 // All of them, the scalar one too, so that tests can compare; not SVE and RVV, whose vectors have no size at compile
-// time (NEON serves ARM). No include guard: it is macros, the same each time.
+// time (NEON serves ARM).
+#pragma once
+
 #undef HWY_COMPILE_ALL_ATTAINABLE
 #define HWY_COMPILE_ALL_ATTAINABLE
 #undef HWY_WANT_AVX3_DL

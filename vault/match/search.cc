@@ -115,7 +115,7 @@ void Scan::run_values(Chunk& chunk, std::uint32_t first, std::uint32_t count) {
       cosine_rows(search->probe().data(), chunk.values(at), padded, some, scores_.data());
       for (std::uint32_t i = 0; i < some; ++i) {
         const Row& row = chunk.rows[at + i];
-        if (scores_[i] < search->least() || row.state.load(std::memory_order_acquire) != RowState::kLive) continue;
+        if (scores_[i] < search->least() || !search->wants(row)) continue;
         search->raise(scores_[i]);
         found_.push_back({scores_[i], row.order, row.subject, true});
       }
@@ -167,7 +167,7 @@ void Scan::look_closely(const Chunk& chunk, std::uint32_t first, std::span<const
   for (const std::uint16_t r : rows) {
     const std::uint32_t slot = first + r;
     const Row& row = chunk.rows[slot];
-    if (row.state.load(std::memory_order_acquire) != RowState::kLive) continue;
+    if (!search.wants(row)) continue;
     ++close;
     chunk.copy_leading(slot, packed.data());
     const Interval cosine = close_look(probe, packed_sum(packed.data(), leading, probe.fine.data()),

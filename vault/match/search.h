@@ -51,6 +51,8 @@ class Search {
   void prepare(const ChunkList& chunks);
   // Forgets what the last scan found.
   void restart();
+  // From now on without the template of this order.
+  void leave_out(std::uint64_t order) { left_out_.push_back(order); }
 
   [[nodiscard]] const UnitVector& probe() const { return probe_; }
   [[nodiscard]] float threshold() const { return threshold_; }
@@ -62,6 +64,10 @@ class Search {
  private:
   friend class Scan;
   [[nodiscard]] const CodedProbe& coded(const Basis* basis) const;
+  [[nodiscard]] bool wants(const Row& row) const {
+    return row.state.load(std::memory_order_acquire) == RowState::kLive &&
+           std::ranges::find(left_out_, row.order) == left_out_.end();
+  }
   [[nodiscard]] float least() const { return least_.load(std::memory_order_relaxed); }
   void raise(double to);
   void take(const std::vector<Candidate>& found);
@@ -71,6 +77,7 @@ class Search {
   std::atomic<float> least_;
   std::atomic<bool> failed_{false};
   std::vector<std::pair<BasisPtr, std::unique_ptr<CodedProbe>>> coded_;
+  std::vector<std::uint64_t> left_out_;
   std::mutex mutex_;  // candidates_
   std::vector<Candidate> candidates_;
 };

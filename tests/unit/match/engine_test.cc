@@ -254,3 +254,48 @@ TEST_CASE("clear wipes everything and the engine can be filled again") {
   REQUIRE(engine->add("tower", "m", ref_of(2), 2, face));
   CHECK(*engine->verify("tower", "m", ref_of(2), face, 900000));
 }
+
+TEST_CASE("a template that the source no longer has decides nothing, while the engine still knows it") {
+  std::mt19937 rng(14);
+  SourcedEngine engine(2);
+  REQUIRE(engine.create_gallery("tower", "m", 128));
+  const auto face = random_face(128, rng);
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    const auto values = i < 3 ? near(face, 0.1F * static_cast<float>(i + 1), rng) : random_face(128, rng);
+    REQUIRE(engine.add("tower", "m", ref_of(i), i, values));
+  }
+  CHECK(engine.identify("tower", "m", face, 600000)->value() == ref_of(0));
+  engine.source.remove(ref_of(0));
+  CHECK(engine.identify("tower", "m", face, 600000)->value() == ref_of(1));
+  CHECK_FALSE(*engine.verify("tower", "m", ref_of(0), face, 600000));
+  engine.source.remove(ref_of(2));
+  engine.source.remove(ref_of(1));
+  CHECK(*engine.identify("tower", "m", face, 600000) == std::nullopt);
+}
+
+TEST_CASE("what the source can't read is an error of those who need it, and of nobody else") {
+  std::mt19937 rng(15);
+  SourcedEngine engine(2);
+  REQUIRE(engine.create_gallery("tower", "m", 128));
+  const auto face = random_face(128, rng);
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    REQUIRE(engine.add("tower", "m", ref_of(i), i, i == 0 ? face : random_face(128, rng)));
+  }
+  engine.source.put({ref_of(0), 0}, std::vector<float>(64));  // not what was enrolled
+  CHECK(engine.identify("tower", "m", face, 600000).error().code == Errc::kIntegrity);
+  CHECK(engine.verify("tower", "m", ref_of(0), face, 600000).error().code == Errc::kIntegrity);
+  CHECK(*engine.identify("tower", "m", random_face(128, rng), 800000) == std::nullopt);
+  CHECK_FALSE(*engine.verify("tower", "m", ref_of(1), face, 600000));
+  engine.source.put({ref_of(0), 0}, std::vector<float>(128));  // no direction
+  CHECK_FALSE(engine.identify("tower", "m", face, 600000));
+}
+
+TEST_CASE("hardly any template of a large gallery is opened") {
+  std::mt19937 rng(16);
+  SourcedEngine engine(2);
+  REQUIRE(engine.create_gallery("tower", "m", 256));
+  for (std::uint64_t i = 0; i < 3000; ++i) REQUIRE(engine.add("tower", "m", ref_of(i), i, random_face(256, rng)));
+  engine.source.opened = 0;
+  for (int p = 0; p < 20; ++p) CHECK(*engine.identify("tower", "m", random_face(256, rng), 500000) == std::nullopt);
+  CHECK(engine.source.opened < 20);
+}
