@@ -21,6 +21,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
 #include "vault/ledger/decide.h"
+#include "vault/ledger/person_name.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/ledger/state.h"
 #include "vault/log/sequencer/sequencer.h"
@@ -47,7 +48,7 @@ struct ServiceOptions {
   std::int64_t sums_interval_ms = 60LL * 1000;
   // Beyond it a wall clock that was set stops all destruction that comes with time, until the next start.
   std::int64_t max_clock_jump_ms = 6LL * 3600 * 1000;
-  // Of genesis' witnesses with on_missing "closed": how old the newest checkpoint with their quorum may be.
+  // Of witnesses with on_missing "closed": how old the newest checkpoint with their quorum may be.
   std::int64_t witness_max_age_ms = 10LL * 60 * 1000;
   // Bundles of openings (or the register) that one auditor reads at once, and a second after that: each is an entry.
   std::uint32_t reads_at_once = 4096;  // a million entries
@@ -91,6 +92,7 @@ struct UnsealProgress {
 
 struct Me {
   ledger::PrincipalRecord principal;
+  std::uint64_t registered = 0;  // the entry of the proposal that registered it so; 0: genesis
   Digest server_key{};
 };
 
@@ -179,6 +181,8 @@ struct ProposalView {
   ledger::Stage stage = ledger::Stage::kDraft;  // at this moment, delays and lifetimes counted
   ledger::Rule rule;                            // that binds it now
   std::uint64_t rule_version = 0;
+  // Of the principals that it registers, as its proposer gave them. Only of one proposal, and only while open.
+  std::optional<ledger::PeopleNames> names = {};
 };
 struct ProposalPage {
   std::vector<ProposalView> proposals;  // by their entries
@@ -188,6 +192,11 @@ struct ProposalPage {
 struct VoteAnswer {
   std::uint64_t entry = 0;
   ProposalView proposal;  // after the vote, and after the act if nothing delays it
+};
+// A principal as it is registered now.
+struct Registered {
+  ledger::PrincipalRecord principal;
+  std::uint64_t entry = 0;  // as Me::registered
 };
 struct RevokeAnswer {
   std::uint64_t entry = 0;
@@ -243,19 +252,26 @@ class Service {
   // the published checkpoint; openings of later entries are left out. "too-many-reads": see ServiceOptions, and while
   // the vault is not open, ledger::decide_openings_read.
   Result<std::vector<Opening>> openings(const Digest& spki, std::uint64_t bundle);
-  // principal -> {"name", "salt"}: what opens the name commitments of genesis. "sealed" unless open.
-  Result<Json> people(const Digest& spki);
+  // The sealed register of people, one part for genesis (entry 0) and one for each proposal that brought names (its
+  // entry). "sealed" unless open.
+  using Register = std::map<std::uint64_t, ledger::PeopleNames>;
+  Result<Register> people(const Digest& spki);
 
   // Dual control, for custodians (service_propose.cc). What each may is in ledger/proposal_decide.h; problems are
   // named there. `by` and `id` of the proposal are set here.
-  Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made);
+  // `names` go into the sealed register, so they need an open vault ("sealed"); "bad-names".
+  Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made, const ledger::PeopleNames& names = {});
   Result<ProposalPage> proposals(const Digest& spki) const;
   Result<ProposalView> proposal(const Digest& spki, const Id128& id) const;
   // `by` of the vote is set here. "not-in-log" too if the root is not that of this log at that size.
   Result<VoteAnswer> vote(const Digest& spki, ledger::Vote vote, ledger::Verb verb);
   Result<VoteAnswer> withdraw(const Digest& spki, const Id128& proposal);
   Result<RevokeAnswer> revoke(const Digest& spki, std::vector<std::string> principals, const std::string& reason);
-  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);  // entry
+  // Each gives its entry.
+  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);
+  Result<std::uint64_t> tighten(const Digest& spki, ledger::Action action);
+  // For custodians: everybody who is registered, by id.
+  Result<std::vector<Registered>> principals(const Digest& spki) const;
 
   // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
   void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
@@ -268,6 +284,7 @@ class Service {
     bool open = false;
     bool halted = false;
     bool clock_jumped = false;
+    std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
   };
   [[nodiscard]] Metrics metrics() const;
   [[nodiscard]] bool clock_jumped() const { return clock_jumped_; }
@@ -306,7 +323,7 @@ class Service {
                      const std::optional<Digest>& tag, const std::optional<std::pair<Bytes, Bytes>>& changes_entry);
   Result<std::pair<Bytes, Bytes>> changes_entry(OpenVault& vault, const std::string& site,
                                                 const std::string& subject_id, const log::Turn& turn);
-  // "witnesses-missing" if genesis wants fresh cosignatures and has none.
+  // "witnesses-missing" if the witness policy wants fresh cosignatures and has none.
   Status require_witnesses() const;
   Status log_openings_read(const Digest& spki, ledger::OpeningsRead event);
   Result<Opening> opening_of(std::uint64_t entry, OpenVault* vault) const;
@@ -322,6 +339,12 @@ class Service {
                                  const std::string& what, std::optional<Id128> subject);
   void carry_out_ready();
   Status carry_out(const Id128& proposal);
+  Status open_site(const Id128& proposal);
+  // One custodian's act that narrows: decided, authorised and written in log order.
+  using NarrowingAct = std::function<Result<ledger::Body>(const log::Turn& turn, const std::string& by)>;
+  Result<std::uint64_t> narrow(const Digest& spki, const NarrowingAct& act);
+  Result<Bytes> seal_names(OpenVault& vault, std::uint64_t entry, const ledger::PeopleNames& names) const;
+  Result<ledger::PeopleNames> open_names(const OpenVault& vault, std::uint64_t entry, ByteView blob) const;
   Result<ProposalView> view_of(const Id128& proposal) const;
   Result<std::string> custodian(const Digest& spki) const;
   Status check_root(std::uint64_t size, const Digest& root) const;

@@ -63,6 +63,8 @@ std::vector<Good> good_requests(ApiKit& kit) {
       {"getRegister", "auditor/1", "GET", "/v1/log/register", ""},
       {"eraseSubject", "operator/1", "DELETE", subjects + "/anna", ""},
       {"revoke", "property/1", "POST", "/v1/revocations", R"({"principals":["door/2"],"reason":"lost"})"},
+      {"tighten", "property/2", "POST", "/v1/tightenings",
+       R"({"action":{"kind":"change-reveal","site":"main","hide_subject":true}})"},
       {"suspendCustodian", "property/1", "POST", "/v1/suspensions", R"({"custodian":"residents/1"})"},
       {"seal", "property/1", "POST", "/v1/seal", ""}};
 }
