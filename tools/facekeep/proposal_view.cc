@@ -113,6 +113,9 @@ Result<ProposalStatus> parse_proposal(const Json& answer) {
     if (!by.is_string()) return bad_answer();
     out.approved.push_back(by.get<std::string>());
   }
+  if (answer.contains("names")) {
+    FK_TRY(out.names, ledger::people_names_from_json(answer["names"], "names of the proposal"));
+  }
   return out;
 }
 
@@ -131,6 +134,9 @@ Result<CheckedProposal> check_proposal(const Context& context, const Notice& not
   if (made == nullptr || made->id != *number || to_json(*made) != to_json(out.status.made)) {
     return say_error(Errc::kIntegrity, "other-proposal", Msg::kPropOther, Msg::kCliTellHint);
   }
+  if (out.status.names && !check_names(*out.status.names, made->action)) {
+    return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
+  }
   FK_TRY(out.digest, ledger::proposal_digest(*made, notice.vault));
   return out;
 }
@@ -146,6 +152,11 @@ std::vector<std::string> describe(Lang lang, const ProposalStatus& s, const Dige
                                   words(lang, Msg::kPropPurpose, {s.made.purpose})};
   if (s.made.overrides) out.push_back(words(lang, Msg::kPropOverride, {to_hex(*s.made.overrides)}));
   for (auto& line : describe(lang, s.made.action)) out.push_back(std::move(line));
+  for (const auto& id : principals_in(s.made.action)) {
+    const auto name = s.names ? s.names->find(id) : ledger::PeopleNames::const_iterator();
+    const bool known = s.names && name != s.names->end();
+    out.push_back(words(lang, known ? Msg::kPropName : Msg::kPropNoName, {id, known ? name->second.name : ""}));
+  }
   out.push_back(words(lang, Msg::kPropRule,
                       {people_of(s.rule), std::to_string(s.rule.delay_s), std::to_string(s.rule.lifetime_s)}));
   out.push_back(words(lang, Msg::kPropStage, {s.stage, list_of(lang, s.approved, Msg::kPropNobody)}));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/facekeep/start_check.h"
+#include "vault/ledger/person_name.h"
 #include "vault/ledger/proposal.h"
 
 namespace facekeep::tools {
@@ -18,6 +19,8 @@ struct ProposalStatus {
   std::uint64_t rule_version = 0;
   ledger::Rule rule;
   std::vector<std::string> approved;
+  // Of the principals that it registers, where the vault is open and the proposer gave them.
+  std::optional<ledger::PeopleNames> names;
 };
 // Pure. kMalformed.
 Result<ProposalStatus> parse_proposal(const Json& answer);
@@ -28,8 +31,8 @@ struct CheckedProposal {
   Digest digest{};
   log::Checkpoint checkpoint;
 };
-// Fetches proposal `id`, the log's head and the entry, and holds them against each other. kIntegrity: what the vault
-// shows is not what the log has.
+// Fetches proposal `id`, the log's head and the entry, and holds them against each other; names must open their
+// commitments. kIntegrity: what the vault shows is not what the log has.
 Result<CheckedProposal> check_proposal(const Context& context, const Notice& notice, VaultApi& api,
                                        const std::string& id);
 
