@@ -39,6 +39,7 @@ Result<http::Response> inclusion_proof(ApiContext& api, const Call& call);
 Result<http::Response> consistency_proof(ApiContext& api, const Call& call);
 Result<http::Response> entry_proof(ApiContext& api, const Call& call);
 Result<http::Response> cosigned(ApiContext& api, const Call& call);
+Result<http::Response> witnesses(ApiContext& api, const Call& call);
 
 // handlers_audit.cc
 Result<http::Response> openings(ApiContext& api, const Call& call);
@@ -55,6 +56,8 @@ Result<http::Response> veto(ApiContext& api, const Call& call);
 Result<http::Response> withdraw(ApiContext& api, const Call& call);
 Result<http::Response> revoke(ApiContext& api, const Call& call);
 Result<http::Response> suspend_custodian(ApiContext& api, const Call& call);
+Result<http::Response> tighten(ApiContext& api, const Call& call);
+Result<http::Response> principals(ApiContext& api, const Call& call);
 
 // What the groups share (handlers.cc).
 

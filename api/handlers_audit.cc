@@ -20,8 +20,12 @@ Result<http::Response> openings(ApiContext& api, const Call& call) {
 
 Result<http::Response> people(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
-  FK_TRY(const Json people, api.service.people(call.request.peer_spki));
-  return json_response({{"people", OrderedJson(people)}});
+  FK_TRY(const auto parts, api.service.people(call.request.peer_spki));
+  OrderedJson later = OrderedJson::array();
+  for (const auto& [entry, names] : parts) {
+    if (entry != 0) later.push_back({{"entry", entry}, {"people", OrderedJson(ledger::to_json(names))}});
+  }
+  return json_response({{"people", OrderedJson(ledger::to_json(parts.at(0)))}, {"later", std::move(later)}});
 }
 
 }  // namespace facekeep::api

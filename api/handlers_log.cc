@@ -52,6 +52,10 @@ OrderedJson to_json(const std::vector<Digest>& hashes) {
   return out;
 }
 
+OrderedJson to_json(const ledger::State::Origin& o) {
+  return {{"proposal", o.proposal}, {"approvals", o.approvals}, {"done", o.done}};
+}
+
 }  // namespace
 
 Result<http::Response> checkpoint(ApiContext& api, const Call& call) {
@@ -64,7 +68,17 @@ Result<http::Response> cosigned(ApiContext& api, const Call& call) {
   std::string note = api.service.sequencer().cosigned();
   if (!note.empty()) return note_response(std::move(note));
   return make_problem(Errc::kNotFound, "not-found", "no checkpoint has a quorum of cosignatures",
-                      "the witnesses, if the vault has any, are named in entry 0");
+                      "the log names the witnesses, if the vault has any: GET /v1/witnesses says where");
+}
+
+Result<http::Response> witnesses(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  return api.service.sequencer().read([](const ledger::State& st) -> Result<http::Response> {
+    OrderedJson out = to_json(st.origin_of_witnesses());
+    out["custodians"] = OrderedJson::array();
+    for (const auto& change : st.custodian_changes()) out["custodians"].push_back(to_json(change));
+    return json_response(out);
+  });
 }
 
 Result<http::Response> tile(ApiContext& api, const Call& call) {

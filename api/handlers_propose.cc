@@ -19,11 +19,22 @@ Result<Id128> id_segment(const std::string& text) {
 
 // The events' own readers check form and limits; what they say of a request is the caller's mistake.
 template <class T>
-Result<T> of_request(Result<T> read) {
+Result<T> of_request(Result<T> read, const char* problem = "bad-action") {
   if (read) return read;
   Error e = std::move(read).error();
-  e.problem = "bad-action";
+  e.problem = problem;
   return e;
+}
+
+Result<ledger::Action> action_of(const JsonView& field) {
+  FK_TRY(const Json asked, field.to_json());
+  return of_request(ledger::action_from_json(asked));
+}
+
+Result<http::Response> written(ApiContext& api, std::uint64_t entry) {
+  OrderedJson out = {{"entry", entry}};
+  FK_CHECK(add_receipt(api, entry, out));
+  return json_response(out);
 }
 
 OrderedJson moment_json(const ledger::Moment& m) {
@@ -45,6 +56,7 @@ Result<OrderedJson> to_json(const ProposalView& v) {
                      {"opened", moment_json(p.opened)}};
   if (p.complete) out["complete"] = moment_json(*p.complete);
   if (p.vetoed_by) out["vetoed_by"] = *p.vetoed_by;
+  if (v.names) out["names"] = OrderedJson(ledger::to_json(*v.names));
   return out;
 }
 
@@ -100,20 +112,25 @@ Result<http::Response> propose(ApiContext& api, const Call& call) {
   made.purpose = fields.text("purpose", ledger::kMaxSlug);
   const auto action = fields.take("action");
   const auto overrides = fields.take_optional("overrides");
-  const auto subjects = fields.take_optional("subjects");
+  const auto listed = fields.take_optional("subjects");
+  const auto named = fields.take_optional("names");
   FK_CHECK(fields.finish());
-  FK_TRY(const Json asked, action->to_json());
-  FK_TRY(made.action, of_request(ledger::action_from_json(asked)));
+  FK_TRY(made.action, action_of(*action));
+  ledger::PeopleNames people;
+  if (named) {
+    FK_TRY(const Json given, named->to_json());
+    FK_TRY(people, of_request(ledger::people_names_from_json(given, "names"), "bad-names"));
+  }
   if (overrides) {
     FK_TRY(const Json id, overrides->to_json());
     if (!id.is_string()) return not_found();
     FK_TRY(made.overrides, id_segment(id.get<std::string>()));
   }
-  std::vector<std::string> people;
-  if (subjects) {
-    FK_TRY(people, names(*subjects, "subjects", ledger::kMaxSubjectId));
+  std::vector<std::string> subjects;
+  if (listed) {
+    FK_TRY(subjects, names(*listed, "subjects", ledger::kMaxSubjectId));
   }
-  FK_TRY(const VoteAnswer a, api.service.propose(call.request.peer_spki, std::move(made), people));
+  FK_TRY(const VoteAnswer a, api.service.propose(call.request.peer_spki, std::move(made), people, subjects));
   return answer(api, a, 201);
 }
 
@@ -191,9 +208,7 @@ Result<http::Response> revoke(ApiContext& api, const Call& call) {
   if (api.close_peer) {
     for (const Digest& key : a.keys) api.close_peer(key);
   }
-  OrderedJson out = {{"entry", a.entry}};
-  FK_CHECK(add_receipt(api, a.entry, out));
-  return json_response(out);
+  return written(api, a.entry);
 }
 
 Result<http::Response> suspend_custodian(ApiContext& api, const Call& call) {
@@ -203,9 +218,29 @@ Result<http::Response> suspend_custodian(ApiContext& api, const Call& call) {
   const std::string custodian = fields.text("custodian", 80);
   FK_CHECK(fields.finish());
   FK_TRY(const std::uint64_t entry, api.service.suspend_custodian(call.request.peer_spki, custodian));
-  OrderedJson out = {{"entry", entry}};
-  FK_CHECK(add_receipt(api, entry, out));
-  return json_response(out);
+  return written(api, entry);
+}
+
+Result<http::Response> tighten(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const JsonView body, json_body(call.request));
+  Fields fields(body, "the request body");
+  const auto action = fields.take("action");
+  FK_CHECK(fields.finish());
+  FK_TRY(ledger::Action asked, action_of(*action));
+  FK_TRY(const std::uint64_t entry, api.service.tighten(call.request.peer_spki, std::move(asked)));
+  return written(api, entry);
+}
+
+Result<http::Response> principals(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const auto all, api.service.principals(call.request.peer_spki));
+  OrderedJson list = OrderedJson::array();
+  for (const Registered& r : all) {
+    list.push_back(
+        {{"id", r.principal.id}, {"registered", r.entry}, {"principal", OrderedJson(ledger::to_json(r.principal))}});
+  }
+  return json_response({{"principals", std::move(list)}});
 }
 
 }  // namespace facekeep::api

@@ -28,6 +28,7 @@ Result<http::Response> me(ApiContext& api, const Call& call) {
     out["deputy"] = p.deputy;
   }
   out["until"] = p.until ? OrderedJson(*p.until) : OrderedJson(nullptr);
+  out["registered"] = who.registered;
   out["server_key"] = to_hex(who.server_key);
   // The key that the server changes to next; none is planned until keys can be rotated.
   out["next_server_key"] = nullptr;

@@ -49,6 +49,12 @@ void add_vault(Page& page, const Service::Metrics& vault, std::string_view state
     page.add("facekeep_decisions_total", "Match answers, by decision", MetricType::Counter, "decision", d,
              at == vault.decisions.end() ? 0 : static_cast<double>(at->second));
   }
+  for (std::size_t i = 0; i < ledger::kStages; ++i) {
+    const auto stage = static_cast<ledger::Stage>(i);
+    const auto at = vault.proposals.find(stage);
+    page.add("facekeep_proposals", "Proposals that are open or ended lately, by stage", MetricType::Gauge, "stage",
+             std::string(to_string(stage)), at == vault.proposals.end() ? 0 : static_cast<double>(at->second));
+  }
   page.gauge("facekeep_clock_jumped", "1 after the wall clock was set: nothing is destroyed by time until a restart",
              vault.clock_jumped ? 1 : 0);
   page.gauge("facekeep_log_entries", "Entries in the log", static_cast<double>(vault.log_size));

@@ -27,7 +27,7 @@ constexpr std::array kRoutes = {
     Route{"getOpenApi", "GET", "/v1/openapi.yaml", kBoth, kAnyone, kUnlogged, "", kRunning, 0, openapi},
     Route{"getMetrics", "GET", "/metrics", kBoth, kAnyone, kUnlogged, "", kNothing, 0, metrics},
     // Dual control.
-    Route{"propose", "POST", "/v1/proposals", kMain, kCustodians, kLogged, "governance", kRunning, 64 * kKiB, propose},
+    Route{"propose", "POST", "/v1/proposals", kMain, kCustodians, kLogged, "governance", kRunning, 192 * kKiB, propose},
     Route{"listProposals", "GET", "/v1/proposals", kMain, kCustodians, kUnlogged, "", kRunning, 0, list_proposals},
     Route{"getProposal", "GET", "/v1/proposals/{id}", kMain, kCustodians, kUnlogged, "", kRunning, 0, get_proposal},
     Route{"approve", "POST", "/v1/proposals/{id}/approvals", kMain, kCustodians, kLogged, "governance", kRunning,
@@ -44,6 +44,9 @@ constexpr std::array kRoutes = {
     Route{"revoke", "POST", "/v1/revocations", kMain, kCustodians, kLogged, "governance", kRunning, 64 * kKiB, revoke},
     Route{"suspendCustodian", "POST", "/v1/suspensions", kMain, kCustodians, kLogged, "governance", kRunning, kKiB,
           suspend_custodian},
+    Route{"tighten", "POST", "/v1/tightenings", kMain, kCustodians, kLogged, "governance", kRunning, 64 * kKiB,
+          tighten},
+    Route{"listPrincipals", "GET", "/v1/principals", kMain, kCustodians, kUnlogged, "", kRunning, 0, principals},
     // Doors.
     Route{"verify", "POST", "/v1/sites/{site}/verify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB, verify},
     Route{"identify", "POST", "/v1/sites/{site}/identify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB,
@@ -73,6 +76,7 @@ constexpr std::array kRoutes = {
           consistency_proof},
     Route{"getEntryProof", "GET", "/v1/log/proofs/{entry}", kBoth, kAnyone, kUnlogged, "", kRunning, 0, entry_proof},
     Route{"getCosignedCheckpoint", "GET", "/v1/log/cosigned", kBoth, kAnyone, kUnlogged, "", kNothing, 0, cosigned},
+    Route{"getWitnesses", "GET", "/v1/witnesses", kBoth, kAnyone, kUnlogged, "", kRunning, 0, witnesses},
     // Auditors.
     Route{"getOpenings", "GET", "/v1/log/openings/{bundle}", kMain, kAuditors, kLogged, "governance", kRunning, 0,
           openings},

@@ -138,8 +138,7 @@ bool verify_signature(NoteKeyType type, ByteView public_key, ByteView message, B
   return good;
 }
 
-Result<LogKey> find_log_key(Session& s, const Id128& vault) {
-  const std::string label = log_label(vault);
+Result<LogKey> read_pair(Session& s, const std::string& label) {
   FK_TRY(const auto priv, find_one(s, CKO_PRIVATE_KEY, label));
   FK_TRY(const auto pub, find_one(s, CKO_PUBLIC_KEY, label));
   FK_TRY(const Bytes type, s.calls.attribute(s.handle, priv, CKA_KEY_TYPE));
@@ -157,7 +156,14 @@ Result<LogKey> find_log_key(Session& s, const Id128& vault) {
   } else {
     return make_error(Errc::kIntegrity, "the key " + label + " is neither Ed25519 nor P-256");
   }
-  FK_TRY(key.evidence, check_key(s, priv, label, key_type == CKK_EC ? "ECDSA-P256" : "Ed25519"));
+  return key;
+}
+
+Result<LogKey> find_log_key(Session& s, const Id128& vault) {
+  const std::string label = log_label(vault);
+  FK_TRY(LogKey key, read_pair(s, label));
+  const bool ed25519 = key.type == NoteKeyType::kEd25519;
+  FK_TRY(key.evidence, check_key(s, key.handle, label, ed25519 ? "Ed25519" : "ECDSA-P256"));
   return key;
 }
 
@@ -184,7 +190,7 @@ Result<Bytes> sign_message(Session& s, const LogKey& key, ByteView message) {
     FK_TRY(signature, ecdsa_signature_to_der(signature));
   }
   if (!verify_signature(key.type, key.public_key, message, signature)) {
-    return make_error(Errc::kIntegrity, "the token's signature does not verify under the log's public key",
+    return make_error(Errc::kIntegrity, "the token's signature does not verify under its public key",
                       "the key pair in the token was exchanged, or the token computes wrongly; look before you go on");
   }
   return signature;

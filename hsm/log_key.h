@@ -25,6 +25,10 @@ Result<LogKey> create_log_key(SessionPool& pool, const Id128& vault, bool force_
 // kNotFound: the token has none.
 Result<LogKey> find_log_key(Session& session, const Id128& vault);
 
+// An Ed25519 or P-256 pair of this label, as a person's token has it; nothing of how it was made is checked, and
+// `evidence` is empty. kNotFound, kIntegrity (two of them, or another kind).
+Result<LogKey> read_pair(Session& session, const std::string& label);
+
 // Signs, and verifies the signature under key.public_key before returning it: a public object that
 // someone exchanged, or a token that computes wrongly, is kIntegrity. 64 bytes for Ed25519; DER
 // ECDSA-Sig-Value over SHA-256 for P-256. Runs inside SessionPool::run; may be repeated.

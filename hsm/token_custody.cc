@@ -1,6 +1,7 @@
 #include "hsm/token_custody.h"
 
 #include "hsm/anchor.h"
+#include "hsm/spare.h"
 #include "hsm/wrap.h"
 
 namespace facekeep::hsm {
@@ -114,6 +115,16 @@ Result<SecretBytes> TokenCustody::unwrap(std::uint32_t epoch, ByteView blob, Byt
     FK_TRY(const auto key, root(s, epoch));
     return unwrap_secret(s, *key, epoch, blob, context);
   });
+}
+
+Result<Bytes> TokenCustody::wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret,
+                                          ByteView context) {
+  FK_TRY(const SpareKey key, import_spare(spare.pem));
+  if (key.fingerprint != spare.fingerprint) {
+    return make_error(Errc::kIntegrity, "the stored key of the spare token is not the one that genesis names",
+                      "the database was changed from outside: restore it");
+  }
+  return hsm::wrap_to_spare(key, epoch, secret, context);
 }
 
 Result<Bytes> TokenCustody::sign_checkpoint(ByteView message) {

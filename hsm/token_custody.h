@@ -54,6 +54,7 @@ class TokenCustody final : public Custody {
 
   Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override;
   Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) override;
+  Result<Bytes> wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret, ByteView context) override;
   [[nodiscard]] NoteKeyType log_key_type() const override { return log_type_; }
   Result<Bytes> log_public_key() override { return log_public_key_; }
   Result<Bytes> sign_checkpoint(ByteView message) override;

@@ -85,4 +85,35 @@ Result<TokenUri> parse_token_uri(std::string_view text) {
   return out;
 }
 
+Result<KeyUri> parse_key_uri(std::string_view text) {
+  constexpr const char* kExample =
+      "write it like pkcs11:token=alice;object=approval?module-path=/usr/lib/.../module.so";
+  const std::unique_ptr<P11KitUri, FreeUri> whole(p11_kit_uri_new());
+  if (text.find('\0') != std::string_view::npos ||
+      p11_kit_uri_parse(std::string(text).c_str(), P11_KIT_URI_FOR_ANY, whole.get()) != P11_KIT_URI_OK) {
+    return refused("not a PKCS#11 URI (RFC 7512)", kExample);
+  }
+  const ck_attribute* object = p11_kit_uri_get_attribute(whole.get(), CKA_LABEL);
+  if (object == nullptr || object->value_len == 0) return refused("the URI names no key of the token", kExample);
+  KeyUri out;
+  out.label.assign(static_cast<const char*>(object->value), object->value_len);
+  // The token's own attributes, and those behind the "?".
+  const std::size_t query = std::min(text.find('?'), text.size());
+  out.token = "pkcs11:";
+  for (std::size_t from = text.find(':') + 1; from < query;) {
+    const std::size_t end = std::min(text.find(';', from), query);
+    const std::string_view attribute = text.substr(from, end - from);
+    if (!attribute.starts_with("object=") && !attribute.starts_with("type=")) {
+      out.token += (out.token.back() == ':' ? "" : ";") + std::string(attribute);
+    }
+    from = end + 1;
+  }
+  out.token += text.substr(query);
+  FK_CHECK([&]() -> Status {
+    auto token = parse_token_uri(out.token);
+    return token ? Status() : Status(token.error());
+  }());
+  return out;
+}
+
 }  // namespace facekeep::hsm

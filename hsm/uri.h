@@ -25,4 +25,13 @@ struct TokenUri {
 // (the PIN's place is an option of its own). An error never repeats the URI.
 Result<TokenUri> parse_token_uri(std::string_view text);
 
+// A key pair on a token: the token's URI, and the label of both its objects.
+struct KeyUri {
+  std::string token;  // for parse_token_uri
+  std::string label;
+};
+// Takes a URI that names the pair by `object`; `type` may say what it is. kInvalidArgument without it, with an `id`, or
+// for what is no URI of a token besides. An error never repeats the URI.
+Result<KeyUri> parse_key_uri(std::string_view text);
+
 }  // namespace facekeep::hsm

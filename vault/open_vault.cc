@@ -1,5 +1,7 @@
 #include "vault/open_vault.h"
 
+#include <algorithm>
+
 #include "vault/base/digest.h"
 #include "vault/seal/blob.h"
 #include "vault/seal/template_seal.h"
@@ -42,6 +44,28 @@ Digest SiteSession::request_tag(std::initializer_list<ByteView> parts) const {
     all.insert(all.end(), d.begin(), d.end());
   }
   return hmac_sha256(index.view(), {all});
+}
+
+void OpenVault::add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty) {
+  auto session = std::make_unique<SiteSession>(site, key, wraps);
+  session->ready = empty;
+  const std::unique_lock lock(sites_mutex_);
+  sites_.emplace(site.id, std::move(session));
+}
+
+void OpenVault::remove_site(const std::string& id) {
+  const std::unique_lock lock(sites_mutex_);
+  sites_.erase(id);
+}
+
+SiteSession& OpenVault::site(const std::string& id) const {
+  const std::shared_lock lock(sites_mutex_);
+  return *sites_.at(id);
+}
+
+bool OpenVault::ready() const {
+  const std::shared_lock lock(sites_mutex_);
+  return std::all_of(sites_.begin(), sites_.end(), [](const auto& s) { return s.second->ready.load(); });
 }
 
 Result<std::optional<Id128>> OpenVault::find_ref(const SiteSession& site, const std::string& subject_id) const {

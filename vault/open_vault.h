@@ -4,12 +4,12 @@
 // keys are cleansed with the last.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 
 #include "vault/base/clock.h"
@@ -52,18 +52,21 @@ class OpenVault {
   OpenVault(const Id128& vault, const store::Store& store, seal::KeySlots& slots)
       : vault_(vault), store_(store), slots_(slots) {}
 
-  void add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps) {
-    sites_.emplace(site.id, std::make_unique<SiteSession>(site, key, wraps));
+  // A site is here before the state has it, so that whoever finds it there finds it here. `empty`: it has no templates
+  // to load. Sessions stay where they are; only a site that the state never got is taken out again.
+  void add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty = false);
+  void remove_site(const std::string& id);
+  void set_register_key(seal::AeadKey key, std::uint32_t epoch) {
+    register_key_ = std::make_unique<seal::AeadKey>(std::move(key));
+    register_epoch_ = epoch;
   }
-  void set_register_key(seal::AeadKey key) { register_key_ = std::make_unique<seal::AeadKey>(std::move(key)); }
   // Of the sealed register of people. Precondition: it was set.
-  [[nodiscard]] const seal::AeadKey& register_key() const { return *register_key_; }
-  // Precondition: the site exists in genesis.
-  [[nodiscard]] SiteSession& site(const std::string& id) const { return *sites_.at(id); }
+  [[nodiscard]] seal::AeadKey& register_key() const { return *register_key_; }
+  [[nodiscard]] std::uint32_t register_epoch() const { return register_epoch_; }
+  // Precondition: the state has the site.
+  [[nodiscard]] SiteSession& site(const std::string& id) const;
   // Every site's gallery is loaded: no door is told "refer" for want of it.
-  [[nodiscard]] bool ready() const {
-    return std::all_of(sites_.begin(), sites_.end(), [](const auto& s) { return s.second->ready.load(); });
-  }
+  [[nodiscard]] bool ready() const;
   [[nodiscard]] const Id128& vault() const { return vault_; }
 
   // The ref under which the store has this subject id. A hint, not trusted: check open_subject()'s record.
@@ -105,8 +108,10 @@ class OpenVault {
   const Id128 vault_;
   const store::Store& store_;
   seal::KeySlots& slots_;
+  mutable std::shared_mutex sites_mutex_;
   std::map<std::string, std::unique_ptr<SiteSession>> sites_;
   std::unique_ptr<seal::AeadKey> register_key_;
+  std::uint32_t register_epoch_ = 0;
   mutable std::mutex period_mutex_;
   std::map<ledger::State::PeriodId, std::shared_ptr<seal::AeadKey>> period_keys_;
   mutable std::mutex corrections_mutex_;

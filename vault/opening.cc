@@ -46,16 +46,19 @@ std::string gallery_of(const std::string& site, const subject::Consent& consent)
   return consent.allows(subject::ConsentScope::kIdentify) ? site : site + "/verify-only";
 }
 
-Status make_galleries(const log::Sequencer& sequencer, match::Engine& engine) {
-  const ledger::Genesis g = sequencer.read([](const ledger::State& st) { return st.current(); });
-  for (const auto& s : g.sites) {
-    for (const auto& m : g.models) {
-      for (const auto& gallery : {s.id, s.id + "/verify-only"}) {
-        auto made = engine.create_gallery(gallery, m.id, m.dimension);
-        if (!made && made.error().code != Errc::kAlreadyExists) return made;
-      }
+Status make_galleries(const std::string& site, const std::vector<ledger::Model>& models, match::Engine& engine) {
+  for (const auto& m : models) {
+    for (const auto& gallery : {site, site + "/verify-only"}) {
+      auto made = engine.create_gallery(gallery, m.id, m.dimension);
+      if (!made && made.error().code != Errc::kAlreadyExists) return made;
     }
   }
+  return {};
+}
+
+Status make_galleries(const log::Sequencer& sequencer, match::Engine& engine) {
+  const ledger::Genesis g = sequencer.read([](const ledger::State& st) { return st.current(); });
+  for (const auto& s : g.sites) FK_CHECK(make_galleries(s.id, g.models, engine));
   return {};
 }
 

@@ -16,6 +16,8 @@ namespace facekeep {
 std::string gallery_of(const std::string& site, const subject::Consent& consent);
 // Makes every gallery of every site and model; those that exist stay.
 Status make_galleries(const log::Sequencer& sequencer, match::Engine& engine);
+// Those of one site.
+Status make_galleries(const std::string& site, const std::vector<ledger::Model>& models, match::Engine& engine);
 
 // Loads what the log had before entry `upto` (the unseal's own); what came later, its enrolment puts in.
 // Two threads. Ends early when vault.closing is set. A template that does not open, or is not the one in

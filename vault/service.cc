@@ -118,7 +118,7 @@ Result<Me> Service::me(const Digest& spki) const {
   return sequencer_->read([&](const ledger::State& st) -> Result<Me> {
     const auto* p = st.principal_by_key(spki, now);
     if (p == nullptr) return make_problem(Errc::kPermissionDenied, "unknown-key", "this key is not registered");
-    return Me{*p, st.genesis().server_key};
+    return Me{*p, st.origin_of(p->id).proposal, st.genesis().server_key};
   });
 }
 
@@ -261,9 +261,11 @@ Service::Metrics Service::metrics() const {
   const auto stats = engine_->stats();
   m.templates = stats.templates;
   m.arena_bytes = stats.bytes;
+  const Instant now = parts_.clock.now();
   sequencer_->read([&](const ledger::State& st) {
     m.log_size = st.size();
     m.open = st.phase() == Phase::kOpen;
+    for (const auto& [id, p] : st.proposals()) ++m.proposals[stage_at(st, p, st.moment_at(now))];
   });
   m.halted = sequencer_->halted().has_value();
   m.clock_jumped = clock_jumped_;

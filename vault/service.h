@@ -22,6 +22,7 @@
 #include "vault/base/json.h"
 #include "vault/export/folder.h"
 #include "vault/ledger/decide.h"
+#include "vault/ledger/person_name.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/ledger/state.h"
 #include "vault/log/sequencer/sequencer.h"
@@ -48,7 +49,7 @@ struct ServiceOptions {
   std::int64_t sums_interval_ms = 60LL * 1000;
   // Beyond it a wall clock that was set stops all destruction that comes with time, until the next start.
   std::int64_t max_clock_jump_ms = 6LL * 3600 * 1000;
-  // Of genesis' witnesses with on_missing "closed": how old the newest checkpoint with their quorum may be.
+  // Of witnesses with on_missing "closed": how old the newest checkpoint with their quorum may be.
   std::int64_t witness_max_age_ms = 10LL * 60 * 1000;
   // Bundles of openings (or the register) that one auditor reads at once, and a second after that: each is an entry.
   std::uint32_t reads_at_once = 4096;  // a million entries
@@ -95,6 +96,7 @@ struct UnsealProgress {
 
 struct Me {
   ledger::PrincipalRecord principal;
+  std::uint64_t registered = 0;  // the entry of the proposal that registered it so; 0: genesis
   Digest server_key{};
 };
 
@@ -183,6 +185,8 @@ struct ProposalView {
   ledger::Stage stage = ledger::Stage::kDraft;  // at this moment, delays and lifetimes counted
   ledger::Rule rule;                            // that binds it now
   std::uint64_t rule_version = 0;
+  // Of the principals that it registers, as its proposer gave them. Only of one proposal, and only while open.
+  std::optional<ledger::PeopleNames> names = {};
 };
 struct ProposalPage {
   std::vector<ProposalView> proposals;  // by their entries
@@ -199,6 +203,11 @@ struct ExportAnswer {
   std::uint64_t sealed_entry = 0;  // that has the manifest's digest and those of the parts
   std::string manifest;            // canonical JSON
   std::vector<ledger::ExportPart> parts;
+};
+// A principal as it is registered now.
+struct Registered {
+  ledger::PrincipalRecord principal;
+  std::uint64_t entry = 0;  // as Me::registered
 };
 struct RevokeAnswer {
   std::uint64_t entry = 0;
@@ -254,13 +263,16 @@ class Service {
   // the published checkpoint; openings of later entries are left out. "too-many-reads": see ServiceOptions, and while
   // the vault is not open, ledger::decide_openings_read.
   Result<std::vector<Opening>> openings(const Digest& spki, std::uint64_t bundle);
-  // principal -> {"name", "salt"}: what opens the name commitments of genesis. "sealed" unless open.
-  Result<Json> people(const Digest& spki);
+  // The sealed register of people, one part for genesis (entry 0) and one for each proposal that brought names (its
+  // entry). "sealed" unless open.
+  using Register = std::map<std::uint64_t, ledger::PeopleNames>;
+  Result<Register> people(const Digest& spki);
 
   // Dual control, for custodians (service_propose.cc). What each may is in ledger/proposal_decide.h; problems are
   // named there. `by` and `id` of the proposal are set here.
-  // `subjects`: ids of the people of an export that names them; its commitment is set here, and the vault must be open.
-  Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made,
+  // `names` go into the sealed register, so they need an open vault ("sealed"); "bad-names". `subjects`: ids of the
+  // people of an export that names them; its commitment is set here, and the vault must be open.
+  Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made, const ledger::PeopleNames& names = {},
                              const std::vector<std::string>& subjects = {});
   Result<ProposalPage> proposals(const Digest& spki) const;
   Result<ProposalView> proposal(const Digest& spki, const Id128& id) const;
@@ -268,7 +280,11 @@ class Service {
   Result<VoteAnswer> vote(const Digest& spki, ledger::Vote vote, ledger::Verb verb);
   Result<VoteAnswer> withdraw(const Digest& spki, const Id128& proposal);
   Result<RevokeAnswer> revoke(const Digest& spki, std::vector<std::string> principals, const std::string& reason);
-  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);  // entry
+  // Each gives its entry.
+  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);
+  Result<std::uint64_t> tighten(const Digest& spki, ledger::Action action);
+  // For custodians: everybody who is registered, by id.
+  Result<std::vector<Registered>> principals(const Digest& spki) const;
 
   // The result of an export (service_export.cc), in the log before it answers; problems of
   // ledger::decide_export_given, and kIntegrity if the stored manifest is not the one in the log.
@@ -292,6 +308,7 @@ class Service {
     bool open = false;
     bool halted = false;
     bool clock_jumped = false;
+    std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
   };
   [[nodiscard]] Metrics metrics() const;
   [[nodiscard]] bool clock_jumped() const { return clock_jumped_; }
@@ -330,7 +347,7 @@ class Service {
                      const std::optional<Digest>& tag, const std::optional<std::pair<Bytes, Bytes>>& changes_entry);
   Result<std::pair<Bytes, Bytes>> changes_entry(OpenVault& vault, const std::string& site,
                                                 const std::string& subject_id, const log::Turn& turn);
-  // "witnesses-missing" if genesis wants fresh cosignatures and has none.
+  // "witnesses-missing" if the witness policy wants fresh cosignatures and has none.
   Status require_witnesses() const;
   Status log_openings_read(const Digest& spki, ledger::OpeningsRead event);
   Result<Opening> opening_of(std::uint64_t entry, OpenVault* vault) const;
@@ -351,6 +368,12 @@ class Service {
   Status finish_export(OpenVault& vault, const Id128& proposal);
   void join_exporter();
   Status carry_out(const Id128& proposal);
+  Status open_site(const Id128& proposal);
+  // One custodian's act that narrows: decided, authorised and written in log order.
+  using NarrowingAct = std::function<Result<ledger::Body>(const log::Turn& turn, const std::string& by)>;
+  Result<std::uint64_t> narrow(const Digest& spki, const NarrowingAct& act);
+  Result<Bytes> seal_names(OpenVault& vault, std::uint64_t entry, const ledger::PeopleNames& names) const;
+  Result<ledger::PeopleNames> open_names(const OpenVault& vault, std::uint64_t entry, ByteView blob) const;
   Result<ProposalView> view_of(const Id128& proposal) const;
   Result<std::string> custodian(const Digest& spki) const;
   Status check_root(std::uint64_t size, const Digest& root) const;

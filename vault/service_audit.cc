@@ -1,9 +1,7 @@
-// What auditors are given: the openings of private entries and the sealed register of people. And what the
-// vault asks of its witnesses.
+// What auditors are given: the openings of private entries. And what the vault asks of its witnesses.
 #include "vault/ledger/decide.h"
 #include "vault/log/sequencer/access_opening.h"
 #include "vault/open_vault.h"
-#include "vault/seal/blob.h"
 #include "vault/service.h"
 #include "vault/store/keys.h"
 
@@ -113,21 +111,9 @@ Result<Opening> Service::open_access_entry(std::uint64_t entry, const Digest& co
   return plain ? in_clear(entry, plain->view()) : missing(entry, "damaged");
 }
 
-Result<Json> Service::people(const Digest& spki) {
-  FK_TRY(const auto vault, open_vault());
-  FK_CHECK(log_openings_read(spki, {"", "register", std::nullopt}));
-  const std::uint32_t epoch = sequencer_->read([](const ledger::State& st) { return st.genesis().register_epoch; });
-  FK_TRY(const auto blob, parts_.store.get(keys::names(0)));
-  if (!blob) return make_error(Errc::kIntegrity, "the sealed register of people is missing from the database");
-  FK_TRY(const seal::Aad aad,
-         seal::make_aad({vault->vault(), seal::kVaultKeyName}, epoch, seal::Purpose::kRegister, {}));
-  FK_TRY(const SecretBytes plain, seal::open_blob(vault->register_key(), aad, *blob));
-  return parse_canonical_json(as_chars(plain.view()));
-}
-
 Status Service::require_witnesses() const {
   const bool closed = sequencer_->read([](const ledger::State& st) {
-    const auto& w = st.genesis().witnesses;
+    const auto& w = st.current().witnesses;
     return w && w->on_missing == ledger::OnMissing::kClosed;
   });
   if (!closed) return {};

@@ -8,10 +8,10 @@
 #include "vault/open_vault.h"
 #include "vault/opening.h"
 #include "vault/service.h"
+#include "vault/store/keys.h"
 
 namespace facekeep {
 
-using ledger::Moment;
 using ledger::Role;
 using ledger::State;
 using log::Turn;
@@ -19,12 +19,8 @@ using log::Write;
 
 namespace {
 
-Moment moment(const State& st, const Instant& now) {
-  return {now.wall, st.log_clock_at(now.uptime_ms)};
-}
-
 ProposalView view(const State& st, const ledger::Proposal& p, const Instant& now) {
-  return {p, stage_at(st, p, moment(st, now)), rule_for(st, p.made), st.rule_version()};
+  return {p, stage_at(st, p, st.moment_at(now)), rule_for(st, p.made), st.rule_version()};
 }
 
 // One governance event, with the checkpoint that its receipt and the next signer need.
@@ -64,19 +60,28 @@ Result<ProposalView> Service::view_of(const Id128& id) const {
   });
 }
 
-Result<VoteAnswer> Service::propose(const Digest& spki, ledger::ProposalMade made,
+Result<VoteAnswer> Service::propose(const Digest& spki, ledger::ProposalMade made, const ledger::PeopleNames& names,
                                     const std::vector<std::string>& subjects) {
   made.id = random_array<16>();
   FK_CHECK(custodian(spki));
+  FK_CHECK(check_names(names, made.action));
   FK_TRY(const auto list, prepare_export(made, subjects));
+  std::shared_ptr<OpenVault> vault;
+  if (!names.empty()) {
+    FK_TRY(vault, open_vault());
+  }
   FK_TRY(const auto written, sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_TRY(const auto* p, ledger::authorise(turn.state, spki, Role::kCustodian, turn.now.wall));
     made.by = p->id;
-    FK_CHECK(decide_propose(turn.state, made, moment(turn.state, turn.now)));
+    FK_CHECK(decide_propose(turn.state, made, turn.state.moment_at(turn.now)));
     Write w = governance(made);
     if (list) {
       FK_CHECK(ledger::require_open(turn.state));
       w.drafts.push_back({*list, {}});
+    }
+    if (vault) {
+      FK_TRY(Bytes sealed, seal_names(*vault, turn.next_entry, names));
+      w.puts.push_back({store::keys::names(turn.next_entry), std::move(sealed)});
     }
     return w;
   }));
@@ -100,7 +105,14 @@ Result<ProposalPage> Service::proposals(const Digest& spki) const {
 
 Result<ProposalView> Service::proposal(const Digest& spki, const Id128& id) const {
   FK_CHECK(custodian(spki));
-  return view_of(id);
+  FK_TRY(ProposalView v, view_of(id));
+  const auto vault = open_vault();
+  if (!vault) return v;
+  FK_TRY(const auto blob, parts_.store.get(store::keys::names(v.proposal.entry)));
+  if (blob) {
+    FK_TRY(v.names, open_names(**vault, v.proposal.entry, *blob));
+  }
+  return v;
 }
 
 // The tree does not change behind the published checkpoint, so this needs no place in log order.
@@ -118,7 +130,7 @@ Result<VoteAnswer> Service::vote(const Digest& spki, ledger::Vote vote, ledger::
          sequencer_->submit(
              [&](const Turn& turn) -> Result<Write> {
                FK_CHECK(ledger::authorise(turn.state, spki, Role::kCustodian, turn.now.wall));
-               FK_CHECK(decide_vote(turn.state, vote, verb, moment(turn.state, turn.now)));
+               FK_CHECK(decide_vote(turn.state, vote, verb, turn.state.moment_at(turn.now)));
                return governance(veto ? ledger::Body(ledger::Veto{vote}) : ledger::Body(ledger::Approval{vote}));
              },
              veto ? store::Urgency::kNarrowing : store::Urgency::kOrdinary));
@@ -128,58 +140,79 @@ Result<VoteAnswer> Service::vote(const Digest& spki, ledger::Vote vote, ledger::
   return VoteAnswer{written.entry, std::move(v)};
 }
 
-Result<VoteAnswer> Service::withdraw(const Digest& spki, const Id128& id) {
+Result<std::uint64_t> Service::narrow(const Digest& spki, const NarrowingAct& act) {
   FK_TRY(const auto written, sequencer_->submit(
                                  [&](const Turn& turn) -> Result<Write> {
                                    FK_TRY(const auto* p,
                                           ledger::authorise(turn.state, spki, Role::kCustodian, turn.now.wall));
-                                   const ledger::ProposalWithdrawn event{id, p->id};
-                                   FK_CHECK(decide_withdraw(turn.state, event, moment(turn.state, turn.now)));
-                                   return governance(event);
+                                   FK_TRY(ledger::Body body, act(turn, p->id));
+                                   return governance(std::move(body));
                                  },
                                  store::Urgency::kNarrowing));
+  return written.entry;
+}
+
+Result<VoteAnswer> Service::withdraw(const Digest& spki, const Id128& id) {
+  FK_TRY(const std::uint64_t entry, narrow(spki, [&](const Turn& turn, const std::string& by) -> Result<ledger::Body> {
+           const ledger::ProposalWithdrawn event{id, by};
+           FK_CHECK(decide_withdraw(turn.state, event, turn.state.moment_at(turn.now)));
+           return ledger::Body(event);
+         }));
   FK_TRY(ProposalView v, view_of(id));
-  return VoteAnswer{written.entry, std::move(v)};
+  return VoteAnswer{entry, std::move(v)};
 }
 
 Result<RevokeAnswer> Service::revoke(const Digest& spki, std::vector<std::string> principals,
                                      const std::string& reason) {
   std::sort(principals.begin(), principals.end());
   RevokeAnswer answer;
-  FK_TRY(const auto written, sequencer_->submit(
-                                 [&](const Turn& turn) -> Result<Write> {
-                                   FK_TRY(const auto* p,
-                                          ledger::authorise(turn.state, spki, Role::kCustodian, turn.now.wall));
-                                   const ledger::Revoked event{p->id, principals, reason};
-                                   FK_CHECK(decide_revoke(turn.state, event, moment(turn.state, turn.now)));
-                                   answer.keys.clear();
-                                   for (const auto& id : principals)
-                                     answer.keys.push_back(turn.state.principal(id)->key);
-                                   return governance(event);
-                                 },
-                                 store::Urgency::kNarrowing));
-  answer.entry = written.entry;
+  FK_TRY(answer.entry, narrow(spki, [&](const Turn& turn, const std::string& by) -> Result<ledger::Body> {
+           const ledger::Revoked event{by, principals, reason};
+           FK_CHECK(decide_revoke(turn.state, event, turn.state.moment_at(turn.now)));
+           answer.keys.clear();
+           for (const auto& id : principals) answer.keys.push_back(turn.state.principal(id)->key);
+           return ledger::Body(event);
+         }));
   return answer;
 }
 
 Result<std::uint64_t> Service::suspend_custodian(const Digest& spki, const std::string& id) {
-  FK_TRY(const auto written, sequencer_->submit(
-                                 [&](const Turn& turn) -> Result<Write> {
-                                   FK_TRY(const auto* p,
-                                          ledger::authorise(turn.state, spki, Role::kCustodian, turn.now.wall));
-                                   const ledger::CustodianSuspended event{p->id, id};
-                                   FK_CHECK(decide_suspend(turn.state, event, moment(turn.state, turn.now)));
-                                   return governance(event);
-                                 },
-                                 store::Urgency::kNarrowing));
-  return written.entry;
+  return narrow(spki, [&](const Turn& turn, const std::string& by) -> Result<ledger::Body> {
+    const ledger::CustodianSuspended event{by, id};
+    FK_CHECK(decide_suspend(turn.state, event, turn.state.moment_at(turn.now)));
+    return ledger::Body(event);
+  });
+}
+
+Result<std::uint64_t> Service::tighten(const Digest& spki, ledger::Action action) {
+  return narrow(spki, [&](const Turn& turn, const std::string& by) -> Result<ledger::Body> {
+    ledger::Tightened event{by, action};
+    FK_CHECK(decide_tighten(turn.state, event, turn.state.moment_at(turn.now)));
+    return ledger::Body(std::move(event));
+  });
+}
+
+Result<std::vector<Registered>> Service::principals(const Digest& spki) const {
+  FK_CHECK(custodian(spki));
+  return sequencer_->read([](const State& st) {
+    std::vector<Registered> out;
+    for (const auto& p : st.current().principals) out.push_back({p, st.origin_of(p.id).proposal});
+    std::sort(out.begin(), out.end(),
+              [](const Registered& a, const Registered& b) { return a.principal.id < b.principal.id; });
+    return out;
+  });
 }
 
 // The act is its own entry, decided in log order: of two that come at once the second finds the proposal done, and
 // one that a crash kept from being written is found ready by the keeper.
 Status Service::carry_out(const Id128& id) {
+  const bool opens_site = sequencer_->read([&](const State& st) {
+    const auto it = st.proposals().find(id);
+    return it != st.proposals().end() && std::holds_alternative<ledger::OpenSite>(it->second.made.action);
+  });
+  if (opens_site) return open_site(id);
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(decide_carry_out(turn.state, id, moment(turn.state, turn.now)));
+    FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
     Write w = governance(ledger::ProposalDone{id});
     const ledger::Proposal& p = turn.state.proposals().at(id);
     if (std::holds_alternative<ledger::CancelErasures>(p.made.action)) {
@@ -203,7 +236,7 @@ void Service::carry_out_ready() {
   std::vector<Id128> ready;
   sequencer_->read([&](const State& st) {
     for (const auto& [id, p] : st.proposals()) {
-      if (decide_carry_out(st, id, moment(st, now))) ready.push_back(id);
+      if (decide_carry_out(st, id, st.moment_at(now))) ready.push_back(id);
     }
   });
   for (const Id128& id : ready) static_cast<void>(carry_out(id));

@@ -73,7 +73,12 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
     opened->add_site(s.site, key, s.wraps);
   }
   FK_TRY(const seal::SiteKey people_key, open_key(people));
-  opened->set_register_key(people_key.aead(seal::SiteSubkey::kRegister, 0));
+  std::uint64_t sealed_names = 0;  // under it: one row each
+  FK_CHECK(parts_.store.scan(store::keys::prefix(store::keys::Kind::kNames), {}, [&](ByteView, ByteView) {
+    ++sealed_names;
+    return true;
+  }));
+  opened->set_register_key(people_key.aead(seal::SiteSubkey::kRegister, sealed_names), people.epoch);
   opened->templates_total = templates;  // known before anybody sees the vault open
   FK_CHECK(make_galleries(*sequencer_, *engine_));
   out = std::move(opened);

@@ -21,10 +21,10 @@ Result<std::string> bare_note(const std::string& checkpoint) {
 
 Result<std::optional<Witnessing>> Witnessing::create(Service& service, const Clock& clock, Send send, Report report,
                                                      Options options) {
-  const auto named = service.sequencer().read([](const ledger::State& st) { return st.genesis().witnesses; });
+  const auto named = service.sequencer().read([](const ledger::State& st) { return st.current().witnesses; });
   if (!named) return std::optional<Witnessing>();
   Witnessing w(service, clock, std::move(send), std::move(report), options);
-  w.quorum_ = named->quorum;
+  w.policy_ = *named;
   for (const auto& x : named->list) {
     FK_TRY(ledger::WitnessKey key, ledger::parse_witness_key(x.vkey));
     w.keys_.push_back(std::move(key));
@@ -139,11 +139,11 @@ void Witnessing::keep(const std::string& checkpoint, std::uint64_t size) {
   }
   if (asked.empty()) return;
   service_->sequencer().add_cosignatures(size, lines);
-  if (asked.size() < quorum_) return;
+  if (asked.size() < policy_.quorum) return;
   // As fresh as the least fresh of the freshest quorum.
   std::sort(asked.begin(), asked.end(), std::greater<>());
   // The next round tries again: a full disk or a halted vault does not make the cosignatures worse.
-  if (service_->sequencer().keep_cosigned(checkpoint + lines, size)) service_->witnessed(asked[quorum_ - 1]);
+  if (service_->sequencer().keep_cosigned(checkpoint + lines, size)) service_->witnessed(asked[policy_.quorum - 1]);
 }
 
 }  // namespace facekeep

@@ -1,4 +1,4 @@
-// Getting cosignatures: one round asks every witness of genesis that is due to cosign the newest checkpoint.
+// Getting cosignatures: one round asks every witness that is due to cosign the newest checkpoint.
 //
 // Never in the way of an answer: it runs in a thread of its own and only writes down what came back. What is kept
 // when: cosignatures join the published checkpoint as they come; one with a quorum is stored, served as the newest
@@ -26,7 +26,7 @@ using log::WitnessAnswer;
 
 class Witnessing {
  public:
-  // POSTs `body` to <url>/add-checkpoint of that witness (position in genesis). Any status is an answer.
+  // POSTs `body` to <url>/add-checkpoint of that witness (position in the policy). Any status is an answer.
   using Send = std::function<Result<WitnessAnswer>(std::size_t witness, const std::string& body)>;
   // Told of each witness whose call failed, and again when it is well. May be empty.
   using Report = std::function<void(const std::string& name, const Status& now)>;
@@ -36,12 +36,14 @@ class Witnessing {
     std::int64_t max_backoff_ms = 300'000;  // after failures: 1 s, 2 s, 4 s ... up to this
   };
 
-  // The service must outlive it. kMalformed if a key of genesis does not parse. Nothing if genesis names no witnesses.
+  // The service must outlive it. kMalformed if a key does not parse. Nothing if no witnesses are named at this
+  // moment; a later policy takes another object.
   static Result<std::optional<Witnessing>> create(Service& service, const Clock& clock, Send send, Report report,
                                                   Options options);
 
   // Asks each witness that is due, one after the other.
   void round();
+  [[nodiscard]] const ledger::Witnesses& policy() const { return policy_; }
 
  private:
   struct State {
@@ -68,7 +70,7 @@ class Witnessing {
   Send send_;
   Report report_;
   Options options_;
-  std::uint32_t quorum_ = 0;
+  ledger::Witnesses policy_;
   std::vector<ledger::WitnessKey> keys_;
   std::vector<State> states_;
 };

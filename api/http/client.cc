@@ -1,5 +1,9 @@
 #include "api/http/client.h"
 
+#include <arpa/inet.h>
+
+#include <array>
+
 #include "api/http/client_link.h"
 #include "api/http/httplib_bridge.h"
 
@@ -36,6 +40,25 @@ Result<Origin> parse_origin(std::string_view url) {
   }
   return out;
 }
+
+namespace {
+
+constexpr std::string_view kPlain = "http://";
+
+// kInvalidArgument unless it is a loopback address: nothing goes over a network in the clear.
+Result<Origin> parse_plain_origin(std::string_view url) {
+  FK_TRY(Origin out, parse_origin("https://" + std::string(url.substr(kPlain.size()))));
+  std::array<std::uint8_t, 16> a{};
+  const bool v4 = inet_pton(AF_INET, out.host.c_str(), a.data()) == 1 && a[0] == 127;
+  if (!v4 && out.host != "::1") {
+    return make_error(Errc::kInvalidArgument, "http:// is for the loopback addresses alone",
+                      "use https:// with a pinned key");
+  }
+  out.plain = true;
+  return out;
+}
+
+}  // namespace
 
 struct Client::Impl {
   ClientConfig config;
@@ -86,11 +109,12 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 Result<Client> Client::create(const ClientConfig& config) {
   auto impl = std::make_unique<Impl>();
-  FK_TRY(impl->origin, parse_origin(config.url));
+  const bool plain = config.plain_loopback && config.url.starts_with(kPlain);
+  FK_TRY(impl->origin, plain ? parse_plain_origin(config.url) : parse_origin(config.url));
   if (config.any_server && (config.certificate != nullptr || !config.pins.empty())) {
     return make_error(Errc::kInvalidArgument, "a client with a key of its own names the server's");
   }
-  if (config.pins.empty() && !config.any_server) {
+  if (config.pins.empty() && !config.any_server && !plain) {
     return make_error(Errc::kInvalidArgument, "no key of the server is pinned",
                       "the pin is the SHA-256 of the vault's public key, in its public notice");
   }

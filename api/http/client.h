@@ -22,6 +22,8 @@ struct ClientConfig {
   std::vector<Digest> pins;
   // Speaks to a server of any key: for what is public and proves itself (a signed log). Not with a certificate.
   bool any_server = false;
+  // Takes "http://" too, without TLS, to a numeric loopback address: for another program of the same machine.
+  bool plain_loopback = false;
   bool allow_tls12 = false;
   Millis connect_timeout{5'000};  // TCP and TLS
   Millis timeout{60'000};         // one request, from its first byte to the answer's last
@@ -70,6 +72,7 @@ struct Origin {
   std::string host;  // without brackets
   std::string port;
   std::string authority;  // for the Host field
+  bool plain = false;     // without TLS
 };
 Result<Origin> parse_origin(std::string_view url);
 

@@ -74,7 +74,7 @@ Result<std::unique_ptr<ClientLink>> ClientLink::connect(SSL_CTX* ctx, const Orig
   link->where_ = origin.authority;
   link->deadline_ = deadline;
   FK_CHECK(link->connect_tcp(origin));
-  FK_CHECK(link->handshake(ctx, origin));
+  if (!origin.plain) FK_CHECK(link->handshake(ctx, origin));
   return link;
 }
 
@@ -186,7 +186,26 @@ void ClientLink::explain(int ssl_error) {
   ERR_clear_error();
 }
 
+// One call on a socket without TLS, repeated when it has to wait.
+long ClientLink::plain(const std::function<ssize_t()>& call, short events) {
+  while (true) {
+    const ssize_t n = call();
+    if (n >= 0) return n;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) {
+      error_ = make_error(Errc::kUnavailable, "the connection to " + where_ + " broke: " + errno_text());
+      return -1;
+    }
+    if (!poll_for(events)) return -1;
+  }
+}
+
 long ClientLink::read(char* to, std::size_t size) {
+  if (!ssl_) {
+    const long n = plain([&] { return ::recv(fd_.get(), to, size, 0); }, POLLIN);
+    received_ = received_ || n > 0;
+    return n;
+  }
   while (true) {
     ERR_clear_error();
     errno = 0;
@@ -202,6 +221,11 @@ long ClientLink::read(char* to, std::size_t size) {
 
 long ClientLink::write(const char* from, std::size_t size) {
   std::size_t done = 0;
+  while (!ssl_ && done < size) {
+    const long n = plain([&] { return ::send(fd_.get(), from + done, size - done, MSG_NOSIGNAL); }, POLLOUT);
+    if (n < 0) return -1;
+    done += static_cast<std::size_t>(n);
+  }
   while (done < size) {
     ERR_clear_error();
     errno = 0;
@@ -225,7 +249,7 @@ long ClientLink::write(const char* from, std::size_t size) {
 
 bool ClientLink::quiet() const {
   pollfd p{fd_.get(), POLLIN, 0};
-  return SSL_has_pending(ssl_.get()) == 0 && ::poll(&p, 1, 0) == 0;
+  return (!ssl_ || SSL_has_pending(ssl_.get()) == 0) && ::poll(&p, 1, 0) == 0;
 }
 
 }  // namespace facekeep::http

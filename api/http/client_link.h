@@ -1,6 +1,7 @@
-// One TLS connection of the client: connect, read and write with a deadline.
+// One connection of the client, with TLS unless its origin is plain: connect, read and write with a deadline.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -39,6 +40,7 @@ class ClientLink {
   ClientLink() = default;
   Status connect_tcp(const Origin& origin);
   Status handshake(SSL_CTX* ctx, const Origin& origin);
+  long plain(const std::function<ssize_t()>& call, short events);
   // Waits for the socket as the failed call needs. False: error_ is set (or the peer ended).
   bool wait_for(int ssl_error);
   bool poll_for(short events);

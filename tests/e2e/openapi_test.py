@@ -378,6 +378,12 @@ def dual_control(v):
     made = v.call("propose", one, ask)["proposal"]
     v.call("withdraw", other, id=made["id"], want="not-yours")
     v.call("withdraw", one, id=made["id"])
+    named = {**ask, "names": {"auditor/77": {"name": "Wang Wei", "salt": "ef" * 32}}}
+    v.call("propose", one, named, want="bad-names")
+    v.call("listPrincipals", one)
+    v.call("getWitnesses")
+    reveal = {"kind": "change-reveal", "site": "no-such-site", "hide_subject": False}
+    v.call("tighten", one, {"action": reveal}, want="bad-tightening")
     v.call("suspendCustodian", other, {"custodian": "residents/1"}, want="bad-suspension")
     v.call("suspendCustodian", other, {"custodian": "property/1"})
     v.call("listProposals", one, want="suspended-custodian")

@@ -43,6 +43,7 @@ struct Describe {
   void operator()(const ledger::ChangeCustodian& a) const {
     const auto& p = a.custodian;
     say(Msg::kPropCustodian, {p.id, to_hex(p.key), fingerprint(p.approval_key), until_of(lang, p)});
+    if (p.approval_held) say(Msg::kPropHeld, {*p.approval_held});
   }
   void operator()(const ledger::ChangeRules& a) const {
     for (const auto& [name, rule] : a.rules) {

@@ -23,6 +23,7 @@ namespace {
 constexpr const char* kCheckpointFile = ".checkpoint";
 constexpr const char* kProgramFile = ".program";
 constexpr const char* kStartFile = ".start";
+constexpr const char* kWitnessFile = ".witnesses";
 
 Error altered(const std::string& path) {
   return make_error(Errc::kIntegrity, path + " is not what was written there",
@@ -194,8 +195,7 @@ Status ClientMemory::put_program(const Id128& vault, const Program& program) con
                  to_hex(program.program) + " " + to_hex(program.config) + "\n");
 }
 
-Result<std::optional<std::uint64_t>> ClientMemory::start(const Id128& vault) const {
-  const std::string path = path_of(vault, kStartFile);
+Result<std::optional<std::uint64_t>> ClientMemory::entry_in(const std::string& path) const {
   FK_TRY(const auto text, read_whole(path));
   if (!text) return std::optional<std::uint64_t>();
   std::uint64_t entry = 0;
@@ -205,9 +205,25 @@ Result<std::optional<std::uint64_t>> ClientMemory::start(const Id128& vault) con
   return std::optional(entry);
 }
 
-Status ClientMemory::put_start(const Id128& vault, std::uint64_t entry) const {
+Status ClientMemory::put_entry(const std::string& path, std::uint64_t entry) const {
   FK_TRY(const auto directory, lock_directory(directory_));
-  return replace(directory->get(), path_of(vault, kStartFile), std::to_string(entry) + "\n");
+  return replace(directory->get(), path, std::to_string(entry) + "\n");
+}
+
+Result<std::optional<std::uint64_t>> ClientMemory::start(const Id128& vault) const {
+  return entry_in(path_of(vault, kStartFile));
+}
+
+Status ClientMemory::put_start(const Id128& vault, std::uint64_t entry) const {
+  return put_entry(path_of(vault, kStartFile), entry);
+}
+
+Result<std::optional<std::uint64_t>> ClientMemory::witness_policy(const Id128& vault) const {
+  return entry_in(path_of(vault, kWitnessFile));
+}
+
+Status ClientMemory::put_witness_policy(const Id128& vault, std::uint64_t entry) const {
+  return put_entry(path_of(vault, kWitnessFile), entry);
 }
 
 }  // namespace facekeep::tools

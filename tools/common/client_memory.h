@@ -51,7 +51,13 @@ class ClientMemory {
 
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
 
+  // The entry that carried out the newest witness policy which this machine has proven. Errors as get() and put().
+  [[nodiscard]] Result<std::optional<std::uint64_t>> witness_policy(const Id128& vault) const;
+  [[nodiscard]] Status put_witness_policy(const Id128& vault, std::uint64_t entry) const;
+
  private:
+  [[nodiscard]] Result<std::optional<std::uint64_t>> entry_in(const std::string& path) const;
+  [[nodiscard]] Status put_entry(const std::string& path, std::uint64_t entry) const;
   [[nodiscard]] std::string path_of(const Id128& vault, const char* kind) const;
   std::string directory_;
 };

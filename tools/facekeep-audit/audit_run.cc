@@ -19,12 +19,7 @@ constexpr std::size_t kShown = 20;  // of each kind, for people; JSON has all th
 Status read_names(const Mirror& mirror, AuditRun& run) {
   const auto text = mirror.read("register.json");
   if (!text || run.state().phase() == ledger::Phase::kNew) return {};
-  // Those who are registered now, and those of genesis who no longer are: both acted in this log.
-  ledger::Genesis people = run.state().current();
-  for (const auto& p : run.state().genesis().principals) {
-    if (run.state().principal(p.id) == nullptr) people.principals.push_back(p);
-  }
-  FK_TRY(run.names, audit::check_register(as_chars(*text), people, run.findings));
+  FK_TRY(run.names, audit::check_register(as_chars(*text), run.state().genesis(), run.later, run.from, run.findings));
   return {};
 }
 
@@ -83,20 +78,42 @@ void report_findings(Frame& frame, Reporter& report, const AuditRun& run) {
 
 }  // namespace
 
-void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const ledger::Genesis& genesis,
+void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const audit::WitnessPolicies& policies,
                              const log::Checkpoint& head, UnixMillis time, audit::Findings& findings) {
-  if (!genesis.witnesses) return;
+  auto policy = policies.at(head.size);
+  if (!policy) return;
   const auto note = mirror.read("cosigned");
   if (!note) {
     findings.add(audit::Code::kWitnessesUnasked, head.size);
     return;
   }
+  // After a change the newest may still be the one of the witnesses before.
+  if (const auto cosigned = log::open_checkpoint(as_chars(*note), key)) {
+    if (const auto then = policies.at(cosigned->size)) policy = then;
+  }
   const auto root_at = [&](std::uint64_t size) -> Result<Digest> {
     FK_TRY(audit::TileChain chain, audit::TileChain::open(head.size, head.root, mirror.files().tile));
     return log::root_at(size, chain.hash_source());
   };
-  audit::check_witnesses(as_chars(*note), key, *genesis.witnesses, {head, root_at, time}, findings);
+  audit::check_witnesses(as_chars(*note), key, *policy, {head, root_at, time}, findings);
 }
+
+namespace {
+
+// What the end of an audit needs from its way there.
+audit::Observer watched(AuditRun& run, audit::Observer inner) {
+  return [&run, inner = std::move(inner)](const audit::Seen& seen) {
+    if (seen.event != nullptr && seen.event_class == ledger::EventClass::kGovernance) {
+      run.later.see(seen.entry, *seen.event);
+      const bool may_change = std::holds_alternative<ledger::Genesis>(seen.event->body) ||
+                              std::holds_alternative<ledger::ProposalDone>(seen.event->body);
+      if (may_change) run.policies.see(seen.entry, seen.state);
+    }
+    if (inner) inner(seen);
+  };
+}
+
+}  // namespace
 
 Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer) {
   auto run = std::make_unique<AuditRun>();
@@ -109,11 +126,13 @@ Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& op
   run->level = mirror.has_openings() && !options.public_only ? audit::Level::kAuditor : audit::Level::kPublic;
   audit::Confirmed confirmed;
   if (options.snapshot.empty()) {
-    run->replay = std::make_unique<audit::Replay>(run->level, run->findings, std::move(observer));
+    run->replay = std::make_unique<audit::Replay>(run->level, run->findings, watched(*run, std::move(observer)));
   } else {
     FK_TRY(Snapshot s, load_snapshot(options.snapshot));
     confirmed = {s.state.size(), s.root};
-    run->replay = std::make_unique<audit::Replay>(run->level, std::move(s.state), run->findings, std::move(observer));
+    run->policies.see(0, s.state);
+    run->replay = std::make_unique<audit::Replay>(run->level, std::move(s.state), run->findings,
+                                                  watched(*run, std::move(observer)));
   }
   run->from = confirmed.size;
   std::unique_ptr<Progress> bar;
@@ -132,8 +151,8 @@ Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& op
   if (bar) bar->finish();
   if (run->level == audit::Level::kAuditor) FK_CHECK(read_names(mirror, *run));
   if (run->state().phase() != ledger::Phase::kNew) {
-    check_mirrors_witnesses(mirror, run->key, run->state().genesis(), run->verified.checkpoint,
-                            run->state().last_time(), run->findings);
+    check_mirrors_witnesses(mirror, run->key, run->policies, run->verified.checkpoint, run->state().last_time(),
+                            run->findings);
   }
   return run;
 }

@@ -9,6 +9,7 @@
 #include "tools/facekeep-audit/mirror.h"
 #include "vault/audit/register.h"
 #include "vault/audit/replay.h"
+#include "vault/audit/witnesses.h"
 
 namespace facekeep::tools {
 
@@ -31,13 +32,16 @@ struct AuditRun {
   audit::Verified verified;
   std::uint64_t from = 0;  // entries that the snapshot stood for
   std::uint64_t milliseconds = 0;
+  audit::LaterPeople later;
+  audit::WitnessPolicies policies;
   audit::Names names;  // from register.json, checked; empty without it
 
   [[nodiscard]] const ledger::State& state() const { return replay->state(); }
 };
 
-// Holds the mirror's file `cosigned` against its checkpoint `head`, which the log had at `time` at the earliest.
-void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const ledger::Genesis& genesis,
+// Holds the mirror's file `cosigned` against its checkpoint `head`, which the log had at `time` at the earliest, by the
+// policy of that moment.
+void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const audit::WitnessPolicies& policies,
                              const log::Checkpoint& head, UnixMillis time, audit::Findings& findings);
 
 // Replays with progress on frame.err. kNotFound ("no-mirror"); kIntegrity where nothing can be checked at all.

@@ -5,19 +5,24 @@
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/key_files.h"
 #include "tools/facekeep/proposal_view.h"
+#include "tools/facekeep/proposal_watch.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/ssh_keygen.h"
+#include "tools/facekeep/token_key.h"
 
 namespace facekeep::tools {
 namespace {
 
 using ledger::Verb;
 
+constexpr std::chrono::milliseconds kBetweenLooks{2'000};
+
 struct Options {
   std::string id;
   std::string yes_to;
   std::string approval_key;
   std::string ssh_key;
+  TokenKey token;
   std::string receipt;
 };
 
@@ -48,6 +53,10 @@ Result<ledger::Vote> sign(Context& context, const Notice& notice, const Options&
   vote.size = p.checkpoint.size;
   vote.root = p.checkpoint.root;
   FK_TRY(const std::string statement, vote_statement(vote, verb, p.digest, notice.vault));
+  if (!o.token.uri.empty()) {
+    FK_TRY(vote.signature, sign_with_token(o.token, ledger::kApprovalNamespace, statement));
+    return vote;
+  }
   if (!o.ssh_key.empty()) {
     FK_TRY(vote.signature, sign_with_ssh_keygen(o.ssh_key, ledger::kApprovalNamespace, statement));
     return vote;
@@ -126,7 +135,12 @@ CLI::App* add_vote(CLI::App& app, Context& context, const char* name, Msg help, 
   command->add_option("ID", o->id, context.text(Msg::kHelpProposalId))->required();
   command->add_option("--yes-to", o->yes_to, context.text(Msg::kHelpYesTo));
   command->add_option("--approval-key", o->approval_key, context.text(Msg::kHelpApprovalKey));
-  command->add_option("--ssh-key", o->ssh_key, context.text(Msg::kHelpSshKey))->excludes("--approval-key");
+  auto* ssh = command->add_option("--ssh-key", o->ssh_key, context.text(Msg::kHelpSshKey))->excludes("--approval-key");
+  auto* token = command->add_option("--token", o->token.uri, context.text(Msg::kHelpToken))
+                    ->excludes("--approval-key")
+                    ->excludes(ssh);
+  command->add_option("--token-module", o->token.module, context.text(Msg::kHelpTokenModule))->needs(token);
+  command->add_option("--pin-fd", o->token.pin_fd, context.text(Msg::kHelpPinFd))->needs(token);
   add_receipt_option(*command, context, o->receipt);
   command->callback(
       [o, verb, &context] { context.run([o, verb, &context](Reporter& r) { return vote(context, *o, verb, r); }); });
@@ -136,8 +150,16 @@ CLI::App* add_vote(CLI::App& app, Context& context, const char* name, Msg help, 
 }  // namespace
 
 void add_proposals(CLI::App& app, Context& context) {
+  auto watch = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("proposals", context.text(Msg::kHelpProposals));
-  command->callback([&context] { context.run([&context](Reporter& r) { return list(context, r); }); });
+  command->add_flag("--watch", *watch, context.text(Msg::kHelpWatchProposals));
+  command->callback([watch, &context] {
+    context.run([watch, &context](Reporter& r) -> Status {
+      if (!*watch) return list(context, r);
+      return watch_proposals(
+          context, [] { return wait_for_stop(kBetweenLooks); }, r);
+    });
+  });
 }
 
 void add_approve(CLI::App& app, Context& context) {

@@ -15,6 +15,7 @@
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/seal/blob.h"
 #include "vault/seal/hpke.h"
+#include "vault/site_rows.h"
 #include "vault/store/keys.h"
 #include "vault/store/rocks_store.h"
 
@@ -26,11 +27,6 @@ namespace keys = store::keys;
 
 ledger::KeyEvidence evidence(const hsm::KeyEvidence& e) {
   return {e.mechanism, e.local, e.sensitive, e.always_sensitive, e.extractable, e.never_extractable};
-}
-
-Digest name_commitment(const std::array<std::uint8_t, 32>& salt, const std::string& name) {
-  static constexpr std::string_view kDomain("facekeep/name/v1\0", 17);
-  return sha256({as_bytes(kDomain), salt, as_bytes(name)});
 }
 
 Result<Digest> own_program() {
@@ -128,9 +124,9 @@ Status NewVault::draw_cards() {
 
 void NewVault::add_principals() {
   const auto add = [&](ledger::PrincipalRecord p, const std::string& name) {
-    const auto salt = random_array<32>();
-    p.name = name_commitment(salt, name);
-    register_[p.id] = {{"name", name}, {"salt", to_hex(salt)}};
+    const ledger::PersonName person{name, random_array<32>()};
+    p.name = ledger::name_commitment(person);
+    register_[p.id] = person;
     genesis_.principals.push_back(std::move(p));
   };
   for (const auto& group : plan_.groups) {
@@ -149,22 +145,16 @@ void NewVault::add_principals() {
 
 Status NewVault::draw_keys() {
   genesis_.witnesses = plan_.witnesses;
-  std::optional<hsm::SpareKey> spare;
+  std::optional<SpareToken> spare;
   if (!plan_.spare_key_pem.empty()) {
-    FK_TRY(spare, hsm::import_spare(plan_.spare_key_pem));
-    genesis_.spare_key = spare->fingerprint;
+    FK_TRY(const hsm::SpareKey key, hsm::import_spare(plan_.spare_key_pem));
+    spare = {plan_.spare_key_pem, key.fingerprint};
+    genesis_.spare_key = key.fingerprint;
   }
   const auto seal_key = [&](const std::string& name, const seal::SiteKey& key) -> Status {
     const seal::SiteKeyPlace place{genesis_.vault, name, 1};
-    SealedKey sealed{name, {}, {}};
-    FK_TRY(sealed.main, seal::seal_site_key(*custody_, place, genesis_.unseal_key, key));
-    if (spare) {
-      FK_TRY(const seal::Aad context, seal::site_key_context(place, seal::SiteKeyLayer::kSpareToken));
-      FK_TRY(const Bytes inner, hsm::wrap_to_spare(*spare, 1, key.bytes(), context.view()));
-      FK_TRY(sealed.spare,
-             seal::seal_site_key_outer(place, seal::SiteKeyLayer::kSpareToken, genesis_.unseal_key, inner));
-    }
-    sealed_keys_.push_back(std::move(sealed));
+    FK_TRY(auto sealed, seal::seal_site_key_for_all(*custody_, place, genesis_.unseal_key, spare, key));
+    sealed_keys_.emplace_back(name, std::move(sealed));
     return {};
   };
   for (ledger::Site site : plan_.sites) {
@@ -197,7 +187,7 @@ Status NewVault::write_files(const std::string& dir) {
   FK_TRY(const auto slots, seal::KeySlots::create(dir + "/keys", genesis_.vault));
   FK_CHECK(http::save_private_file(dir + "/tls/server.key", server_key_pem_.view()));
 
-  FK_TRY(const std::string names, canonical_json(register_));
+  FK_TRY(const std::string names, canonical_json(ledger::to_json(register_)));
   FK_TRY(const seal::Aad aad, seal::make_aad({genesis_.vault, seal::kVaultKeyName}, 1, seal::Purpose::kRegister, {}));
   FK_TRY(const Bytes sealed_register, seal::seal_blob(*register_key_, aad, as_bytes(names)));
 
@@ -208,13 +198,8 @@ Status NewVault::write_files(const std::string& dir) {
     w.drafts.push_back({genesis_, {}});
     w.puts.push_back({keys::meta_vault(), to_bytes(genesis_.vault)});
     w.puts.push_back({keys::names(0), sealed_register});
-    for (const auto& s : sealed_keys_) {
-      FK_TRY(Bytes main, keys::site_key(s.site, 1, keys::SiteKeyKind::kMain));
-      w.puts.push_back({std::move(main), s.main});
-      if (s.spare.empty()) continue;
-      FK_TRY(Bytes spare, keys::site_key(s.site, 1, keys::SiteKeyKind::kSpare));
-      w.puts.push_back({std::move(spare), s.spare});
-    }
+    if (genesis_.spare_key) w.puts.push_back({keys::meta_spare(), to_bytes(plan_.spare_key_pem)});
+    for (const auto& [site, sealed] : sealed_keys_) FK_CHECK(put_site_key(site, 1, sealed, w.puts));
     w.checkpoint = true;
     return w;
   }));

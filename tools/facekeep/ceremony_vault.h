@@ -8,6 +8,7 @@
 
 #include "hsm/token_custody.h"
 #include "tools/facekeep/ceremony_plan.h"
+#include "vault/ledger/person_name.h"
 #include "vault/seal/site_key.h"
 #include "vault/seal/slip39.h"
 
@@ -58,14 +59,9 @@ class NewVault {
   std::unique_ptr<hsm::TokenCustody> custody_;
   ledger::Genesis genesis_;
   std::vector<DrawnCard> cards_;
-  struct SealedKey {
-    std::string site;
-    Bytes main;
-    Bytes spare;  // empty without a spare token
-  };
-  std::vector<SealedKey> sealed_keys_;
+  std::vector<std::pair<std::string, seal::SealedSiteKey>> sealed_keys_;  // by site
   std::optional<seal::AeadKey> register_key_;
-  Json register_ = Json::object();
+  ledger::PeopleNames register_;
   SecretBytes server_key_pem_;
   std::string checkpoint_;  // over entry 0
   bool committed_ = false;

@@ -78,14 +78,6 @@ Result<ledger::Genesis> prove_genesis(VaultApi& api, const Notice& notice, const
   return *genesis;
 }
 
-Result<std::string> principal_of(const ledger::Genesis& genesis, const Identity& identity) {
-  FK_TRY(const Digest key, http::spki_digest(identity.cert.get()));
-  for (const ledger::PrincipalRecord& p : genesis.principals) {
-    if (p.key == key) return p.id;
-  }
-  return say_error(Errc::kNotFound, "unknown-key", Msg::kCliUnknownKey, Msg::kCliUnknownKeyHint);
-}
-
 Status check_same_log(VaultApi& api, const log::Checkpoint& a, const log::Checkpoint& b) {
   const log::Checkpoint& before = a.size <= b.size ? a : b;
   const log::Checkpoint& after = a.size <= b.size ? b : a;

@@ -32,9 +32,6 @@ Result<ledger::Leaf> prove_entry(VaultApi& api, const log::Checkpoint& head, std
 // The vault's genesis, entry 0 of the log, under `head`. kIntegrity ("bad-genesis"), and what prove_entry says else.
 Result<ledger::Genesis> prove_genesis(VaultApi& api, const Notice& notice, const log::Checkpoint& head);
 
-// The id of the principal with this key, as genesis has it. kNotFound ("unknown-key") if it has none.
-Result<std::string> principal_of(const ledger::Genesis& genesis, const Identity& identity);
-
 // That the tree of one checkpoint extends the other's, whichever is the larger. kIntegrity ("forked").
 Status check_same_log(VaultApi& api, const log::Checkpoint& a, const log::Checkpoint& b);
 

@@ -28,6 +28,7 @@ constexpr std::array kCommands = {
     AddCommand{add_withdraw},
     AddCommand{add_revoke},
     AddCommand{add_suspend},
+    AddCommand{add_tighten},
     AddCommand{add_status},
     AddCommand{add_share},
     AddCommand{add_enrol},

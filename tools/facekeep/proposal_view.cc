@@ -1,8 +1,8 @@
 #include "tools/facekeep/proposal_view.h"
 
+#include "tools/common/action_words.h"
 #include "tools/facekeep/log_entries.h"
 #include "vault/export/recipient.h"
-#include "vault/ledger/sshsig.h"
 
 namespace facekeep::tools {
 namespace {
@@ -23,21 +23,6 @@ std::string list_of(Lang lang, const std::vector<std::string>& items, Msg none) 
   return out;
 }
 
-std::string people_of(const ledger::Rule& rule) {
-  std::string out;
-  for (const auto& [group, n] : rule.groups) out += (out.empty() ? "" : " + ") + std::to_string(n) + " " + group;
-  return out;
-}
-
-std::string until_of(Lang lang, const ledger::PrincipalRecord& p) {
-  return p.until ? *p.until : words(lang, Msg::kPropNoLimit);
-}
-
-std::string fingerprint(const std::string& approval_key) {
-  const auto key = ledger::parse_public_key_line(approval_key);
-  return key ? ledger::ssh_fingerprint(key->key) : approval_key;
-}
-
 // The recipient of an export as its certificate says it, on this machine; an error where it is not the key that the
 // proposal names.
 Result<exporter::Recipient> recipient_of(const ledger::ExportRecipient& r) {
@@ -45,76 +30,6 @@ Result<exporter::Recipient> recipient_of(const ledger::ExportRecipient& r) {
   if (parsed.spki == r.spki) return parsed;
   return make_problem(Errc::kIntegrity, "bad-recipient", "the certificate of a recipient has another key");
 }
-
-struct Describe {
-  Lang lang;
-  std::vector<std::string>& out;
-
-  void say(Msg id, const std::vector<std::string>& args) const { out.push_back(words(lang, id, args)); }
-
-  void operator()(const ledger::RegisterPrincipals& a) const {
-    for (const auto& d : a.doors) say(Msg::kPropDoor, {d.door.id, d.door.location_class, d.site});
-    for (const auto& p : a.principals) {
-      say(Msg::kPropPrincipal, {p.id, std::string(to_string(p.role)), to_hex(p.key)});
-      say(Msg::kPropScope,
-          {list_of(lang, p.sites, Msg::kPropAll), list_of(lang, p.doors, Msg::kPropAll), until_of(lang, p)});
-    }
-  }
-  void operator()(const ledger::ChangeCustodian& a) const {
-    const auto& p = a.custodian;
-    say(Msg::kPropCustodian, {p.id, to_hex(p.key), fingerprint(p.approval_key), until_of(lang, p)});
-  }
-  void operator()(const ledger::ChangeRules& a) const {
-    for (const auto& [name, rule] : a.rules) {
-      say(Msg::kPropNewRule, {name, people_of(rule), std::to_string(rule.delay_s), std::to_string(rule.lifetime_s)});
-      if (rule.uses > 1) say(Msg::kPropUses, {std::to_string(rule.uses)});
-    }
-  }
-  void operator()(const ledger::ChangeThresholds& a) const {
-    say(Msg::kPropThreshold, {a.model, std::to_string(a.verify_threshold), std::to_string(a.identify_threshold)});
-  }
-  void operator()(const ledger::AddModel& a) const {
-    const auto& m = a.model;
-    say(Msg::kPropModel, {m.id, std::to_string(m.version), std::to_string(m.dimension),
-                          std::to_string(m.verify_threshold), std::to_string(m.identify_threshold)});
-  }
-  void operator()(const ledger::ChangeReveal& a) const {
-    say(a.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site});
-  }
-  void operator()(const ledger::CancelErasures& a) const { say(Msg::kPropCancel, {a.site}); }
-  void operator()(const ledger::OpenSite& a) const {
-    say(Msg::kPropSite, {a.site.id, a.site.purpose, a.site.alternative, std::to_string(a.site.access_log_days),
-                         std::to_string(a.site.erase_daily)});
-    say(a.site.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site.id});
-    for (const auto& d : a.site.doors) say(Msg::kPropDoor, {d.id, d.location_class, a.site.id});
-  }
-  void operator()(const ledger::ChangePolicy& a) const {
-    say(Msg::kPropPolicy, {a.site, std::to_string(a.access_log_days), std::to_string(a.erase_daily)});
-  }
-  void operator()(const ledger::ChangeWitnesses& a) const {
-    if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
-    say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,
-        {std::to_string(a.witnesses->quorum)});
-    for (const auto& w : a.witnesses->list) say(Msg::kPropWitness, {w.vkey, w.url});
-  }
-  void operator()(const ledger::ExportTemplates& a) const {
-    say(Msg::kPropExport, {a.site, std::to_string(a.max_subjects), std::string(to_string(a.basis))});
-    if (a.subjects) {
-      say(Msg::kPropExportList, {to_hex(*a.subjects)});
-    } else {
-      say(Msg::kPropExportSite, {});
-    }
-    if (a.legal_order) say(Msg::kPropExportOrder, {to_hex(*a.legal_order)});
-    for (const auto& r : a.recipients) {
-      const auto parsed = recipient_of(r);
-      if (parsed) {
-        say(Msg::kPropExportTo, {parsed->key, to_hex(r.spki)});
-      } else {
-        say(Msg::kPropExportBadTo, {to_hex(r.spki), parsed.error().message});
-      }
-    }
-  }
-};
 
 }  // namespace
 
@@ -144,6 +59,9 @@ Result<ProposalStatus> parse_proposal(const Json& answer) {
     if (!subject.is_string()) return bad_answer();
     out.subjects.push_back(subject.get<std::string>());
   }
+  if (answer.contains("names")) {
+    FK_TRY(out.names, ledger::people_names_from_json(answer["names"], "names of the proposal"));
+  }
   return out;
 }
 
@@ -165,13 +83,22 @@ Result<CheckedProposal> check_proposal(const Context& context, const Notice& not
   if (const auto* action = std::get_if<ledger::ExportTemplates>(&made->action)) {
     for (const auto& r : action->recipients) FK_CHECK(recipient_of(r));
   }
+  if (out.status.names && !check_names(*out.status.names, made->action)) {
+    return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
+  }
   FK_TRY(out.digest, ledger::proposal_digest(*made, notice.vault));
   return out;
 }
 
 std::vector<std::string> describe(Lang lang, const ledger::Action& action) {
-  std::vector<std::string> out;
-  std::visit(Describe{lang, out}, action);
+  std::vector<std::string> out = action_words(lang, action);
+  const auto* exported = std::get_if<ledger::ExportTemplates>(&action);
+  if (exported == nullptr) return out;
+  for (const auto& r : exported->recipients) {
+    const auto parsed = recipient_of(r);
+    out.push_back(parsed ? words(lang, Msg::kPropExportTo, {parsed->key, to_hex(r.spki)})
+                         : words(lang, Msg::kPropExportBadTo, {to_hex(r.spki), parsed.error().message}));
+  }
   return out;
 }
 
@@ -183,8 +110,13 @@ std::vector<std::string> describe(Lang lang, const ProposalStatus& s, const Dige
   if (!s.subjects.empty()) {
     out.push_back(words(lang, Msg::kPropExportNames, {list_of(lang, s.subjects, Msg::kPropNobody)}));
   }
+  for (const auto& id : principals_in(s.made.action)) {
+    const auto name = s.names ? s.names->find(id) : ledger::PeopleNames::const_iterator();
+    const bool known = s.names && name != s.names->end();
+    out.push_back(words(lang, known ? Msg::kPropName : Msg::kPropNoName, {id, known ? name->second.name : ""}));
+  }
   out.push_back(words(lang, Msg::kPropRule,
-                      {people_of(s.rule), std::to_string(s.rule.delay_s), std::to_string(s.rule.lifetime_s)}));
+                      {people_needed(s.rule), std::to_string(s.rule.delay_s), std::to_string(s.rule.lifetime_s)}));
   out.push_back(words(lang, Msg::kPropStage, {s.stage, list_of(lang, s.approved, Msg::kPropNobody)}));
   out.push_back(words(lang, Msg::kPropDigest, {to_hex(digest)}));
   return out;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/facekeep/start_check.h"
+#include "vault/ledger/person_name.h"
 #include "vault/ledger/proposal.h"
 
 namespace facekeep::tools {
@@ -19,6 +20,8 @@ struct ProposalStatus {
   ledger::Rule rule;
   std::vector<std::string> approved;
   std::vector<std::string> subjects;  // whom an export names, as the vault says; the log has a commitment alone
+  // Of the principals that it registers, where the vault is open and the proposer gave them.
+  std::optional<ledger::PeopleNames> names;
 };
 // Pure. kMalformed.
 Result<ProposalStatus> parse_proposal(const Json& answer);
@@ -29,8 +32,9 @@ struct CheckedProposal {
   Digest digest{};
   log::Checkpoint checkpoint;
 };
-// Fetches proposal `id`, the log's head and the entry, and holds them against each other. kIntegrity: what the vault
-// shows is not what the log has. "bad-recipient": an export to a certificate that can't receive, or has another key.
+// Fetches proposal `id`, the log's head and the entry, and holds them against each other; names must open their
+// commitments. kIntegrity: what the vault shows is not what the log has. "bad-recipient": an export to a certificate
+// that can't receive, or has another key.
 Result<CheckedProposal> check_proposal(const Context& context, const Notice& notice, VaultApi& api,
                                        const std::string& id);
 

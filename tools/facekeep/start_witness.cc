@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "tools/facekeep/in_force.h"
 #include "tools/facekeep/log_entries.h"
 #include "vault/log/cosign.h"
 
@@ -16,12 +17,15 @@ Result<std::optional<Error>> missing_quorum(VaultApi& api, const Notice& notice,
   const auto note = api.bytes("GET", "/v1/log/cosigned");
   if (!note && note.error().code == Errc::kNotFound) return std::optional<Error>(note.error());
   if (!note) return note.error();
-  FK_TRY(const log::Cosigned cosigned, log::open_cosigned(as_chars(*note), notice.log_key, witnesses));
-  FK_CHECK(check_same_log(api, cosigned.checkpoint, start.checkpoint));
-  heard = cosigned.witnesses;
-  if (cosigned.checkpoint.size > start.entry) return std::optional<Error>();
+  const auto cosigned = log::open_cosigned(as_chars(*note), notice.log_key, witnesses);
+  // After a change of the policy the newest one has the cosignatures of the witnesses before.
+  if (!cosigned && cosigned.error().code == Errc::kIntegrity) return std::optional<Error>(cosigned.error());
+  if (!cosigned) return cosigned.error();
+  FK_CHECK(check_same_log(api, cosigned->checkpoint, start.checkpoint));
+  heard = cosigned->witnesses;
+  if (cosigned->checkpoint.size > start.entry) return std::optional<Error>();
   return std::optional<Error>(make_error(
-      Errc::kFailedPrecondition, "they have cosigned " + std::to_string(cosigned.checkpoint.size) + " entries"));
+      Errc::kFailedPrecondition, "they have cosigned " + std::to_string(cosigned->checkpoint.size) + " entries"));
 }
 
 Status without_witnesses(Context& context, const ledger::Witnesses& witnesses, const CheckedStart& start,
@@ -55,19 +59,18 @@ Status show_start(const Context& context, const Notice& notice, const CheckedSta
 
 Status check_start_witnessed(Context& context, const Notice& notice, VaultApi& api, const CheckedStart& start,
                              Reporter& report) {
-  FK_TRY(const ledger::Genesis genesis, prove_genesis(api, notice, start.checkpoint));
-  if (!genesis.witnesses) return {};
+  FK_TRY(const auto witnesses, prove_witnesses(context, notice, api, start.checkpoint));
+  if (!witnesses) return {};
   const auto until = std::chrono::steady_clock::now() + context.witness_wait;
   std::uint32_t heard = 0;
   for (;;) {
-    FK_TRY(const auto missing, missing_quorum(api, notice, *genesis.witnesses, start, heard));
+    FK_TRY(const auto missing, missing_quorum(api, notice, *witnesses, start, heard));
     report.field("witnessed", !missing.has_value());
     if (!missing) break;
-    if (std::chrono::steady_clock::now() >= until)
-      return without_witnesses(context, *genesis.witnesses, start, *missing);
+    if (std::chrono::steady_clock::now() >= until) return without_witnesses(context, *witnesses, start, *missing);
     std::this_thread::sleep_for(kPause);
   }
-  report.say(Msg::kCliWitnessed, {std::to_string(heard), std::to_string(genesis.witnesses->list.size())});
+  report.say(Msg::kCliWitnessed, {std::to_string(heard), std::to_string(witnesses->list.size())});
   return {};
 }
 

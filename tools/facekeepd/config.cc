@@ -114,6 +114,10 @@ const std::vector<Key>& keys() {
       {"memory.allow_unlocked", boolean(&Config::allow_unlocked_memory)},
       {"memory.templates_mib", number(&Config::template_memory_mib, 1, 1'048'576)},
       {"metrics.listener", text(&Config::metrics_listener, {"none", "main", "public"})},
+      {"notices.key_credential", text(&Config::webhook_key_credential)},
+      {"notices.key_file", path(&Config::webhook_key_file)},
+      {"notices.pin", text(&Config::webhook_pin)},
+      {"notices.url", text(&Config::webhook_url)},
       {"process.user", text(&Config::user)},
       {"sequencer.anchor_ms", number(&Config::anchor_ms, 1'000, 60'000)},
       {"sequencer.checkpoint_ms", number(&Config::checkpoint_ms, 10, 5'000)},
@@ -170,6 +174,34 @@ Status check_address(const char* key, const std::string& address, bool allow_pub
              "bind to a private address; if the vault really has to answer on this one, set listen.allow_public_bind");
 }
 
+// The address is numeric, as that of everything that the daemon calls: it resolves no names. In the clear, it is the
+// machine's own.
+Status check_notices(const Config& c) {
+  const int keys = (c.webhook_key_credential.empty() ? 0 : 1) + (c.webhook_key_file.empty() ? 0 : 1);
+  if (c.webhook_url.empty()) {
+    return keys == 0 && c.webhook_pin.empty() ? Status() : Status(bad("the key notices.url is missing"));
+  }
+  if (keys != 1) return bad("the section notices takes one of key_credential and key_file");
+  const bool tls = c.webhook_url.starts_with("https://");
+  if (!tls && !c.webhook_url.starts_with("http://")) return bad("the key notices.url is no http or https URL");
+  const std::size_t from = tls ? 8 : 7;
+  const std::string authority = c.webhook_url.substr(from, c.webhook_url.find('/', from) - from);
+  const std::size_t colon = authority.rfind(':');
+  std::string host = authority.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (colon == std::string::npos || !is_private_address(host)) {
+    return bad("the key notices.url has no numeric address with a port");
+  }
+  if (!tls && host != "::1" && !host.starts_with("127.")) {
+    return bad("the key notices.url leaves the machine without TLS", "use https with notices.pin");
+  }
+  if (tls != from_hex_exact<32>(c.webhook_pin).has_value()) {
+    return bad(
+        "the key notices.pin is not the SHA-256 of the server's public key, which https takes and http does not");
+  }
+  return {};
+}
+
 Status check(Config& c) {
   if (c.data_dir.empty()) return bad("the key data_dir is missing");
   if (c.token_uri.empty()) return bad("the key token.uri is missing");
@@ -180,6 +212,7 @@ Status check(Config& c) {
   if (!c.public_enabled && c.metrics_listener == "public") {
     return bad("the key metrics.listener names the public listener, which is off");
   }
+  FK_CHECK(check_notices(c));
   if (c.tls_key_file.empty()) c.tls_key_file = c.data_dir + "/tls/server.key";
   return {};
 }

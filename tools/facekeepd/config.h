@@ -63,6 +63,12 @@ struct Config {
   std::int64_t witness_interval_ms = 10'000;
   std::int64_t witness_max_age_ms = 600'000;
 
+  // Where what custodians do is told (notices.h); empty: nowhere.
+  std::string webhook_url;
+  std::string webhook_pin;  // SHA-256 of its server's SubjectPublicKeyInfo, hexadecimal; for https
+  std::string webhook_key_credential;
+  std::string webhook_key_file;
+
   bool allow_unlocked_memory = false;
   std::int64_t template_memory_mib = 64;
 

@@ -14,6 +14,7 @@
 #include "tools/facekeepd/files.h"
 #include "tools/facekeepd/hardening.h"
 #include "tools/facekeepd/journal.h"
+#include "tools/facekeepd/notices.h"
 #include "tools/facekeepd/notify.h"
 #include "tools/facekeepd/seccomp_filter.h"
 #include "tools/facekeepd/start.h"
@@ -53,6 +54,7 @@ struct Running {
   std::unique_ptr<api::ApiContext> context;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<WitnessClient> witnesses;
+  std::unique_ptr<Notices> notices;
   std::atomic<http::Server*> serving{nullptr};  // set once the filter is in place; requests wait for it
 };
 
@@ -167,7 +169,8 @@ Status open_front(const Config& config, Running& r) {
   }
   r.metrics->set_front([server = r.server.get()] { return server->stats(); });
   r.serving = r.server.get();
-  FK_TRY(r.witnesses, WitnessClient::start(config, *r.service, r.clock));
+  FK_TRY(r.notices, Notices::start(config, *r.service, r.clock));
+  r.witnesses = std::make_unique<WitnessClient>(config, *r.service, r.clock);
   return {};
 }
 
@@ -249,6 +252,7 @@ void stop(Running& r) {
   // The keys go before anything is waited for that a network can hold up.
   r.service->shut();
   r.witnesses.reset();
+  r.notices.reset();
   r.server.reset();
   r.service.reset();
   journal(Level::kInfo, "stopped", {{Field::kState, "sealed"}});

@@ -25,10 +25,12 @@ const char* name_of(Field field) {
     case Field::kListener: return "listener";
     case Field::kProblem: return "problem";
     case Field::kProgram: return "program";
+    case Field::kProposal: return "proposal";
     case Field::kReason: return "reason";
     case Field::kRoute: return "route";
     case Field::kState: return "state";
     case Field::kToken: return "token";
+    case Field::kType: return "type";
     case Field::kVersion: return "version";
   }
   return "unknown";

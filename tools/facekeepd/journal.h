@@ -23,11 +23,13 @@ enum class Field : std::uint8_t {
   kHint,      // what to do
   kListener,  // "main", "public"
   kProblem,   // name of a problem or an error's code
+  kProposal,  // its number
   kProgram,   // digest of the running binary
   kReason,    // an Error's message: facekeep's own words, by contract without secrets (vault/base/result.h)
   kRoute,     // an operation's name out of the route table
   kState,     // of the vault
   kToken,     // manufacturer and serial number
+  kType,      // of an event
   kVersion,
 };
 

@@ -1,7 +1,6 @@
 #include "tools/facekeepd/witness_client.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "api/http/client.h"
 #include "tools/facekeepd/journal.h"
@@ -12,6 +11,7 @@ namespace {
 
 constexpr http::Millis kConnectTimeout{2'000};
 constexpr http::Millis kTimeout{5'000};
+constexpr std::chrono::milliseconds kPolicyLook{1'000};
 constexpr std::size_t kMaxAnswer = 64 * 1024;  // a few signature lines
 constexpr std::string_view kScheme = "https://";
 
@@ -46,20 +46,19 @@ WitnessUrl split_witness_url(const std::string& url) {
   return out;
 }
 
-struct WitnessClient::Impl {
-  std::atomic<bool> stopping{false};
+struct WitnessClient::Lines {
+  ledger::Witnesses named;
   std::vector<Line> lines;
   std::optional<Witnessing> witnessing;
 };
 
-WitnessClient::WitnessClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+WitnessClient::WitnessClient(const Config& config, Service& service, const Clock& clock)
+    : config_(config), service_(service), clock_(clock), thread_([this] { run(); }) {}
 
-Result<std::unique_ptr<WitnessClient>> WitnessClient::start(const Config& config, Service& service,
-                                                            const Clock& clock) {
-  const auto named = service.sequencer().read([](const ledger::State& st) { return st.genesis().witnesses; });
-  if (!named) return std::unique_ptr<WitnessClient>();
-  auto impl = std::make_unique<Impl>();
-  for (const ledger::Witness& w : named->list) {
+Result<std::unique_ptr<WitnessClient::Lines>> WitnessClient::connect(const ledger::Witnesses& named) {
+  auto out = std::make_unique<Lines>();
+  out->named = named;
+  for (const ledger::Witness& w : named.list) {
     const WitnessUrl url = split_witness_url(w.url);
     http::ClientConfig c;
     c.url = url.origin;
@@ -68,26 +67,24 @@ Result<std::unique_ptr<WitnessClient>> WitnessClient::start(const Config& config
     c.timeout = kTimeout;
     c.max_response = kMaxAnswer;
     FK_TRY(http::Client client, http::Client::create(c));
-    impl->lines.push_back({std::move(client), url.prefix + "/add-checkpoint"});
+    out->lines.push_back({std::move(client), url.prefix + "/add-checkpoint"});
   }
   Witnessing::Options options;
-  options.refresh_ms = config.witness_max_age_ms / 4;
-  options.max_backoff_ms = config.witness_max_age_ms / 4;
-  const auto send = [raw = impl.get()](std::size_t witness, const std::string& body) -> Result<WitnessAnswer> {
-    if (raw->stopping) return make_error(Errc::kUnavailable, "the vault is stopping");
-    return post(raw->lines[witness], body);
+  options.refresh_ms = config_.witness_max_age_ms / 4;
+  options.max_backoff_ms = config_.witness_max_age_ms / 4;
+  const auto send = [this, lines = out.get()](std::size_t witness, const std::string& body) -> Result<WitnessAnswer> {
+    if (stopping_) return make_error(Errc::kUnavailable, "the vault is stopping");
+    return post(lines->lines[witness], body);
   };
-  const auto tell = [raw = impl.get()](const std::string& name, const Status& now) {
-    if (!raw->stopping) report(name, now);
+  const auto tell = [this](const std::string& name, const Status& now) {
+    if (!stopping_) report(name, now);
   };
-  FK_TRY(impl->witnessing, Witnessing::create(service, clock, send, tell, options));
-  std::unique_ptr<WitnessClient> out(new WitnessClient(std::move(impl)));
-  out->thread_ = std::thread([raw = out.get(), interval = config.witness_interval_ms] { raw->run(interval); });
+  FK_TRY(out->witnessing, Witnessing::create(service_, clock_, send, tell, options));
   return out;
 }
 
 WitnessClient::~WitnessClient() {
-  impl_->stopping = true;
+  stopping_ = true;
   {
     const std::lock_guard lock(mutex_);
     stops_ = true;
@@ -96,13 +93,33 @@ WitnessClient::~WitnessClient() {
   if (thread_.joinable()) thread_.join();
 }
 
-void WitnessClient::run(std::int64_t interval_ms) {
+void WitnessClient::follow_policy() {
+  const auto named = service_.sequencer().read([](const ledger::State& st) { return st.current().witnesses; });
+  if (!named) {
+    lines_.reset();
+    return;
+  }
+  if (lines_ && lines_->named == *named) return;
+  auto made = connect(*named);
+  // A policy that changed between the two reads is seen in a second.
+  if (made && (*made)->witnessing) lines_ = std::move(*made);
+  if (!made) report("witness policy", made.error());
+}
+
+void WitnessClient::run() {
+  const auto interval = std::chrono::milliseconds(config_.witness_interval_ms);
+  auto next_round = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   while (!stops_) {
     lock.unlock();
-    impl_->witnessing->round();
+    const Lines* before = lines_.get();
+    follow_policy();
+    if (lines_ && (lines_.get() != before || std::chrono::steady_clock::now() >= next_round)) {
+      lines_->witnessing->round();
+      next_round = std::chrono::steady_clock::now() + interval;
+    }
     lock.lock();
-    wakes_.wait_for(lock, std::chrono::milliseconds(interval_ms), [&] { return stops_; });
+    wakes_.wait_for(lock, std::min<std::chrono::milliseconds>(interval, kPolicyLook), [&] { return stops_; });
   }
 }
 

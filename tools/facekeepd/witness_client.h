@@ -1,15 +1,17 @@
 // The daemon's side of the witnesses: the thread that asks them, and the connections that it asks over.
 //
-// Each witness has one TLS connection, pinned to the key that genesis names. What is asked and what becomes of the
-// answers is vault/witnessing.h.
+// Each witness has one TLS connection, pinned to the key that the log names. What is asked and what becomes of the
+// answers is vault/witnessing.h. A policy that a proposal brings is followed within a second.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
 
 #include "tools/facekeepd/config.h"
+#include "vault/ledger/witness.h"
 #include "vault/service.h"
 
 namespace facekeep::daemon {
@@ -24,19 +26,24 @@ WitnessUrl split_witness_url(const std::string& url);
 
 class WitnessClient {
  public:
-  // Starts the thread; nothing if genesis names no witnesses. The service and the clock must outlive it.
-  static Result<std::unique_ptr<WitnessClient>> start(const Config& config, Service& service, const Clock& clock);
+  // Starts the thread. The service and the clock must outlive it.
+  WitnessClient(const Config& config, Service& service, const Clock& clock);
   ~WitnessClient();  // ends within one request's timeout
   WitnessClient(const WitnessClient&) = delete;
   WitnessClient& operator=(const WitnessClient&) = delete;
 
  private:
-  struct Impl;
-  explicit WitnessClient(std::unique_ptr<Impl> impl);
-  void run(std::int64_t interval_ms);
+  struct Lines;
+  void run();
+  void follow_policy();  // the thread's own
+  Result<std::unique_ptr<Lines>> connect(const ledger::Witnesses& named);
 
-  std::unique_ptr<Impl> impl_;
-  std::mutex mutex_;  // stops_
+  const Config config_;
+  Service& service_;
+  const Clock& clock_;
+  std::atomic<bool> stopping_{false};
+  std::unique_ptr<Lines> lines_;  // the thread's own; nothing without witnesses
+  std::mutex mutex_;              // stops_
   std::condition_variable wakes_;
   bool stops_ = false;
   std::thread thread_;

@@ -1,39 +1,80 @@
 #include "vault/audit/register.h"
 
-#include "vault/base/digest.h"
+#include <algorithm>
+
 #include "vault/ledger/json_reader.h"
+#include "vault/ledger/person_name.h"
 
 namespace facekeep::audit {
 namespace {
 
-// vault/log/FORMAT.md, section 5, "Principal".
-Digest name_commitment(const Digest& salt, std::string_view name) {
-  static constexpr std::string_view kDomain("facekeep/name/v1\0", 17);
-  return sha256({as_bytes(kDomain), salt, as_bytes(name)});
+using ledger::PeopleNames;
+
+// Takes into `out` the names that fit the records; what does not fit, or is not there, is a finding at `entry`.
+void hold_against(const PeopleNames& people, const std::vector<ledger::PrincipalRecord>& records, std::uint64_t entry,
+                  Names& out, Findings& findings) {
+  for (const ledger::PrincipalRecord& p : records) {
+    const auto it = people.find(p.id);
+    if (it == people.end()) {
+      findings.add(Code::kNameMissing, entry, {p.id});
+    } else if (ledger::name_commitment(it->second) != p.name) {
+      findings.add(Code::kNameMismatch, entry, {p.id});
+    } else {
+      out[p.id] = it->second.name;
+    }
+  }
 }
 
 }  // namespace
 
-Result<Names> check_register(std::string_view json, const ledger::Genesis& genesis, Findings& findings) {
+void LaterPeople::see(std::uint64_t entry, const ledger::Event& event) {
+  if (const auto* made = std::get_if<ledger::ProposalMade>(&event.body)) {
+    auto records = records_in(made->action);
+    if (records.empty()) return;
+    entries_[made->id] = entry;
+    parts_[entry].records = std::move(records);
+  }
+  if (const auto* done = std::get_if<ledger::ProposalDone>(&event.body)) {
+    const auto it = entries_.find(done->proposal);
+    if (it != entries_.end()) parts_[it->second].done = entry;
+  }
+}
+
+Result<Names> check_register(std::string_view json, const ledger::Genesis& genesis, const LaterPeople& later,
+                             std::uint64_t from, Findings& findings) {
   FK_TRY(const Json doc, parse_json(json));
   ledger::ObjectReader r(doc, "register");
-  const Json& people = r.object("people");
+  FK_TRY(const PeopleNames people, ledger::people_names_from_json(r.object("people"), "register"));
+  std::map<std::uint64_t, PeopleNames> brought;
+  // A register of before there were proposals has no such part.
+  if (r.has("later")) {
+    for (const Json& one : r.array("later", std::size_t{1} << 20)) {
+      ledger::ObjectReader part(one, "part of the register");
+      const auto entry = static_cast<std::uint64_t>(part.integer("entry", 1, (std::int64_t{1} << 53) - 1));
+      FK_TRY(brought[entry], ledger::people_names_from_json(part.object("people"), "register"));
+      FK_CHECK(part.finish());
+    }
+  }
   FK_CHECK(r.finish());
   Names out;
-  for (const ledger::PrincipalRecord& p : genesis.principals) {
-    const auto it = people.find(p.id);
-    if (it == people.end()) {
-      findings.add(Code::kNameMissing, 0, {p.id});
-      continue;
-    }
-    ledger::ObjectReader o(*it, "person");
-    const std::string name = o.text("name", 1024);
-    const Digest salt = o.hex<32>("salt");
-    FK_CHECK(o.finish());
-    if (name_commitment(salt, name) != p.name) {
-      findings.add(Code::kNameMismatch, 0, {p.id});
-    } else {
-      out[p.id] = name;
+  hold_against(people, genesis.principals, 0, out, findings);
+  std::map<std::uint64_t, std::uint64_t> in_order;  // done -> entry of the proposal
+  for (const auto& [entry, part] : later.parts()) {
+    if (part.done != 0) in_order[part.done] = entry;
+  }
+  for (const auto& [done, entry] : in_order) {
+    hold_against(brought[entry], later.parts().at(entry).records, entry, out, findings);
+  }
+  // A proposal that came to nothing has its names all the same; what opens no commitment is no name of anybody.
+  for (const auto& [entry, names] : brought) {
+    const auto part = later.parts().find(entry);
+    if (entry < from || (part != later.parts().end() && part->second.done != 0)) continue;
+    for (const auto& [id, name] : names) {
+      const bool fits = part != later.parts().end() &&
+                        std::any_of(part->second.records.begin(), part->second.records.end(), [&](const auto& p) {
+                          return p.id == id && p.name == ledger::name_commitment(name);
+                        });
+      if (!fits) findings.add(Code::kNameMismatch, entry, {id});
     }
   }
   return out;

@@ -4,6 +4,20 @@
 
 namespace facekeep::audit {
 
+void WitnessPolicies::see(std::uint64_t entry, const ledger::State& state) {
+  if (state.phase() == ledger::Phase::kNew) return;
+  const auto& now = state.current().witnesses;
+  if (policies_.empty() || policies_.back().second != now) policies_.emplace_back(entry, now);
+}
+
+std::optional<ledger::Witnesses> WitnessPolicies::at(std::uint64_t size) const {
+  std::optional<ledger::Witnesses> out;
+  for (const auto& [entry, policy] : policies_) {
+    if (entry < size) out = policy;
+  }
+  return out;
+}
+
 void check_witnesses(std::string_view note, const log::VerifierKey& log_key, const ledger::Witnesses& witnesses,
                      const Head& head, Findings& findings) {
   const std::string entries = std::to_string(head.checkpoint.size);

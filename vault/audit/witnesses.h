@@ -1,15 +1,18 @@
-// Whether a log's witnesses stand behind it: the newest checkpoint that a quorum of those in genesis has cosigned
-// (C2SP tlog-cosignature), which the vault serves at /v1/log/cosigned. Pure, thread safe.
+// Whether a log's witnesses stand behind it: the newest checkpoint that a quorum of them has cosigned (C2SP
+// tlog-cosignature), which the vault serves at /v1/log/cosigned. Pure, thread safe.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "vault/audit/finding.h"
 #include "vault/base/clock.h"
 #include "vault/base/result.h"
-#include "vault/ledger/witness.h"
+#include "vault/ledger/state.h"
 #include "vault/log/checkpoint.h"
 #include "vault/log/cosign.h"
 
@@ -17,6 +20,18 @@ namespace facekeep::audit {
 
 // A log that grew is cosigned again within minutes; longer than this behind is shown.
 inline constexpr std::int64_t kCosignedBehind = 3600LL * 1000;
+
+// The witness policies that a log brought, each from the entry on that carried it out.
+class WitnessPolicies {
+ public:
+  // The state after `entry`, whenever it may have changed the policy.
+  void see(std::uint64_t entry, const ledger::State& state);
+  // In force for a tree of that size; nothing without witnesses.
+  [[nodiscard]] std::optional<ledger::Witnesses> at(std::uint64_t size) const;
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::optional<ledger::Witnesses>>> policies_;
+};
 
 // A log's head, and the roots of its tree at smaller sizes.
 struct Head {

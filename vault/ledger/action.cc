@@ -198,12 +198,15 @@ bool is_tightening(const Genesis& current, const Action& action) {
   return std::visit([&](const auto& a) { return run(next, a); }, action) && to_json(next) != to_json(current);
 }
 
+std::vector<PrincipalRecord> records_in(const Action& action) {
+  if (const auto* a = std::get_if<RegisterPrincipals>(&action)) return a->principals;
+  if (const auto* a = std::get_if<ChangeCustodian>(&action)) return {a->custodian};
+  return {};
+}
+
 std::vector<std::string> principals_in(const Action& action) {
   std::vector<std::string> out;
-  if (const auto* a = std::get_if<RegisterPrincipals>(&action)) {
-    for (const auto& p : a->principals) out.push_back(p.id);
-  }
-  if (const auto* a = std::get_if<ChangeCustodian>(&action)) out.push_back(a->custodian.id);
+  for (const auto& p : records_in(action)) out.push_back(p.id);
   return out;
 }
 

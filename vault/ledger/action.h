@@ -104,7 +104,8 @@ Result<Genesis> apply_action(const Genesis& current, const Action& action, const
 // something. One custodian may have it done at once.
 bool is_tightening(const Genesis& current, const Action& action);
 
-// The ids that the action names: a revocation of one makes the proposal stale.
+// The registrations that the action writes, and their ids: a revocation of one makes the proposal stale.
+std::vector<PrincipalRecord> records_in(const Action& action);
 std::vector<std::string> principals_in(const Action& action);
 
 // True if the action binds this custodian alone, who then has no veto.

@@ -20,6 +20,18 @@ void State::set_current(Genesis current) {
   for (std::size_t i = 0; i < current_->principals.size(); ++i) principals_by_key_[current_->principals[i].key] = i;
 }
 
+State::Origin State::origin_of(const std::string& principal) const {
+  const auto it = origins_.find(principal);
+  return it == origins_.end() ? Origin() : it->second;
+}
+
+void State::note_origin(const Proposal& done) {
+  const Origin origin{done.entry, approval_entries_[done.made.id], size_};
+  for (const auto& id : principals_in(done.made.action)) origins_[id] = origin;
+  if (std::holds_alternative<ChangeCustodian>(done.made.action)) custodian_changes_.push_back(origin);
+  if (std::holds_alternative<ChangeWitnesses>(done.made.action)) witnesses_origin_ = origin;
+}
+
 // Lapsed proposals become `expired`, and of those that ended the latest of each proposer are kept: nobody makes the
 // vault forget what somebody else proposed and a veto stopped, which can be put again.
 void State::settle_ended_proposals() {
@@ -36,8 +48,9 @@ void State::settle_ended_proposals() {
            (is_final(p->second.stage) && p->second.stage != Stage::kDone);
   });
   for (auto& [by, own] : ended) {
-    while (own.size() > 16) {
+    while (own.size() > kMaxEndedProposals) {
       proposals_.erase(own.begin()->second);
+      approval_entries_.erase(own.begin()->second);
       own.erase(own.begin());
     }
   }
@@ -58,6 +71,7 @@ void State::unsettle_proposals(const std::vector<std::string>* naming) {
     p.stage = *next;
     p.approved.clear();
     p.complete.reset();
+    approval_entries_.erase(id);
   }
 }
 
@@ -83,6 +97,7 @@ Status State::vote(const Vote& vote, Verb verb) {
     return {};
   }
   p.approved.insert(vote.by);
+  approval_entries_[vote.proposal].push_back(size_);
   // A suspended person's signature stands; stage_at asks who counts when it comes to acting.
   const bool enough = !p.complete && meets(rule_for(*this, p.made), p.approved);
   if (enough) p.complete = moment();
@@ -119,6 +134,7 @@ Status State::apply_body(const ProposalDone& e) {
   }
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
   p.stage = Stage::kDone;
+  note_origin(p);
   set_current(std::move(next));
   changed_ = true;
   for (auto& [ref, s] : subjects_) {
@@ -142,6 +158,7 @@ Status State::apply_body(const Revoked& e) {
   });
   set_current(std::move(next));
   changed_ = true;
+  for (const auto& id : e.principals) origins_.erase(id);
   unsettle_proposals(&e.principals);
   return {};
 }

@@ -50,6 +50,7 @@ class State {
   // set it forward, and time off does not count.
   [[nodiscard]] std::uint64_t log_clock() const { return log_clock_; }
   [[nodiscard]] std::uint64_t log_clock_at(std::uint64_t uptime_ms) const { return clock_base_ + uptime_ms; }
+  [[nodiscard]] Moment moment_at(const Instant& now) const { return {now.wall, log_clock_at(now.uptime_ms)}; }
 
   // Precondition of everything below: phase() is not kNew.
   // As signed at the ceremony, and as it stands after every proposal and revocation since.
@@ -71,6 +72,18 @@ class State {
   [[nodiscard]] const Rule* agreed_rule(const std::string& action_class) const;
   // By custodian: log_clock() when that person last tightened rules.
   [[nodiscard]] const std::map<std::string, std::uint64_t>& tightenings() const { return tightenings_; }
+  // Where the log has what is in force, so that others can prove it from there: the proposal, the approvals that
+  // counted, and the entry that carried it out. All zero: genesis. Of events folded into this object alone, and under
+  // no digest.
+  struct Origin {
+    std::uint64_t proposal = 0;
+    std::vector<std::uint64_t> approvals;
+    std::uint64_t done = 0;
+  };
+  [[nodiscard]] Origin origin_of(const std::string& principal) const;
+  [[nodiscard]] const Origin& origin_of_witnesses() const { return witnesses_origin_; }
+  // Every change of a custodian's keys, in log order: whose signature counts was decided there.
+  [[nodiscard]] const std::vector<Origin>& custodian_changes() const { return custodian_changes_; }
   // Every open proposal, and the latest of those that ended.
   [[nodiscard]] const std::map<Id128, Proposal>& proposals() const { return proposals_; }
   // By custodian: whom that person suspended last, and log_clock() then.
@@ -166,6 +179,7 @@ class State {
   void unsettle_proposals(const std::vector<std::string>* naming);
   void settle_ended_proposals();
   void set_current(Genesis current);
+  void note_origin(const Proposal& done);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -182,6 +196,10 @@ class State {
   std::map<Id128, Proposal> proposals_;
   std::map<Id128, ExportState> exports_;
   bool all_custody_ = true;
+  std::map<Id128, std::vector<std::uint64_t>> approval_entries_;  // of proposals_
+  std::map<std::string, Origin> origins_;                         // of principals that a proposal registered or changed
+  Origin witnesses_origin_;
+  std::vector<Origin> custodian_changes_;
   std::map<std::string, Suspension> suspensions_;
   std::map<std::string, Rule> agreed_rules_;  // of the classes that one person tightened since
   std::map<std::string, std::uint64_t> tightenings_;

@@ -33,6 +33,7 @@ struct Witness {
   std::string vkey;
   std::string url;  // submission prefix: "https://address[:port][/path]", a numeric address, no slash at its end
   Digest key{};     // SHA-256 of the SubjectPublicKeyInfo of its server's TLS key
+  friend bool operator==(const Witness&, const Witness&) = default;
 };
 
 // What the vault does when fewer than `quorum` witnesses were heard for too long.
@@ -45,6 +46,7 @@ struct Witnesses {
   std::uint32_t quorum = 0;
   OnMissing on_missing = OnMissing::kOpen;
   std::vector<Witness> list;
+  friend bool operator==(const Witnesses&, const Witnesses&) = default;
 };
 
 inline constexpr std::size_t kMaxWitnesses = 16;

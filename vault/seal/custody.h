@@ -30,6 +30,12 @@ struct Anchor {
   friend bool operator==(const Anchor&, const Anchor&) = default;
 };
 
+// The spare token, as the vault knows it: its public key alone.
+struct SpareToken {
+  std::string pem;     // SubjectPublicKeyInfo
+  Digest fingerprint;  // SHA-256 of its DER, as genesis has it
+};
+
 class Custody {
  public:
   virtual ~Custody() = default;
@@ -43,6 +49,13 @@ class Custody {
   virtual Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) = 0;
   // Opens what wrap() returned. kCrypto if blob, epoch or context are not those of the wrap.
   virtual Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) = 0;
+
+  // A blob of `secret` that the spare token alone opens; made in software. kIntegrity if the key is not the one of the
+  // fingerprint. Tokens that have no spare refuse.
+  virtual Result<Bytes> wrap_to_spare(const SpareToken& /*spare*/, std::uint32_t /*epoch*/, ByteView /*secret*/,
+                                      ByteView /*context*/) {
+    return make_error(Errc::kHsm, "this custody has no spare token");
+  }
 
   // The checkpoint key: type, raw public key (32 bytes for Ed25519; SubjectPublicKeyInfo DER for
   // P-256) and a signature over `message` (64 bytes for Ed25519; ASN.1 DER ECDSA-Sig-Value over

@@ -131,6 +131,17 @@ Result<Bytes> seal_site_key(Custody& custody, const SiteKeyPlace& place, const X
   return seal_site_key_outer(place, SiteKeyLayer::kMainToken, u_public, inner);
 }
 
+Result<SealedSiteKey> seal_site_key_for_all(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
+                                            const std::optional<SpareToken>& spare, const SiteKey& key) {
+  SealedSiteKey out;
+  FK_TRY(out.main, seal_site_key(custody, place, u_public, key));
+  if (!spare) return out;
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kSpareToken));
+  FK_TRY(const Bytes inner, custody.wrap_to_spare(*spare, place.epoch, key.bytes(), context.view()));
+  FK_TRY(out.spare, seal_site_key_outer(place, SiteKeyLayer::kSpareToken, u_public, inner));
+  return out;
+}
+
 Result<SiteKey> open_site_key(Custody& custody, const SiteKeyPlace& place, ByteView u_private, ByteView stored,
                               const Digest& check) {
   FK_TRY(const SecretBytes inner, open_site_key_outer(place, SiteKeyLayer::kMainToken, u_private, stored));

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "vault/base/bytes.h"
@@ -69,6 +70,13 @@ struct SiteKeyPlace {
 // S under the main token's root key and then under U_pub. Errors of `custody`, or kInvalidArgument.
 Result<Bytes> seal_site_key(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
                             const SiteKey& key);
+// The same for every token of the vault.
+struct SealedSiteKey {
+  Bytes main;
+  Bytes spare;  // empty without a spare token
+};
+Result<SealedSiteKey> seal_site_key_for_all(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
+                                            const std::optional<SpareToken>& spare, const SiteKey& key);
 // The reverse. kMalformed: no stored site key, or of another layer or epoch than `place`. kCrypto:
 // does not open under this U, token, vault or site. kIntegrity: what opens is not the S of `check`.
 Result<SiteKey> open_site_key(Custody& custody, const SiteKeyPlace& place, ByteView u_private, ByteView stored,

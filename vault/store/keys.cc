@@ -57,6 +57,9 @@ Bytes meta_vault() {
 Bytes meta_head() {
   return meta('h');
 }
+Bytes meta_spare() {
+  return meta('s');
+}
 
 Bytes entry(std::uint64_t index) {
   return numbered(Kind::kEntry, index);

@@ -11,7 +11,7 @@
 //   'p'  templates     subject ref 16, template id 16 sealed
 //   'x'  subject index keyed tag, 32 bytes            -> subject ref
 //   'd'  deleted ids   day "2026-11-22", entry u64    sealed, for the changes feed
-//   'n'  names         entry u64                      the sealed register of people
+//   'n'  names         entry u64                      the sealed register of people: of genesis, of a proposal
 //
 // Key names outlive their values in the engine's own files until it is reopened, so none may hold
 // anything personal: a subject's name or outside id is never part of a key. Parsing refuses with
@@ -47,11 +47,12 @@ Bytes prefix(Kind kind);
 
 enum class SiteKeyKind : std::uint8_t { kMain = 'm', kSpare = 's' };
 
-// Meta: the store's format version (u32), the vault id (16 bytes), the log head (u64). Format and
-// head are the store's own: a batch must not touch them.
+// Meta: the store's format version (u32), the vault id (16 bytes), the log head (u64), the spare token's public key
+// (PEM; only where genesis names one). Format and head are the store's own: a batch must not touch them.
 Bytes meta_format();
 Bytes meta_vault();
 Bytes meta_head();
+Bytes meta_spare();
 
 Bytes entry(std::uint64_t index);
 Bytes opening(std::uint64_t index);

@@ -2,6 +2,7 @@
 #include "vault/audit/register.h"
 
 #include "tests/unit/audit/memory_mirror.h"
+#include "vault/ledger/person_name.h"
 
 using namespace facekeep;
 using namespace facekeep::audit_test;
@@ -20,7 +21,7 @@ Json whole_register() {
 
 TEST_CASE("every name that fits is there, without a finding") {
   Findings findings;
-  const auto names = check_register(whole_register().dump(), genesis_with_key(), findings);
+  const auto names = check_register(whole_register().dump(), genesis_with_key(), {}, 0, findings);
   REQUIRE(names);
   CHECK(names->size() == genesis_with_key().principals.size());
   CHECK(names->at("residents/2") == "Person residents/2");
@@ -32,7 +33,7 @@ TEST_CASE("an altered name, an altered salt and a missing person are findings") 
     Findings findings;
     Json doc = whole_register();
     doc["people"]["property/1"][field] = value;
-    const auto names = check_register(doc.dump(), genesis_with_key(), findings);
+    const auto names = check_register(doc.dump(), genesis_with_key(), {}, 0, findings);
     REQUIRE(names);
     CHECK(names->count("property/1") == 0);
     CHECK(findings.count(Code::kNameMismatch) == 1);
@@ -40,9 +41,43 @@ TEST_CASE("an altered name, an altered salt and a missing person are findings") 
   Findings findings;
   Json doc = whole_register();
   doc["people"].erase("door/1");
-  REQUIRE(check_register(doc.dump(), genesis_with_key(), findings));
+  REQUIRE(check_register(doc.dump(), genesis_with_key(), {}, 0, findings));
   CHECK(findings.count(Code::kNameMissing) == 1);
   CHECK(findings.clean());
+}
+
+TEST_CASE("names that proposals brought are held against the proposals, and the latest that was carried out stands") {
+  const auto person = [](const std::string& name) { return ledger::PersonName{name, salt_of(name)}; };
+  const auto proposal = [&](std::uint8_t id, const std::string& name) {
+    ledger::PrincipalRecord p;
+    p.id = "operator/9";
+    p.role = ledger::Role::kOperator;
+    p.name = ledger::name_commitment(person(name));
+    return ledger::ProposalMade{{id}, "property/1", "new", ledger::RegisterPrincipals{{}, {p}}, {}};
+  };
+  LaterPeople later;
+  const auto see = [&](std::uint64_t entry, ledger::Body body) { later.see(entry, {0, 0, std::move(body)}); };
+  see(5, proposal(1, "Ann"));
+  see(6, proposal(2, "Ben"));
+  see(7, proposal(3, "Cyd"));
+  see(8, ledger::ProposalDone{{2}, {}});
+  see(9, ledger::ProposalDone{{1}, {}});
+  const auto part = [&](std::uint64_t entry, const std::string& name) {
+    return Json{{"entry", entry}, {"people", ledger::to_json(ledger::PeopleNames{{"operator/9", person(name)}})}};
+  };
+  Json doc = whole_register();
+  doc["later"] = {part(5, "Ann"), part(6, "Ben"), part(7, "Cyd")};
+  Findings good;
+  const auto names = check_register(doc.dump(), genesis_with_key(), later, 0, good);
+  REQUIRE(names);
+  CHECK(names->at("operator/9") == "Ann");
+  CHECK(good.sorted().empty());
+
+  doc["later"] = {part(5, "Eve"), part(7, "Dan")};
+  Findings bad;
+  REQUIRE(check_register(doc.dump(), genesis_with_key(), later, 0, bad));
+  CHECK(bad.count(Code::kNameMismatch) == 2);
+  CHECK(bad.count(Code::kNameMissing) == 1);
 }
 
 TEST_CASE("what is no register is refused") {
@@ -51,6 +86,6 @@ TEST_CASE("what is no register is refused") {
         R"({"people":{"property/1":{"name":1,"salt":""}}})", R"({"people":{"property/1":{"name":"x"}}})"}) {
     Findings findings;
     INFO(bad);
-    CHECK_FALSE(check_register(bad, genesis_with_key(), findings));
+    CHECK_FALSE(check_register(bad, genesis_with_key(), {}, 0, findings));
   }
 }

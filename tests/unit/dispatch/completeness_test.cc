@@ -73,6 +73,8 @@ std::vector<Good> good_requests(ApiKit& kit) {
       {"eraseSubject", "operator/1", "DELETE", subjects + "/anna", ""},
       {"getResult", "property/1", "GET", "/v1/proposals/" + std::string(32, '0') + "/result", "", sealed_export},
       {"revoke", "property/1", "POST", "/v1/revocations", R"({"principals":["door/2"],"reason":"lost"})"},
+      {"tighten", "property/2", "POST", "/v1/tightenings",
+       R"({"action":{"kind":"change-reveal","site":"main","hide_subject":true}})"},
       {"suspendCustodian", "property/1", "POST", "/v1/suspensions", R"({"custodian":"residents/1"})"},
       {"seal", "property/1", "POST", "/v1/seal", ""}};
 }

@@ -24,8 +24,10 @@ inline Json register_action(const std::string& id, const Digest& key) {
 }
 
 // The proposal as the answer shows it.
-inline Json propose(ApiKit& kit, const std::string& who, const Json& action) {
-  const auto answer = kit.ask(who, "POST", "/v1/proposals", Json{{"purpose", "new-door"}, {"action", action}}.dump());
+inline Json propose(ApiKit& kit, const std::string& who, const Json& action, const Json& names = {}) {
+  Json body = {{"purpose", "new-door"}, {"action", action}};
+  if (!names.is_null()) body["names"] = names;
+  const auto answer = kit.ask(who, "POST", "/v1/proposals", body.dump());
   INFO(ApiKit::text(answer));
   REQUIRE(answer.status == 201);
   return ApiKit::json(answer).at("proposal");
@@ -49,6 +51,17 @@ inline Json vote_body(ApiKit& kit, const std::string& who, const Json& proposal,
 }
 inline std::string path_of(const Json& proposal, const std::string& rest = {}) {
   return "/v1/proposals/" + proposal.at("id").get<std::string>() + rest;
+}
+inline http::Response approve(ApiKit& kit, const std::string& who, const Json& proposal);
+// Signed by one of each group, and carried out when its delay is over.
+inline Json carry_out(ApiKit& kit, const Json& action, const Json& names = {}) {
+  const Json made = propose(kit, "property/1", action, names);
+  for (const char* who : {"property/1", "residents/1"}) REQUIRE(approve(kit, who, made).status == 200);
+  kit.vault.clock.advance(made.at("rule").at("delay_s").get<std::int64_t>() * 1000);
+  kit.service->housekeeping();
+  const Json now = ApiKit::json(kit.ask("property/1", "GET", path_of(made)));
+  REQUIRE(now.at("stage") == "done");
+  return made;
 }
 inline http::Response approve(ApiKit& kit, const std::string& who, const Json& proposal) {
   return kit.ask(who, "POST", path_of(proposal, "/approvals"),

@@ -1,8 +1,13 @@
 // `facekeep approve` and `veto` against a vault that lies: whatever the lie, no signature is made.
+#include <unistd.h>
+
 #include <array>
 #include <cstdlib>
 #include <sstream>
 
+#include "hsm/log_key.h"
+#include "hsm/token_custody.h"
+#include "tests/support/softhsm.h"
 #include "tests/unit/facekeep/fake_vault.h"
 #include "tests/unit/http/support.h"
 #include "tests/unit/tools/scratch.h"
@@ -66,7 +71,13 @@ struct Room {
     dir.write("notice.json", notice.dump());
   }
 
+  Json names;  // of the proposal, unless null
   [[nodiscard]] Json view() const {
+    Json out = bare_view();
+    if (!names.is_null()) out["names"] = names;
+    return out;
+  }
+  [[nodiscard]] Json bare_view() const {
     return {{"id", kId},
             {"entry", entry},
             {"stage", "open"},
@@ -168,6 +179,72 @@ TEST_CASE("ssh-keygen signs with a key that only it has") {
   CHECK(room.sent.size() == 1);
 }
 
+TEST_CASE("ssh-agent signs with a key whose file is gone") {
+  if (std::system("command -v ssh-agent > /dev/null") != 0) {
+    WARN("SKIP openssh-client is not installed");
+    return;
+  }
+  Room room;
+  const std::string key = (room.dir.path() / "custodian").string();
+  const std::string socket = (room.dir.path() / "agent").string();
+  const std::string pid = (room.dir.path() / "pid").string();
+  REQUIRE(std::system(("ssh-keygen -q -t ecdsa -b 256 -N '' -f " + key).c_str()) == 0);
+  REQUIRE(std::system(
+              ("ssh-agent -s -a " + socket + " | sed -n 's/.*SSH_AGENT_PID=\\([0-9]*\\);.*/\\1/p' > " + pid).c_str()) ==
+          0);
+  ::setenv("SSH_AUTH_SOCK", socket.c_str(), 1);
+  REQUIRE(std::system(("ssh-add -q " + key + " 2> /dev/null && rm " + key).c_str()) == 0);
+  CHECK(room.run("approve", "y", {"--ssh-key", key + ".pub"}) == 0);
+  INFO(room.err);
+  CHECK(std::system(("kill $(cat " + pid + ")").c_str()) == 0);
+  ::unsetenv("SSH_AUTH_SOCK");
+  REQUIRE(room.sent.size() == 1);
+  CHECK(ledger::parse_armored_sshsig(room.sent[0].second.at("signature").get<std::string>()));
+  CHECK(room.run("approve", "y", {"--ssh-key", key + ".pub"}) == 2);
+}
+
+TEST_CASE("a token signs with the pair that the URI names, and one try of the PIN is made") {
+  if (!test::SoftHsm::available()) {
+    WARN("SKIP softhsm2 is not installed: no token to test on");
+    return;
+  }
+  const test::SoftHsm token("person");
+  Room room;
+  const Id128 owner{9};
+  std::string signer;
+  {
+    const auto pool = hsm::open_token(token.uri(), test::SoftHsm::pin());
+    REQUIRE(pool);
+    const auto pair = hsm::create_log_key(**pool, owner, true);
+    REQUIRE(pair);
+    const ByteView spki = pair->public_key;
+    signer = ledger::format_ssh_key_line({ledger::SshKeyType::kEcdsaP256, to_bytes(spki.last(65)), {}});
+  }
+  std::string uri = token.uri();
+  uri.insert(uri.find('?'), ";object=" + percent_encode(hsm::log_label(owner)));
+  const auto sign = [&](const std::string& named, const std::string& pin) {
+    int ends[2] = {-1, -1};
+    REQUIRE(::pipe(ends) == 0);
+    REQUIRE(::write(ends[1], pin.data(), pin.size()) == static_cast<ssize_t>(pin.size()));
+    ::close(ends[1]);
+    const int code = room.run("approve", "y", {"--token", named, "--pin-fd", std::to_string(ends[0])});
+    ::close(ends[0]);
+    return code;
+  };
+  CHECK(sign(uri, test::SoftHsm::pin_text()) == 0);
+  INFO(room.err);
+  REQUIRE(room.sent.size() == 1);
+  const auto signature = ledger::parse_armored_sshsig(room.sent[0].second.at("signature").get<std::string>());
+  REQUIRE(signature);
+  CHECK(ledger::format_ssh_key_line(signature->key) == signer);
+  CHECK(sign(uri, "wrong") != 0);
+  CHECK(sign(token.uri(), test::SoftHsm::pin_text()) == 1);
+  std::string other = token.uri();
+  other.insert(other.find('?'), ";object=nobody");
+  CHECK(sign(other, test::SoftHsm::pin_text()) == 1);
+  CHECK(room.sent.size() == 1);
+}
+
 TEST_CASE("a veto is a signature of its own") {
   Room room;
   CHECK(room.run("veto", "y") == 0);
@@ -224,6 +301,25 @@ TEST_CASE("what a proposer wrote can't be read otherwise than it is") {
   CHECK_FALSE(room.shows("\x1b"));
   CHECK_FALSE(room.shows("\nStage: done"));
   CHECK(room.shows("\\u{202e}"));
+}
+
+TEST_CASE("names are shown when they open their commitments, and nothing is signed when one does not") {
+  Room room;
+  const ledger::PersonName name{"West gate\x1b[2J", sha256(as_bytes("salt"))};
+  ledger::ProposalMade named = proposal();
+  std::get<ledger::RegisterPrincipals>(named.action).principals[0].name = ledger::name_commitment(name);
+  room.shown = named;
+  room.entry = room.vault.leaves.size();
+  room.vault.append_event(named);
+  CHECK(room.run("approve", "n") == 1);
+  CHECK(room.shows("its name is not known"));
+  room.names = ledger::to_json(ledger::PeopleNames{{"door/7", name}});
+  CHECK(room.run("approve", "n") == 1);
+  CHECK(room.shows("door/7 is \"West gate\\u{1b}[2J\""));
+  room.names["door/7"]["name"] = "East gate";
+  CHECK(room.run("approve", "y") == 2);
+  CHECK(room.err.find("does not open its commitment") != std::string::npos);
+  CHECK(room.sent.empty());
 }
 
 TEST_CASE("a proposal is shown in Chinese too") {

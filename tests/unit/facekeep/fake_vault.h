@@ -37,6 +37,10 @@ class FakeVault {
     return g;
   }
 
+  // What it answers to GET /v1/me and /v1/witnesses.
+  Json me = {{"id", "operator/1"}, {"registered", 0}};
+  Json witnesses_at = {{"proposal", 0}, {"approvals", Json::array()}, {"done", 0}, {"custodians", Json::array()}};
+
   void append(std::string_view entry) {
     leaves.push_back(log::leaf_hash(as_bytes(entry)));
     texts.emplace_back(entry);
@@ -155,6 +159,8 @@ inline std::optional<http::Response> serve_log(const FakeVault& vault, http::Req
   if (r.path == "/v1/log/proofs/inclusion") {
     return proof(*log::inclusion_proof(number("index"), number("size"), vault.source()));
   }
+  if (r.path == "/v1/witnesses") return json_response(vault.witnesses_at);
+  if (r.path == "/v1/me") return json_response(vault.me);
   if (!r.path.starts_with("/tile/entries/")) return std::nullopt;
   http::Response out;
   out.body = vault.bundle(*log::parse_bundle_path(std::string_view(r.path).substr(1)));

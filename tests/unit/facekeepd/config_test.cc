@@ -127,6 +127,23 @@ TEST_CASE("one place of the PIN is enough") {
   REQUIRE(parse_config(kLeast + "token.pin_fd = 3\n", "t")->pin_fd == 3);
 }
 
+TEST_CASE("notices go to a pinned key, or to the machine itself") {
+  const std::string key = "notices.key_file = \"/x\"\n";
+  const std::string pin = "notices.pin = \"" + std::string(64, 'a') + "\"\n";
+  const auto url = [&](const std::string& u) { return kLeast + key + "notices.url = \"" + u + "\"\n"; };
+  CHECK(error_of(url("http://127.0.0.1:9/x")).empty());
+  CHECK(error_of(url("http://[::1]:9")).empty());
+  CHECK(error_of(url("https://192.0.2.1:443/x") + pin).empty());
+  CHECK(mentions(error_of(url("http://192.0.2.1:80/x")), "without TLS"));
+  CHECK(mentions(error_of(url("https://192.0.2.1:443/x")), "notices.pin"));
+  CHECK(mentions(error_of(url("http://127.0.0.1:9/") + pin), "notices.pin"));
+  CHECK(mentions(error_of(url("https://hooks.example:443/x") + pin), "numeric"));
+  CHECK(mentions(error_of(url("https://192.0.2.1/x") + pin), "port"));
+  CHECK(mentions(error_of(url("ftp://127.0.0.1:9")), "http"));
+  CHECK(mentions(error_of(kLeast + key), "notices.url"));
+  CHECK(mentions(error_of(kLeast + "notices.url = \"http://127.0.0.1:9\"\n"), "key_file"));
+}
+
 TEST_CASE("metrics can't be asked for on a listener that is off") {
   REQUIRE(mentions(error_of(kLeast + "metrics.listener = \"public\"\nlisten.public.enabled = false\n"),
                    "metrics.listener"));

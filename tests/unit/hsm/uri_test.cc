@@ -51,3 +51,20 @@ TEST_CASE("what is not a token URI is refused") {
   }
   CHECK_FALSE(parse_token_uri(std::string_view("pkcs11:token=a\0b", 16)));
 }
+
+TEST_CASE("a URI of a key is its token's, and the label of the pair") {
+  const auto key = parse_key_uri("pkcs11:token=alice;object=my%20key;type=private;serial=12?module-path=/m.so");
+  REQUIRE(key);
+  CHECK(key->label == "my key");
+  const auto token = parse_token_uri(key->token);
+  REQUIRE(token);
+  CHECK(token->label == "alice");
+  CHECK(token->serial == "12");
+  CHECK(token->module_path == "/m.so");
+  CHECK(parse_key_uri("pkcs11:object=x;token=alice")->token == "pkcs11:token=alice");
+  for (const char* bad : {"", "alice", "pkcs11:token=alice", "pkcs11:token=alice;object=", "pkcs11:object=x;id=%01",
+                          "pkcs11:object=x?pin-value=1234", "pkcs11:object=x?pin-source=/pin"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_key_uri(bad));
+  }
+}
