@@ -13,6 +13,7 @@
 //
 #include <hwy/foreach_target.h>
 //
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -48,6 +49,13 @@ std::int32_t PackedSum(const std::uint8_t* packed, std::size_t bytes, const std:
 }
 
 #else
+
+// Has codes fetched early. What the processor fetches by itself ends with a page: a scan of a large gallery takes half
+// the time with this. Past the end it asks for what nobody reads.
+HWY_INLINE void FetchAhead(const std::uint8_t* codes) {
+  constexpr std::uintptr_t kAhead = 8192;
+  hwy::Prefetch(reinterpret_cast<const std::uint8_t*>(reinterpret_cast<std::uintptr_t>(codes) + kAhead));
+}
 
 // Notes the rows whose bits are set.
 HWY_INLINE void Note(std::uint64_t bits, std::size_t first, std::uint16_t* out, std::size_t& count) {
@@ -103,6 +111,7 @@ void SelectRowsOne(const LeadingRows& rows, const LeadingQuestion& q, std::uint1
       for (std::size_t v = 0; v < vectors; v += 4) {
         auto narrow = hn::Zero(d16);
         for (std::size_t w = v; w < v + 4; ++w) {
+          if (part == 0) FetchAhead(codes + 64 * w);
           const auto x = hn::BitCast(du16, hn::LoadU(d8, codes + 64 * w + part));
           const auto u0 = hn::BitCast(d16, hn::And(x, low));
           const auto u1 = hn::BitCast(d16, hn::And(hn::ShiftRight<4>(x), low));
@@ -195,7 +204,9 @@ void SelectRowsOf(const LeadingRows& rows, std::size_t first, std::size_t blocks
       __m512i u0[kBlocks];
       __m512i u1[kBlocks];
       for (std::size_t b = 0; b < kBlocks; ++b) {
-        const __m512i x = _mm512_loadu_si512(codes + b * kBlockRows * half + 16 * t);
+        const std::uint8_t* at = codes + b * kBlockRows * half + 16 * t;
+        FetchAhead(at);
+        const __m512i x = _mm512_loadu_si512(at);
         u0[b] = _mm512_and_si512(x, low);
         u1[b] = _mm512_and_si512(_mm512_srli_epi16(x, 4), low);
       }
