@@ -18,17 +18,13 @@ Json named_door(const Digest& key = sha256(as_bytes("new door"))) {
 }
 
 Json site_action(const std::string& id) {
-  return {{"kind", "open-site"},
-          {"site",
-           {{"id", id},
-            {"purpose", "entry-control"},
-            {"alternative", "key-card"},
-            {"assessment", std::string(64, '0')},
-            {"assessment_date", "2026-01-31"},
-            {"access_log_days", 30},
-            {"erase_daily", 50},
-            {"hide_subject", false},
-            {"doors", {{{"id", "gate"}, {"class", "entrance"}}}}}}};
+  ledger::Site site;
+  site.id = id;
+  site.purpose = "entry-control";
+  site.alternative = "key-card";
+  site.assessment_date = "2026-01-31";
+  site.doors = {{"gate", "entrance"}};
+  return to_json(ledger::Action(ledger::OpenSite{site}));
 }
 
 std::string refused(ApiKit& kit, const Json& body) {
