@@ -39,6 +39,16 @@ struct ActText {
   std::optional<std::string> operator()(const ledger::ProposalDone& e) const {
     return words(lang, Msg::kActDone, {entry, to_hex(e.proposal)});
   }
+  std::optional<std::string> operator()(const ledger::ExportSealed& e) const {
+    return words(lang, Msg::kActExportSealed,
+                 {entry, to_hex(e.proposal), std::to_string(e.subjects), std::to_string(e.parts.size())});
+  }
+  std::optional<std::string> operator()(const ledger::ExportEnded& e) const {
+    return words(lang, Msg::kActExportEnded, {entry, to_hex(e.proposal), e.reason});
+  }
+  std::optional<std::string> operator()(const ledger::ExportGiven& e) const {
+    return words(lang, Msg::kActExportGiven, {entry, to_hex(e.proposal), e.by});
+  }
   std::optional<std::string> operator()(const ledger::Revoked& e) const {
     std::string who;
     for (const auto& id : e.principals) who += (who.empty() ? "" : ", ") + id;

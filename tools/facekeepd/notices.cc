@@ -32,6 +32,9 @@ struct AboutProposal {
   std::optional<Id128> operator()(const ledger::Veto& e) const { return e.vote.proposal; }
   std::optional<Id128> operator()(const ledger::ProposalWithdrawn& e) const { return e.proposal; }
   std::optional<Id128> operator()(const ledger::ProposalDone& e) const { return e.proposal; }
+  std::optional<Id128> operator()(const ledger::ExportSealed& e) const { return e.proposal; }
+  std::optional<Id128> operator()(const ledger::ExportEnded& e) const { return e.proposal; }
+  std::optional<Id128> operator()(const ledger::ExportGiven& e) const { return e.proposal; }
   template <class Body>
   std::optional<Id128> operator()(const Body&) const {
     return std::nullopt;

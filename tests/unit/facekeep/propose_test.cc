@@ -211,10 +211,13 @@ TEST_CASE("a tightening is sent at once, and its receipt is checked") {
 TEST_CASE("every act of dual control has words, and nothing else has") {
   const std::vector<ledger::Body> acts = {
       ledger::ProposalMade{{1}, "property/1", "why", ledger::CancelErasures{"main"}, {}},
-      ledger::Approval{{{1}, "property/1"}},
-      ledger::Veto{{{1}, "property/1"}},
+      ledger::Approval{{{1}, "property/1", 0, 0, {}, {}}},
+      ledger::Veto{{{1}, "property/1", 0, 0, {}, {}}},
       ledger::ProposalWithdrawn{{1}, "property/1"},
       ledger::ProposalDone{{1}, {}},
+      ledger::ExportSealed{{1}, {}, {{9, {}}}, 3, 3, 0},
+      ledger::ExportEnded{{1}, "nobody"},
+      ledger::ExportGiven{{1}, "property/1"},
       ledger::Revoked{"property/1", {"door/1"}, "lost"},
       ledger::Tightened{"property/1", ledger::CancelErasures{"main"}},
       ledger::CustodianSuspended{"property/1", "residents/1"}};
