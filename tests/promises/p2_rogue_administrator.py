@@ -118,7 +118,8 @@ def rules(r):
     for who in PROPERTY:
         last = r.vote(who, stolen)
     r.attempt("a resident's key replaced by the own group", r.stage(stolen), "open", f"entry {last.json['entry']}")
-    refused("a door registered as an operator", r.registration({**people["door/1"], "role": "operator", "doors": []}), "another role")
+    desk = {k: v for k, v in people["door/1"].items() if k != "doors"}
+    refused("a door registered as an operator", r.registration({**desk, "role": "operator"}), "another role")
     refused("a camera for a private room", r.registration(doors=[{"site": "main", "id": "bath", "class": "private-room"}]), "private")
     refused("a purpose that reads backwards", r.new_door(), "purpose", purpose="rood\u202eweiver")
     refused("a door whose name reads backwards", r.registration(doors=[{"site": "main", "id": "gate\u202e1", "class": "gate"}]), "id")
