@@ -36,7 +36,7 @@ void State::settle_ended_proposals() {
            (is_final(p->second.stage) && p->second.stage != Stage::kDone);
   });
   for (auto& [by, own] : ended) {
-    while (own.size() > 16) {
+    while (own.size() > kMaxEndedProposals) {
       proposals_.erase(own.begin()->second);
       own.erase(own.begin());
     }
