@@ -296,6 +296,27 @@ def exports(r):
     r.attempt("a part fetched by who has no result", part, "not-ready")
 
 
+def tightening(r):
+    """One person makes rules stricter at once: no way to shut the others out."""
+    def tighten(who, action):
+        return r.vault.ask(who, "POST", "/v1/tightenings", {"action": action})
+
+    def refused(what, answer, says):
+        r.attempt(what, answer, "bad-tightening", says=says)
+
+    lower = {"kind": "change-thresholds", "model": "face", "verify_threshold": 1, "identify_threshold": 1}
+    refused("a looser threshold, called a tightening", tighten("property/1", lower), "widens|narrows nothing")
+    refused("a rule of fewer people, called a tightening", tighten("property/1", r.rules(witness=rule(property=2, residents=1, lifetime_s=60))),
+            "widens|narrows nothing")
+    refused("a rule tightened to more residents than there are", tighten("property/1", r.rules(witness=rule(property=1, residents=4))), "which has 3")
+    refused("a delay that leaves no time to sign", tighten("property/1", r.rules(witness=rule(80000, property=1, residents=1))), "widens|narrows nothing")
+    first = tighten("property/1", r.rules(rule=rule(property=1, residents=3), witness=rule(property=1, residents=3)))
+    refused("rules tightened again and again by one person", tighten("property/1", r.rules(policy=rule(property=1, residents=3))), "seven days")
+    back = r.decide(r.rules(rule=rule(property=1, residents=1), witness=rule(property=1, residents=1)), ("property/2", "residents/3"))
+    r.attempt("the rule for rules tightened, so that nobody can change them", f"undone under the rule before it: {back}",
+              "undone under the rule before it: done", f"entry {first.json.get('entry')}")
+
+
 def everybody(r):
     people = {p["id"]: p for p in r.vault.entries()[0]["body"]["principals"]}
     r.attempt("every resident revoked by one person", r.revoke("property/1", *RESIDENTS), "bad-revocation")
@@ -335,7 +356,7 @@ def unseal(vault):
     vault.wait_loaded()
 
 
-LIVE = (signatures, rules, strict_rules, vetoes, staleness, exports, everybody)
+LIVE = (signatures, rules, strict_rules, vetoes, staleness, exports, tightening, everybody)
 STOPPED = (files, clock)
 
 
