@@ -118,7 +118,8 @@ def rules(r):
     for who in PROPERTY:
         last = r.vote(who, stolen)
     r.attempt("a resident's key replaced by the own group", r.stage(stolen), "open", f"entry {last.json['entry']}")
-    refused("a door registered as an operator", r.registration({**people["door/1"], "role": "operator", "doors": []}), "another role")
+    desk = {k: v for k, v in people["door/1"].items() if k != "doors"}
+    refused("a door registered as an operator", r.registration({**desk, "role": "operator"}), "another role")
     refused("a camera for a private room", r.registration(doors=[{"site": "main", "id": "bath", "class": "private-room"}]), "private")
     refused("a purpose that reads backwards", r.new_door(), "purpose", purpose="rood\u202eweiver")
     refused("a door whose name reads backwards", r.registration(doors=[{"site": "main", "id": "gate\u202e1", "class": "gate"}]), "id")
@@ -295,6 +296,27 @@ def exports(r):
     r.attempt("a part fetched by who has no result", part, "not-ready")
 
 
+def tightening(r):
+    """One person makes rules stricter at once: no way to shut the others out."""
+    def tighten(who, action):
+        return r.vault.ask(who, "POST", "/v1/tightenings", {"action": action})
+
+    def refused(what, answer, says):
+        r.attempt(what, answer, "bad-tightening", says=says)
+
+    lower = {"kind": "change-thresholds", "model": "face", "verify_threshold": 1, "identify_threshold": 1}
+    refused("a looser threshold, called a tightening", tighten("property/1", lower), "widens|narrows nothing")
+    refused("a rule of fewer people, called a tightening", tighten("property/1", r.rules(witness=rule(property=2, residents=1, lifetime_s=60))),
+            "widens|narrows nothing")
+    refused("a rule tightened to more residents than there are", tighten("property/1", r.rules(witness=rule(property=1, residents=4))), "which has 3")
+    refused("a delay that leaves no time to sign", tighten("property/1", r.rules(witness=rule(80000, property=1, residents=1))), "widens|narrows nothing")
+    first = tighten("property/1", r.rules(rule=rule(property=1, residents=3), witness=rule(property=1, residents=3)))
+    refused("rules tightened again and again by one person", tighten("property/1", r.rules(policy=rule(property=1, residents=3))), "seven days")
+    back = r.decide(r.rules(rule=rule(property=1, residents=1), witness=rule(property=1, residents=1)), ("property/2", "residents/3"))
+    r.attempt("the rule for rules tightened, so that nobody can change them", f"undone under the rule before it: {back}",
+              "undone under the rule before it: done", f"entry {first.json.get('entry')}")
+
+
 def everybody(r):
     people = {p["id"]: p for p in r.vault.entries()[0]["body"]["principals"]}
     r.attempt("every resident revoked by one person", r.revoke("property/1", *RESIDENTS), "bad-revocation")
@@ -334,7 +356,7 @@ def unseal(vault):
     vault.wait_loaded()
 
 
-LIVE = (signatures, rules, strict_rules, vetoes, staleness, exports, everybody)
+LIVE = (signatures, rules, strict_rules, vetoes, staleness, exports, tightening, everybody)
 STOPPED = (files, clock)
 
 

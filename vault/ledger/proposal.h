@@ -156,9 +156,9 @@ bool meets(const Rule& rule, const std::set<std::string>& people);
 Rule override_rule(const Rule& rule, const GroupSizes& sizes, const std::string& vetoer);
 
 inline constexpr std::size_t kMaxOpenProposals = 16;   // of one proposer
-inline constexpr std::size_t kMaxEndedProposals = 64;  // kept in the state; the log has them all
+inline constexpr std::size_t kMaxEndedProposals = 16;  // of one proposer, kept in the state; the log has them all
 inline constexpr std::uint64_t kSuspensionMs = 72ULL * 3600 * 1000;
 inline constexpr std::uint64_t kBetweenTighteningsMs = 7ULL * 24 * 3600 * 1000;  // of rules, by one custodian
-inline constexpr std::uint64_t kBetweenSuspensionsMs = 7ULL * 24 * 3600 * 1000;  // by one custodian
+inline constexpr std::uint64_t kBetweenSuspensionsMs = 7ULL * 24 * 3600 * 1000;  // by one custodian, and of one
 
 }  // namespace facekeep::ledger

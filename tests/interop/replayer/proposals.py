@@ -232,7 +232,7 @@ class Proposals(Exports):
         by, whom = body["by"], body["custodian"]
         self._must_count(by, time, now)
         _must(by != whom and self._has_role(whom, "custodian"), f"a suspension of {whom}")
-        _must(not self._is_suspended(whom, now), f"{whom} is suspended already")
+        _must(all(who != whom or now >= at + BETWEEN_MS for who, at in self.suspensions.values()), f"{whom} was suspended within seven days")
         _must(now >= self.suspensions.get(by, ("", -BETWEEN_MS))[1] + BETWEEN_MS, f"{by} suspended somebody within seven days")
         left = {who for who in self.principals if who != whom and self._counts(who, time, now)}
         _must(all(meets(rule, left) for rule in self.current["rules"].values()), "a rule could not be met without the suspended")
