@@ -344,11 +344,16 @@ TEST_CASE("nobody suspends everyone else") {
   refuse(log, CustodianSuspended{"residents/1", "operator/1"}, "no such custodian");
   log.must(CustodianSuspended{"residents/1", "property/2"});
   refuse(log, CustodianSuspended{"residents/1", "property/3"}, "in seven days");
-  refuse(log, CustodianSuspended{"residents/2", "property/2"}, "suspended already");
+  refuse(log, CustodianSuspended{"residents/2", "property/2"}, "within seven days");
   refuse(log, CustodianSuspended{"property/2", "residents/1"}, "is suspended");
   // Two of three cards open each group.
   refuse(log, CustodianSuspended{"residents/2", "property/3"}, "could not be opened");
   log.must(CustodianSuspended{"residents/2", "residents/3"});
+  // The 72 hours are over, and nobody goes on in turn.
+  log.wait(73 * kHour * 1000);
+  refuse(log, CustodianSuspended{"property/1", "property/2"}, "within seven days");
+  log.wait(4 * 24 * kHour * 1000);
+  log.must(CustodianSuspended{"property/1", "property/2"});
 }
 
 TEST_CASE("nobody vetoes the own removal, and others may") {
