@@ -107,7 +107,9 @@ audit::Observer watched(AuditRun& run, audit::Observer inner) {
       run.later.see(seen.entry, *seen.event);
       const bool may_change = std::holds_alternative<ledger::Genesis>(seen.event->body) ||
                               std::holds_alternative<ledger::ProposalDone>(seen.event->body);
-      if (may_change) run.policies.see(seen.entry, seen.state);
+      if (may_change && seen.state.phase() != ledger::Phase::kNew) {
+        run.policies.see(seen.entry, seen.state.current().witnesses);
+      }
     }
     if (inner) inner(seen);
   };
@@ -130,7 +132,7 @@ Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& op
   } else {
     FK_TRY(Snapshot s, load_snapshot(options.snapshot));
     confirmed = {s.state.size(), s.root};
-    run->policies.see(0, s.state);
+    if (s.state.phase() != ledger::Phase::kNew) run->policies.see(0, s.state.current().witnesses);
     run->replay = std::make_unique<audit::Replay>(run->level, std::move(s.state), run->findings,
                                                   watched(*run, std::move(observer)));
   }

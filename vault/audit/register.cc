@@ -69,12 +69,13 @@ Result<Names> check_register(std::string_view json, const ledger::Genesis& genes
   for (const auto& [entry, names] : brought) {
     const auto part = later.parts().find(entry);
     if (entry < from || (part != later.parts().end() && part->second.done != 0)) continue;
-    for (const auto& [id, name] : names) {
-      const bool fits = part != later.parts().end() &&
-                        std::any_of(part->second.records.begin(), part->second.records.end(), [&](const auto& p) {
-                          return p.id == id && p.name == ledger::name_commitment(name);
-                        });
-      if (!fits) findings.add(Code::kNameMismatch, entry, {id});
+    const std::vector<ledger::PrincipalRecord> none;
+    const auto& records = part == later.parts().end() ? none : part->second.records;
+    for (const auto& name : names) {
+      const auto opens = [&](const ledger::PrincipalRecord& p) {
+        return p.id == name.first && p.name == ledger::name_commitment(name.second);
+      };
+      if (std::none_of(records.begin(), records.end(), opens)) findings.add(Code::kNameMismatch, entry, {name.first});
     }
   }
   return out;

@@ -4,10 +4,8 @@
 
 namespace facekeep::audit {
 
-void WitnessPolicies::see(std::uint64_t entry, const ledger::State& state) {
-  if (state.phase() == ledger::Phase::kNew) return;
-  const auto& now = state.current().witnesses;
-  if (policies_.empty() || policies_.back().second != now) policies_.emplace_back(entry, now);
+void WitnessPolicies::see(std::uint64_t entry, const std::optional<ledger::Witnesses>& policy) {
+  if (policies_.empty() || policies_.back().second != policy) policies_.emplace_back(entry, policy);
 }
 
 std::optional<ledger::Witnesses> WitnessPolicies::at(std::uint64_t size) const {

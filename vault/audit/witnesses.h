@@ -12,7 +12,7 @@
 #include "vault/audit/finding.h"
 #include "vault/base/clock.h"
 #include "vault/base/result.h"
-#include "vault/ledger/state.h"
+#include "vault/ledger/witness.h"
 #include "vault/log/checkpoint.h"
 #include "vault/log/cosign.h"
 
@@ -24,8 +24,8 @@ inline constexpr std::int64_t kCosignedBehind = 3600LL * 1000;
 // The witness policies that a log brought, each from the entry on that carried it out.
 class WitnessPolicies {
  public:
-  // The state after `entry`, whenever it may have changed the policy.
-  void see(std::uint64_t entry, const ledger::State& state);
+  // The policy after `entry`, whenever that may have changed it.
+  void see(std::uint64_t entry, const std::optional<ledger::Witnesses>& policy);
   // In force for a tree of that size; nothing without witnesses.
   [[nodiscard]] std::optional<ledger::Witnesses> at(std::uint64_t size) const;
 

@@ -36,11 +36,13 @@ Result<PeopleNames> people_names_from_json(const Json& value, const std::string&
 
 Status check_names(const PeopleNames& names, const Action& action) {
   const std::vector<PrincipalRecord> records = records_in(action);
-  for (const auto& [id, name] : names) {
-    const auto it = std::find_if(records.begin(), records.end(), [&](const PrincipalRecord& p) { return p.id == id; });
-    if (it == records.end() || it->name != name_commitment(name)) {
+  for (const auto& given : names) {
+    const auto opens = [&](const PrincipalRecord& p) {
+      return p.id == given.first && p.name == name_commitment(given.second);
+    };
+    if (std::none_of(records.begin(), records.end(), opens)) {
       return make_problem(Errc::kInvalidArgument, "bad-names",
-                          "the name given for \"" + id + "\" does not open the commitment in the action",
+                          "the name given for \"" + given.first + "\" does not open the commitment in the action",
                           "the commitment is SHA-256 of the domain, the salt and the name");
     }
   }

@@ -87,7 +87,8 @@ struct Room {
   }
   std::string problem() {
     const auto r = prove();
-    return r ? "none" : r.error().problem;
+    if (r) return "none";
+    return r.error().problem == nullptr ? r.error().message : r.error().problem;
   }
 };
 
