@@ -6,7 +6,6 @@
 #include "tools/facekeep/action_commands.h"
 #include "tools/facekeep/key_files.h"
 #include "vault/base/digest.h"
-#include "vault/base/digest.h"
 #include "vault/ledger/json_reader.h"
 
 namespace facekeep::tools {

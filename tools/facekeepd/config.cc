@@ -116,7 +116,7 @@ const std::vector<Key>& keys() {
       {"metrics.listener", text(&Config::metrics_listener, {"none", "main", "public"})},
       {"notices.key_credential", text(&Config::webhook_key_credential)},
       {"notices.key_file", path(&Config::webhook_key_file)},
-      {"notices.pin", text(&Config::webhook_pin)},
+      {"notices.pin", text(&Config::webhook_server)},
       {"notices.url", text(&Config::webhook_url)},
       {"process.user", text(&Config::user)},
       {"sequencer.anchor_ms", number(&Config::anchor_ms, 1'000, 60'000)},
@@ -179,7 +179,7 @@ Status check_address(const char* key, const std::string& address, bool allow_pub
 Status check_notices(const Config& c) {
   const int keys = (c.webhook_key_credential.empty() ? 0 : 1) + (c.webhook_key_file.empty() ? 0 : 1);
   if (c.webhook_url.empty()) {
-    return keys == 0 && c.webhook_pin.empty() ? Status() : Status(bad("the key notices.url is missing"));
+    return keys == 0 && c.webhook_server.empty() ? Status() : Status(bad("the key notices.url is missing"));
   }
   if (keys != 1) return bad("the section notices takes one of key_credential and key_file");
   const bool tls = c.webhook_url.starts_with("https://");
@@ -195,7 +195,7 @@ Status check_notices(const Config& c) {
   if (!tls && host != "::1" && !host.starts_with("127.")) {
     return bad("the key notices.url leaves the machine without TLS", "use https with notices.pin");
   }
-  if (tls != from_hex_exact<32>(c.webhook_pin).has_value()) {
+  if (tls != from_hex_exact<32>(c.webhook_server).has_value()) {
     return bad(
         "the key notices.pin is not the SHA-256 of the server's public key, which https takes and http does not");
   }

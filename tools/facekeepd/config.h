@@ -65,7 +65,7 @@ struct Config {
 
   // Where what custodians do is told (notices.h); empty: nowhere.
   std::string webhook_url;
-  std::string webhook_pin;  // SHA-256 of its server's SubjectPublicKeyInfo, hexadecimal; for https
+  std::string webhook_server;  // SHA-256 of its server's SubjectPublicKeyInfo, hexadecimal; for https
   std::string webhook_key_credential;
   std::string webhook_key_file;
 

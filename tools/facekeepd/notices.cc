@@ -185,7 +185,7 @@ Result<std::unique_ptr<Notices>> Notices::start(const Config& config, Service& s
     http::ClientConfig c;
     c.url = url.origin;
     c.plain_loopback = true;
-    if (const auto pin = from_hex_exact<32>(config.webhook_pin)) c.pins = {*pin};
+    if (const auto pin = from_hex_exact<32>(config.webhook_server)) c.pins = {*pin};
     c.connect_timeout = http::Millis(times.timeout_ms);
     c.timeout = http::Millis(times.timeout_ms);
     c.max_response = kMaxAnswer;

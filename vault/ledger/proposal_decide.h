@@ -48,8 +48,8 @@ Status decide_revoke(const State& state, const Revoked& revoked, const Moment& n
 // has tightened rules within seven days.
 Status decide_tighten(const State& state, const Tightened& tightened, const Moment& now);
 
-// "bad-suspension": the own person, no custodian, one who was suspended within seven days; a second by the same person within
-// seven days; or one after which a rule could not be met or the vault not be opened.
+// "bad-suspension": the own person, no custodian, one who was suspended within seven days; a second by the same person
+// within seven days; or one after which a rule could not be met or the vault not be opened.
 Status decide_suspend(const State& state, const CustodianSuspended& suspended, const Moment& now);
 
 }  // namespace facekeep::ledger

@@ -21,10 +21,9 @@ constexpr const char* kLine =
 
 TEST_CASE("a line of an export becomes a row of an enrolment") {
   const std::string row = row_of(kLine);
-  CHECK(row ==
-        R"({"consent":{"controller":"c"},"subject":"a\"b","templates":[{"model":"face","template":"AAAA"},)"
-        R"({"model":"other","template":"BBBB"}]})"
-        "\n");
+  CHECK(row == R"({"consent":{"controller":"c"},"subject":"a\"b","templates":[{"model":"face","template":"AAAA"},)"
+               R"({"model":"other","template":"BBBB"}]})"
+               "\n");
 }
 
 TEST_CASE("a subject without templates keeps none") {

@@ -8,7 +8,6 @@ using namespace facekeep::ledger::test;
 
 namespace {
 
-
 void refuse(Log& log, Body body, const std::string& why) {
   const Status done = log.add(std::move(body));
   REQUIRE_FALSE(done);
