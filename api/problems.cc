@@ -72,6 +72,7 @@ constexpr std::array kKinds = {
     ProblemKind{"old-share", 400, "This card is from before the shares were renewed", "", true},
     ProblemKind{"other-site", 403, "This key has no access to that site", kScope, true},
     ProblemKind{"out-of-space", 503, "The vault's disk is full or nearly so", "", true},
+    ProblemKind{"over-limit", 409, "The export has more people than were approved", "", true},
     ProblemKind{"permission-denied", 403, "This key may not do that", kRole, true},
     ProblemKind{"proposal-ended", 409, "The proposal has ended", kGovernance, true},
     ProblemKind{"proposal-stale", 409, "Rules or custodians changed since this was signed", kGovernance, true},

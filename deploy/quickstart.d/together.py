@@ -1,8 +1,9 @@
 """Nobody widens access alone: a custodian tries, both groups decide, one person vetoes: together.py FACEKEEP DIR.
 
-The rehearsal's delay for thresholds is a few seconds (plan.py); the default is a day.
+The rehearsal's delay for thresholds and exports is a few seconds (plan.py); the default is a day.
 """
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -38,6 +39,13 @@ def stage(proposal):
     return next(p["stage"] for p in run("property-1", "proposals")["proposals"] if p["id"] == proposal[0])
 
 
+def wait_for(proposal, wanted):
+    for _ in range(60):
+        if stage(proposal) == wanted:
+            return
+        time.sleep(0.5)
+
+
 def say(who, what):
     print(f"  {who}: {what}")
     return what
@@ -49,8 +57,8 @@ def expect(said, wanted):
 
 
 subprocess.run([facekeep, "key", "new", f"{folder}/keys/west", "--no-passphrase", "--name", "west"], check=True, capture_output=True)
-door = propose("property-1", "principal", "door/3", "--role", "door", "--cert", f"{folder}/keys/west.crt", "--name", "West gate", "--name-out",
-               f"{folder}/west.name.json", "--site", "main", "--door", "north-gate", "--purpose", "new-door")
+door = propose("property-1", "principal", "door/3", "--role", "door", "--cert", f"{folder}/keys/west.crt", "--name", "West gate",
+               "--site", "main", "--door", "north-gate", "--purpose", "new-door")
 print("property-1 proposes a door of the own making")
 for who in ("property-1", "property-2", "property-3"):
     expect(say(who, sign(who, door)), "is open")
@@ -67,8 +75,29 @@ for verdict in ("vetoed", "done"):
     if verdict == "vetoed":
         expect(say("residents-3", sign("residents-3", proposal, "veto")), "is vetoed")
     else:
-        for _ in range(30):
-            if stage(proposal) == verdict:
-                break
-            time.sleep(0.5)
+        wait_for(proposal, verdict)
         expect(say("nobody vetoes", f"the proposal is {stage(proposal)}"), "is done")
+
+print("property-3 proposes an export of two people on a court's order; both groups see the order's digest and the recipient's key")
+pathlib.Path(folder, "order.txt").write_text("A made-up order of a made-up court.\n")
+subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", f"{folder}/keys/court.key", "-out",
+                f"{folder}/court.crt", "-subj", "/CN=The court", "-days", "30"], check=True, capture_output=True)
+export = propose("property-3", "export", "--site", "main", "--basis", "legal-order", "--order",
+                 f"{folder}/order.txt", "--to", f"{folder}/court.crt", "--purpose",
+                 "court-order", "--subject", "generated-000011", "--subject", "generated-000012")
+expect(say("property-1", run("property-1", "result", export[0], "--out", f"{folder}/export").replace("error:", "refused:")), "not at this stage")
+expect(say("property-3", sign("property-3", export)), "is open")
+expect(say("residents-2", sign("residents-2", export)), "is waiting")
+wait_for(export, "done")
+for _ in range(60):
+    done = run("residents-2", "result", export[0], "--out", f"{folder}/export")
+    if not isinstance(done, str):
+        break
+    time.sleep(0.5)
+else:
+    sys.exit(done)
+print(f"  residents-2: fetched; the digests are those of log entry {done['sealed_entry']}")
+opened = subprocess.run(["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", f"{folder}/export/part-0001.cms", "-inkey",
+                         f"{folder}/keys/court.key", "-recip", f"{folder}/court.crt"], check=True, capture_output=True)
+people = [json.loads(row) for row in opened.stdout.splitlines()]
+say("the court", f"openssl cms opens it: {', '.join(sorted(p['subject'] for p in people if 'subject' in p))}")

@@ -110,7 +110,7 @@ TEST_CASE("the report says what stands against it as loudly as what stands for i
   CHECK(r.code == 0);
   for (const char* what : {"SOFTWARE TOKEN", "No errors were found", "What this does not prove", "No witness cosigned",
                            "another program than at the start before", "after a crash", "property/1", "residents/3",
-                           "handshake-unknown-key", "Receipt: leaf hash"}) {
+                           "connections with a key that is not registered", "Receipt: leaf hash"}) {
     INFO(what);
     CHECK(says(r.html, what));
   }
