@@ -1,4 +1,5 @@
 """Custodians who decide together in a made-up log: proposals, votes signed with their own keys, and what one person may do."""
+import base64
 import pathlib
 import sys
 
@@ -7,7 +8,7 @@ from .canonical import DAY_MS
 from .proposals import digest_of, statement
 from .replay import Replay
 from .synthetic import Log, approval_key, format_time, genesis, principal, seed, some_hex, start_daemon, unseal, witness
-from .tree import Tiles, leaf_hash
+from .tree import Tiles, leaf_hash, sha256
 
 DAY, MINUTE = DAY_MS, 60_000
 
@@ -101,6 +102,7 @@ def new_custodian(who, key):
     return principal(who, "custodian", approval_key=approval_key(key), approval_held="file", deputy=False)
 
 
+EXPORTED = [some_hex("ref 3", 16)]
 BOTH = "property/1", "residents/1"
 
 
@@ -167,6 +169,30 @@ def _open_the_rest(c):
     c.decide("residents/1", {"kind": "change-witnesses"}, *BOTH)
 
 
+def _export(c, by, ending, **more):
+    """An export that is decided, and then sealed and handed out, or ended."""
+    action = {"kind": "export", "site": "main", "max_subjects": 1, "basis": "consent",
+              "recipients": [{"certificate": base64.b64encode(b"a certificate").decode(), "spki": some_hex("recipient")}], **more}
+    proposal = c.propose(by, action)
+    if "subjects" in action:
+        c.log.add("export-subjects", {"proposal": proposal, "refs": EXPORTED, "salt": some_hex("salt")}, 0)
+    c.approve(proposal, "property/2", "property/3", "residents/1", "residents/2")
+    c.done(proposal, 3 * DAY)
+    if ending:
+        c.log.add("export-ended", {"proposal": proposal, "reason": ending}, MINUTE)
+        return
+    c.log.add("exported", {"proposal": proposal, "refs": EXPORTED, "site": "main"}, MINUTE)
+    c.log.add("export-sealed", {"damaged": 0, "manifest": some_hex("manifest"), "parts": [{"bytes": 1000, "digest": some_hex("part")}],
+                                "proposal": proposal, "subjects": 1, "templates": 1}, 0)
+    c.log.add("export-given", {"by": "residents/1", "proposal": proposal}, MINUTE)
+
+
+def _exports(c):
+    listed = sha256(b"facekeep/export-subjects/v1\0", bytes.fromhex(some_hex("salt")), bytes.fromhex("".join(EXPORTED))).hex()
+    _export(c, "property/2", None, subjects=listed, basis="legal-order", legal_order=some_hex("order"))
+    _export(c, "residents/2", "nobody")
+
+
 def decide_much(log_key="log"):
     """A log in which people decide together: every new type of event, every kind of action, every stage, over three starts."""
     log = Log(log_key)
@@ -190,6 +216,7 @@ def decide_much(log_key="log"):
     _tightened_and_undone(c)
     _revoked_and_suspended(c)
     _open_the_rest(c)
+    _exports(c)
     # A custodian's new key: what he signed before no longer counts, and he signs again with the new one.
     open_still = c.propose("residents/2", policy(30, 2))
     c.approve(open_still, "property/3")
