@@ -82,9 +82,10 @@ print("property-3 proposes an export of two people on a court's order; both grou
 pathlib.Path(folder, "order.txt").write_text("A made-up order of a made-up court.\n")
 subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", f"{folder}/keys/court.key", "-out",
                 f"{folder}/court.crt", "-subj", "/CN=The court", "-days", "30"], check=True, capture_output=True)
+people = [s["subject"] for s in run("operator-1", "subject", "list", "--site", "main")["subjects"]][:2]
 export = propose("property-3", "export", "--site", "main", "--basis", "legal-order", "--order",
                  f"{folder}/order.txt", "--to", f"{folder}/court.crt", "--purpose",
-                 "court-order", "--subject", "generated-000011", "--subject", "generated-000012")
+                 "court-order", *(part for person in people for part in ("--subject", person)))
 expect(say("property-1", run("property-1", "result", export[0], "--out", f"{folder}/export").replace("error:", "refused:")), "not at this stage")
 expect(say("property-3", sign("property-3", export)), "is open")
 expect(say("residents-2", sign("residents-2", export)), "is (waiting|done)")
@@ -99,5 +100,5 @@ else:
 print(f"  residents-2: fetched; the digests are those of log entry {done['sealed_entry']}")
 opened = subprocess.run(["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", f"{folder}/export/part-0001.cms", "-inkey",
                          f"{folder}/keys/court.key", "-recip", f"{folder}/court.crt"], check=True, capture_output=True)
-people = [json.loads(row) for row in opened.stdout.splitlines()]
-say("the court", f"openssl cms opens it: {', '.join(sorted(p['subject'] for p in people if 'subject' in p))}")
+given = sorted(json.loads(row)["subject"] for row in opened.stdout.splitlines())
+expect(say("the court", f"openssl cms opens it: {', '.join(given)}"), re.escape(", ".join(sorted(people))))

@@ -7,6 +7,8 @@ open. Ends with code 77 if there is neither. Needs python3-jsonschema, python3-y
 
 import base64
 import copy
+import hashlib
+import time
 import json
 import os
 import pathlib
@@ -20,6 +22,8 @@ import urllib.parse
 from http.client import HTTPSConnection
 
 import jsonschema
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -346,7 +350,7 @@ def seal_and_unseal(v, site, door, model, dimension):
         v.failures.append("the vault is not open after its shares were handed in")
 
 
-def dual_control(v):
+def dual_control(v, site):
     """A door comes by two groups, goes by one person; a veto, a withdrawal; one custodian is suspended."""
     one, other = v.principal("custodian", "property/1"), v.principal("custodian", "residents/1")
     auditor = {"id": "auditor/77", "role": "auditor", "key": "ab" * 32, "name": "cd" * 32}
@@ -384,9 +388,34 @@ def dual_control(v):
     v.call("getWitnesses")
     reveal = {"kind": "change-reveal", "site": "no-such-site", "hide_subject": False}
     v.call("tighten", one, {"action": reveal}, want="bad-tightening")
+    v.call("tighten", one, {"action": {**reveal, "site": site, "hide_subject": True}})
+    export(v, site, one, other, signed)
     v.call("suspendCustodian", other, {"custodian": "residents/1"}, want="bad-suspension")
     v.call("suspendCustodian", other, {"custodian": "property/1"})
     v.call("listProposals", one, want="suspended-custodian")
+
+
+def export(v, site, one, other, signed):
+    """On an order, to a certificate; the delay of the quickstart's rehearsal is some seconds."""
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", os.devnull,
+                           "-subj", "/CN=court", "-days", "2", "-outform", "DER"], check=True, capture_output=True).stdout
+    key = x509.load_der_x509_certificate(made).public_key()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    action = {"kind": "export", "site": site, "max_subjects": 100000, "basis": "legal-order", "legal_order": "ab" * 32,
+              "recipients": [{"certificate": base64.b64encode(made).decode(), "spki": hashlib.sha256(spki).hexdigest()}]}
+    v.call("propose", one, {"purpose": "court-order", "action": {**action, "recipients": []}}, good=False, want="bad-recipient")
+    asked = v.call("propose", one, {"purpose": "court-order", "action": action})["proposal"]
+    v.call("getResult", one, id=asked["id"], want="not-ready")
+    for who in (one, other):
+        v.call("approve", who, signed(who, asked, "approve"), id=asked["id"])
+    for _ in range(60):
+        if v.call("getProposal", one, id=asked["id"])["stage"] == "done" and v.request(
+                one, "GET", f"/v1/proposals/{asked['id']}/result", None, None)[0] == 200:
+            break
+        time.sleep(0.5)
+    v.call("getResult", one, id=asked["id"])
+    v.call("getResultPart", one, id=asked["id"], part="1", query="?from=0")
+    v.call("getResultPart", one, id=asked["id"], part="2", want="not-found")
 
 
 def erase(v, site, operator):
@@ -406,7 +435,7 @@ def exercise(demo):
     log(v)
     seal_and_unseal(v, site, door, model, dimension)
     erase(v, site, operator)
-    dual_control(v)
+    dual_control(v, site)
     for operation in OPERATIONS:
         if operation not in v.exercised and operation not in SKIPPED:
             v.failures.append(f"{operation}: no successful answer was seen")
