@@ -290,7 +290,7 @@ class Service {
   // ledger::decide_export_given, and kIntegrity if the stored manifest is not the one in the log.
   Result<ExportAnswer> export_result(const Digest& spki, const Id128& proposal);
   // At most kExportChunk bytes of a part (from 1), from byte `from` on, for a custodian to whom the result was handed
-  // out; none at the end. "not-found".
+  // out ("not-ready" for others); none at the end. "not-found".
   Result<Bytes> export_part(const Digest& spki, const Id128& proposal, std::size_t part, std::uint64_t from) const;
   static constexpr std::size_t kExportChunk = std::size_t{1} << 20;
   // Whom a proposed export names, by the access system's ids; empty for a whole site, and unset while sealed. Whoever

@@ -228,12 +228,12 @@ Result<Bytes> Service::export_part(const Digest& spki, const Id128& proposal, st
     FK_CHECK(check_custodian(st, by, moment(st, now)));
     const auto it = st.exports().find(proposal);
     const bool given = it != st.exports().end() && it->second.sealed && it->second.given_to.contains(by);
-    if (!given || export_is_over(st, proposal, moment(st, now)) || part == 0 ||
-        part > it->second.sealed->parts.size()) {
-      return make_error(Errc::kNotFound, "there is no such part, or its export was not handed out to this custodian",
-                        "ask for the proposal's result first");
+    if (!given || export_is_over(st, proposal, moment(st, now))) {
+      return make_problem(Errc::kFailedPrecondition, "not-ready", "the export was not handed out to this custodian",
+                          "ask for the proposal's result first");
     }
-    return {};
+    if (part > 0 && part <= it->second.sealed->parts.size()) return {};
+    return make_error(Errc::kNotFound, "the export has no such part");
   }));
   return exports_.read_part(proposal, part, from, kExportChunk);
 }

@@ -248,10 +248,10 @@ def exports(r):
 
     refused("an export to a key that anybody can factor", [recipient(rsa.generate_private_key(65537, 1024))])
     refused("an export to a key that can't receive", [recipient(ed25519.Ed25519PrivateKey.generate())])
-    refused("an export with the vendor's fingerprint on the own certificate", [{**recipient(mine), "spki": recipient(vendor)["spki"]}])
+    refused("an export with the vendor's fingerprint on the own certificate", [{**recipient(mine), "spki": recipient(vendor)["spki"]}], "bad-action")
     refused("an export to a certificate with more behind it",
             [{**recipient(mine), "certificate": base64.b64encode(base64.b64decode(recipient(mine)["certificate"]) + b"more").decode()}])
-    refused("an export to nobody, that is in clear", [], "bad-action")
+    refused("an export to nobody, that is in clear", [])
     alone = r.proposed("property/1", action(recipient(mine)))
     for who in PROPERTY[:2]:
         last = r.vote(who, alone)

@@ -113,7 +113,7 @@ TEST_CASE("parts are for custodians to whom the result was handed out") {
   decide(kit, made);
   REQUIRE(result_of(kit, made).status == 200);
   const std::string part = path_of(made, "/result/parts/1");
-  CHECK(ApiKit::problem(kit.ask("residents/1", "GET", part)) == "not-found");
+  CHECK(ApiKit::problem(kit.ask("residents/1", "GET", part)) == "not-ready");
   CHECK(ApiKit::problem(kit.ask("operator/1", "GET", part)) == "wrong-role");
   CHECK(ApiKit::problem(kit.ask("operator/1", "GET", path_of(made, "/result"))) == "wrong-role");
   CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result/parts/2"))) == "not-found");
@@ -125,7 +125,7 @@ TEST_CASE("parts are for custodians to whom the result was handed out") {
   for (int i = 2; i < uses; ++i) REQUIRE(kit.ask("property/1", "GET", path_of(made, "/result")).status == 200);
   CHECK(ApiKit::problem(kit.ask("property/1", "GET", path_of(made, "/result"))) == "no-uses-left");
   kit.vault.clock.advance(made.at("rule").at("lifetime_s").get<std::int64_t>() * 1000);
-  CHECK(ApiKit::problem(kit.ask("property/1", "GET", part)) == "not-found");
+  CHECK(ApiKit::problem(kit.ask("property/1", "GET", part)) == "not-ready");
   CHECK(forgets_files(kit));
 }
 
