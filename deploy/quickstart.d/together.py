@@ -66,7 +66,14 @@ expect(say("property-1", sign("property-1", door)), "one person counts once")
 print("a resident looks, and signs too")
 expect(say("residents-1", sign("residents-1", door)), "is done")
 
-looser = ("threshold", "face", "--verify", "300000", "--identify", "400000", "--purpose", "fewer-refusals")
+model = json.loads(pathlib.Path(folder, "plan.json").read_text())["models"][0]
+
+
+def thresholds(lower):
+    return model["id"], "--verify", str(model["verify_threshold"] - lower), "--identify", str(model["identify_threshold"] - lower)
+
+
+looser = ("threshold", *thresholds(50000), "--purpose", "fewer-refusals")
 for verdict in ("vetoed", "done"):
     proposal = propose("property-2", *looser)
     print("property-2 proposes a looser threshold; both groups sign, and a delay runs in which any custodian may veto")
@@ -77,6 +84,9 @@ for verdict in ("vetoed", "done"):
     else:
         wait_for(proposal, verdict)
         expect(say("nobody vetoes", f"the proposal is {stage(proposal)}"), "is done")
+
+back = run("residents-3", "tighten", "threshold", *thresholds(0))
+expect(say("residents-3", back if isinstance(back, str) else "tightens it again, alone and at once"), "^tightens")
 
 print("property-3 proposes an export of two people on a court's order; both groups see the order's digest and the recipient's key")
 pathlib.Path(folder, "order.txt").write_text("A made-up order of a made-up court.\n")
