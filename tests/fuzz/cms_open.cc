@@ -2,6 +2,7 @@
 #include "vault/export/cms_open.h"
 
 #include <openssl/ec.h>
+#include <openssl/evp.h>
 
 #include "tests/fuzz/fuzz.h"
 
