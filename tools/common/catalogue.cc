@@ -29,9 +29,9 @@ std::string format_message(Lang lang, Msg id, std::span<const std::string_view> 
   const std::string_view text = lang == Lang::kChinese ? message.chinese : message.english;
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool placeholder = text[i] == '{' && i + 2 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9' &&
+    const bool is_argument = text[i] == '{' && i + 2 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9' &&
                              text[i + 2] == '}' && static_cast<std::size_t>(text[i + 1] - '0') < args.size();
-    if (placeholder) {
+    if (is_argument) {
       out += args[static_cast<std::size_t>(text[i + 1] - '0')];
       i += 2;
     } else {

@@ -33,7 +33,7 @@ struct Message {
 std::span<const Message> all_messages() noexcept;
 
 // The message with {0}, {1}, ... replaced by the arguments, which are inserted as they are: escape
-// what strangers wrote (output.h; Reporter does). A placeholder without an argument stays visible.
+// what strangers wrote (output.h; Reporter does). A number without an argument stays visible.
 std::string format_message(Lang lang, Msg id, std::span<const std::string_view> args);
 inline std::string format_message(Lang lang, Msg id, std::initializer_list<std::string_view> args = {}) {
   return format_message(lang, id, std::span<const std::string_view>(args.begin(), args.size()));
