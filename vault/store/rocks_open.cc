@@ -122,11 +122,17 @@ Result<OpenedDb> open_db(const RocksOptions& options, std::uint64_t free,
   rocksdb::Options o = engine_options(options, free >= options.reserve);
   OpenedDb opened;
   opened.files.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
-  limit_compactions(*opened.files, table_bytes(options.dir), free, options);  // the first may start at once
+  // The engine may start a compaction before it has counted the tables that are there: until it has,
+  // there is room for none.
+  limit_compactions(*opened.files, table_bytes(options.dir), free, options);
+  opened.files->SetCompactionBufferSize(std::uint64_t{1} << 60);
   o.sst_file_manager = opened.files;
   o.listeners.push_back(std::move(listener));
   const rocksdb::Status status = open_any(o, options.dir.string(), opened.db);
-  if (status.ok()) return opened;
+  if (status.ok()) {
+    limit_compactions(*opened.files, opened.files->GetTotalSize(), free, options);
+    return opened;
+  }
   if (status.IsNoSpace()) {
     return make_error(Errc::kOutOfSpace, "the disk is too full to open the store",
                       "make room on it, then start the daemon again");

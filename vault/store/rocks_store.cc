@@ -357,4 +357,16 @@ Status RocksStore::check() const {
   return {};
 }
 
+bool RocksStore::writes_in_background() const {
+  std::uint64_t sum = 0;
+  using Properties = rocksdb::DB::Properties;
+  for (const std::string& property : {Properties::kNumRunningFlushes, Properties::kMemTableFlushPending,
+                                      Properties::kNumRunningCompactions, Properties::kCompactionPending}) {
+    std::uint64_t value = 0;
+    if (!impl_->engine.db->GetIntProperty(property, &value)) return true;  // it can't say
+    sum += value;
+  }
+  return sum != 0;
+}
+
 }  // namespace facekeep::store

@@ -51,6 +51,9 @@ class RocksStore final : public Store {
   Result<std::uint64_t> head() const override;
   Status check() const override;
 
+  // Whether the engine writes tables in the background, or is about to. Any thread.
+  bool writes_in_background() const;
+
  private:
   struct Impl;
   explicit RocksStore(std::unique_ptr<Impl> impl);

@@ -25,7 +25,7 @@ inline store::RocksOptions small_options(const std::filesystem::path& dir) {
   o.write_buffer = 1 << 20;
   o.reserve = 5 << 20;
   o.narrowing_reserve = 3 << 20;
-  o.ballast = 2 << 20;
+  o.ballast = 3 << 20;
   o.block_cache = 1 << 20;
   return o;
 }
