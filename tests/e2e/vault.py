@@ -120,6 +120,17 @@ class Vault:
         os.kill(pid, signal.SIGKILL)
         raise RuntimeError("the daemon did not end within 30 s")
 
+    # Of the stopped daemon: what an adversary keeps of the database and of the software token, and puts back.
+
+    def copy(self, name):
+        for part in ("data", "tokens"):
+            shutil.copytree(self.folder / part, self.folder / "copies" / name / part)
+
+    def put_back(self, name, *parts):
+        for part in parts:
+            shutil.rmtree(self.folder / part)
+            shutil.copytree(self.folder / "copies" / name / part, self.folder / part)
+
     def start(self, env=None, under=()):
         """Starts the daemon (sealed), by the command `under` if there is one, and reads the addresses that it got."""
         ready = self.folder / "ready"

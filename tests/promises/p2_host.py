@@ -2,7 +2,6 @@
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 
@@ -18,15 +17,6 @@ class Files:
     def __init__(self, r):
         self.r, self.vault = r, r.vault
         self.data, self.tokens = self.vault.folder / "data", self.vault.folder / "tokens"
-
-    def copy(self, name):
-        for part in ("data", "tokens"):
-            shutil.copytree(self.vault.folder / part, self.vault.folder / "copies" / name / part)
-
-    def put_back(self, name, *parts):
-        for part in parts:
-            shutil.rmtree(self.vault.folder / part)
-            shutil.copytree(self.vault.folder / "copies" / name / part, self.vault.folder / part)
 
     def ldb(self, *args):
         return subprocess.run(["ldb", f"--db={self.data}/db", "--hex", *args], capture_output=True, text=True, check=True).stdout.strip()
@@ -59,7 +49,7 @@ class Files:
         found = re.search(says, said)
         self.r.attempt(what, "the daemon does not start" if found else said[-400:], "the daemon does not start",
                        f"no entry: {found[0] if found else ''}", serves)
-        self.put_back("new", "data", "tokens")
+        self.vault.put_back("new", "data", "tokens")
 
     def forged(self, at, like, **body):
         """An entry at the log's end, written without the daemon: the form of an entry of that type with another body."""
@@ -73,7 +63,7 @@ def files(r):
     f, v = Files(r), r.vault
     # An open proposal that the adversary signed; a vetoed one; both in the log.
     v.stop()
-    f.copy("old")
+    f.vault.copy("old")
     v.start()
     vetoed = r.proposed("property/1", r.new_door())
     r.vote("property/1", vetoed)
@@ -87,7 +77,7 @@ def files(r):
     v.cli("residents-2", "status")  # the resident's machine saw the log
     seen = v.log_size()
     v.stop()
-    f.copy("new")
+    f.vault.copy("new")
     size = int(re.search(r'"entries":\s*([0-9]+)', subprocess.run(
         [FACEKEEPD, "check", "--config", v.folder / "facekeepd.toml", "--json"], env=v.env, capture_output=True, text=True, check=True).stdout)[1])
     texts = {n: f.entry(n) for n in (made, approval, done, veto)}
@@ -103,7 +93,7 @@ def files(r):
     f.refused("a veto turned into an approval in the database", rf"entry {veto}\b|root|integrity")
     f.head(veto)
     f.refused("the log's end cut off in the database, before a veto", r"integrity|anchor|shorter|rolled back|beyond|behind|head")
-    f.put_back("old", "data")
+    f.vault.put_back("old", "data")
     f.refused("an older database, from before a veto", r"anchor|rolled back|behind|older")
     text = (v.folder / "facekeepd.toml").read_text()
     (v.folder / "facekeepd.toml").write_text(text + "\n[rules.principal]\nproperty = 1\n")
@@ -117,7 +107,7 @@ def files(r):
     v.stop()
     (v.folder / "facekeepd.toml").write_text(text)
 
-    f.put_back("old", "data", "tokens")
+    f.vault.put_back("old", "data", "tokens")
     v.start()
     r.report.check("a token of files lets itself be copied back", v.log_size() < seen, (v.log_size(), seen))
     again = r.proposed("property/1", r.new_door())
@@ -127,7 +117,7 @@ def files(r):
               f"no entry: the resident's machine says {behind and behind[0]!r}", serves=False)
     r.expect("nobody signed it", r.shown(again)["approved"], [])
     v.stop()
-    f.put_back("new", "data", "tokens")
+    f.vault.put_back("new", "data", "tokens")
     v.start()
     shown = r.shown(wanted)
     other = v.cli("residents-2", "approve", wanted, "--yes-to", "0" * 64)

@@ -7,7 +7,6 @@ with the mirror, with both positions. Neither is fooled once the second history 
 """
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -22,15 +21,6 @@ class Suite:
     def __init__(self, vault):
         self.vault, self.report = vault, Report()
         self.mirror = vault.folder / "mirror"
-
-    def copy(self, name):
-        for part in ("data", "tokens"):
-            shutil.copytree(self.vault.folder / part, self.vault.folder / "copies" / name / part)
-
-    def put_back(self, name, *parts):
-        for part in parts:
-            shutil.rmtree(self.vault.folder / part)
-            shutil.copytree(self.vault.folder / "copies" / name / part, self.vault.folder / part)
 
     def size(self):
         """Of the stopped vault's log."""
@@ -68,7 +58,7 @@ class Suite:
         """The first history: old and new copies; auditor and custodian have seen the new end."""
         v = self.vault
         v.stop()
-        self.copy("old")
+        self.vault.copy("old")
         self.old = self.size()
         v.start()
         v.unseal()
@@ -78,15 +68,15 @@ class Suite:
         v.cli("property-1", "status")
         self.seen = v.log_size()
         v.stop()
-        self.copy("new")
+        self.vault.copy("new")
         self.new = self.size()
 
     def older_database(self):
-        self.put_back("old", "data")
+        self.vault.put_back("old", "data")
         self.refused_start("an older database under the newest token is refused, with both positions", self.old, self.new)
 
     def lost_anchor(self):
-        self.put_back("new", "data", "tokens")
+        self.vault.put_back("new", "data", "tokens")
         pin = pathlib.Path(self.vault.demo["token"]["pin_file"]).read_text().strip()
         vault_id = self.vault.demo["vault"]
         gone = [subprocess.run(["pkcs11-tool", "--module", MODULE, "--login", "--pin", pin, "--delete-object", "--type", "data",
@@ -97,7 +87,7 @@ class Suite:
 
     def older_everything(self):
         v = self.vault
-        self.put_back("old", "data", "tokens")
+        self.vault.put_back("old", "data", "tokens")
         v.start()  # a token of files holds against copies of the database alone
         size = v.log_size()
         self.report.check("the old folders are behind what was seen", size < self.seen, (size, self.seen))
@@ -119,7 +109,7 @@ class Suite:
         v.stop()
 
     def first_again(self):
-        self.put_back("new", "data", "tokens")
+        self.vault.put_back("new", "data", "tokens")
         self.vault.start()
         self.report.check("the newest folders put back start again", self.vault.state() == "sealed", self.vault.state())
         done = self.vault.hand_in("property-1")

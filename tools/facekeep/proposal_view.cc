@@ -1,6 +1,7 @@
 #include "tools/facekeep/proposal_view.h"
 
 #include "tools/common/action_words.h"
+#include "tools/common/words.h"
 #include "tools/facekeep/log_entries.h"
 #include "vault/export/recipient.h"
 
@@ -9,18 +10,6 @@ namespace {
 
 Error bad_answer() {
   return say_error(Errc::kMalformed, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"/v1/proposals"});
-}
-
-std::string words(Lang lang, Msg id, const std::vector<std::string>& args = {}) {
-  const std::vector<std::string_view> views(args.begin(), args.end());
-  return format_message(lang, id, std::span<const std::string_view>(views));
-}
-
-std::string list_of(Lang lang, const std::vector<std::string>& items, Msg none) {
-  if (items.empty()) return words(lang, none);
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
-  return out;
 }
 
 // The recipient of an export as its certificate says it, on this machine; an error where it is not the key that the

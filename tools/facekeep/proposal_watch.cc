@@ -4,16 +4,12 @@
 #include <ctime>
 
 #include "tools/common/escape.h"
+#include "tools/common/words.h"
 #include "tools/facekeep/log_entries.h"
 #include "vault/ledger/proposal.h"
 
 namespace facekeep::tools {
 namespace {
-
-std::string words(Lang lang, Msg id, const std::vector<std::string>& args) {
-  const std::vector<std::string_view> views(args.begin(), args.end());
-  return format_message(lang, id, std::span<const std::string_view>(views));
-}
 
 struct ActText {
   Lang lang;

@@ -3,23 +3,18 @@
 
 #include <array>
 #include <cstdlib>
-#include <sstream>
 
 #include "hsm/log_key.h"
 #include "hsm/token_custody.h"
 #include "tests/support/softhsm.h"
-#include "tests/unit/facekeep/fake_vault.h"
-#include "tests/unit/http/support.h"
-#include "tests/unit/tools/scratch.h"
-#include "tools/facekeep/commands.h"
-#include "tools/facekeep/program.h"
+#include "tests/unit/facekeep/machine.h"
 #include "tools/facekeep/proposal_view.h"
 #include "vault/ledger/sshsig.h"
 
 using namespace facekeep;
 using namespace facekeep::tools;
-using facekeep::tools::testing::FakeVault;
 using facekeep::tools::testing::json_response;
+using facekeep::tools::testing::Machine;
 using facekeep::tools::testing::serve_log;
 
 namespace {
@@ -38,37 +33,23 @@ ledger::ProposalMade proposal(const std::string& door_class = "gate") {
 }
 
 // A daemon that shows the proposal of its log, unless the test has it show another.
-struct Room {
-  FakeVault vault;
+struct Room : Machine {
   ledger::ProposalMade shown = proposal();
   std::uint64_t entry = 0;
   std::function<Json()> status = [this] { return vault.seal_status(); };
   std::vector<std::pair<std::string, Json>> sent;  // path, body
-  http::testing::Front front;
-  Scratch dir;
-  std::string out;
-  std::string err;
 
   Room() {
     entry = vault.leaves.size();
     vault.append_event(proposal());
-    http::ServerConfig config = front.config();
-    config.handler = [this](http::Request&& r) {
+    serve([this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(status());
       if (auto log = serve_log(vault, r)) return std::move(*log);
       if (r.method == "GET") return json_response(view());
       sent.emplace_back(r.path, *parse_json(as_chars(r.body)));
       const std::uint64_t written = record(sent.back());
       return json_response({{"entry", written}, {"proposal", view()}, {"receipt", vault.receipt(written)}});
-    };
-    front.start(std::move(config));
-    dir.write("me.crt", *http::cert_pem(front.door.cert.get()));
-    REQUIRE(
-        http::save_private_file((dir.path() / "me.key").string(), http::private_key_pem(front.door.key.get())->view()));
-    Json notice = vault.notice_json();
-    notice["api"] = "https://127.0.0.1:" + std::to_string(front.server->port(0));
-    notice["server_key"] = to_hex(front.server_id.spki);
-    dir.write("notice.json", notice.dump());
+    });
   }
 
   Json names;  // of the proposal, unless null
@@ -102,32 +83,16 @@ struct Room {
     return vault.leaves.size() - 1;
   }
   [[nodiscard]] std::string digest() const { return to_hex(*ledger::proposal_digest(proposal(), vault.id)); }
-  [[nodiscard]] ClientMemory memory() const { return ClientMemory((dir.path() / "memory").string()); }
 
   // The person answers the question, unless `more` makes it needless.
   int run(const char* command, std::string_view answer, const std::vector<std::string>& more = {},
           const char* lang = "en") {
     auto lines = std::make_shared<std::vector<ScriptedTerminal::Line>>();
     lines->push_back({"", SecretBytes::copy_of(as_bytes(answer))});
-    const std::string notice = (dir.path() / "notice.json").string();
-    const std::string key = (dir.path() / "me.key").string();
-    std::vector<const char*> argv = {"facekeep", command,     kId.c_str(), "--vault", notice.c_str(),
-                                     "--key",    key.c_str(), "--lang",    lang};
-    for (const std::string& m : more) argv.push_back(m.c_str());
-    std::ostringstream printed;
-    std::ostringstream error;
-    Context context(printed, error);
-    context.memory_path = memory().directory();
-    context.open_person = [lines]() -> Result<std::unique_ptr<Terminal>> {
-      return std::unique_ptr<Terminal>(
-          std::make_unique<ScriptedTerminal>(ScriptedTerminal::answers(std::move(*lines))));
-    };
-    const int code = run_program(kCommands, static_cast<int>(argv.size()), argv.data(), context);
-    out = printed.str();
-    err = error.str();
-    return code;
+    std::vector<std::string> words = {command, kId};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_with(kCommands, std::move(words), lines, lang);
   }
-  [[nodiscard]] bool shows(const std::string& text) const { return out.find(text) != std::string::npos; }
 };
 
 }  // namespace

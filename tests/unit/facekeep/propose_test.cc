@@ -1,12 +1,7 @@
 // `facekeep propose` and `tighten`: what is sent for what a person asks, and what is refused before anything is sent.
 #include <array>
-#include <sstream>
 
-#include "tests/unit/facekeep/fake_vault.h"
-#include "tests/unit/http/support.h"
-#include "tests/unit/tools/scratch.h"
-#include "tools/facekeep/commands.h"
-#include "tools/facekeep/program.h"
+#include "tests/unit/facekeep/machine.h"
 #include "tools/facekeep/proposal_watch.h"
 #include "vault/ledger/person_name.h"
 #include "vault/ledger/sshsig.h"
@@ -15,6 +10,7 @@ using namespace facekeep;
 using namespace facekeep::tools;
 using facekeep::tools::testing::FakeVault;
 using facekeep::tools::testing::json_response;
+using facekeep::tools::testing::Machine;
 using facekeep::tools::testing::serve_log;
 
 namespace {
@@ -22,32 +18,18 @@ namespace {
 constexpr std::array kCommands = {AddCommand{add_propose}, AddCommand{add_tighten}};
 
 // A daemon that takes every action, and keeps what it was sent.
-struct Room {
-  FakeVault vault;
+struct Room : Machine {
   std::vector<std::pair<std::string, Json>> sent;  // path, body
   Json principals = Json::array();
-  http::testing::Front front;
-  Scratch dir;
-  std::string out;
-  std::string err;
 
   Room() {
-    http::ServerConfig config = front.config();
-    config.handler = [this](http::Request&& r) {
+    serve([this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(vault.seal_status());
       if (auto log = serve_log(vault, r)) return std::move(*log);
       if (r.path == "/v1/principals") return json_response({{"principals", principals}});
       sent.emplace_back(r.path, *parse_json(as_chars(r.body)));
       return r.path == "/v1/tightenings" ? tighten(sent.back().second) : propose(sent.back().second);
-    };
-    front.start(std::move(config));
-    dir.write("me.crt", *http::cert_pem(front.door.cert.get()));
-    REQUIRE(
-        http::save_private_file((dir.path() / "me.key").string(), http::private_key_pem(front.door.key.get())->view()));
-    Json notice = vault.notice_json();
-    notice["api"] = "https://127.0.0.1:" + std::to_string(front.server->port(0));
-    notice["server_key"] = to_hex(front.server_id.spki);
-    dir.write("notice.json", notice.dump());
+    });
   }
 
   http::Response propose(const Json& body) {
@@ -65,22 +47,7 @@ struct Room {
     return json_response({{"entry", entry}, {"receipt", vault.receipt(entry)}});
   }
 
-  int run(std::vector<std::string> words) {
-    const std::string notice = (dir.path() / "notice.json").string();
-    const std::string key = (dir.path() / "me.key").string();
-    words.insert(words.begin(), {"facekeep", "--vault", notice, "--key", key, "--lang", "en"});
-    std::vector<const char*> argv;
-    for (const std::string& w : words) argv.push_back(w.c_str());
-    std::ostringstream printed;
-    std::ostringstream error;
-    Context context(printed, error);
-    context.memory_path = (dir.path() / "memory").string();
-    const int code = run_program(kCommands, static_cast<int>(argv.size()), argv.data(), context);
-    out = printed.str();
-    err = error.str();
-    return code;
-  }
-  [[nodiscard]] std::string path(const std::string& name) const { return (dir.path() / name).string(); }
+  int run(std::vector<std::string> words) { return run_with(kCommands, std::move(words), {}); }
   // Proposes, and gives the action that was sent.
   Json proposed(std::vector<std::string> words) {
     words.insert(words.begin(), "propose");

@@ -4,13 +4,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <sstream>
 
-#include "tests/unit/facekeep/fake_vault.h"
-#include "tests/unit/http/support.h"
-#include "tests/unit/tools/scratch.h"
-#include "tools/facekeep/commands.h"
-#include "tools/facekeep/program.h"
+#include "tests/unit/facekeep/machine.h"
 #include "vault/seal/slip39.h"
 
 namespace facekeep::tools::testing {
@@ -19,8 +14,7 @@ inline constexpr std::array kRoomCommands = {AddCommand{add_unseal}, AddCommand{
                                              AddCommand{add_status}};
 
 // A daemon that serves what the test gives it, and keeps what it is sent.
-struct Room {
-  FakeVault vault;
+struct Room : Machine {
   std::function<Json()> status = [this] { return vault.seal_status(); };
   // Writes what a seal writes; returns the entry that the vault claims for it.
   std::function<std::uint64_t()> sealed_as = [this] {
@@ -35,11 +29,7 @@ struct Room {
   std::string cosigned;  // of /v1/log/cosigned; empty: there is none
   bool no_terminal = false;
   std::vector<Bytes> sent;
-  http::testing::Front front;
-  Scratch dir;
   seal::SecretWords card;
-  std::string out;
-  std::string err;
 
   // The notice has the ceremony's checkpoint and cards only if it is `pinned`.
   explicit Room(ledger::Genesis genesis = FakeVault::plain_genesis(), bool pinned = true) {
@@ -50,8 +40,7 @@ struct Room {
     split.iteration_exponent = 0;
     auto cards = *seal::split_secret(random_secret(32).view(), split);
     card = std::move(cards[0][0]);
-    http::ServerConfig config = front.config();
-    config.handler = [this](http::Request&& r) {
+    const auto handler = [this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(status());
       if (auto log = serve_log(vault, r)) return std::move(*log);
       if (r.path == "/v1/seal") {
@@ -75,13 +64,7 @@ struct Room {
                             {"entry", vault.leaves.size() - 1},
                             {"receipt", receipt_of(vault.leaves.size() - 1)}});
     };
-    front.start(std::move(config));
-    dir.write("me.crt", *http::cert_pem(front.door.cert.get()));
-    const SecretBytes pem = *http::private_key_pem(front.door.key.get());
-    REQUIRE(http::save_private_file((dir.path() / "me.key").string(), pem.view()));
-    Json notice = vault.notice_json();
-    notice["api"] = "https://127.0.0.1:" + std::to_string(front.server->port(0));
-    notice["server_key"] = to_hex(front.server_id.spki);
+    Json notice = Json::object();
     if (pinned) {
       notice["checkpoint"] = vault.note(1);
       notice["shares"] = Json::array();
@@ -91,7 +74,7 @@ struct Room {
             {{"group", g == 0 ? "property" : "residents"}, {"number", 1}, {"commitment", to_hex(c)}});
       }
     }
-    dir.write("notice.json", notice.dump());
+    serve(handler, notice);
   }
 
   // Entry 0, with the key of `--key` as that of operator/1. Before anything was served.
@@ -109,8 +92,6 @@ struct Room {
     const std::uint64_t entry = vault.leaves.size() - 1;
     return {{"state", "erased"}, {"entry", entry}, {"receipt", vault.receipt(entry, std::move(opening))}};
   }
-
-  [[nodiscard]] ClientMemory memory() const { return ClientMemory((dir.path() / "memory").string()); }
 
   // The person types the card, and answers the question about the program.
   int unseal(const seal::SecretWords& words, std::string_view go = "y", const std::vector<std::string>& more = {},
@@ -135,27 +116,11 @@ struct Room {
     return code;
   }
 
-  int run(const char* command, const std::vector<std::string>& more = {},
-          std::shared_ptr<std::vector<ScriptedTerminal::Line>> lines = {}) {
-    const std::string notice = (dir.path() / "notice.json").string();
-    const std::string key = (dir.path() / "me.key").string();
-    std::vector<const char*> argv = {"facekeep", command,     "--vault", notice.c_str(),
-                                     "--key",    key.c_str(), "--lang",  "en"};
-    for (const std::string& m : more) argv.push_back(m.c_str());
-    std::ostringstream printed;
-    std::ostringstream error;
-    Context context(printed, error);
-    context.memory_path = memory().directory();
-    context.witness_wait = std::chrono::milliseconds(0);
-    context.open_person = [lines, this]() -> Result<std::unique_ptr<Terminal>> {
-      if (no_terminal) return make_error(Errc::kIo, "there is no terminal");
-      return std::unique_ptr<Terminal>(
-          std::make_unique<ScriptedTerminal>(ScriptedTerminal::answers(std::move(*lines))));
-    };
-    const int code = run_program(kRoomCommands, static_cast<int>(argv.size()), argv.data(), context);
-    out = printed.str();
-    err = error.str();
-    return code;
+  int run(const char* command, const std::vector<std::string>& more = {}, Lines lines = {}) {
+    std::vector<std::string> words = {command};
+    words.insert(words.end(), more.begin(), more.end());
+    if (no_terminal) lines.reset();
+    return run_with(kRoomCommands, std::move(words), std::move(lines));
   }
 };
 
