@@ -117,7 +117,7 @@ TEST_CASE("on a full disk ordinary work is refused, narrowing goes on, and room 
     auto s = RocksStore::open(o);
     REQUIRE(s);
     CHECK(*(*s)->head() == n);
-    fill(disk.path(), **s, 1 << 16);  // closing gave some room back
+    fill(disk.path(), **s, 1 << 16);      // closing gave some room back
     if (fs::exists(o.dir / "ballast")) {  // it was enough for the ballast
       REQUIRE((*s)->commit(numbered_batch(n++, 100), Urgency::kNarrowing));
       fill(disk.path(), **s, 1 << 16);
