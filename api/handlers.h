@@ -56,6 +56,7 @@ Result<http::Response> veto(ApiContext& api, const Call& call);
 Result<http::Response> withdraw(ApiContext& api, const Call& call);
 Result<http::Response> revoke(ApiContext& api, const Call& call);
 Result<http::Response> suspend_custodian(ApiContext& api, const Call& call);
+Result<http::Response> acknowledge_alarms(ApiContext& api, const Call& call);
 Result<http::Response> tighten(ApiContext& api, const Call& call);
 Result<http::Response> principals(ApiContext& api, const Call& call);
 

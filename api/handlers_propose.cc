@@ -221,6 +221,21 @@ Result<http::Response> suspend_custodian(ApiContext& api, const Call& call) {
   return written(api, entry);
 }
 
+Result<http::Response> acknowledge_alarms(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const JsonView body, json_body(call.request));
+  Fields fields(body, "the request body");
+  const auto field = fields.take("entry");
+  FK_CHECK(fields.finish());
+  FK_TRY(const Json entry, field->to_json());
+  if (!entry.is_number_unsigned()) {
+    return make_problem(Errc::kMalformed, "wrong-type", "the field \"entry\" is not the number of an entry");
+  }
+  FK_TRY(const std::uint64_t written_at,
+         api.service.acknowledge_alarms(call.request.peer_spki, entry.get<std::uint64_t>()));
+  return written(api, written_at);
+}
+
 Result<http::Response> tighten(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   FK_TRY(const JsonView body, json_body(call.request));

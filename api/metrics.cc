@@ -55,6 +55,16 @@ void add_vault(Page& page, const Service::Metrics& vault, std::string_view state
     page.add("facekeep_proposals", "Proposals that are open or ended lately, by stage", MetricType::Gauge, "stage",
              std::string(to_string(stage)), at == vault.proposals.end() ? 0 : static_cast<double>(at->second));
   }
+  for (const auto over : {ledger::Over::kDoor, ledger::Over::kCamera, ledger::Over::kSubject}) {
+    const auto at = vault.alarms.total.find(over);
+    page.add("facekeep_budget_alarms_total", "Match calls that found a budget used up, by whose it was",
+             MetricType::Counter, "budget", std::string(to_string(over)),
+             at == vault.alarms.total.end() ? 0 : static_cast<double>(at->second));
+  }
+  page.gauge("facekeep_budget_alarms_open", "Alarms of budgets that no custodian has acknowledged",
+             static_cast<double>(vault.alarms.open));
+  page.gauge("facekeep_budget_alarm_entry", "Log entry of the latest alarm of a budget; 0 if there was none",
+             static_cast<double>(vault.alarms.latest));
   page.gauge("facekeep_clock_jumped", "1 after the wall clock was set: nothing is destroyed by time until a restart",
              vault.clock_jumped ? 1 : 0);
   page.gauge("facekeep_log_entries", "Entries in the log", static_cast<double>(vault.log_size));

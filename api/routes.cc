@@ -44,6 +44,8 @@ constexpr std::array kRoutes = {
     Route{"revoke", "POST", "/v1/revocations", kMain, kCustodians, kLogged, "governance", kRunning, 64 * kKiB, revoke},
     Route{"suspendCustodian", "POST", "/v1/suspensions", kMain, kCustodians, kLogged, "governance", kRunning, kKiB,
           suspend_custodian},
+    Route{"acknowledgeAlarms", "POST", "/v1/acknowledgements", kMain, kCustodians, kLogged, "governance", kRunning,
+          kKiB, acknowledge_alarms},
     Route{"tighten", "POST", "/v1/tightenings", kMain, kCustodians, kLogged, "governance", kRunning, 64 * kKiB,
           tighten},
     Route{"listPrincipals", "GET", "/v1/principals", kMain, kCustodians, kUnlogged, "", kRunning, 0, principals},

@@ -19,6 +19,7 @@ using log::Write;
 Service::Service(Parts parts, ServiceOptions options)
     : parts_(parts),
       options_(std::move(options)),
+      repetition_({.allow_unlocked = options_.allow_unlocked_memory}),
       reads_(options_.reads_at_once, options_.reads_per_second),
       exports_(options_.export_dir, options_.export_part_size),
       started_(parts.clock.now()) {}
@@ -47,7 +48,7 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
 log::Draft Service::new_start(bool after_crash) {
   seal::HpkeKeyPair pair = seal::generate_hpke_key_pair();
   unseal_private_ = std::move(pair.private_key);
-  return {ledger::Start{options_.version, options_.program, options_.config, pair.public_key, after_crash}, {}};
+  return {ledger::Start{options_.version, options_.program, options_.config, pair.public_key, after_crash, true}, {}};
 }
 
 Result<std::uint64_t> Service::write_start() {
@@ -143,6 +144,8 @@ std::shared_ptr<OpenVault> Service::detach_vault() {
   if (loader_.joinable()) loader_.join();
   engine_->clear();
   marks_.clear();
+  budgets_.clear();
+  repetition_.clear();
   return last;
 }
 
@@ -232,7 +235,7 @@ Result<SealStatus> Service::seal_status() const {
       out.templates_total = open_->templates_total;
       out.templates_loaded = open_->templates_loaded;
       out.templates_refused = open_->templates_refused;
-      out.templates_ready = open_->ready();
+      out.templates_ready = open_->ready() && budgets_.ready();
     } else if (out.state == "open") {
       out.state = "sealed";  // closed; the log is told as soon as it can be written
     }
@@ -269,6 +272,7 @@ Service::Metrics Service::metrics() const {
   });
   m.halted = sequencer_->halted().has_value();
   m.clock_jumped = clock_jumped_;
+  m.alarms = budgets_.alarms();
   return m;
 }
 

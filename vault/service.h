@@ -27,6 +27,8 @@
 #include "vault/ledger/state.h"
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/match/engine.h"
+#include "vault/match/repetition.h"
+#include "vault/match_budgets.h"
 #include "vault/read_budget.h"
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
@@ -283,6 +285,8 @@ class Service {
   // Each gives its entry.
   Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);
   Result<std::uint64_t> tighten(const Digest& spki, ledger::Action action);
+  // One custodian has looked at every alarm of a budget up to that entry.
+  Result<std::uint64_t> acknowledge_alarms(const Digest& spki, std::uint64_t entry);
   // For custodians: everybody who is registered, by id.
   Result<std::vector<Registered>> principals(const Digest& spki) const;
 
@@ -309,9 +313,13 @@ class Service {
     bool halted = false;
     bool clock_jumped = false;
     std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
+    MatchBudgets::Alarms alarms;
   };
   [[nodiscard]] Metrics metrics() const;
   [[nodiscard]] bool clock_jumped() const { return clock_jumped_; }
+  // Of the part of the state that budgets are, while open (ledger::Budgets::digest).
+  [[nodiscard]] Digest budgets_digest() const { return budgets_.digest(); }
+  [[nodiscard]] bool budgets_ready() const { return budgets_.ready(); }
 
   // Proposals that are ready, due erasures, ended consents, period keys past their time, sums, an unseal that took too
   // long. Runs by itself every second; tests call it.
@@ -391,6 +399,8 @@ class Service {
   std::unique_ptr<match::ExactSource> source_;  // of engine_
   std::unique_ptr<match::Engine> engine_;
   RequestMarks marks_;
+  MatchBudgets budgets_;
+  match::Repetition repetition_;
   ReadBudget reads_;
   Sums sums_;
   std::atomic<std::uint64_t> witnessed_at_ms_{0};  // uptime + 1; 0: not since the start

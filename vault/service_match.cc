@@ -21,6 +21,7 @@ struct MatchFinding {
   std::optional<Id128> ref;        // whose record was opened
   std::optional<Id128> pseudonym;  // for the opening
   std::string subject;             // for the answer to a match
+  std::optional<std::string> repeat;
 };
 
 namespace {
@@ -125,9 +126,9 @@ Result<Finding> identify(const Question& q, std::span<const float> probe) {
   return f;
 }
 
-Result<Finding> look(const Question& q, const MatchCall& call, std::span<const float> probe) {
+Result<Finding> look(const Question& q, const MatchCall& call, std::span<const float> probe, bool budgets_known) {
   // The gallery is still opening: a door gets an answer that it can act on, at once (P8).
-  if (!q.site.ready) {
+  if (!q.site.ready || !budgets_known) {
     Finding f;
     f.decision = "refer";
     return f;
@@ -156,6 +157,16 @@ Result<Granted> grant(const ledger::State& st, const Digest& spki, const std::st
   FK_TRY(const auto* door, ledger::authorise(st, spki, Role::kDoor, at));
   FK_TRY(auto granted, ledger::decide_match(st, *door, site, call.door, call.model));
   return Granted{std::move(granted), door->id};
+}
+
+ledger::Match event_of(const std::string& site, const MatchCall& call, const std::string& by) {
+  ledger::Match event;
+  event.identify = !call.subject.has_value();
+  event.site = site;
+  event.door = call.door;
+  event.model = call.model;
+  event.by = by;
+  return event;
 }
 
 Result<std::optional<ledger::RequestMark>> request_mark(const OpenVault& vault, const SiteSession& site,
@@ -235,7 +246,20 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   if (seen && seen->ref) {
     if (const auto subject = subject_now(q, *seen->ref)) return answer("match", *subject, seen->entry);
   }
-  FK_TRY(Finding f, look(q, call, probe));
+  // A door that goes on behind its budget is told what the log has of it already: no work, and no more entries.
+  if (!seen) {
+    const std::uint64_t uptime = parts_.clock.now().uptime_ms;
+    const auto told = sequencer_->read(
+        [&](const ledger::State& st) { return budgets_.told(st, uptime, event_of(site, call, g.by)); });
+    if (told) {
+      sums_.add("over-budget", 1);
+      return answer("refer", "", *told);
+    }
+  }
+  const std::string place = site + "/" + call.door + "/" + call.model;
+  FK_TRY(const auto repetition, repetition_.look(place, probe));
+  FK_TRY(Finding f, look(q, call, probe, budgets_.ready()));
+  if (repetition.kind) f.repeat = std::string(*repetition.kind);
   if (seen) {
     // After an unseal the mark has the pseudonym alone: the one that is found must be the one that the log names.
     if (!seen->ref && f.decision == "match" && f.pseudonym == seen->subject && subject_now(q, *f.ref)) {
@@ -254,6 +278,7 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
     if (mark) marks_.release(mark->id);
     return std::move(entry).error();
   }
+  repetition_.answered(place, repetition.ticket, f.decision == "match");
   return answer(f.decision, f.subject, *entry);
 }
 
@@ -270,14 +295,20 @@ Result<std::uint64_t> Service::log_match(OpenVault& vault, const Digest& spki, c
         f.decision = f.decision == "match" ? "no_match" : f.decision;
     }
     Write w;
-    const auto name = call.subject || f.decision == "match" ? f.pseudonym : std::nullopt;
-    draft.body = ledger::Match{!call.subject.has_value(), site, call.door, call.model, g.by, f.decision, name, mark};
-    if (mark) {
-      w.after = [&, name, entry = turn.next_entry, at = turn.now.wall] {
-        const auto whose = f.decision == "match" ? f.ref : std::nullopt;
-        marks_.add(mark->id, {mark->body, f.decision, name, whose, entry, at});
-      };
-    }
+    ledger::Match event = event_of(site, call, g.by);
+    event.decision = f.decision;
+    event.subject = call.subject || f.decision == "match" ? f.pseudonym : std::nullopt;
+    event.request = mark;
+    event.repeat = f.repeat;
+    budgets_.decide(turn.state, turn.next_entry, turn.now.uptime_ms, event);
+    f.decision = event.decision;
+    w.after = [&, event, entry = turn.next_entry, now = turn.now] {
+      if (event.over) budgets_.alarm(entry, now.uptime_ms, event);
+      if (!mark) return;
+      const auto whose = event.decision == "match" ? f.ref : std::nullopt;
+      marks_.add(mark->id, {mark->body, event.decision, event.subject, whose, entry, now.wall});
+    };
+    draft.body = std::move(event);
     w.drafts.push_back(std::move(draft));
     return w;
   }));

@@ -192,6 +192,16 @@ Result<std::uint64_t> Service::tighten(const Digest& spki, ledger::Action action
   });
 }
 
+Result<std::uint64_t> Service::acknowledge_alarms(const Digest& spki, std::uint64_t entry) {
+  FK_TRY(const std::uint64_t done, narrow(spki, [&](const Turn& turn, const std::string& by) -> Result<ledger::Body> {
+           const ledger::AlarmsAcknowledged event{by, entry};
+           FK_CHECK(decide_acknowledge(turn.state, event, turn.state.moment_at(turn.now)));
+           return ledger::Body(event);
+         }));
+  budgets_.acknowledge(entry);
+  return done;
+}
+
 Result<std::vector<Registered>> Service::principals(const Digest& spki) const {
   FK_CHECK(custodian(spki));
   return sequencer_->read([](const State& st) {

@@ -200,7 +200,10 @@ void Service::start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64
   loader_ = std::thread([this, vault, upto] {
     const UnixMillis now = parts_.clock.now().wall;
     fold_request_marks(*vault, *sequencer_, parts_.store, now, marks_);
+    // Beside the galleries: doors are told "refer" until both are there.
+    std::thread budgets([&] { fold_match_budgets(*vault, *sequencer_, parts_.store, budgets_); });
     load_galleries(*vault, *sequencer_, parts_.store, *engine_, upto, now);
+    budgets.join();
   });
 }
 

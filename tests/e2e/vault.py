@@ -27,9 +27,17 @@ SHARED = pathlib.Path(os.environ.get("FACEKEEP_SHARED_DIR") or SOURCE.parent / "
 PREFIX = "urn:facekeep:problem:"
 
 
+# The largest budgets that a site can have, for suites that ask more than people do.
+AMPLE = {"unsigned_cost": 1, "repeat_cost": 1, **{key: {"burst": 1_000_000, "refill_ms": 1}
+                                                   for key in ("door", "camera", "subject", "subject_door")}}
+
+
 def base64_of(vector):
     """A probe or template: base64 of little-endian float32."""
     return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+WITH_AMPLE = f"for site in plan['sites']: site.setdefault('budgets', {AMPLE!r})"
 
 
 class Answer:
@@ -53,14 +61,13 @@ class Answer:
 class Vault:
     """One quickstart vault in a folder of its own, open when the constructor returns. `collect`: a list that takes every answer.
     `adjust`: Python over the rehearsal's `plan` before its ceremony; new_key(NAME) makes keys/NAME.*.
+    Its sites have AMPLE budgets where `adjust` gives them none.
     """
 
     def __init__(self, *options, adjust=None, collect=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="facekeep-e2e-"))
         self.collect = collect
-        quickstart = SOURCE / "deploy/quickstart"
-        if adjust:
-            quickstart = adjusted_quickstart(self.folder / "source", adjust)
+        quickstart = adjusted_quickstart(self.folder / "source", f"{adjust or ''}\n{WITH_AMPLE}")
         # Debian's own Python first: it has numpy.
         env = dict(os.environ, FACEKEEP_BUILD=str(BUILD), LC_ALL="C.UTF-8", PATH="/usr/bin:" + os.environ.get("PATH", ""))
         # Not a pipe: the daemon keeps it open.

@@ -36,6 +36,11 @@ void normalise(Vector& v) {
 
 }  // namespace
 
+ledger::SiteBudgets ample_budgets() {
+  constexpr ledger::Budget kAmple{ledger::kMaxBurst, 1};
+  return {kAmple, kAmple, kAmple, kAmple, 1, 1};
+}
+
 VaultFixture::VaultFixture(FixtureOptions options) {
   std::string pattern = (std::filesystem::temp_directory_path() / "facekeep-vault-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) must(make_error(Errc::kIo, "mkdtemp"), "directory");
@@ -108,6 +113,7 @@ tools::Plan VaultFixture::make_plan(const FixtureOptions& o) {
     s.erase_daily = o.erase_daily;
     s.hide_subject = o.hide_subject;
     s.access_log_days = o.access_log_days;
+    s.budgets = o.budgets;
     for (const auto& d : doors) s.doors.push_back({d, "entrance"});
     plan.sites.push_back(std::move(s));
   }

@@ -30,6 +30,9 @@ class TestClock final : public Clock {
   std::atomic<std::uint64_t> uptime{1};
 };
 
+// As large and as quick as budgets can be: for tests of something else, which ask more than people do.
+ledger::SiteBudgets ample_budgets();
+
 struct FixtureOptions {
   ledger::Preset preset = ledger::Preset::kStandard;
   std::uint32_t dimension = 64;
@@ -38,6 +41,7 @@ struct FixtureOptions {
   std::uint32_t erase_daily = 50;
   bool hide_subject = false;
   std::uint32_t access_log_days = 90;
+  std::optional<ledger::SiteBudgets> budgets = ample_budgets();  // nothing: the defaults
   std::optional<ledger::Witnesses> witnesses;
   std::string module;  // another PKCS#11 module in front of the token; empty: SoftHSM's own
 };

@@ -52,6 +52,13 @@ struct Describe {
   void operator()(const ledger::ChangeReveal& a) const {
     say(a.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site});
   }
+  void say_budgets(const std::string& site, const ledger::SiteBudgets& b) const {
+    const auto words = [](const ledger::Budget& x) {
+      return std::to_string(x.burst) + "/" + std::to_string(x.refill_ms);
+    };
+    say(Msg::kPropBudgets, {site, words(b.door), words(b.camera), words(b.subject), words(b.subject_door),
+                            std::to_string(b.unsigned_cost), std::to_string(b.repeat_cost)});
+  }
   void operator()(const ledger::CancelErasures& a) const { say(Msg::kPropCancel, {a.site}); }
   void operator()(const ledger::ExportTemplates& a) const {
     say(Msg::kPropExport, {a.site, std::to_string(a.max_subjects), std::string(to_string(a.basis))});
@@ -62,11 +69,13 @@ struct Describe {
   void operator()(const ledger::OpenSite& a) const {
     say(Msg::kPropSite, {a.site.id, a.site.purpose, a.site.alternative, std::to_string(a.site.access_log_days),
                          std::to_string(a.site.erase_daily)});
+    if (a.site.budgets) say_budgets(a.site.id, *a.site.budgets);
     say(a.site.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site.id});
     for (const auto& d : a.site.doors) say(Msg::kPropDoor, {d.id, d.location_class, a.site.id});
   }
   void operator()(const ledger::ChangePolicy& a) const {
     say(Msg::kPropPolicy, {a.site, std::to_string(a.access_log_days), std::to_string(a.erase_daily)});
+    if (a.budgets) say_budgets(a.site, *a.budgets);
   }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});

@@ -22,6 +22,7 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"revoked", Msg::kRepActRevoked},
                                  {"tightened", Msg::kRepActTightened},
                                  {"custodian-suspended", Msg::kRepActSuspended},
+                                 {"alarms-acknowledged", Msg::kRepActAcknowledged},
                                  {"export-sealed", Msg::kRepActExportSealed},
                                  {"export-ended", Msg::kRepActExportEnded},
                                  {"export-given", Msg::kRepActExportGiven}}) {
@@ -41,7 +42,8 @@ std::string refusal_name(Lang lang, const std::string& kind) {
                                  {"refused-sealed", Msg::kRepRefSealed},
                                  {"overload", Msg::kRepRefOverload},
                                  {"bad-share", Msg::kRepRefShare},
-                                 {"refused-governance", Msg::kRepRefGovernance}}) {
+                                 {"refused-governance", Msg::kRepRefGovernance},
+                                 {"over-budget", Msg::kRepRefBudget}}) {
     if (kind == name) return format_message(lang, id);
   }
   return kind;
@@ -57,6 +59,7 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"proposal_entry", Msg::kRepOfProposal},
                                 {"principals", Msg::kRepNamed},
                                 {"custodian", Msg::kRepNamed},
+                                {"alarms_to", Msg::kRepAlarmsTo},
                                 {"subjects", Msg::kRepExportPeople},
                                 {"templates", Msg::kRepExportTemplates},
                                 {"reason", Msg::kRepReason},

@@ -48,6 +48,8 @@ void report_state(Reporter& report, const AuditRun& run) {
     report.say(Msg::kAuditNoDigest);
     report.field("state_digest", nullptr);
   }
+  const auto budgets = run.replay->budgets_digest();
+  report.field("budgets_digest", budgets ? Json(to_hex(*budgets)) : Json());
   report.field("vault", to_hex(g.vault));
   report.field("rehearsal", g.rehearsal);
   report.field("one_group", one_group);

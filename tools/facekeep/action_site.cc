@@ -7,6 +7,10 @@ namespace {
 struct FileOptions {
   std::string file;
 };
+struct PolicyOptions {
+  ledger::ChangePolicy action;
+  std::string budgets;  // file
+};
 struct RevealOptions {
   std::string site;
   std::string answer;
@@ -26,13 +30,21 @@ void add_site_action(CLI::App& app, Context& context, const ActionUse& use) {
 }
 
 void add_policy_action(CLI::App& app, Context& context, const ActionUse& use) {
-  auto o = std::make_shared<ledger::ChangePolicy>();
+  auto o = std::make_shared<PolicyOptions>();
   CLI::App* command = app.add_subcommand("policy", context.text(Msg::kHelpActPolicy));
-  command->add_option("SITE", o->site, context.text(Msg::kHelpSite))->required();
-  command->add_option("--access-log-days", o->access_log_days, context.text(Msg::kHelpAccessLogDays))->required();
-  command->add_option("--erase-daily", o->erase_daily, context.text(Msg::kHelpEraseDaily))->required();
-  use_action(*command, context, use, o,
-             [](Context&, const ledger::ChangePolicy& given) -> Result<AskedAction> { return AskedAction{given}; });
+  command->add_option("SITE", o->action.site, context.text(Msg::kHelpSite))->required();
+  command->add_option("--access-log-days", o->action.access_log_days, context.text(Msg::kHelpAccessLogDays))
+      ->required();
+  command->add_option("--erase-daily", o->action.erase_daily, context.text(Msg::kHelpEraseDaily))->required();
+  command->add_option("--budgets", o->budgets, context.text(Msg::kHelpBudgetsFile));
+  use_action(*command, context, use, o, [](Context&, const PolicyOptions& given) -> Result<AskedAction> {
+    ledger::ChangePolicy action = given.action;
+    if (!given.budgets.empty()) {
+      FK_TRY(const Json json, load_json_file(given.budgets));
+      FK_TRY(action.budgets, ledger::budgets_from_json(json, given.budgets));
+    }
+    return AskedAction{std::move(action)};
+  });
 }
 
 void add_reveal_action(CLI::App& app, Context& context, const ActionUse& use) {

@@ -1,6 +1,8 @@
 // facekeep calibrate: a threshold from the customer's own labelled embeddings. Nothing is sent anywhere.
 #include "tools/common/calibrate.h"
 
+#include <algorithm>
+
 #include "tools/common/progress.h"
 #include "tools/common/rows.h"
 #include "tools/facekeep/commands.h"
@@ -74,13 +76,19 @@ Status run(Context& context, const Options& o, Reporter& report) {
   if (o.subjects > 0) {
     const IdentifyPoint identify = c.identify_for_fpir(o.fmr, o.subjects);
     report.say(Msg::kCliCalibrateIdentify, {std::to_string(o.subjects)});
-    report.say(Msg::kCalibrateThreshold,
-               {cosine(identify.threshold), percent(static_cast<double>(identify.fpir_scaled) / 1e6),
-                percent(identify.fnir.value())});
+    const auto fpir = [](const IdentifyPoint& p) {
+      return static_cast<double>(std::max(p.fpir_scaled, p.fpir_expected)) / 1e6;
+    };
+    report.say(Msg::kCalibrateSearch,
+               {cosine(identify.threshold), percent(fpir(identify)), percent(identify.fnir.value())});
     if (!identify.supported) report.warn(Msg::kCalibrateTooFew);
+    // What a stranger gets through with against one person, he gets N tries at in a search among N.
+    const IdentifyPoint unfit = c.identify_at(verify.threshold, o.subjects);
+    if (fpir(unfit) > o.fmr) report.say(Msg::kCalibrateNotVerify, {cosine(verify.threshold), percent(fpir(unfit))});
     report.field("identify", {{"threshold", identify.threshold},
                               {"subjects", o.subjects},
-                              {"fpir", static_cast<double>(identify.fpir_scaled) / 1e6},
+                              {"fpir", fpir(identify)},
+                              {"fpir_at_verify", fpir(unfit)},
                               {"fnir", identify.fnir.value()},
                               {"supported", identify.supported}});
   }
@@ -108,7 +116,7 @@ void add_calibrate(CLI::App& app, Context& context) {
   command->add_option("--labels", o->file.labels, context.text(Msg::kHelpLabels));
   command->add_option("--column", o->file.column, context.text(Msg::kHelpColumn));
   command->add_option("--dimension", o->file.dimension, context.text(Msg::kHelpDimension));
-  command->add_option("--subjects", o->subjects, context.text(Msg::kHelpSubjects));
+  command->add_option("--gallery-size,--subjects", o->subjects, context.text(Msg::kHelpSubjects));
   command->add_option("--fmr", o->fmr, context.text(Msg::kHelpFmr))->check(CLI::Range(1e-9, 0.5));
   command->callback([o, &context] { context.run([o, &context](Reporter& r) { return run(context, *o, r); }); });
 }

@@ -76,9 +76,13 @@ Result<ledger::Site> read_site(const Json& j) {
   if (r.has("access_log_days")) s.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, 3660));
   if (r.has("erase_daily")) s.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, 100000));
   if (r.has("hide_subject")) s.hide_subject = r.boolean("hide_subject");
+  const Json* budgets = r.has("budgets") ? &r.object("budgets") : nullptr;
   const Json& assessment = r.object("assessment");
   const Json& doors = r.array("doors", ledger::kMaxDoors);
   FK_CHECK(r.finish());
+  if (budgets != nullptr) {
+    FK_TRY(s.budgets, ledger::budgets_from_json(*budgets, "budgets of the site"));
+  }
   ObjectReader a(assessment, "assessment of the site");
   s.assessment = a.hex<32>("digest");
   s.assessment_date = a.day("date");

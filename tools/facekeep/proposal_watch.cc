@@ -56,6 +56,9 @@ struct ActText {
   std::optional<std::string> operator()(const ledger::CustodianSuspended& e) const {
     return words(lang, Msg::kActSuspended, {entry, e.custodian, e.by});
   }
+  std::optional<std::string> operator()(const ledger::AlarmsAcknowledged& e) const {
+    return words(lang, Msg::kActAcknowledged, {entry, std::to_string(e.entry), e.by});
+  }
 };
 
 // The acts of [from, head), each entry that is shown proven.

@@ -1,4 +1,5 @@
-// facekeep revoke, suspend: one custodian narrows at once. They ask nothing: who narrows is in a hurry.
+// facekeep revoke, suspend, acknowledge: what one custodian does alone, at once. They ask nothing: who narrows is in a
+// hurry.
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/vault_api.h"
@@ -11,6 +12,7 @@ struct Options {
   std::string custodian;
   std::string reason = "other";
   std::string receipt;
+  std::uint64_t entry = 0;
 };
 
 template <class Event>
@@ -56,6 +58,19 @@ void add_suspend(CLI::App& app, Context& context) {
     context.run([o, &context](Reporter& r) {
       return narrow<ledger::CustodianSuspended>(context, "/v1/suspensions", {{"custodian", o->custodian}}, *o,
                                                 Msg::kPropSuspended, o->custodian, r);
+    });
+  });
+}
+
+void add_acknowledge(CLI::App& app, Context& context) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("acknowledge", context.text(Msg::kHelpAcknowledge));
+  command->add_option("ENTRY", o->entry, context.text(Msg::kHelpAlarmEntry))->required();
+  add_receipt_option(*command, context, o->receipt);
+  command->callback([o, &context] {
+    context.run([o, &context](Reporter& r) {
+      return narrow<ledger::AlarmsAcknowledged>(context, "/v1/acknowledgements", {{"entry", o->entry}}, *o,
+                                                Msg::kPropAcknowledged, std::to_string(o->entry), r);
     });
   });
 }

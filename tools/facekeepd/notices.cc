@@ -154,7 +154,8 @@ struct Notices::Hook {
 std::optional<Act> act_of(const ledger::Event& event) {
   const bool tells = std::holds_alternative<ledger::Revoked>(event.body) ||
                      std::holds_alternative<ledger::Tightened>(event.body) ||
-                     std::holds_alternative<ledger::CustodianSuspended>(event.body);
+                     std::holds_alternative<ledger::CustodianSuspended>(event.body) ||
+                     std::holds_alternative<ledger::AlarmsAcknowledged>(event.body);
   const auto about = std::visit(AboutProposal(), event.body);
   if (!tells && !about) return std::nullopt;
   return Act{std::string(type_of(event.body)), about};
@@ -214,10 +215,19 @@ void Notices::run() {
   while (!stops_) {
     lock.unlock();
     write_journal();
+    journal_alarms();
     if (hook_) deliver();
     lock.lock();
     wakes_.wait_for(lock, std::chrono::milliseconds(times_.look_ms), [&] { return stops_; });
   }
+}
+
+// Whose budget it was is in the sealed opening; the journal says that there is something to look at.
+void Notices::journal_alarms() {
+  const auto alarms = service_.metrics().alarms;
+  if (alarms.latest == told_alarm_) return;
+  told_alarm_ = alarms.latest;
+  journal(Level::kWarning, "budget-alarm", {{Field::kEntry, std::to_string(alarms.latest)}});
 }
 
 void Notices::write_journal() {

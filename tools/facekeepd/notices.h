@@ -55,12 +55,14 @@ class Notices {
   Notices(Service& service, const Clock& clock, const NoticeTimes& times);
   void run();
   void write_journal();
+  void journal_alarms();
   void deliver();
 
   Service& service_;
   const Clock& clock_;
   const NoticeTimes times_;
   std::uint64_t journal_next_ = 0;  // the thread's own
+  std::uint64_t told_alarm_ = 0;    // likewise: entry of the latest alarm of a budget
   std::unique_ptr<Hook> hook_;
   std::mutex mutex_;  // stops_
   std::condition_variable wakes_;

@@ -111,8 +111,9 @@ void DecisionCheck::check(std::uint64_t entry, const Event& e, const State& befo
       findings_.add(Code::kSuspendedEarly, entry, {held->by});
     }
   } else if (const auto* match = std::get_if<Match>(&e.body)) {
-    // Identify names a subject if and only if one matched; a verify that matched claimed one that is enrolled.
-    const bool matched = match->decision == "match";
+    // Identify names a subject if and only if one matched, or would have but for its budget; a verify that matched
+    // claimed one that is enrolled.
+    const bool matched = match->decision == "match" || match->over == Over::kSubject;
     if ((matched && !match->subject) || (!matched && match->identify && match->subject)) {
       findings_.add(Code::kDecisionSubject, entry, {match->decision});
     }

@@ -58,6 +58,9 @@ std::string_view to_string(Severity s) noexcept;
   X(kConsentEnded, "consent-ended", kError)                  /* {0} last day, {1} day */                         \
   X(kSuspendedEarly, "suspended-within-allowance", kWarning) /* {0} by */                                        \
   X(kDecisionSubject, "decision-subject", kError)            /* {0} decision */                                  \
+  X(kOverBudget, "over-budget-answered", kError)             /* {0} budget */                                    \
+  X(kBudgetNotOver, "budget-not-over", kError)               /* {0} budget */                                    \
+  X(kBudgetsOff, "budgets-not-kept", kWarning)                                                                   \
   X(kCrashUnsaid, "crash-not-said", kError)                                                                      \
   X(kCrashWrong, "crash-said-wrongly", kError)                                                                   \
   X(kUnsealToReused, "unseal-key-reused", kError) /* {0} entry of the earlier start */                           \

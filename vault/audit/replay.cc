@@ -12,6 +12,7 @@ Replay::Replay(Level level, Findings& findings, Observer observer)
       observer_(std::move(observer)),
       clocks_(findings),
       decisions_(findings),
+      budgets_(findings),
       proposals_(findings),
       claims_(findings) {}
 
@@ -19,6 +20,7 @@ Replay::Replay(Level level, ledger::State from, Findings& findings, Observer obs
     : Replay(level, findings, std::move(observer)) {
   state_ = std::move(from);
   next_ = state_.size();
+  budgets_.unknown();
 }
 
 void Replay::entry(ByteView bytes, const Opening& opening) {
@@ -61,6 +63,7 @@ bool Replay::check(const ledger::Event& event) {
   proposals_.root(next_, event, root_at_);
   if (!folding_) return false;
   decisions_.event(next_, event, state_, custody_);
+  budgets_.event(next_, event, state_);
   claims_.event(event, state_);
   return state_.phase() != ledger::Phase::kNew && proposals_.event(next_, event, state_);
 }
@@ -123,7 +126,11 @@ void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
     }
   }
   if (folding_) decisions_.unopened(next_);
-  if (custody) custody_ = false;
+  if (custody) {
+    custody_ = false;
+  } else {
+    budgets_.unknown();
+  }
   fold([&] { return custody ? apply_unopened_custody(state_) : apply_access(state_); });
   observe(leaf.event_class, nullptr, why);
 }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "vault/audit/access_claims.h"
+#include "vault/audit/budget_check.h"
 #include "vault/audit/entry_checks.h"
 #include "vault/audit/finding.h"
 #include "vault/audit/openings.h"
@@ -51,6 +52,10 @@ class Replay {
   [[nodiscard]] bool rules_held() const { return folding_; }
   // True if custody entries were folded too: state().digest() is the vault's.
   [[nodiscard]] bool complete() const { return folding_ && custody_; }
+  // Of the part of the state that accesses feed (ledger::Budgets::digest), if all of them that matter could be read.
+  [[nodiscard]] std::optional<Digest> budgets_digest() const {
+    return folding_ ? budgets_.digest() : std::optional<Digest>();
+  }
 
  private:
   void governance(const ledger::Event& event);
@@ -70,6 +75,7 @@ class Replay {
   ledger::State state_;
   ClockCheck clocks_;
   DecisionCheck decisions_;
+  BudgetCheck budgets_;
   ProposalCheck proposals_;
   RootAt root_at_;
   AccessClaims claims_;

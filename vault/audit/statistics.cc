@@ -45,6 +45,7 @@ struct DescribeAct {
   }
   void operator()(const Tightened& e) const { act.action = e.action; }
   void operator()(const CustodianSuspended& e) const { act.facts["custodian"] = e.custodian; }
+  void operator()(const AlarmsAcknowledged& e) const { act.facts["alarms_to"] = std::to_string(e.entry); }
   void operator()(const ExportSealed& e) const {
     of(e.proposal, false);
     act.facts["subjects"] = std::to_string(e.subjects);

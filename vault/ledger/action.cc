@@ -103,6 +103,10 @@ Status run(Genesis& g, const ChangePolicy& a) {
   if (site == nullptr) return refused("the site \"" + a.site + "\" does not exist");
   site->access_log_days = a.access_log_days;
   site->erase_daily = a.erase_daily;
+  if (a.budgets) {
+    FK_CHECK(check_budgets(*a.budgets));
+    site->budgets = a.budgets;
+  }
   return {};
 }
 
@@ -174,7 +178,8 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const ChangeReveal& a) const { return a.hide_subject; }
     bool operator()(const ChangePolicy& a) const {
       const Site* s = find_by_id(g.sites, a.site);
-      return s != nullptr && a.access_log_days <= s->access_log_days && a.erase_daily <= s->erase_daily;
+      return s != nullptr && a.access_log_days <= s->access_log_days && a.erase_daily <= s->erase_daily &&
+             (!a.budgets || is_as_strict(*a.budgets, s->budgets.value_or(SiteBudgets())));
     }
     bool operator()(const ChangeRules& a) const {
       return std::all_of(a.rules.begin(), a.rules.end(), [&](const auto& r) {

@@ -67,11 +67,13 @@ struct OpenSite {
   Site site;
 };
 
-// How long a site's access log can be opened, and how many erasures a day an operator's word destroys at once.
+// How long a site's access log can be opened, how many erasures a day an operator's word destroys at once, and how many
+// answers there are.
 struct ChangePolicy {
   std::string site;
   std::uint32_t access_log_days = 0;
   std::uint32_t erase_daily = 0;
+  std::optional<SiteBudgets> budgets = {};  // none: as they are
 };
 
 // The whole witness policy; none ends it.
@@ -99,9 +101,9 @@ Result<Action> action_from_json(const Json& value);
 // kInvalidArgument, kPermissionDenied, kNotFound, with the reason, where the action can't be.
 Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day);
 
-// True if the action only narrows `current`: higher thresholds, the subject hidden, shorter retention and a smaller
-// allowance, rules that take more people, a longer delay (at most half the lifetime) or fewer uses; and changes
-// something. One custodian may have it done at once.
+// True if the action only narrows `current`: higher thresholds, the subject hidden, shorter retention, a smaller
+// allowance and budgets as strict, rules that take more people, a longer delay (at most half the lifetime) or fewer
+// uses; and changes something. One custodian may have it done at once.
 bool is_tightening(const Genesis& current, const Action& action);
 
 // The registrations that the action writes, and their ids: a revocation of one makes the proposal stale.

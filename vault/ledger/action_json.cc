@@ -41,7 +41,9 @@ Json write(const OpenSite& a) {
   return {{"site", to_json(a.site, false)}};
 }
 Json write(const ChangePolicy& a) {
-  return {{"access_log_days", a.access_log_days}, {"erase_daily", a.erase_daily}, {"site", a.site}};
+  Json j = {{"access_log_days", a.access_log_days}, {"erase_daily", a.erase_daily}, {"site", a.site}};
+  if (a.budgets) j["budgets"] = to_json(*a.budgets);
+  return j;
 }
 Json write(const ChangeWitnesses& a) {
   Json j = Json::object();
@@ -121,7 +123,11 @@ Result<Action> read(Tag<ChangePolicy>, ObjectReader& r) {
   a.site = r.slug("site");
   a.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, kMaxAccessLogDays));
   a.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, kMaxEraseDaily));
+  const Json* budgets = r.has("budgets") ? &r.object("budgets") : nullptr;
   FK_CHECK(r.finish());
+  if (budgets != nullptr) {
+    FK_TRY(a.budgets, budgets_from_json(*budgets, "budgets of an action"));
+  }
   return Action(std::move(a));
 }
 Result<Action> read(Tag<ChangeWitnesses>, ObjectReader& r) {

@@ -29,6 +29,7 @@ struct InputOf {
   PhaseInput operator()(const Revoked&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const Tightened&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const CustodianSuspended&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const AlarmsAcknowledged&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportSealed&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportEnded&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportGiven&) const { return PhaseInput::kSums; }
@@ -232,6 +233,8 @@ Status State::apply_body(const Match& e) {
     return broken("a match outside the door's scope");
   }
   if (model(e.model) == nullptr) return broken("a match with an unknown model");
+  if (e.over && e.decision != decision_over(*e.over)) return broken("a match over a budget that decides otherwise");
+  if (e.over == Over::kSubject && !e.subject) return broken("a match over the budget of nobody");
   return {};
 }
 

@@ -18,6 +18,7 @@ void State::set_current(Genesis current) {
   current_ = std::move(current);
   principals_by_key_.clear();
   for (std::size_t i = 0; i < current_->principals.size(); ++i) principals_by_key_[current_->principals[i].key] = i;
+  for (const Site& s : current_->sites) budget_policies_.set(s.id, size_, s.budgets.value_or(SiteBudgets()));
 }
 
 State::Origin State::origin_of(const std::string& principal) const {
@@ -180,6 +181,10 @@ Status State::apply_body(const CustodianSuspended& e) {
   FK_CHECK(in_log(decide_suspend(*this, e, moment())));
   suspensions_[e.by] = {e.custodian, clock_now_};
   return {};
+}
+
+Status State::apply_body(const AlarmsAcknowledged& e) {
+  return in_log(decide_acknowledge(*this, e, moment()));
 }
 
 }  // namespace facekeep::ledger

@@ -24,6 +24,7 @@ const std::vector<std::string_view>& event_types() {
                                                       "revoked",
                                                       "tightened",
                                                       "custodian-suspended",
+                                                      "alarms-acknowledged",
                                                       "export-sealed",
                                                       "export-ended",
                                                       "export-given",
@@ -40,6 +41,16 @@ const std::vector<std::string_view>& event_types() {
   return names;
 }
 
+BudgetCall budget_call(const Match& match) {
+  // The camera that signed the probe goes here; until events name one, every probe is unsigned.
+  return {match.site, match.door, std::nullopt, match.subject, match.repeat.has_value()};
+}
+
+const std::vector<std::string_view>& repeat_kinds() {
+  static const std::vector<std::string_view> kinds = {"exact", "near", "chain"};
+  return kinds;
+}
+
 const std::vector<std::string_view>& sum_kinds() {
   static const std::vector<std::string_view> kinds = {"handshake-unknown-key",
                                                       "handshake-no-certificate",
@@ -51,7 +62,8 @@ const std::vector<std::string_view>& sum_kinds() {
                                                       "refused-sealed",
                                                       "overload",
                                                       "bad-share",
-                                                      "refused-governance"};
+                                                      "refused-governance",
+                                                      "over-budget"};
   return kinds;
 }
 

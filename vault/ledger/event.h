@@ -13,6 +13,7 @@
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
+#include "vault/ledger/budget.h"
 #include "vault/ledger/genesis.h"
 #include "vault/ledger/proposal.h"
 #include "vault/ledger/types.h"
@@ -28,6 +29,7 @@ struct Start {
   Digest config{};           // SHA-256 of the configuration file
   Digest unseal_to{};        // X25519 public key, drawn at this start
   bool after_crash = false;  // the log did not end with a `sealed`
+  bool budgets = false;      // what this daemon answers keeps the budgets (budget.h); programs before them did not
 };
 
 // A custodian's share was accepted.
@@ -130,7 +132,7 @@ struct RequestMark {
 };
 
 // One verify or identify and its decision. `subject` is the daily pseudonym: of the claimed subject for
-// verify where it exists, of the one that matched for identify.
+// verify where it exists, of the one that matched for identify (also if its budget then made it no match).
 struct Match {
   bool identify = false;  // false: verify
   std::string site;
@@ -140,7 +142,13 @@ struct Match {
   std::string decision;  // "match", "no_match", "refer"
   std::optional<Id128> subject;
   std::optional<RequestMark> request;
+  std::optional<Over> over = {};           // decided by a budget that was used up; it took nothing from any
+  std::optional<std::string> repeat = {};  // of repeat_kinds(): like what this door asked a moment ago
 };
+// "exact", "near", "chain": vault/match/repetition.h.
+const std::vector<std::string_view>& repeat_kinds();
+// The call that budgets see; it points into the event.
+BudgetCall budget_call(const Match& match);
 
 // Metadata was read: the list of a site's subjects, one subject, or the changes feed.
 struct MetadataRead {
@@ -153,8 +161,8 @@ struct MetadataRead {
 // Governance events about proposals, and one person's narrowing acts, are in proposal.h; those of exports in export.h.
 using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
                           Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended,
-                          ExportSealed, ExportEnded, ExportGiven, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
-                          PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
+                          AlarmsAcknowledged, ExportSealed, ExportEnded, ExportGiven, Enrolled, TemplateAdded, Erased,
+                          Suspended, PeriodKey, PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

@@ -31,11 +31,13 @@ Json write(const Genesis& e) {
   return to_json(e);
 }
 Json write(const Start& e) {
-  return {{"after_crash", e.after_crash},
-          {"config", to_hex(e.config)},
-          {"program", to_hex(e.program)},
-          {"unseal_to", to_hex(e.unseal_to)},
-          {"version", e.version}};
+  Json j = {{"after_crash", e.after_crash},
+            {"config", to_hex(e.config)},
+            {"program", to_hex(e.program)},
+            {"unseal_to", to_hex(e.unseal_to)},
+            {"version", e.version}};
+  if (e.budgets) j["budgets"] = true;
+  return j;
 }
 Json write(const UnsealShare& e) {
   return {{"by", e.by}, {"group", e.group}, {"share", e.share}};
@@ -98,6 +100,9 @@ Json write(const Tightened& e) {
 Json write(const CustodianSuspended& e) {
   return {{"by", e.by}, {"custodian", e.custodian}};
 }
+Json write(const AlarmsAcknowledged& e) {
+  return {{"by", e.by}, {"entry", e.entry}};
+}
 Json write(const Enrolled& e) {
   return {{"by", e.by},
           {"consent", to_hex(e.consent)},
@@ -133,6 +138,8 @@ Json write(const Match& e) {
             {"site", e.site}};
   if (e.subject) j["subject"] = to_hex(*e.subject);
   if (e.request) j["request"] = {{"body", to_hex(e.request->body)}, {"id", to_hex(e.request->id)}};
+  if (e.over) j["over"] = to_string(*e.over);
+  if (e.repeat) j["repeat"] = *e.repeat;
   return j;
 }
 Json write(const MetadataRead& e) {
@@ -155,6 +162,10 @@ Result<Body> read(Tag<Start>, const Json& j) {
   e.config = r.hex<32>("config");
   e.unseal_to = r.hex<32>("unseal_to");
   e.after_crash = r.boolean("after_crash");
+  if (r.has("budgets")) {
+    e.budgets = r.boolean("budgets");
+    if (r.ok() && !e.budgets) r.fail("budgets is there and not true");
+  }
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
@@ -296,6 +307,13 @@ Result<Body> read(Tag<CustodianSuspended>, const Json& j) {
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
+Result<Body> read(Tag<AlarmsAcknowledged>, const Json& j) {
+  ObjectReader r(j, "alarms-acknowledged event");
+  AlarmsAcknowledged e{r.text("by", kMaxPrincipalId),
+                       static_cast<std::uint64_t>(r.integer("entry", 0, 9007199254740991))};
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
 Result<Body> read(Tag<Enrolled>, const Json& j) {
   ObjectReader r(j, "enrolled event");
   Enrolled e;
@@ -380,6 +398,8 @@ Result<Body> read(Tag<Match>, const Json& j) {
     e.request = RequestMark{m.hex<32>("id"), m.hex<32>("body")};
     if (r.ok()) FK_CHECK(m.finish());
   }
+  if (r.has("over")) e.over = parse_over(one_of(r, "over", {"door", "camera", "subject"}));
+  if (r.has("repeat")) e.repeat = one_of(r, "repeat", {"exact", "near", "chain"});
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }

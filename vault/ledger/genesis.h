@@ -13,6 +13,7 @@
 
 #include "vault/base/bytes.h"
 #include "vault/base/json.h"
+#include "vault/ledger/budget.h"
 #include "vault/ledger/rule.h"
 #include "vault/ledger/types.h"
 #include "vault/ledger/witness.h"
@@ -71,8 +72,9 @@ struct Site {
   Digest assessment{};          // digest of the impact assessment
   std::string assessment_date;  // day
   std::uint32_t access_log_days = 90;
-  std::uint32_t erase_daily = 50;  // erasures a day an operator that destroy at once; beyond: suspend, wait
-  bool hide_subject = false;       // a match answer does not name the subject
+  std::uint32_t erase_daily = 50;      // erasures a day an operator that destroy at once; beyond: suspend, wait
+  bool hide_subject = false;           // a match answer does not name the subject
+  std::optional<SiteBudgets> budgets = {};  // none: the defaults
   std::vector<DoorResource> doors;
 };
 
@@ -145,6 +147,8 @@ inline constexpr std::int64_t kMaxEraseDaily = 100000;
 
 // Body of the genesis event. `with_signatures` false gives what the custodians sign.
 Json to_json(const Genesis& genesis, bool with_signatures = true);
+Json to_json(const SiteBudgets& budgets);
+Result<SiteBudgets> budgets_from_json(const Json& value, const std::string& what);
 // Parts that actions have too. `what` names the object in errors. The readers check form alone.
 Json to_json(const PrincipalRecord& principal);
 Json to_json(const Model& model);

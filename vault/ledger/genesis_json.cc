@@ -30,6 +30,16 @@ Json to_json(const PrincipalRecord& p) {
   return j;
 }
 
+Json to_json(const SiteBudgets& b) {
+  const auto bucket = [](const Budget& x) { return Json{{"burst", x.burst}, {"refill_ms", x.refill_ms}}; };
+  return {{"camera", bucket(b.camera)},
+          {"door", bucket(b.door)},
+          {"repeat_cost", b.repeat_cost},
+          {"subject", bucket(b.subject)},
+          {"subject_door", bucket(b.subject_door)},
+          {"unsigned_cost", b.unsigned_cost}};
+}
+
 Json to_json(const Site& s, bool opened) {
   Json doors = Json::array();
   for (const auto& d : s.doors) doors.push_back({{"class", d.location_class}, {"id", d.id}});
@@ -45,6 +55,7 @@ Json to_json(const Site& s, bool opened) {
     j["check"] = to_hex(s.check);
     j["epoch"] = s.epoch;
   }
+  if (s.budgets) j["budgets"] = to_json(*s.budgets);
   return j;
 }
 
@@ -138,6 +149,26 @@ Result<PrincipalRecord> principal_from_json(const Json& j, const std::string& wh
   return p;
 }
 
+Result<SiteBudgets> budgets_from_json(const Json& j, const std::string& what) {
+  ObjectReader r(j, what);
+  SiteBudgets b;
+  const auto cost = [&](const char* key) { return static_cast<std::uint32_t>(r.integer(key, 1, kMaxBudgetCost)); };
+  b.unsigned_cost = cost("unsigned_cost");
+  b.repeat_cost = cost("repeat_cost");
+  for (const auto& [key, bucket] : {std::pair("door", &b.door), std::pair("camera", &b.camera),
+                                    std::pair("subject", &b.subject), std::pair("subject_door", &b.subject_door)}) {
+    const Json& value = r.object(key);
+    if (!r.ok()) break;
+    ObjectReader budget(value, std::string(key) + " of " + what);
+    bucket->burst = static_cast<std::uint32_t>(budget.integer("burst", 1, kMaxBurst));
+    bucket->refill_ms = static_cast<std::uint32_t>(budget.integer("refill_ms", 1, kBudgetMemory));
+    FK_CHECK(budget.finish());
+  }
+  FK_CHECK(r.finish());
+  FK_CHECK(check_budgets(b));
+  return b;
+}
+
 Result<Site> site_from_json(const Json& j, const std::string& what, bool opened) {
   ObjectReader r(j, what);
   Site s;
@@ -158,7 +189,11 @@ Result<Site> site_from_json(const Json& j, const std::string& what, bool opened)
     FK_CHECK(a.finish());
   }
   const Json& doors = r.array("doors", kMaxDoors);
+  const Json* budgets = r.has("budgets") ? &r.object("budgets") : nullptr;
   FK_CHECK(r.finish());
+  if (budgets != nullptr) {
+    FK_TRY(s.budgets, budgets_from_json(*budgets, "budgets of site"));
+  }
   for (const auto& d : doors) {
     ObjectReader dr(d, "door of site");
     DoorResource door{dr.slug("id"), dr.slug("class")};

@@ -45,6 +45,8 @@ Match match_body(TextCursor& c, std::string by) {
   e.door = slug(c);
   c.expect(",\"model\":\"");
   e.model = slug(c);
+  if (c.maybe(",\"over\":\"")) e.over = parse_over(one_of(c, {"door", "camera", "subject"}));
+  if (c.maybe(",\"repeat\":\"")) e.repeat = one_of(c, {"exact", "near", "chain"});
   if (c.maybe(",\"request\":{\"body\":\"")) {
     RequestMark mark;
     mark.body = c.hex<32>();

@@ -77,6 +77,12 @@ struct CustodianSuspended {
   std::string custodian;
 };
 
+// One custodian has looked at every alarm of a budget up to that entry.
+struct AlarmsAcknowledged {
+  std::string by;
+  std::uint64_t entry = 0;
+};
+
 // ---- stages
 
 enum class Stage : std::uint8_t {

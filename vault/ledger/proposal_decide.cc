@@ -268,4 +268,11 @@ Status decide_suspend(const State& state, const CustodianSuspended& s, const Mom
   return {};
 }
 
+Status decide_acknowledge(const State& state, const AlarmsAcknowledged& seen, const Moment& now) {
+  FK_CHECK(check_custodian(state, seen.by, now));
+  if (seen.entry < state.size()) return {};
+  return make_problem(Errc::kFailedPrecondition, "not-in-log", "the log has no such entry",
+                      "name the latest alarm that was looked at");
+}
+
 }  // namespace facekeep::ledger

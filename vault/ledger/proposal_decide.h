@@ -52,4 +52,7 @@ Status decide_tighten(const State& state, const Tightened& tightened, const Mome
 // within seven days; or one after which a rule could not be met or the vault not be opened.
 Status decide_suspend(const State& state, const CustodianSuspended& suspended, const Moment& now);
 
+// "not-in-log": the log has no such entry yet.
+Status decide_acknowledge(const State& state, const AlarmsAcknowledged& seen, const Moment& now);
+
 }  // namespace facekeep::ledger

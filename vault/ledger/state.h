@@ -1,8 +1,8 @@
 // State: a pure fold over the events. The daemon, its recovery and the auditor run the same apply().
 //
 // Two parts, as design section 4 says: what governance and custody events feed is here and folds
-// without any key; what access events feed (Request-Ids of the last minute) lives beside the service
-// and is folded again at unseal.
+// without any key; what access events feed (Request-Ids of the last minute, budgets of the last day) lives beside the
+// service and is folded again at unseal.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +65,10 @@ class State {
   [[nodiscard]] const PrincipalRecord* principal(const std::string& id) const;
   [[nodiscard]] const Site* site(const std::string& id) const;
   [[nodiscard]] const Model* model(const std::string& id) const;
+  // The budgets that bind the next entry, and those that bound earlier ones: a site's own, or the defaults. Of changes
+  // folded into this object alone, and under no digest.
+  [[nodiscard]] const BudgetPolicies& budget_policies() const { return budget_policies_; }
+  [[nodiscard]] const SiteBudgets& budgets(const std::string& site) const { return budget_policies_.at(site, size_); }
 
   // The entry that last changed a rule or a custodian; 0 is genesis. Signatures name it.
   [[nodiscard]] std::uint64_t rule_version() const { return rule_version_; }
@@ -160,6 +164,7 @@ class State {
   Status apply_body(const Revoked& e);
   Status apply_body(const Tightened& e);
   Status apply_body(const CustodianSuspended& e);
+  Status apply_body(const AlarmsAcknowledged& e);
   Status apply_body(const ExportSealed& e);
   Status apply_body(const ExportEnded& e);
   Status apply_body(const ExportGiven& e);
@@ -192,6 +197,7 @@ class State {
   std::optional<Genesis> current_;
   bool changed_ = false;                             // current_ differs, or did, from genesis_
   std::map<Digest, std::size_t> principals_by_key_;  // index into current_->principals
+  BudgetPolicies budget_policies_;
   std::uint64_t rule_version_ = 0;
   std::map<Id128, Proposal> proposals_;
   std::map<Id128, ExportState> exports_;

@@ -2,8 +2,9 @@
 import copy
 
 from .canonical import Bad, Fields
+from .budgets import as_strict, of_site
 from .exports import check_export, read_recipient
-from .genesis import (ACTIONS, check_body, check_rules, read_door, read_each, read_model, read_principal, read_rules, read_site,
+from .genesis import (ACTIONS, check_body, check_rules, read_budgets, read_door, read_each, read_model, read_principal, read_rules, read_site,
                       read_sub, read_witnesses)
 
 
@@ -79,6 +80,16 @@ def _change_witnesses(g, a):
         g["witnesses"] = a["witnesses"]
 
 
+def _read_policy(f):
+    f.slug("site"), f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000)
+    if f.has("budgets"):
+        read_sub(f, "budgets", read_budgets)
+
+
+def _change_policy(g, a):
+    _set("site", *(key for key in ("access_log_days", "erase_daily", "budgets") if key in a))(g, a)
+
+
 def _read_export(f):
     f.slug("site"), f.int("max_subjects", 1, 100_000)
     if f.has("subjects"):
@@ -99,8 +110,7 @@ KINDS = {
     "add-model": ("model", lambda f: read_sub(f, "model", read_model), _add("model", 200)),
     "change-reveal": ("reveal", lambda f: (f.slug("site"), f.bool("hide_subject")), _set("site", "hide_subject")),
     "open-site": ("site", lambda f: read_sub(f, "site", lambda s: read_site(s, False)), _add("site", 64)),
-    "change-policy": ("policy", lambda f: (f.slug("site"), f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000)),
-                      _set("site", "access_log_days", "erase_daily")),
+    "change-policy": ("policy", _read_policy, _change_policy),
     "change-witnesses": ("witness", lambda f: read_sub(f, "witnesses", read_witnesses) if f.has("witnesses") else None,
                          _change_witnesses),
     "export": ("export", _read_export, check_export),
@@ -147,6 +157,8 @@ def _narrows(current, a):
         return False
     part, sign, *keys = fields
     items = [item for item in current[part + "s"] if item["id"] == a[part]]
+    if items and "budgets" in a and not as_strict(a["budgets"], of_site(items[0])):
+        return False
     return bool(items) and all(sign * a[key] <= sign * items[0][key] for key in keys)
 
 

@@ -9,7 +9,7 @@ from .tree import sha256
 
 SUMS = {"handshake-unknown-key", "handshake-no-certificate", "handshake-tls", "handshake-timeout", "bad-request",
         "refused-role", "refused-scope", "refused-sealed", "overload", "bad-share",
-        "refused-governance"}
+        "refused-governance", "over-budget"}
 MAX_EVENT = 65535
 
 
@@ -18,6 +18,8 @@ def _start(f):
     for key in ("program", "config", "unseal_to"):
         f.hex(key, 32)
     f.bool("after_crash")
+    if f.has("budgets") and f.bool("budgets") is not True:
+        f.refuse("budgets", "is there and not true")
 
 
 def _unseal_share(f):
@@ -88,6 +90,10 @@ def _custodian_suspended(f):
     f.principal("by"), f.principal("custodian")
 
 
+def _alarms_acknowledged(f):
+    f.principal("by"), f.int("entry", 0, 2**53 - 1)
+
+
 def _enrolled(f):
     f.principal("by"), f.hex("consent", 32), f.hex("record", 32), f.hex("ref", 16), f.slug("site")
     f.int("slot", 0, 2**32 - 1), f.day("until")
@@ -123,6 +129,10 @@ def _match(f):
     if f.has("request"):
         mark = Fields(f.object("request"), "request")
         mark.hex("body", 32), mark.hex("id", 32), mark.end()
+    if f.has("over"):
+        f.one_of("over", ("door", "camera", "subject"))
+    if f.has("repeat"):
+        f.one_of("repeat", ("exact", "near", "chain"))
     if f.has("subject"):
         f.hex("subject", 16)
 
@@ -151,6 +161,7 @@ TYPES = {
     "revoked": ("governance", _revoked, "sums"),
     "tightened": ("governance", _tightened, "sums"),
     "custodian-suspended": ("governance", _custodian_suspended, "sums"),
+    "alarms-acknowledged": ("governance", _alarms_acknowledged, "sums"),
     "export-sealed": ("governance", lambda f: exports.read_sealed(f, read_each), "sums"),
     "export-ended": ("governance", exports.read_ended, "sums"),
     "export-given": ("governance", exports.read_given, "sums"),

@@ -71,6 +71,17 @@ def read_door(f):
     f.slug("id"), f.one_of("class", PLACES)
 
 
+def _budget(f):
+    if f.int("burst", 1, 1_000_000) * f.int("refill_ms", 1, 86_400_000) > 86_400_000:
+        f.refuse("burst", "takes longer than a day to fill")
+
+
+def read_budgets(f):
+    for key in ("camera", "door", "subject", "subject_door"):
+        read_sub(f, key, _budget)
+    f.int("unsigned_cost", 1, 1000), f.int("repeat_cost", 1, 1000)
+
+
 def read_site(f, opened=True):
     """`opened` False: of an action, before the site has a key."""
     if opened:
@@ -79,6 +90,8 @@ def read_site(f, opened=True):
     f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000), f.bool("hide_subject")
     read_sub(f, "assessment", lambda a: (a.day("date"), a.hex("digest", 32)))
     read_each(f, "doors", 1000, read_door)
+    if f.has("budgets"):
+        read_sub(f, "budgets", read_budgets)
 
 
 def read_model(f):

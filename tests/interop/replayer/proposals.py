@@ -241,6 +241,10 @@ class Proposals(Exports):
             _must(cards >= g["threshold"], "the vault could not be opened without the suspended")
         self.suspensions[by] = whom, now
 
+    def _alarms_acknowledged(self, body, time, now):
+        self._must_count(body["by"], time, now)
+        _must(body["entry"] < self.size, "alarms acknowledged beyond the end of the log")
+
     # State digest.
 
     def _proposal_lines(self):

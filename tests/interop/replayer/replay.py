@@ -2,6 +2,7 @@
 import json
 import pathlib
 
+from .budgets import BudgetCheck
 from .canonical import Bad, format_time, parse_time, unbase64
 from .events import open_entry, read_entry
 from .state import State
@@ -15,6 +16,7 @@ class Report:
 
     def __init__(self):
         self.size, self.root, self.digest, self.findings = 0, None, None, []
+        self.budgets = None
         self.accesses_opened = self.custody_opened = 0
 
     def add(self, entry, text, severity="error"):
@@ -27,7 +29,7 @@ class Report:
 
     def as_dict(self):
         return {"ok": not self.bad(), "size": self.size, "root": self.root and self.root.hex(),
-                "digest": self.digest and self.digest.hex(), "custody_opened": self.custody_opened,
+                "digest": self.digest and self.digest.hex(), "budgets": self.budgets and self.budgets.hex(), "custody_opened": self.custody_opened,
                 "accesses_opened": self.accesses_opened, "findings": self.findings}
 
 
@@ -59,6 +61,7 @@ class Replay:
         self.trusted, self.remembered = vkey, remembered
         self.state, self.folding, self.tiles = State(), True, Tiles()
         self.uptime, self.time, self.destroyed = 0, 0, set()
+        self.budgets = BudgetCheck()
 
     def run(self):
         try:
@@ -163,7 +166,13 @@ class Replay:
         if n == 0 and event["type"] == "genesis" and event["body"]["log_key"] != self.vkey.text:
             self.report.add(n, "genesis names another log key than the mirror's vkey")
         if self.folding:
+            self.keep_budgets(n, event)
             self.state.apply(event)
+
+    def keep_budgets(self, n, event):
+        """`state` is that before the event."""
+        for severity, text in self.budgets.event(event, self.state.sites):
+            self.report.add(n, text, severity)
 
     def root_of_vote(self, n, event):
         """What the fold can't know: the tree that the signer's machine had checked. The entry itself is in the tree already."""
@@ -185,6 +194,7 @@ class Replay:
         if event["type"] == "period-key-destroyed" and event["body"]["purpose"] == "access":
             self.destroyed.add(event["body"]["site"])
         if self.folding:
+            self.keep_budgets(n, event)
             self.state.apply(event)
 
     def access(self, n, commitment, opening):
@@ -200,6 +210,9 @@ class Replay:
         if self.folding:
             if event:
                 self.state.check_access(event)
+                self.keep_budgets(n, event)
+            else:
+                self.budgets.unknown()
             self.state.apply_access()
 
     def times(self, n, event):
@@ -223,7 +236,7 @@ class Replay:
         if hasattr(self, "claims_destroyed") and not self.destroyed:
             report.add(self.claims_destroyed, "its opening is called destroyed, but no key was ever destroyed")
         if self.folding and self.tiles.size() == size:
-            report.digest = self.state.digest()
+            report.digest, report.budgets = self.state.digest(), self.budgets.digest()
 
     def first_bad(self, good):
         """The first entry that is known to be bad, else the first that is not known to be good."""

@@ -28,7 +28,7 @@ class State(Proposals):
     def __init__(self):
         super().__init__()
         self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
-        self.genesis, self.start, self.shares = None, 0, {}
+        self.genesis, self.start, self.shares, self.sites = None, 0, {}, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
 
     def _index(self):
@@ -186,6 +186,10 @@ class State(Proposals):
         if event["type"] == "match":
             _must(p["role"] == "door" and body["door"] in p["doors"], "a match outside the door's scope")
             _must(body["model"] in self.models, "a match with an unknown model")
+            over = body.get("over")
+            _must(over is None or body["decision"] == ("no_match" if over == "subject" else "refer"),
+                  "a match over a budget that decides otherwise")
+            _must(over != "subject" or "subject" in body, "a match over the budget of nobody")
         else:
             good = p["role"] == "operator" or (p["role"] == "door" and body["what"] == "changes")
             _must(good, "metadata read by a wrong role")

@@ -75,6 +75,7 @@ std::vector<Good> good_requests(ApiKit& kit) {
       {"revoke", "property/1", "POST", "/v1/revocations", R"({"principals":["door/2"],"reason":"lost"})"},
       {"tighten", "property/2", "POST", "/v1/tightenings",
        R"({"action":{"kind":"change-reveal","site":"main","hide_subject":true}})"},
+      {"acknowledgeAlarms", "residents/2", "POST", "/v1/acknowledgements", R"({"entry":0})"},
       {"suspendCustodian", "property/1", "POST", "/v1/suspensions", R"({"custodian":"residents/1"})"},
       {"seal", "property/1", "POST", "/v1/seal", ""}};
 }

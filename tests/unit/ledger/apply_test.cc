@@ -359,6 +359,12 @@ TEST_CASE("matches are of the door's own scope") {
   m = good;
   m.model = "voice";
   refuse(log, m, "a match with an unknown model");
+  m = good;
+  m.over = Over::kDoor;
+  refuse(log, m, "a match over a budget that decides otherwise");
+  m.over = Over::kSubject;
+  m.decision = "no_match";
+  refuse(log, m, "a match over the budget of nobody");
   log.must(good);
 }
 

@@ -28,6 +28,7 @@ inline std::vector<Body> sample_bodies() {
       Revoked{"property/1", {"door/1", "door/2"}, "lost"},
       Tightened{"residents/1", ChangeReveal{"main", true}},
       CustodianSuspended{"property/1", "residents/1"},
+      AlarmsAcknowledged{"residents/1", 4711},
       ExportSealed{{0xdd}, digest_of("manifest"), {{1000, digest_of("part")}}, 2, 3, 1},
       ExportEnded{{0xdd}, "over-limit"},
       ExportGiven{{0xdd}, "property/1"},
@@ -40,7 +41,7 @@ inline std::vector<Body> sample_bodies() {
       ExportSubjects{{0xdd}, digest_of("salt"), {ref}},
       Exported{{0xdd}, "main", {ref, pseudonym}},
       Match{true, "main", "north", "face", "door/1", "refer", pseudonym,
-            RequestMark{digest_of("id"), digest_of("body")}},
+            RequestMark{digest_of("id"), digest_of("body")}, Over::kDoor, "near"},
       MetadataRead{"main", "operator/1", "subject", pseudonym},
   };
 }

@@ -52,6 +52,8 @@ class Draw {
     Match m{coin(), slug(), slug(), slug(), by(), kDecisions[below(3)], {}, {}};
     if (coin()) m.subject = bytes<16>();
     if (coin()) m.request = RequestMark{bytes<32>(), bytes<32>()};
+    if (coin()) m.over = static_cast<Over>(below(3));
+    if (coin()) m.repeat = std::string(repeat_kinds()[below(3)]);
     return m;
   }
   MetadataRead read() {

@@ -1,4 +1,6 @@
 // One custodian narrows at once, and can't shut the others out with it; what opens or loosens takes a proposal.
+#include <functional>
+
 #include "tests/unit/ledger/proposal_maker.h"
 #include "vault/ledger/state_text.h"
 
@@ -21,6 +23,12 @@ Rule rule_of(const Log& log, const std::string& name) {
 Rule with(Rule rule, const std::string& group, int people) {
   rule.groups[group] = people;
   return rule;
+}
+
+SiteBudgets larger(const std::function<void(SiteBudgets&)>& change) {
+  SiteBudgets b;
+  change(b);
+  return b;
 }
 
 Site new_site() {
@@ -46,6 +54,26 @@ TEST_CASE("one custodian raises a threshold, hides subjects and shortens retenti
   log.must(Tightened{"property/1", ChangePolicy{site.id, days - 1, 0}});
   CHECK(log.state.current().sites[0].access_log_days == days - 1);
   CHECK(log.state.current().sites[0].erase_daily == 0);
+  SiteBudgets stricter;
+  stricter.door.burst -= 1;
+  stricter.repeat_cost += 1;
+  log.must(Tightened{"property/1", ChangePolicy{site.id, 1, 0, stricter}});
+  CHECK(log.state.budgets(site.id) == stricter);
+  log.must(Tightened{"property/1", ChangePolicy{site.id, 1, 0}});
+}
+
+TEST_CASE("budgets bind what stands behind their change, and earlier ones what was before") {
+  Log log = sealed_log();
+  const Site site = log.state.current().sites[0];
+  SiteBudgets stricter;
+  stricter.subject.refill_ms += 1;
+  const std::uint64_t entry = log.state.size();
+  log.must(Tightened{"property/1", ChangePolicy{site.id, site.access_log_days, site.erase_daily, stricter}});
+  const BudgetPolicies& all = log.state.budget_policies();
+  CHECK(all.at(site.id, 0) == SiteBudgets());
+  CHECK(all.at(site.id, entry) == SiteBudgets());
+  CHECK(all.at(site.id, entry + 1) == stricter);
+  CHECK(all.at("annex", entry + 1) == SiteBudgets());
 }
 
 TEST_CASE("what widens anything, or changes nothing, is no tightening") {
@@ -59,6 +87,13 @@ TEST_CASE("what widens anything, or changes nothing, is no tightening") {
       ChangeReveal{site.id, false},
       ChangePolicy{site.id, site.access_log_days + 1, 0},
       ChangePolicy{site.id, 1, site.erase_daily + 1},
+      ChangePolicy{site.id, site.access_log_days, site.erase_daily, SiteBudgets()},
+      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { ++b.door.burst; })},
+      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.camera.refill_ms; })},
+      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { ++b.subject.burst; })},
+      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.subject_door.refill_ms; })},
+      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.unsigned_cost; })},
+      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.repeat_cost; })},
       RegisterPrincipals{{}, {new_door("door/77")}},
       AddModel{model},
       CancelErasures{site.id},

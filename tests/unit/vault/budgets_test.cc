@@ -1,0 +1,167 @@
+// Budgets in a running vault: who is turned down and how, what is left after a restart, and that an auditor comes to
+// the same.
+#include "tests/support/catch.h"
+#include "tests/unit/vault/calls.h"
+#include "vault/audit/replay.h"
+
+using namespace facekeep;
+using namespace facekeep::test;
+
+namespace {
+
+FixtureOptions with_defaults() {
+  FixtureOptions o;
+  o.budgets.reset();
+  return o;
+}
+
+MatchCall at(const char* door, const Vector& probe, std::optional<std::string> subject = {}) {
+  MatchCall call = ask(probe, std::move(subject));
+  call.door = door;
+  return call;
+}
+
+// The log as an auditor replays it, with every opening.
+audit::Findings replay(VaultFixture& f, Service& service, std::optional<Digest>& budgets) {
+  audit::Findings findings;
+  audit::Replay replay(audit::Level::kAuditor, findings);
+  std::map<std::uint64_t, Bytes> openings;
+  const std::uint64_t size = service.sequencer().durable_size();
+  for (std::uint64_t bundle = 0; bundle * 256 < size; ++bundle) {
+    auto given = service.openings(f.key("auditor/1"), bundle);
+    REQUIRE(given);
+    for (Opening& o : *given) openings[o.entry] = std::move(o.opening);
+  }
+  for (std::uint64_t i = 0; i < size; ++i) {
+    const auto opening = openings.find(i);
+    const bool there = opening != openings.end() && !opening->second.empty();
+    replay.entry(*service.sequencer().entry(i), {there ? audit::OpeningState::kThere : audit::OpeningState::kAbsent,
+                                                 there ? opening->second : Bytes()});
+  }
+  budgets = replay.budgets_digest();
+  return findings;
+}
+
+void publish(VaultFixture& f, Service& service) {
+  f.clock.advance(1100);
+  REQUIRE(service.put_subject(f.key("operator/1"), "main", person("later", VaultFixture::random_face(64, 999))));
+}
+
+}  // namespace
+
+TEST_CASE("a person over the budget of one door is no match there, and passes at the other") {
+  NEEDS_TOKEN();
+  VaultFixture f(with_defaults());
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 6);
+  REQUIRE(service->put_subject(f.key("operator/1"), "main", person("x", face)));
+  for (int i = 0; i < 8; ++i) {
+    REQUIRE(decision(service->match(f.key("door/1"), "main", at("north", face, "x"))) == "match");
+    REQUIRE(decision(service->match(f.key("door/1"), "main", at("north", face))) == "match");
+  }
+  CHECK(decision(service->match(f.key("door/1"), "main", at("north", face, "x"))) == "no_match");
+  const auto identified = service->match(f.key("door/1"), "main", at("north", face));
+  CHECK(decision(identified) == "no_match");
+  CHECK_FALSE(identified->subject);
+  CHECK(decision(service->match(f.key("door/1"), "main", at("south", face))) == "match");
+  const auto alarms = service->metrics().alarms;
+  CHECK(alarms.total.at(ledger::Over::kSubject) == 2);
+  CHECK(alarms.open == 2);
+  CHECK(alarms.latest == identified->entry);
+  REQUIRE(service->acknowledge_alarms(f.key("residents/1"), alarms.latest));
+  CHECK(service->metrics().alarms.open == 0);
+  CHECK(problem(service->acknowledge_alarms(f.key("residents/1"), 1'000'000)) == "not-in-log");
+  CHECK_FALSE(service->acknowledge_alarms(f.key("operator/1"), 1));
+  f.clock.advance(45 * 60'000);
+  CHECK(decision(service->match(f.key("door/1"), "main", at("north", face, "x"))) == "match");
+  f.stop(service);
+}
+
+TEST_CASE("a door over its budget is told to refer, in one entry a minute; others and its next calls pass") {
+  NEEDS_TOKEN();
+  FixtureOptions options;
+  options.budgets = ledger::SiteBudgets();
+  options.budgets->door = {16, 10'000};
+  VaultFixture f(options);
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 7);
+  const auto north = [&] { return service->match(f.key("door/1"), "main", at("north", face)); };
+  for (int i = 0; i < 4; ++i) REQUIRE(decision(north()) == "no_match");
+  const auto first = north();
+  REQUIRE(decision(first) == "refer");
+  for (int i = 0; i < 20; ++i) CHECK(north()->entry == first->entry);
+  CHECK(decision(service->match(f.key("door/1"), "main", at("south", face))) == "no_match");
+  f.clock.advance(40'000);
+  CHECK(decision(north()) == "no_match");
+  CHECK(north()->entry == first->entry);
+  f.clock.advance(25'000);
+  const auto second = north();
+  CHECK(decision(second) == "refer");
+  CHECK(second->entry > first->entry);
+  publish(f, *service);
+  std::optional<Digest> budgets;
+  const audit::Findings findings = replay(f, *service, budgets);
+  CHECK(findings.clean());
+  CHECK(budgets == service->budgets_digest());
+  f.stop(service);
+}
+
+TEST_CASE("budgets come back after a restart and a power cut, as an auditor folds them") {
+  NEEDS_TOKEN();
+  VaultFixture f(with_defaults());
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 8);
+  REQUIRE(service->put_subject(f.key("operator/1"), "main", person("x", face)));
+  for (int i = 0; i < 16; ++i) {
+    f.clock.advance(1000);
+    REQUIRE(decision(service->match(f.key("door/1"), "main", at("north", face, "x"))) == "match");
+  }
+  for (const bool by_request : {false, true}) {
+    if (by_request) {
+      REQUIRE(service->seal(f.key("property/1")));
+    } else {
+      f.stop(service);
+      f.clock.wall += 3'600'000;  // off for an hour
+      f.clock.uptime = 7;
+      service = std::move(*f.start());
+    }
+    REQUIRE(f.unseal(*service));
+    CHECK(decision(service->match(f.key("door/1"), "main", at("north", face, "x"))) == "no_match");
+    CHECK(decision(service->match(f.key("door/1"), "main", at("south", face, "x"))) == "match");
+  }
+  publish(f, *service);
+  std::optional<Digest> budgets;
+  CHECK(replay(f, *service, budgets).clean());
+  CHECK(budgets == service->budgets_digest());
+  f.stop(service);
+}
+
+TEST_CASE("eight doors' threads at once are answered within the budgets, in log order") {
+  NEEDS_TOKEN();
+  FixtureOptions options;
+  options.budgets = ledger::SiteBudgets();
+  options.budgets->door = {160, 1000};
+  VaultFixture f(options);
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 9);
+  std::atomic<int> answered{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) {
+        const auto a = service->match(f.key("door/1"), "main", at("north", face));
+        if (a && a->decision == "no_match") ++answered;
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  CHECK(answered == 40);
+  publish(f, *service);
+  std::optional<Digest> budgets;
+  CHECK(replay(f, *service, budgets).clean());
+  f.stop(service);
+}
