@@ -12,9 +12,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 // A match answer leaves a whole number of these behind its request, so that its time does not say which subject was
 // probed, how near it came, or whose budget was used up (design section 7). One tick has room for everything that
-// differs between those: opening a record, refining candidates, taking a turn in the log. A busy disk or processor makes
-// it two for everybody alike. Counted from the request, not from the clock: a client could place its request just before
-// a tick of the clock and read off the microseconds. A smaller tick answers earlier and says more.
+// differs between those: opening a record, refining candidates, taking a turn in the log. A busy disk or processor
+// makes it two for everybody alike. Counted from the request, not from the clock: a client could place its request just
+// before a tick of the clock and read off the microseconds. A smaller tick answers earlier and says more.
 constexpr std::chrono::microseconds kAnswerTick{8000};
 constexpr std::size_t kMaxRequestId = 64;
 

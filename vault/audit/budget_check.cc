@@ -46,7 +46,9 @@ void BudgetCheck::match(std::uint64_t entry, const Match& m, const State& before
     if (!m.over && over && m.decision != "refer") {
       findings_.add(Code::kOverBudget, entry, {std::string(to_string(*over))});
     }
-    const bool may_be = m.over == over || (emptied_ && m.over == emptied_->over(policy, call));
+    const bool before_others = !over || (m.over && *m.over <= *over);
+    const bool may_be =
+        m.over == over || (m.over && before_others && emptied_ && emptied_->is_over(policy, call, *m.over));
     if (m.over && !may_be) findings_.add(Code::kBudgetNotOver, entry, {std::string(to_string(*m.over))});
   }
   if (m.over) return;

@@ -2,7 +2,8 @@
 // (vault/log/FORMAT.md, "Budgets"). Pure; one object a log, one thread. Memory grows with the buckets of a day.
 //
 // Where accesses can't be read their cost is unknown. From there two folds run: one in which every bucket was full, one
-// in which it was empty. Who was answered must have had tokens in the first; who was turned down, none in one of them.
+// in which it was empty. Who was answered must have had tokens in the first; who was turned down, none in the second,
+// and in the first enough of those that are asked before.
 // Once the two agree there is one again.
 #pragma once
 

@@ -125,6 +125,15 @@ std::optional<Over> Budgets::over(const SiteBudgets& budgets, const BudgetCall& 
   return found;
 }
 
+bool Budgets::is_over(const SiteBudgets& budgets, const BudgetCall& call, Over which) const {
+  const std::uint64_t cost = cost_of(budgets, call);
+  bool found = false;
+  each_bucket(budgets, call, [&](Over over, const Key& key, const Budget& budget) {
+    found = found || (over == which && owed(key, budget, clock_) + owes(budget, cost) > capacity(budget));
+  });
+  return found;
+}
+
 void Budgets::charge(const SiteBudgets& budgets, const BudgetCall& call) {
   const std::uint64_t cost = cost_of(budgets, call);
   each_bucket(budgets, call, [&](Over, const Key& key, const Budget& budget) { take(key, budget, cost); });

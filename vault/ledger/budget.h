@@ -97,6 +97,8 @@ class Budgets {
   // The first of door, camera, subject whose bucket has too few tokens for the call: now, or at an uptime since.
   [[nodiscard]] std::optional<Over> over(const SiteBudgets& budgets, const BudgetCall& call,
                                          std::optional<std::uint64_t> uptime_ms = {}) const;
+  // Whether it is over that budget, whatever the others are.
+  [[nodiscard]] bool is_over(const SiteBudgets& budgets, const BudgetCall& call, Over which) const;
   // Takes the cost from every bucket of the call; one that has too little is empty then.
   void charge(const SiteBudgets& budgets, const BudgetCall& call);
   // Every bucket is full again.

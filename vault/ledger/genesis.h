@@ -72,8 +72,8 @@ struct Site {
   Digest assessment{};          // digest of the impact assessment
   std::string assessment_date;  // day
   std::uint32_t access_log_days = 90;
-  std::uint32_t erase_daily = 50;      // erasures a day an operator that destroy at once; beyond: suspend, wait
-  bool hide_subject = false;           // a match answer does not name the subject
+  std::uint32_t erase_daily = 50;           // erasures a day an operator that destroy at once; beyond: suspend, wait
+  bool hide_subject = false;                // a match answer does not name the subject
   std::optional<SiteBudgets> budgets = {};  // none: the defaults
   std::vector<DoorResource> doors;
 };

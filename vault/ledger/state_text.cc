@@ -203,6 +203,11 @@ Result<State> StateTextReader::finish() && {
     return make_error(Errc::kIntegrity, "the snapshot is not the state whose digest it names",
                       "it was altered, or written by another version; replay from the first entry");
   }
+  // What bound earlier entries is not in a text; what binds the next one is.
+  state_.budget_policies_ = {};
+  for (const Site& s : state_.current_->sites) {
+    state_.budget_policies_.set(s.id, 0, s.budgets.value_or(SiteBudgets()));
+  }
   return std::move(state_);
 }
 

@@ -50,11 +50,14 @@ class Budgets:
         return max(0, self.full_at.get(key, bucket["burst"] * bucket["refill_ms"] if self.empty else 0) - self.clock)
 
     def over(self, policy, match):
-        for whose, key, bucket in self._buckets(policy, match):
-            tokens = min(self._cost(policy, match), bucket["burst"])
-            if self._owed(key, bucket) + tokens * bucket["refill_ms"] > bucket["burst"] * bucket["refill_ms"]:
-                return whose
-        return None
+        """The first budget that the call is over, or None."""
+        return next(iter(self.over_all(policy, match)), None)
+
+    def over_all(self, policy, match):
+        """Every budget that the call is over, in their order."""
+        return [whose for whose, key, bucket in self._buckets(policy, match)
+                if self._owed(key, bucket) + min(self._cost(policy, match), bucket["burst"]) * bucket["refill_ms"]
+                > bucket["burst"] * bucket["refill_ms"]]
 
     def charge(self, policy, match):
         for _, key, bucket in self._buckets(policy, match):
@@ -98,10 +101,12 @@ class BudgetCheck:
                 self.emptied, folds = None, folds[:1]
         if kind != "match":
             return
-        policy, said, found = of_site(sites[body["site"]]), body.get("over"), [f.over(of_site(sites[body["site"]]), body) for f in folds]
-        if self.in_force and said is None and found[0] and body["decision"] != "refer":
-            yield "error", f"it was answered, though the budget of the {found[0]} was used up"
-        if self.in_force and said and said not in found:
+        policy, said = of_site(sites[body["site"]]), body.get("over")
+        found, order = self.budgets.over(policy, body), ("door", "camera", "subject", None)
+        if self.in_force and said is None and found and body["decision"] != "refer":
+            yield "error", f"it was answered, though the budget of the {found} was used up"
+        may_be = said == found or (self.emptied and said in self.emptied.over_all(policy, body) and order.index(said) <= order.index(found))
+        if self.in_force and said and not may_be:
             yield "error", f"it was turned down for the budget of the {said}, which was not used up"
         if not said:
             for fold in folds:

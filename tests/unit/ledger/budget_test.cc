@@ -117,6 +117,7 @@ TEST_CASE("budgets out of their limits are refused, each by its name") {
   CHECK(refused([](SiteBudgets& b) { b.repeat_cost = kMaxBudgetCost + 1; }, "cost"));
 }
 
+// Pseudonyms are those of a day, as in a vault.
 TEST_CASE("a fold from the midst of a log agrees with the whole one once both beginnings do") {
   std::mt19937_64 random(6);
   const SiteBudgets policy;
@@ -126,10 +127,11 @@ TEST_CASE("a fold from the midst of a log agrees with the whole one once both be
   empty.begin_empty();
   std::uint64_t uptime = 0;
   bool agreed = false;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 30'000; ++i) {
     uptime += random() % 20'000;
     const std::string door(1, static_cast<char>('a' + random() % 3));
-    const BudgetCall call = at_door(door.c_str(), Id128{static_cast<std::uint8_t>(random() % 5)});
+    const BudgetCall call = at_door(door.c_str(), Id128{static_cast<std::uint8_t>(random() % 5),
+                                                        static_cast<std::uint8_t>(uptime / kBudgetMemory)});
     whole.run_to(uptime);
     if (i >= 5000) full.run_to(uptime);
     if (i >= 5000) empty.run_to(uptime);
