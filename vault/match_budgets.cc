@@ -99,9 +99,11 @@ MatchBudgets::Alarms MatchBudgets::alarms() const {
   return alarms_;
 }
 
-Digest MatchBudgets::digest() const {
+Digest MatchBudgets::digest(std::uint64_t uptime_ms) const {
   const std::lock_guard lock(mutex_);
-  return budgets_.digest();
+  ledger::Budgets then = budgets_;
+  then.run_to(uptime_ms);
+  return then.digest();
 }
 
 }  // namespace facekeep

@@ -53,7 +53,8 @@ class MatchBudgets {
     std::uint64_t latest = 0;                     // entry
   };
   [[nodiscard]] Alarms alarms() const;
-  [[nodiscard]] Digest digest() const;
+  // At an uptime since the last decision.
+  [[nodiscard]] Digest digest(std::uint64_t uptime_ms) const;
 
  private:
   struct Told {

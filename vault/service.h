@@ -317,8 +317,8 @@ class Service {
   };
   [[nodiscard]] Metrics metrics() const;
   [[nodiscard]] bool clock_jumped() const { return clock_jumped_; }
-  // Of the part of the state that budgets are, while open (ledger::Budgets::digest).
-  [[nodiscard]] Digest budgets_digest() const { return budgets_.digest(); }
+  // Of the part of the state that budgets are, at this moment, while open (ledger::Budgets::digest).
+  [[nodiscard]] Digest budgets_digest() const { return budgets_.digest(parts_.clock.now().uptime_ms); }
   [[nodiscard]] bool budgets_ready() const { return budgets_.ready(); }
 
   // Proposals that are ready, due erasures, ended consents, period keys past their time, sums, an unseal that took too

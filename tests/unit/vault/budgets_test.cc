@@ -9,9 +9,11 @@ using namespace facekeep::test;
 
 namespace {
 
+// The defaults, but for repeats: these tests ask with one face.
 FixtureOptions with_defaults() {
   FixtureOptions o;
-  o.budgets.reset();
+  o.budgets = ledger::SiteBudgets();
+  o.budgets->repeat_cost = 1;
   return o;
 }
 
@@ -78,10 +80,39 @@ TEST_CASE("a person over the budget of one door is no match there, and passes at
   f.stop(service);
 }
 
-TEST_CASE("a door over its budget is told to refer, in one entry a minute; others and its next calls pass") {
+TEST_CASE("the same probe again, or nearly, costs four times as much, and the log says so") {
   NEEDS_TOKEN();
   FixtureOptions options;
-  options.budgets = ledger::SiteBudgets();
+  options.budgets.reset();  // the defaults
+  VaultFixture f(options);
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 6);
+  REQUIRE(service->put_subject(f.key("operator/1"), "main", person("x", face)));
+  const auto north = [&](const Vector& probe) {
+    return service->match(f.key("door/1"), "main", at("north", probe, "x"));
+  };
+  // Of 64 tokens 4, then 16 three times.
+  for (int i = 0; i < 4; ++i) REQUIRE(decision(north(face)) == "match");
+  CHECK(decision(north(VaultFixture::face_near(face, 0.99, 1))) == "no_match");
+  CHECK(decision(north(VaultFixture::face_near(face, 0.8, 2))) == "match");
+  publish(f, *service);
+  std::map<std::string, int> repeats;
+  const auto given = service->openings(f.key("auditor/1"), 0);
+  REQUIRE(given);
+  for (const Opening& o : *given) {
+    if (o.opening.empty()) continue;
+    const auto event = ledger::decode_event(as_chars(ByteView(o.opening).subspan(33)));
+    const auto* match = event ? std::get_if<ledger::Match>(&event->body) : nullptr;
+    if (match != nullptr) ++repeats[match->repeat.value_or("-")];
+  }
+  CHECK(repeats == std::map<std::string, int>{{"-", 2}, {"exact", 3}, {"near", 1}});
+  f.stop(service);
+}
+
+TEST_CASE("a door over its budget is told to refer, in one entry a minute; others and its next calls pass") {
+  NEEDS_TOKEN();
+  FixtureOptions options = with_defaults();
   options.budgets->door = {16, 10'000};
   VaultFixture f(options);
   auto service = std::move(*f.start());
@@ -141,8 +172,7 @@ TEST_CASE("budgets come back after a restart and a power cut, as an auditor fold
 
 TEST_CASE("eight doors' threads at once are answered within the budgets, in log order") {
   NEEDS_TOKEN();
-  FixtureOptions options;
-  options.budgets = ledger::SiteBudgets();
+  FixtureOptions options = with_defaults();
   options.budgets->door = {160, 1000};
   VaultFixture f(options);
   auto service = std::move(*f.start());
