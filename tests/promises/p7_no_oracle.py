@@ -24,10 +24,11 @@ from replayer.budgets import DEFAULTS, Budgets  # noqa: E402
 from replayer.replay import Replay as SecondReplay  # noqa: E402
 from vault import AMPLE, FACEKEEP_AUDIT, Report, Vault, base64_of  # noqa: E402
 
-DIMENSION, THRESHOLD, SEED = 64, 0.35, 7
+DIMENSION, THRESHOLD = 64, 0.35
+ATTACKERS, VICTIMS = 7, 1  # seeds: an attacker whose random numbers are the victim's needs no oracle
 WORKS = 0.9        # what an attack reaches without defences
 SLACK = 0.12       # of a best guess, by chance
-LIMIT = 1500       # questions of one attack
+LIMIT = 900        # questions of one attack
 DOORS = (("door/1", "north-gate"), ("door/1", "south-gate"), ("door/2", "lobby"))
 AT_ONE_DOOR, AT_ALL = 16, 32  # calls that the default budgets let through at once (vault/ledger/budget.h)
 ATTACKS = (("walk along the border, random start", attacks.from_a_random_start, 1),
@@ -75,7 +76,7 @@ def best(run, template):
     guesses = []
     asked = attacks.Asked(run["oracle"], run.get("limit", LIMIT))
     try:
-        run["attack"](asked, DIMENSION, numpy.random.default_rng(SEED), THRESHOLD, guesses.append, photo=run["photo"])
+        run["attack"](asked, DIMENSION, numpy.random.default_rng(ATTACKERS), THRESHOLD, guesses.append, photo=run["photo"])
     except attacks.Ended:
         pass
     return asked.count, max((float(g @ template) for g in guesses), default=0.0)
@@ -91,7 +92,7 @@ def tighten(vault, folder, budgets):
 
 def against_everyone(vault, folder, report, table):
     """Off, then on, each against a victim of its own: a budget that is used up is nobody else's."""
-    client, random = Client(vault), numpy.random.default_rng(SEED)
+    client, random = Client(vault), numpy.random.default_rng(VICTIMS)
     rows = []
     for n, (name, attack, doors) in enumerate(ATTACKS):
         template = attacks.stranger(random, DIMENSION)
@@ -117,7 +118,7 @@ def against_everyone(vault, folder, report, table):
 
 def one_door_starves_nobody(client, rows, report):
     row = rows[1]
-    report.check("a victim at the attacked door is no match any more", client.verify(row["victims"][1], 1, row["template"]) == "no_match")
+    report.check("a victim at the attacked door is no match any more", client.verify(row["victims"][1], 0, row["template"]) == "no_match")
     report.check("and passes at another door", client.verify(row["victims"][1], 2, row["template"]) == "match")
 
 
@@ -170,7 +171,7 @@ def slow_for_a_month(report, table):
                 budgets.charge(DEFAULTS, call)
                 answers += 1
     report.check("a month at all doors is less than 100 answers a day", answers <= 30 * 100, answers)
-    random = numpy.random.default_rng(SEED)
+    random = numpy.random.default_rng(VICTIMS)
     template = attacks.stranger(random, DIMENSION)
     run = {"attack": attacks.from_a_photo, "photo": attacks.at_cosine(random, template, 0.65), "limit": answers}
     reached = best({**run, "oracle": attacks.simulated(template, THRESHOLD)}, template)
