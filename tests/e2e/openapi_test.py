@@ -390,6 +390,8 @@ def dual_control(v, site):
     v.call("tighten", one, {"action": reveal}, want="bad-tightening")
     v.call("tighten", one, {"action": {**reveal, "site": site, "hide_subject": True}})
     export(v, site, one, other, signed)
+    v.call("acknowledgeAlarms", other, {"entry": 0})
+    v.call("acknowledgeAlarms", other, {"entry": 9007199254740991}, want="not-in-log")
     v.call("suspendCustodian", other, {"custodian": "residents/1"}, want="bad-suspension")
     v.call("suspendCustodian", other, {"custodian": "property/1"})
     v.call("listProposals", one, want="suspended-custodian")

@@ -270,7 +270,7 @@ class Vault:
     def wait_loaded(self):
         for _ in range(600):
             templates = self.ask(None, "GET", "/v1/seal-status").json["templates"]
-            if templates["loaded"] + templates["refused"] == templates["total"]:
+            if templates["ready"] and templates["loaded"] + templates["refused"] == templates["total"]:
                 return
             time.sleep(0.05)
         raise RuntimeError("the templates are not loaded within 30 s")
