@@ -112,6 +112,7 @@ TEST_CASE(
   log.wait(71 * kHourMs);
   Log later = log;
   later.must(cancel(1));
+  later.wait(1);
   later.must(suspended(2, later.wall + 72 * kHourMs));
   later.wait(72 * kHourMs);
   refuse(later, erased_late(1), "while people decide");
