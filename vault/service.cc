@@ -4,6 +4,7 @@
 
 #include "vault/base/digest.h"
 #include "vault/ledger/decide.h"
+#include "vault/ledger/proposal_decide.h"
 #include "vault/log/merkle.h"
 #include "vault/open_vault.h"
 #include "vault/seal/hpke.h"
@@ -157,9 +158,11 @@ void Service::close_vault() {
 
 Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::string& reason) {
   FK_TRY(const auto receipt, sequencer_->submit(
-                                 [&](const Turn&) -> Result<Write> {
+                                 [&](const Turn& turn) -> Result<Write> {
                                    Write w;
-                                   w.drafts.push_back({ledger::Sealed{by, reason}, {}});
+                                   // Who was suspended while this waited for the log's turn is not named: it is sealed.
+                                   const bool stands = counts(turn.state, by, turn.state.moment_at(turn.now));
+                                   w.drafts.push_back({ledger::Sealed{stands ? by : "daemon", reason}, {}});
                                    // Shares for the next opening go to a new key: recorded ones open nothing.
                                    if (reason != "shutdown") w.drafts.push_back(new_start(false));
                                    w.checkpoint = true;

@@ -13,8 +13,10 @@
 #include "vault/ledger/decide.h"
 #include "vault/ledger/export_decide.h"
 #include "vault/ledger/proposal_decide.h"
+#include "vault/log/sequencer/recovery.h"
 #include "vault/open_vault.h"
 #include "vault/service.h"
+#include "vault/store/keys.h"
 
 namespace facekeep {
 
@@ -53,6 +55,21 @@ Status check_recipients(const ledger::ExportTemplates& action) {
   return {};
 }
 
+// The people of a proposal that was vetoed, as its own list beside it in the log has them.
+Result<ledger::ExportSubjects> list_of(const Id128& proposal, std::uint64_t entry, const log::Sequencer& sequencer,
+                                       const store::Store& store) {
+  FK_TRY(const Bytes entry_bytes, sequencer.entry(entry + 1));
+  FK_TRY(const ledger::Leaf leaf, ledger::decode_leaf(as_chars(entry_bytes)));
+  FK_TRY(const auto opening, store.get(store::keys::opening(entry + 1)));
+  const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
+  if (hidden != nullptr && opening && hidden->event_class == ledger::EventClass::kCustody) {
+    FK_TRY(ledger::Event event, log::open_custody(*hidden, *opening));
+    auto* list = std::get_if<ledger::ExportSubjects>(&event.body);
+    if (list != nullptr && list->proposal == proposal) return std::move(*list);
+  }
+  return make_error(Errc::kIntegrity, "the vetoed proposal's list of people is not beside it in the log");
+}
+
 std::vector<log::Draft> records_of(const Id128& proposal, const std::string& site, const std::vector<Id128>& refs) {
   std::vector<log::Draft> out;
   for (std::size_t at = 0; at < refs.size(); at += ledger::kMaxNamedSubjects) {
@@ -74,6 +91,16 @@ Result<std::optional<ledger::ExportSubjects>> Service::prepare_export(ledger::Pr
     return out;
   }
   if (options_.export_dir.empty()) return bad_action("this vault has no folder for exports");
+  if (action->subjects && made.overrides) {
+    // The same people: another salt would make another action of it, which overrides nothing.
+    FK_TRY(const std::uint64_t entry, sequencer_->read([&](const State& st) -> Result<std::uint64_t> {
+      FK_CHECK(check_override(st, made));
+      return st.proposals().at(*made.overrides).entry;
+    }));
+    FK_TRY(out, list_of(*made.overrides, entry, *sequencer_, parts_.store));
+    out->proposal = made.id;
+    return out;
+  }
   if (action->subjects) return bad_action("the vault commits to the list of people", "send the ids in \"subjects\"");
   FK_CHECK(check_recipients(*action));
   if (subjects.empty()) return out;
@@ -227,7 +254,7 @@ Result<Bytes> Service::export_part(const Digest& spki, const Id128& proposal, st
   FK_CHECK(sequencer_->read([&](const State& st) -> Status {
     FK_CHECK(check_custodian(st, by, moment(st, now)));
     const auto it = st.exports().find(proposal);
-    const bool given = it != st.exports().end() && it->second.sealed && it->second.given_to.contains(by);
+    const bool given = it != st.exports().end() && it->second.sealed && it->second.given.contains(by);
     if (!given || export_is_over(st, proposal, moment(st, now))) {
       return make_problem(Errc::kFailedPrecondition, "not-ready", "the export was not handed out to this custodian",
                           "ask for the proposal's result first");

@@ -20,7 +20,7 @@ using log::Write;
 namespace {
 
 ProposalView view(const State& st, const ledger::Proposal& p, const Instant& now) {
-  return {p, stage_at(st, p, st.moment_at(now)), rule_for(st, p.made), st.rule_version()};
+  return {p, stage_at(st, p, st.moment_at(now)), rule_for(st, p.made, st.moment_at(now)), st.rule_version()};
 }
 
 // One governance event, with the checkpoint that its receipt and the next signer need.

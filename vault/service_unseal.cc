@@ -86,10 +86,10 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
 }
 
 Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share) {
-  const UnixMillis now = parts_.clock.now().wall;
+  const Instant now = parts_.clock.now();
   FK_TRY(const ledger::PrincipalRecord by,
          sequencer_->read([&](const ledger::State& st) -> Result<ledger::PrincipalRecord> {
-           FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
+           FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now.wall));
            return *p;
          }));
   const std::lock_guard phase_lock(phase_mutex_);
@@ -116,8 +116,9 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
       return c.commitment == seal::share_commitment(words);
     });
     if (ours) {
-      FK_CHECK(sequencer_->read(
-          [&](const ledger::State& st) { return ledger::decide_unseal_share(st, by, group, number); }));
+      FK_CHECK(sequencer_->read([&](const ledger::State& st) {
+        return ledger::decide_unseal_share(st, by, group, number, st.moment_at(now));
+      }));
     }
   }
   seal::SecretWords again = words.clone();
@@ -143,7 +144,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   bool durable = false;
   std::uint64_t unsealed_entry = 0;
   auto receipt = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number));
+    FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number, turn.state.moment_at(turn.now)));
     Write w;
     w.drafts.push_back({ledger::UnsealShare{by.id, group, number}, {}});
     w.receipt = true;

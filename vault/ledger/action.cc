@@ -130,9 +130,9 @@ const std::vector<ActionKind>& action_kinds() {
       {"change-thresholds", "threshold"},
       {"add-model", "model"},
       {"change-reveal", "reveal"},
-      {"cancel-erasures", "policy"},
+      {"cancel-erasures", kCancelClass},
       {"open-site", "site"},
-      {"change-policy", "policy"},
+      {"change-policy", kPolicyClass},
       {"change-witnesses", "witness"},
       {"export", "export"},
   };
@@ -180,7 +180,7 @@ bool is_tightening(const Genesis& current, const Action& action) {
       return std::all_of(a.rules.begin(), a.rules.end(), [&](const auto& r) {
         const auto it = g.rules.find(r.first);
         // A shorter lifetime would end what is open, a long delay leave no time to sign.
-        return it != g.rules.end() && is_as_strict(r.second, it->second) &&
+        return it != g.rules.end() && r.first != kCancelClass && is_as_strict(r.second, it->second) &&
                r.second.lifetime_s == it->second.lifetime_s &&
                r.second.delay_s <= std::max(it->second.delay_s, it->second.lifetime_s / 2);
       });

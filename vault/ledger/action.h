@@ -100,8 +100,8 @@ Result<Action> action_from_json(const Json& value);
 Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day);
 
 // True if the action only narrows `current`: higher thresholds, the subject hidden, shorter retention and a smaller
-// allowance, rules that take more people, a longer delay (at most half the lifetime) or fewer uses; and changes
-// something. One custodian may have it done at once.
+// allowance, rules that take more people, a longer delay (at most half the lifetime) or fewer uses, that of
+// kCancelClass aside; and changes something. One custodian may have it done at once.
 bool is_tightening(const Genesis& current, const Action& action);
 
 // The registrations that the action writes, and their ids: a revocation of one makes the proposal stale.

@@ -2,7 +2,7 @@
 // that an error leaves the state as it was.
 #include <algorithm>
 
-#include "vault/ledger/state.h"
+#include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::ledger {
 namespace {
@@ -77,6 +77,7 @@ Status State::apply_body(const Start& e) {
 Status State::apply_body(const UnsealShare& e) {
   const PrincipalRecord* p = principal(e.by);
   if (p == nullptr || p->role != Role::kCustodian) return broken("a share from somebody who is no custodian");
+  if (!counts(*this, e.by, moment())) return broken("a share from a custodian who is gone or suspended");
   const auto group =
       std::find_if(genesis_->groups.begin(), genesis_->groups.end(), [&](const Group& g) { return g.id == e.group; });
   if (group == genesis_->groups.end() || e.share > group->shares.size()) return broken("a share that does not exist");
@@ -114,6 +115,7 @@ Status State::apply_body(const Sealed& e) {
   const PrincipalRecord* p = principal(e.by);
   if (e.by != "daemon" && (p == nullptr || p->role != Role::kCustodian))
     return broken("sealed by somebody who is no custodian");
+  if (p != nullptr && !counts(*this, e.by, moment())) return broken("sealed by a custodian who is gone or suspended");
   shares_in_.clear();
   return {};
 }
@@ -177,6 +179,7 @@ Status State::apply_body(const Erased& e) {
     if (e.by != "daemon" || !it->second.erase_due) return broken("an erasure after a delay that nobody started");
     const bool ran_long_enough = clock_now_ >= it->second.suspended_at_clock + kBulkEraseDelay;
     if (now_ < *it->second.erase_due || !ran_long_enough) return broken("an erasure before its delay was over");
+    if (erasure_is_held(*this, it->second, moment())) return broken("an erasure while people decide to cancel it");
   } else {
     FK_CHECK(check_operator(e.by, e.site));
     const std::uint32_t today = erased_today(e.by, now_);

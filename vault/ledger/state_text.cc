@@ -148,6 +148,11 @@ Status StateTextReader::state_line(const Words& w) {
   if (w[0] == "wraps" && w.size() == 3) ok = number(w[2], s.wraps_[std::string(w[1])]);
   if (w[0] == "rule-version" && w.size() == 2) ok = number(w[1], s.rule_version_);
   if (w[0] == "tightening" && w.size() == 3) ok = number(w[2], s.tightenings_[std::string(w[1])]);
+  if (w[0] == "shortened" && w.size() == 5) {
+    auto& shortened = s.shortened_[std::string(w[1])];
+    FK_TRY(shortened.at.wall, parse_time(w[3]));
+    ok = number(w[2], shortened.agreed_days) && number(w[4], shortened.at.clock);
+  }
   if (w[0] == "suspension" && w.size() == 4) {
     auto& suspension = s.suspensions_[std::string(w[1])];
     suspension.custodian = w[2];

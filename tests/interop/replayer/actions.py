@@ -104,7 +104,7 @@ KINDS = {
     "change-witnesses": ("witness", lambda f: read_sub(f, "witnesses", read_witnesses) if f.has("witnesses") else None,
                          _change_witnesses),
     "export": ("export", _read_export, check_export),
-    "cancel-erasures": ("policy", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
+    "cancel-erasures": ("cancel", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 
 
@@ -134,7 +134,7 @@ def _narrows(current, a):
     if a["kind"] == "change-rules":
         for name, rule in a["rules"].items():
             base = current["rules"].get(name)
-            if not base or not is_as_strict(rule, base) or rule["lifetime_s"] != base["lifetime_s"]:
+            if not base or name == "cancel" or not is_as_strict(rule, base) or rule["lifetime_s"] != base["lifetime_s"]:
                 return False
             if rule["delay_s"] > max(base["delay_s"], base["lifetime_s"] // 2):
                 return False

@@ -7,7 +7,7 @@ from .canonical import Bad, Fields, canonical, is_int, is_slug
 from .tree import Witness, sha256
 
 ROLES = ("custodian", "operator", "door", "camera", "auditor")
-ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness"}
+ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel"}
 PLACES = ("entrance", "gate", "lobby", "corridor", "lift", "office", "machine-room", "parking", "warehouse")
 
 
@@ -205,7 +205,8 @@ def check_rules(g, counts=lambda p: True):
     for p in g["principals"]:
         if p["role"] == "custodian" and counts(p):
             people[group_of(p["id"])] += 1
-    _must(set(g["rules"]) == ACTIONS, "not exactly one rule for every action class")
+    _must({*g["rules"], "cancel"} == ACTIONS, "not exactly one rule for every action class")
+    _must(not g["rules"].get("cancel", {}).get("delay_s"), "a rule to cancel that waits")
     for action, rule in g["rules"].items():
         _must(all(n <= people.get(x, 0) for x, n in rule["groups"].items()), "a rule that its groups can't meet")
         _must(sum(rule["groups"].values()) >= 2, "a rule that one person can satisfy")

@@ -2,10 +2,9 @@
 from .canonical import DAY_MS, Bad, canonical, format_day, parse_day, parse_time
 from .events import TYPES
 from .genesis import check_genesis
-from .proposals import Proposals
+from .proposals import DELAY_MS, Proposals
 from .tree import sha256
 
-DELAY_MS = 259_200_000  # 72 hours
 INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access")
 _ROWS = {
     "new": "stopped - - - - - - - - -",
@@ -81,9 +80,9 @@ class State(Proposals):
     def _start(self, *_):
         self.start, self.shares = self.size, {}
 
-    def _unseal_share(self, body, *_):
+    def _unseal_share(self, body, time, now):
         by, group, card = body["by"], body["group"], body["share"]
-        _must(self._has_role(by, "custodian"), f"{by} is no custodian")
+        self._must_count(by, time, now)
         _must(group in self.groups and card <= len(self.groups[group]["shares"]), "there is no such card")
         holders = self.groups[group]["shares"][card - 1]["holders"]
         _must(by in [f"{group}/{h}" for h in holders], f"{by} does not hold the card")
@@ -99,8 +98,8 @@ class State(Proposals):
     def _unseal_ended(self, *_):
         self.shares = {}
 
-    def _sealed(self, body, *_):
-        _must(body["by"] == "daemon" or self._has_role(body["by"], "custodian"), f"sealed by {body['by']}, who is no custodian")
+    def _sealed(self, body, time, now):
+        _must(body["by"] == "daemon" or self._counts(body["by"], time, now), f"sealed by {body['by']}, who is no custodian who counts")
         self.shares = {}
 
     def _sums(self, *_):
@@ -140,6 +139,7 @@ class State(Proposals):
             _must(body["by"] == "daemon" and subject["due"], "an erasure after a delay that nobody started")
             over = time >= parse_time(subject["due"]) and now >= subject["clock"] + DELAY_MS
             _must(over, "an erasure before its delay was over")
+            _must(not self._is_held(subject, time, now), "an erasure while people decide to cancel it")
         else:
             self._operator(body)
             day = format_day(max(time, self.latest))
@@ -170,7 +170,7 @@ class State(Proposals):
         _must(key in self.period_keys, "the end of a period key that is not there")
         slot, _, made = self.period_keys[key]
         if purpose == "access":
-            kept, over = self.sites[site]["access_log_days"] * DAY_MS, parse_day(period + "-01") + 31 * DAY_MS
+            kept, over = self._days_kept(site, time, now) * DAY_MS, parse_day(period + "-01") + 31 * DAY_MS
         else:
             kept, over = 30 * DAY_MS, parse_day(period) + DAY_MS
         _must(time >= over + kept and now >= made + kept, "the end of a period key before its time")

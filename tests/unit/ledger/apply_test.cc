@@ -70,6 +70,9 @@ TEST_CASE("shares come once, from the custodian who holds the card") {
   Log log = sealed_log();
   refuse(log, UnsealShare{"operator/1", "property", 1}, "a share from somebody who is no custodian");
   refuse(log, UnsealShare{"property/9", "property", 1}, "a share from somebody who is no custodian");
+  Log suspends = log;
+  suspends.must(CustodianSuspended{"property/2", "residents/1"});
+  refuse(suspends, UnsealShare{"residents/1", "residents", 1}, "from a custodian who is gone or suspended");
   refuse(log, UnsealShare{"property/1", "guests", 1}, "a share that does not exist");
   refuse(log, UnsealShare{"property/1", "property", 4}, "a share that does not exist");
   refuse(log, UnsealShare{"property/1", "property", 2}, "who does not hold it");
@@ -117,6 +120,8 @@ TEST_CASE("custodians and the daemon seal, nobody else") {
   Log log = open_log();
   refuse(log, Sealed{"operator/1", "request"}, "sealed by somebody who is no custodian");
   refuse(log, Sealed{"nobody/1", "request"}, "sealed by somebody who is no custodian");
+  log.must(CustodianSuspended{"property/2", "residents/1"});
+  refuse(log, Sealed{"residents/1", "request"}, "sealed by a custodian who is gone or suspended");
   log.must(Sealed{"residents/2", "request"});
   REQUIRE(log.state.phase() == Phase::kSealed);
 }

@@ -95,11 +95,11 @@ TEST_CASE("stricter rules bind proposals that are open, and are undone under the
   // Back to what was agreed on takes what was agreed on; further takes the stricter rule.
   const ProposalMade undo = made_by("property/1", 2, ChangeRules{{{"principal", before}}});
   log.must(undo);
-  CHECK(rule_for(log.state, undo).groups.at("property") == 1);
+  CHECK(rule_for(log.state, undo, now(log)).groups.at("property") == 1);
   const ProposalMade further =
       made_by("property/1", 3, ChangeRules{{{"principal", {before.groups, 0, before.lifetime_s * 2}}}});
   log.must(further);
-  CHECK(rule_for(log.state, further).groups.at("property") == 3);
+  CHECK(rule_for(log.state, further, now(log)).groups.at("property") == 3);
   log.must(approval(log, "property/2", undo.id));
   log.must(approval(log, "residents/1", undo.id));
   log.wait(kDayMs);
