@@ -62,7 +62,7 @@ Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mir
   report.field("openings_sealed", read->sealed);
   report.say(Msg::kAuditOpeningsRead, {std::to_string(read->bundles)});
   if (read->sealed) report.warn(Msg::kAuditSealedNow);
-  const auto people = client.get("/v1/log/register");
+  const auto people = fetch_register(get);
   report.field("register", people.has_value());
   if (!people) {
     report.warn(Msg::kAuditNoRegister);

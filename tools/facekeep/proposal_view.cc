@@ -20,6 +20,20 @@ Result<exporter::Recipient> recipient_of(const ledger::ExportRecipient& r) {
   return make_problem(Errc::kIntegrity, "bad-recipient", "the certificate of a recipient has another key");
 }
 
+// Whom an export names. None where the vault can't say it now (it is sealed, a record does not open): who signs sees
+// none then, and who vetoes need not see any.
+Result<std::vector<std::string>> named_subjects(VaultApi& api, const std::string& id) {
+  std::vector<std::string> out;
+  const auto answer = api.json("GET", "/v1/proposals/" + id + "/subjects");
+  if (!answer) return out;
+  const Json list = answer->value("subjects", Json::array());
+  for (const Json& subject : list) {
+    if (!subject.is_string()) return bad_answer();
+    out.push_back(subject.get<std::string>());
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<ProposalStatus> parse_proposal(const Json& answer) {
@@ -42,11 +56,6 @@ Result<ProposalStatus> parse_proposal(const Json& answer) {
   for (const Json& by : answer["approved"]) {
     if (!by.is_string()) return bad_answer();
     out.approved.push_back(by.get<std::string>());
-  }
-  const Json subjects = answer.value("subjects", Json::array());
-  for (const Json& subject : subjects) {
-    if (!subject.is_string()) return bad_answer();
-    out.subjects.push_back(subject.get<std::string>());
   }
   if (answer.contains("names")) {
     FK_TRY(out.names, ledger::people_names_from_json(answer["names"], "names of the proposal"));
@@ -71,6 +80,9 @@ Result<CheckedProposal> check_proposal(const Context& context, const Notice& not
   }
   if (const auto* action = std::get_if<ledger::ExportTemplates>(&made->action)) {
     for (const auto& r : action->recipients) FK_CHECK(recipient_of(r));
+    if (action->subjects) {
+      FK_TRY(out.status.subjects, named_subjects(api, id));
+    }
   }
   if (out.status.names && !check_names(*out.status.names, made->action)) {
     return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);

@@ -19,7 +19,9 @@ struct ProposalStatus {
   std::uint64_t rule_version = 0;
   ledger::Rule rule;
   std::vector<std::string> approved;
-  std::vector<std::string> subjects;  // whom an export names, as the vault says; the log has a commitment alone
+  // Whom an export names, as the vault says in a call of its own; the log has a commitment alone. check_proposal()
+  // asks.
+  std::vector<std::string> subjects;
   // Of the principals that it registers, where the vault is open and the proposer gave them.
   std::optional<ledger::PeopleNames> names;
 };

@@ -76,7 +76,8 @@ std::string_view to_string(Severity s) noexcept;
   X(kWitnessesRequired, "witnesses-required", kError) /* the same */                                             \
   X(kWitnessesUnasked, "witnesses-not-asked", kNote)                                                             \
   X(kNameMismatch, "name-mismatch", kError) /* {0} principal */                                                  \
-  X(kNameMissing, "name-missing", kNote)    /* {0} principal */
+  X(kNameMissing, "name-missing", kNote)    /* {0} principal */                                                  \
+  X(kNamesDamaged, "names-damaged", kError)
 
 enum class Code : std::uint8_t {
 #define X(name, text, severity) name,

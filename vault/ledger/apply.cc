@@ -240,6 +240,10 @@ Status State::apply_body(const Match& e) {
 
 Status State::apply_body(const MetadataRead& e) {
   const PrincipalRecord* p = principal(e.by);
+  if (e.what == "export") {
+    const bool good = p != nullptr && p->role == Role::kCustodian && site(e.site) != nullptr;
+    return good ? Status() : Status(broken("the people of an export read by a wrong role, or of no site"));
+  }
   if (p == nullptr || std::find(p->sites.begin(), p->sites.end(), e.site) == p->sites.end()) {
     return broken("metadata read outside the principal's scope");
   }

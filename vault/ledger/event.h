@@ -146,7 +146,7 @@ struct Match {
 struct MetadataRead {
   std::string site;
   std::string by;
-  std::string what;              // "list", "subject", "changes"
+  std::string what;              // "list", "subject", "changes"; "export": whom one names, for a custodian
   std::optional<Id128> subject;  // pseudonym, for "subject"
 };
 

@@ -388,7 +388,7 @@ Result<Body> read(Tag<MetadataRead>, const Json& j) {
   MetadataRead e;
   e.site = r.slug("site");
   e.by = r.text("by", kMaxPrincipalId);
-  e.what = one_of(r, "what", {"list", "subject", "changes"});
+  e.what = one_of(r, "what", {"list", "subject", "changes", "export"});
   if (r.has("subject")) e.subject = r.hex<16>("subject");
   FK_CHECK(r.finish());
   return Body(std::move(e));

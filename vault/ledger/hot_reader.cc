@@ -65,7 +65,7 @@ MetadataRead read_body(TextCursor& c, std::string by) {
   e.site = slug(c);
   if (c.maybe(",\"subject\":\"")) e.subject = c.hex<16>();
   c.expect(",\"what\":\"");
-  e.what = one_of(c, {"list", "subject", "changes"});
+  e.what = one_of(c, {"list", "subject", "changes", "export"});
   return e;
 }
 

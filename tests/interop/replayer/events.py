@@ -128,7 +128,7 @@ def _match(f):
 
 
 def _metadata_read(f):
-    f.principal("by"), f.slug("site"), f.one_of("what", ("list", "subject", "changes"))
+    f.principal("by"), f.slug("site"), f.one_of("what", ("list", "subject", "changes", "export"))
     if f.has("subject"):
         f.hex("subject", 16)
 

@@ -182,6 +182,10 @@ class State(Proposals):
     def check_access(self, event):
         body = event["body"]
         p = self.principals.get(body["by"])
+        if event["type"] == "metadata-read" and body["what"] == "export":
+            good = p and p["role"] == "custodian" and body["site"] in self.sites
+            _must(good, "the people of an export read by a wrong role, or of no site")
+            return
         _must(p and body["site"] in p.get("sites", ()), f"{body['by']} acts outside the own scope")
         if event["type"] == "match":
             _must(p["role"] == "door" and body["door"] in p["doors"], "a match outside the door's scope")

@@ -208,6 +208,7 @@ def build(log_key="log"):
     log.add("suspended", {"by": "operator/1", "due": format_time(log.wall + 3 * DAY_MS + 10_000), "reason": "over-allowance",
                           "ref": refs[5], "site": "main"})
     log.add("metadata-read", {"by": "operator/1", "site": "main", "what": "list"})
+    log.add("metadata-read", {"by": "property/1", "site": "main", "what": "export"})
     log.add("sealed", {"by": "residents/1", "reason": "request"})
     start_daemon(log, same_daemon=True)
     log.add("unseal-share", {"by": "property/3", "group": "property", "share": 3})

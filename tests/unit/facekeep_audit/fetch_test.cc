@@ -383,3 +383,24 @@ TEST_CASE("a busy server is waited for as it asks, within bounds") {
   CHECK(tools::wait_before_retry(3, "Fri, 31 Dec 1999 23:59:59 GMT") == seconds(4));
   CHECK(tools::wait_before_retry(99, "-1") == seconds(32));
 }
+
+TEST_CASE("the register is put together from its pages, and a page that leads nowhere is refused") {
+  std::vector<std::string> asked;
+  std::map<std::string, std::string> pages = {
+      {"/v1/log/register", R"({"people":{"door/1":{}},"later":[{"entry":3}],"next":5})"},
+      {"/v1/log/register?from=5", R"({"people":{},"later":[],"damaged":[5],"next":9})"},
+      {"/v1/log/register?from=9", R"({"people":{},"later":[{"entry":9}]})"}};
+  const tools::Get get = [&](const std::string& target) -> Result<Bytes> {
+    asked.push_back(target);
+    return to_bytes(pages.at(target));
+  };
+  const auto whole = tools::fetch_register(get);
+  REQUIRE(whole);
+  CHECK(Json::parse(as_chars(*whole)) ==
+        Json::parse(R"({"people":{"door/1":{}},"later":[{"entry":3},{"entry":9}],"damaged":[5]})"));
+  CHECK(asked.size() == 3);
+  pages["/v1/log/register?from=9"] = R"({"people":{},"later":[],"next":9})";
+  CHECK_FALSE(tools::fetch_register(get));
+  pages["/v1/log/register?from=5"] = R"({"people":{},"later":{}})";
+  CHECK_FALSE(tools::fetch_register(get));
+}

@@ -378,6 +378,17 @@ TEST_CASE("metadata are read by operators, and changes by doors too, in scope") 
   log.must(MetadataRead{"main", "operator/1", "list", {}});
 }
 
+TEST_CASE("whom an export names is read by custodians alone, at a site that exists") {
+  Log log = open_log();
+  for (const char* who : {"operator/1", "auditor/1", "door/1", "nobody/1"}) {
+    CAPTURE(who);
+    refuse(log, MetadataRead{"main", who, "export", {}}, "the people of an export");
+  }
+  refuse(log, MetadataRead{"nowhere", "property/1", "export", {}}, "the people of an export");
+  refuse(log, MetadataRead{"main", "property/1", "list", {}}, "outside the principal's scope");
+  log.must(MetadataRead{"main", "property/1", "export", {}});
+}
+
 TEST_CASE("an access entry changes the size alone, opened or not") {
   Log with = open_log();
   Log without = open_log();

@@ -55,8 +55,8 @@ class Draw {
     return m;
   }
   MetadataRead read() {
-    static const std::string kWhat[] = {"list", "subject", "changes"};
-    MetadataRead r{slug(), by(), kWhat[below(3)], {}};
+    static const std::string kWhat[] = {"list", "subject", "changes", "export"};
+    MetadataRead r{slug(), by(), kWhat[below(4)], {}};
     if (coin()) r.subject = bytes<16>();
     return r;
   }
