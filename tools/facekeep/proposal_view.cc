@@ -2,14 +2,19 @@
 
 #include "tools/common/action_words.h"
 #include "tools/common/words.h"
-#include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/folded_log.h"
 #include "vault/export/recipient.h"
+#include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::tools {
 namespace {
 
 Error bad_answer() {
   return say_error(Errc::kMalformed, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"/v1/proposals"});
+}
+
+Error other_proposal() {
+  return say_error(Errc::kIntegrity, "other-proposal", Msg::kPropOther, Msg::kCliTellHint);
 }
 
 // The recipient of an export as its certificate says it, on this machine; an error where it is not the key that the
@@ -63,6 +68,32 @@ Result<ProposalStatus> parse_proposal(const Json& answer) {
   return out;
 }
 
+Status take_from_log(const ledger::State& state, ProposalStatus& status) {
+  const auto found = state.proposals().find(status.made.id);
+  if (found == state.proposals().end()) return other_proposal();
+  const ledger::Proposal& p = found->second;
+  if (p.entry != status.entry || to_json(p.made) != to_json(status.made)) return other_proposal();
+  status.made = p.made;
+  status.rule_version = state.rule_version();
+  status.rule = rule_for(state, p.made);
+  status.stage = to_string(stage_at(state, p, last_moment(state)));
+  status.approved.assign(p.approved.begin(), p.approved.end());
+  const auto* change = std::get_if<ledger::ChangeCustodian>(&p.made.action);
+  const auto* before = change == nullptr ? nullptr : state.principal(change->custodian.id);
+  if (before != nullptr) status.before = *before;
+  if (status.names && !check_names(*status.names, p.made.action)) {
+    return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
+  }
+  return {};
+}
+
+Status check_everybody_named(const ProposalStatus& status) {
+  const auto* action = std::get_if<ledger::ExportTemplates>(&status.made.action);
+  if (action == nullptr || !action->subjects || status.subjects.size() == action->max_subjects) return {};
+  return say_error(Errc::kFailedPrecondition, "names-missing", Msg::kPropNamesMissing, Msg::kPropNamesMissingHint,
+                   {std::to_string(action->max_subjects), std::to_string(status.subjects.size())});
+}
+
 Result<CheckedProposal> check_proposal(const Context& context, const Notice& notice, VaultApi& api,
                                        const std::string& id) {
   const auto number = from_hex_exact<16>(id);
@@ -70,22 +101,16 @@ Result<CheckedProposal> check_proposal(const Context& context, const Notice& not
   CheckedProposal out;
   FK_TRY(const Json answer, api.json("GET", "/v1/proposals/" + id));
   FK_TRY(out.status, parse_proposal(answer));
-  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-  out.checkpoint = vault.start.checkpoint;
-  FK_TRY(const ledger::Leaf leaf, prove_entry(api, out.checkpoint, out.status.entry));
-  const auto* event = std::get_if<ledger::Event>(&leaf);
-  const auto* made = event == nullptr ? nullptr : std::get_if<ledger::ProposalMade>(&event->body);
-  if (made == nullptr || made->id != *number || to_json(*made) != to_json(out.status.made)) {
-    return say_error(Errc::kIntegrity, "other-proposal", Msg::kPropOther, Msg::kCliTellHint);
-  }
+  if (out.status.made.id != *number) return other_proposal();
+  FK_TRY(const FoldedVault vault, fold_vault_now(context, notice, api));
+  out.checkpoint = vault.checked.start.checkpoint;
+  FK_CHECK(take_from_log(vault.state, out.status));
+  const ledger::ProposalMade* made = &out.status.made;
   if (const auto* action = std::get_if<ledger::ExportTemplates>(&made->action)) {
     for (const auto& r : action->recipients) FK_CHECK(recipient_of(r));
     if (action->subjects) {
       FK_TRY(out.status.subjects, named_subjects(api, id));
     }
-  }
-  if (out.status.names && !check_names(*out.status.names, made->action)) {
-    return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
   }
   FK_TRY(out.digest, ledger::proposal_digest(*made, notice.vault));
   return out;
@@ -108,6 +133,10 @@ std::vector<std::string> describe(Lang lang, const ProposalStatus& s, const Dige
                                   words(lang, Msg::kPropPurpose, {s.made.purpose})};
   if (s.made.overrides) out.push_back(words(lang, Msg::kPropOverride, {to_hex(*s.made.overrides)}));
   for (auto& line : describe(lang, s.made.action)) out.push_back(std::move(line));
+  const auto* change = std::get_if<ledger::ChangeCustodian>(&s.made.action);
+  if (change != nullptr && s.before) {
+    for (auto& line : changes_of(lang, *s.before, change->custodian)) out.push_back(std::move(line));
+  }
   if (!s.subjects.empty()) {
     out.push_back(words(lang, Msg::kPropExportNames, {list_of(lang, s.subjects, Msg::kPropNobody)}));
   }

@@ -44,7 +44,7 @@ std::string event_text(Body body) {
 std::string write_state_head(const State& s) {
   return std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " + std::to_string(s.clock_base_) +
          "\nstart-event " + event_text(s.start_) + "\ngenesis-event " + event_text(*s.genesis_) + "\ndigest " +
-         to_hex(s.digest()) + "\n" + s.digest_head();
+         to_hex(s.digest()) + "\n" + s.digest_head() + (s.all_custody_ ? "" : "custody unopened\n");
 }
 
 Status StateTextReader::line(std::string_view line) {
@@ -123,6 +123,10 @@ Status StateTextReader::state_line(const Words& w) {
   bool ok = false;
   if (w[0] == "subject") return subject(w);
   if (w[0] == "template") return template_line(w);
+  if (w[0] == "custody" && w.size() == 2 && w[1] == "unopened") {
+    s.all_custody_ = false;
+    ok = true;
+  }
   if (w[0] == "size" && w.size() == 2) ok = number(w[1], s.size_);
   if (w[0] == "clock" && w.size() == 2) ok = number(w[1], s.log_clock_);
   if (w[0] == "start" && w.size() == 2) ok = number(w[1], s.start_entry_);

@@ -1,5 +1,7 @@
 // Mirroring: whole, resumed, grown; and what is refused.
+#include "tests/unit/audit/decisions.h"
 #include "tests/unit/facekeep_audit/support.h"
+#include "tools/facekeep-audit/audit_run.h"
 #include "tools/facekeep-audit/polite_client.h"
 
 using namespace facekeep;
@@ -373,6 +375,45 @@ TEST_CASE("what the witnesses cosigned is kept in the mirror, and the replay hol
   server.m.files["v1/log/cosigned"] = server.m.files["checkpoint"];  // nobody has cosigned that
   REQUIRE(tools::fetch_cosigned(mirror_in(dir.path()), server.get()));
   CHECK(code_of() == "cosigned-wrong");
+}
+
+TEST_CASE("who the witnesses are is read off the fetched log by its rules, whatever the vault answers") {
+  const ScratchDir dir;
+  Server server{open_vault(30), {}};
+  MemoryMirror& m = server.m;
+  const auto of_genesis = m.state.current().witnesses;
+  REQUIRE(of_genesis);
+  const ledger::ProposalMade made = lt::made_by("property/1", 1, ledger::ChangeWitnesses{});
+  m.add(made);
+  approve(m, "property/1", made.id);
+  approve(m, "residents/1", made.id);
+  const auto policies = [&] {
+    m.publish();
+    REQUIRE(fetch(server, dir.path()));
+    return tools::policies_of(mirror_in(dir.path()), m.entries.size());
+  };
+  SECTION("a change that people signed counts from its entry on") {
+    m.wait(25LL * 3600 * 1000);
+    m.add(ledger::ProposalDone{made.id, {}});
+    const auto found = policies();
+    REQUIRE(found);
+    CHECK(found->at(m.entries.size() - 1) == of_genesis);
+    CHECK_FALSE(found->at(m.entries.size()));
+    // Witnesses that are none any more are not asked for.
+    CHECK(tools::fetch_cosigned(mirror_in(dir.path()), server.get())->empty());
+    CHECK(run({"replay", dir.path()}).code == 0);
+  }
+  SECTION("one that was proposed alone does not") {
+    const auto found = policies();
+    REQUIRE(found);
+    CHECK(found->at(m.entries.size()) == of_genesis);
+  }
+  SECTION("one that somebody appended is no policy, and no silence either") {
+    m.append({m.wall, m.uptime, ledger::ProposalDone{made.id, {}}});  // within the delay
+    const auto found = policies();
+    REQUIRE_FALSE(found);
+    CHECK(found.error().code == Errc::kIntegrity);
+  }
 }
 
 TEST_CASE("a busy server is waited for as it asks, within bounds") {
