@@ -109,6 +109,10 @@ struct MatchCall {
   std::optional<std::string> subject;  // set: verify; not set: identify
   // Cleansed by the service before it returns.
   Vector probe;
+  // In place of `probe`, a JWS (probe/signed_probe.h): views what the caller cleanses. The service reads the probe out
+  // of it, and sets `camera` once the signature holds.
+  std::string_view signed_probe = {};
+  std::optional<ledger::SignedBy> camera = {};
   std::optional<std::string> request_id;
   Digest body_digest{};  // of the request's body, for Request-Id
 };
@@ -120,7 +124,13 @@ struct MatchAnswer {
 
 struct TemplateInput {
   std::string model;
-  Vector values;  // cleansed by the service
+  Vector values;                       // cleansed by the service
+  std::string_view signed_probe = {};  // in its place, as in MatchCall
+};
+// What a camera without a clock signs in place of the time: valid once, for probes of one site.
+struct Challenge {
+  Id128 nonce{};
+  UnixMillis until = 0;
 };
 struct EnrolInput {
   std::string subject;

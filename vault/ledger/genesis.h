@@ -52,6 +52,9 @@ struct PrincipalRecord {
   std::vector<std::string> sites;            // operators and doors: scope. Auditors and custodians: empty
   std::vector<std::string> doors;            // doors: resources that this controller may drive
   std::optional<std::string> until;          // last day (UTC) on which the key is accepted
+  // Cameras, and doors that sign as one: the whole key whose digest is `key`, an OpenSSH public key "type base64" of
+  // Ed25519 or P-256. Without it no signature of theirs is accepted.
+  std::string signing_key = {};
 };
 
 // "file", "token" (PKCS#11), "fido2" (security key: exactly the sk- types of key).
@@ -74,6 +77,8 @@ struct Site {
   std::uint32_t erase_daily = 50;  // erasures a day an operator that destroy at once; beyond: suspend, wait
   bool hide_subject = false;       // a match answer does not name the subject
   std::vector<DoorResource> doors;
+  bool signed_probes_required = false;  // probes and templates come signed by a camera
+  std::uint32_t min_pad = 0;            // level of presentation attack detection; what is not signed has level 0
 };
 
 // Thresholds are cosines in millionths: integers, since the log has no floats.
