@@ -87,7 +87,9 @@ struct SignedBy {
   std::uint32_t pad = 0;
   Id128 nonce{};
 };
-inline constexpr std::uint32_t kMaxPadLevel = 3;
+inline std::uint32_t pad_of(const std::optional<SignedBy>& camera) {
+  return camera ? camera->pad : 0;  // nobody vouches for what is not signed
+}
 
 struct TemplateAdded {
   Id128 ref{};

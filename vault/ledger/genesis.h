@@ -147,6 +147,9 @@ inline constexpr std::size_t kMaxDoors = 1000;
 inline constexpr std::size_t kMaxModels = 200;
 inline constexpr std::int64_t kMaxAccessLogDays = 3660;
 inline constexpr std::int64_t kMaxEraseDaily = 100000;
+// Presentation attack detection (ISO/IEC 30107-3) that passed a capture as bona fide: 0, none; 1 to 3, one whose
+// product was tested against attacks of that level by an accredited laboratory (iBeta's levels).
+inline constexpr std::uint32_t kMaxPadLevel = 3;
 
 // Body of the genesis event. `with_signatures` false gives what the custodians sign.
 Json to_json(const Genesis& genesis, bool with_signatures = true);
@@ -174,6 +177,10 @@ Result<std::string> genesis_statement(const Genesis& genesis);
 Status check_genesis(const Genesis& genesis);
 // Every custodian signed, each with the registered approval key.
 Status check_genesis_signatures(const Genesis& genesis);
+
+// May this principal sign probes for the place? `door` empty: for enrolment. A camera whose doors are not named serves
+// every door of its sites.
+bool may_sign(const PrincipalRecord& p, const std::string& site, const std::string& door);
 
 // People of each group, deputies included: each is a custodian with a key of the own.
 GroupSizes group_sizes(const Genesis& genesis);
