@@ -28,6 +28,10 @@ Error bad(std::string why, Errc code = Errc::kMalformed) {
   return make_problem(code, "bad-jws", std::move(why),
                       "send a compact JWS with the header parameters alg, kid and, if at all, typ");
 }
+Error unproven(std::string why) {
+  return make_problem(Errc::kCrypto, "bad-probe-signature", std::move(why),
+                      "sign with the key that the custodians registered for this camera");
+}
 
 std::string_view alg_of(SshKeyType type) {
   return type == SshKeyType::kEd25519 ? "EdDSA" : type == SshKeyType::kEcdsaP256 ? "ES256" : "";
@@ -100,11 +104,11 @@ Result<Jws> parse_jws(std::string_view text) {
 Result<SecretBytes> open_jws(const Jws& jws, const ledger::SshPublicKey& key) {
   const std::string_view alg = alg_of(key.type);
   if (alg.empty() || jws.alg != alg) {
-    return bad("the JWS names another algorithm than its key has", Errc::kCrypto);
+    return unproven("the JWS names another algorithm than its key has");
   }
   const Bytes signature = key.type == SshKeyType::kEd25519 ? to_bytes(ByteView(jws.signature)) : der_of(jws.signature);
   if (!ledger::verify_bare_signature(key, as_bytes(jws.signing_input), signature)) {
-    return bad("the JWS's signature does not verify", Errc::kCrypto);
+    return unproven("the JWS's signature does not verify");
   }
   auto payload = secret_from_base64url(jws.payload);
   if (!payload) return bad("the JWS's payload is not base64url without padding");

@@ -41,7 +41,8 @@ bool looks_like_jws(std::string_view text);
 // a signature that is not 64 bytes.
 Result<Jws> parse_jws(std::string_view text);
 
-// The payload, if the signature by `key` holds and `alg` is the key's. kCrypto, kMalformed ("bad-jws").
+// The payload, if the signature by `key` holds and `alg` is the key's. kCrypto ("bad-probe-signature"), kMalformed
+// ("bad-jws").
 Result<SecretBytes> open_jws(const Jws& jws, const ledger::SshPublicKey& key);
 
 // The compact text, by an Ed25519 or P-256 key. kInvalidArgument, kTooLarge.

@@ -16,7 +16,7 @@ Status Nonces::check_locked(const Id128& tag, std::optional<UnixMillis> time, Un
                         "set the camera's clock, or sign a challenge in place of the time");
   }
   if (known_.contains(tag)) {
-    return make_problem(Errc::kPermissionDenied, "nonce-reused", "this signed probe was used before",
+    return make_problem(Errc::kConflict, "nonce-reused", "this signed probe was used before",
                         "capture and sign anew for every question");
   }
   if (known_.size() >= kMaxNonces) {

@@ -1,8 +1,8 @@
 // A probe as a registered camera signed it: from the compact text to the vector, and what is asked again in log order.
 //
 // The key is the one that the log has for `kid`; a camera that was revoked, has ended, has no signing key or serves
-// another place is no camera. Problems: "bad-jws" (its form, its signature), "unknown-camera", "other-probe" (signed
-// for something else than is asked), "signed-probe-required", "stale-probe", "nonce-reused".
+// another place is no camera. Problems: "bad-jws" (its form), "bad-probe-signature", "unknown-camera", "other-probe"
+// (signed for something else than is asked), "signed-probe-required".
 #pragma once
 
 #include <functional>
