@@ -10,6 +10,7 @@ namespace facekeep::api {
 // handlers_match.cc
 Result<http::Response> verify(ApiContext& api, const Call& call);
 Result<http::Response> identify(ApiContext& api, const Call& call);
+Result<http::Response> challenge(ApiContext& api, const Call& call);
 
 // handlers_enrol.cc
 Result<http::Response> put_subject(ApiContext& api, const Call& call);

@@ -7,6 +7,7 @@ namespace facekeep::api {
 namespace {
 
 constexpr std::string_view kBadRequest = "bad-request";
+constexpr std::string_view kBadProbe = "bad-probe";
 constexpr std::string_view kGovernance = "refused-governance";
 constexpr std::string_view kRole = "refused-role";
 constexpr std::string_view kScope = "refused-scope";
@@ -21,8 +22,10 @@ constexpr std::array kKinds = {
     ProblemKind{"bad-base64", 400, "A value is not base64", kBadRequest, true},
     ProblemKind{"bad-consent", 400, "The consent record is not complete or not well-formed", kBadRequest, true},
     ProblemKind{"bad-cursor", 400, "The cursor is not one that this call gave", kBadRequest, true},
+    ProblemKind{"bad-jws", 400, "A signed probe is not well-formed", kBadProbe, true},
     ProblemKind{"bad-names", 400, "A name does not open its commitment", kBadRequest, true},
     ProblemKind{"bad-parameter", 400, "A query parameter has a wrong value", kBadRequest, true},
+    ProblemKind{"bad-probe-signature", 403, "The camera's signature does not verify", kBadProbe, true},
     ProblemKind{"bad-recipient", 400, "A recipient's certificate can't receive an export", kBadRequest, true},
     ProblemKind{"bad-request-id", 400, "The Request-Id header is not well-formed", kBadRequest, true},
     ProblemKind{"bad-revocation", 400, "The revocation names somebody whom it can't end", kGovernance, true},
@@ -61,6 +64,7 @@ constexpr std::array kKinds = {
     ProblemKind{"no-custodian", 403, "This takes a custodian whose end date has not passed", kRole, true},
     ProblemKind{"no-uses-left", 409, "The result was given out as often as its rule allows", kGovernance, true},
     ProblemKind{"no-veto", 403, "This proposal can't be vetoed by this person", kGovernance, true},
+    ProblemKind{"nonce-reused", 409, "This signed probe was used before", kBadProbe, true},
     ProblemKind{"norm-out-of-range", 400, "The vector's length is out of range", kBadRequest, true},
     ProblemKind{"not-a-number", 400, "The vector holds a value that is not a number", kBadRequest, true},
     ProblemKind{"not-found", 404, "There is no such thing here", "", true},
@@ -70,9 +74,11 @@ constexpr std::array kKinds = {
     ProblemKind{"not-your-card", 403, "This card belongs to another custodian", "", true},
     ProblemKind{"not-yours", 403, "Only its proposer withdraws a proposal", kGovernance, true},
     ProblemKind{"old-share", 400, "This card is from before the shares were renewed", "", true},
+    ProblemKind{"other-probe", 403, "The probe was signed for another question", kBadProbe, true},
     ProblemKind{"other-site", 403, "This key has no access to that site", kScope, true},
     ProblemKind{"out-of-space", 503, "The vault's disk is full or nearly so", "", true},
     ProblemKind{"over-limit", 409, "The export has more people than were approved", "", true},
+    ProblemKind{"pad-too-low", 409, "The camera's attack detection is below what the site wants", kBadProbe, true},
     ProblemKind{"permission-denied", 403, "This key may not do that", kRole, true},
     ProblemKind{"proposal-ended", 409, "The proposal has ended", kGovernance, true},
     ProblemKind{"proposal-stale", 409, "Rules or custodians changed since this was signed", kGovernance, true},
@@ -81,7 +87,8 @@ constexpr std::array kKinds = {
     ProblemKind{"sealed", 503, "The vault is sealed", kSealedSum, true},
     ProblemKind{"share-not-needed", 409, "The card is right, but its group is complete", "", true},
     ProblemKind{"signed-already", 409, "This custodian has signed already", kGovernance, true},
-    ProblemKind{"signed-probes-unsupported", 400, "Signed probes are not taken yet", kBadRequest, true},
+    ProblemKind{"signed-probe-required", 403, "This site takes signed probes alone", kBadProbe, true},
+    ProblemKind{"stale-probe", 403, "The signed probe is not fresh", kBadProbe, true},
     ProblemKind{"suspended", 409, "This subject is suspended", "", true},
     ProblemKind{"suspended-custodian", 403, "This custodian is suspended", kRole, true},
     ProblemKind{"too-large", 413, "A documented limit is exceeded", kBadRequest, true},
@@ -91,6 +98,7 @@ constexpr std::array kKinds = {
     ProblemKind{"too-many-templates", 409, "A subject has at most 8 templates", "", true},
     ProblemKind{"unavailable", 503, "Something that this call needs is away for now", "", true},
     ProblemKind{"unknown-call", 404, "There is no such call on this listener", kBadRequest, true},
+    ProblemKind{"unknown-camera", 403, "No camera of this place signed the probe", kBadProbe, true},
     ProblemKind{"unknown-door", 403, "This key does not drive that door", kScope, true},
     ProblemKind{"unknown-field", 400, "A field is not known", kBadRequest, true},
     ProblemKind{"unknown-key", 403, "This key is not registered, or its time is over", kRole, true},

@@ -51,6 +51,8 @@ constexpr std::array kRoutes = {
     Route{"verify", "POST", "/v1/sites/{site}/verify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB, verify},
     Route{"identify", "POST", "/v1/sites/{site}/identify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB,
           identify},
+    Route{"challenge", "POST", "/v1/sites/{site}/challenge", kMain, kDoors | kCameras, kUnlogged, "", kOpen, 64,
+          challenge},
     Route{"getChanges", "GET", "/v1/sites/{site}/changes", kMain, kDoors | kOperators, kLogged, "access", kOpen, 0,
           changes},
     // Operators.

@@ -13,6 +13,7 @@ namespace {
 using seal::Purpose;
 
 constexpr std::string_view kSubjectIdDomain("facekeep/subject-id/v1\0", 23);
+constexpr std::string_view kNonceDomain("facekeep/nonce/v1\0", 18);
 constexpr std::string_view kRequestDomain("facekeep/request/v1\0", 20);
 
 Error altered(const char* what) {
@@ -44,6 +45,14 @@ Digest SiteSession::request_tag(std::initializer_list<ByteView> parts) const {
     all.insert(all.end(), d.begin(), d.end());
   }
   return hmac_sha256(index.view(), {all});
+}
+
+Id128 SiteSession::nonce_tag(const std::string& camera, const Id128& nonce) const {
+  const Digest tag =
+      hmac_sha256(index.view(), {as_bytes(kNonceDomain), ByteView(sha256(as_bytes(camera))), ByteView(nonce)});
+  Id128 out{};
+  std::copy_n(tag.begin(), out.size(), out.begin());
+  return out;
 }
 
 void OpenVault::add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty) {

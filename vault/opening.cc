@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "vault/ledger/opening.h"
 #include "vault/log/sequencer/access_opening.h"
 #include "vault/sealed_templates.h"
 #include "vault/store/keys.h"
@@ -123,43 +124,69 @@ void load_galleries(OpenVault& vault, const log::Sequencer& sequencer, const sto
   }
 }
 
-void fold_request_marks(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
-                        RequestMarks& marks) {
+namespace {
+
+// The opened event of a private entry. Nothing: it can't be read.
+std::optional<ledger::Event> private_event(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store,
+                                           std::uint64_t entry, const ledger::PrivateLeaf& leaf, std::uint64_t size) {
+  const auto stored = store.get(store::keys::opening(entry));
+  if (!stored || !*stored) return std::nullopt;
+  if (leaf.event_class == ledger::EventClass::kCustody) {
+    const auto opened = ledger::open_clear(**stored);
+    const bool its_own = opened && opened->entry == ledger::private_leaf(leaf.event_class, leaf.commitment);
+    return its_own ? std::optional(opened->event) : std::nullopt;
+  }
+  const auto header = log::parse_access_opening(**stored);
+  if (!header) return std::nullopt;
+  const ledger::State::PeriodId id{"access", header->site, header->period};
+  const auto slot = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::State::PeriodKeyState> {
+    const auto it = st.period_keys().find(id);
+    return it == st.period_keys().end() ? std::nullopt : std::optional(it->second);
+  });
+  if (!slot) return std::nullopt;
+  const auto key = vault.period_key(id, *slot, size);
+  if (!key) return std::nullopt;
+  const auto event = log::open_access(**key, vault.vault(), *header, entry, leaf.commitment);
+  return event ? std::optional(*event) : std::nullopt;
+}
+
+}  // namespace
+
+void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
+                      RequestMarks& marks, probe::Nonces& nonces) {
+  static_assert(probe::kNonceLife <= kRequestIdLife);
   const std::uint64_t size = sequencer.durable_size();
   std::vector<std::pair<Digest, RequestMarks::Seen>> found;  // newest first
-  // At most as many entries as a minute can hold; stops at the first access event that is too old.
+  bool all_read = true;
+  // At most as many entries as a minute can hold; stops at the first event that is too old.
   for (std::uint64_t i = size; i-- > 0 && size - i < kMaxRequestMarks && !vault.closing;) {
     const auto leaf_bytes = sequencer.entry(i);
-    if (!leaf_bytes) break;
-    const auto leaf = ledger::decode_leaf(as_chars(*leaf_bytes));
-    if (!leaf) break;
-    if (const auto* event = std::get_if<ledger::Event>(&*leaf); event != nullptr) {
-      if (now - event->time > kRequestIdLife) break;
+    const auto leaf =
+        leaf_bytes ? ledger::decode_leaf(as_chars(*leaf_bytes)) : Result<ledger::Leaf>(leaf_bytes.error());
+    if (!leaf) {
+      all_read = false;
+      break;
+    }
+    const auto* hidden = std::get_if<ledger::PrivateLeaf>(&*leaf);
+    const auto event = hidden == nullptr ? std::optional(std::get<ledger::Event>(*leaf))
+                                         : private_event(vault, sequencer, store, i, *hidden, size);
+    if (!event) {
+      all_read = false;
       continue;
     }
-    const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
-    if (hidden.event_class != ledger::EventClass::kAccess) continue;
-    const auto stored = store.get(store::keys::opening(i));
-    if (!stored || !*stored) continue;
-    const auto header = log::parse_access_opening(**stored);
-    if (!header) continue;
-    const ledger::State::PeriodId id{"access", header->site, header->period};
-    const auto slot = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::State::PeriodKeyState> {
-      const auto it = st.period_keys().find(id);
-      return it == st.period_keys().end() ? std::nullopt : std::optional(it->second);
-    });
-    if (!slot) continue;
-    const auto key = vault.period_key(id, *slot, size);
-    if (!key) continue;
-    const auto event = log::open_access(**key, vault.vault(), *header, i, hidden.commitment);
-    if (!event) continue;
     if (now - event->time > kRequestIdLife) break;
-    if (const auto* m = std::get_if<ledger::Match>(&event->body); m != nullptr && m->request) {
+    if (const auto* t = std::get_if<ledger::TemplateAdded>(&event->body); t != nullptr && t->camera) {
+      nonces.fold(t->camera->nonce, event->time);
+    }
+    const auto* m = std::get_if<ledger::Match>(&event->body);
+    if (m != nullptr && m->camera) nonces.fold(m->camera->nonce, event->time);
+    if (m != nullptr && m->request) {
       found.emplace_back(m->request->id,
                          RequestMarks::Seen{m->request->body, m->decision, m->subject, {}, i, event->time});
     }
   }
   for (auto it = found.rbegin(); it != found.rend(); ++it) marks.add(it->first, std::move(it->second));
+  if (!all_read) nonces.distrust(now);
   vault.marks_folded = true;
 }
 

@@ -6,6 +6,7 @@
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/match/engine.h"
 #include "vault/open_vault.h"
+#include "vault/probe/nonces.h"
 #include "vault/request_marks.h"
 #include "vault/store/store.h"
 
@@ -25,8 +26,8 @@ Status make_galleries(const std::string& site, const std::vector<ledger::Model>&
 void load_galleries(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, match::Engine& engine,
                     std::uint64_t upto, UnixMillis now);
 
-// Folds the Request-Ids of the last minute from the openings, newest first.
-void fold_request_marks(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
-                        RequestMarks& marks);
+// What the entries of the last minute feed, from their openings: Request-Ids, and the nonces of signed probes.
+void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
+                      RequestMarks& marks, probe::Nonces& nonces);
 
 }  // namespace facekeep

@@ -144,6 +144,8 @@ std::shared_ptr<OpenVault> Service::detach_vault() {
   if (loader_.joinable()) loader_.join();
   engine_->clear();
   marks_.clear();
+  nonces_.clear();
+  challenges_.clear();
   return last;
 }
 

@@ -27,6 +27,9 @@
 #include "vault/ledger/state.h"
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/match/engine.h"
+#include "vault/probe/challenges.h"
+#include "vault/probe/nonces.h"
+#include "vault/probe/signed_probe.h"
 #include "vault/read_budget.h"
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
@@ -39,6 +42,7 @@ namespace facekeep {
 
 class OpenVault;
 struct MatchFinding;
+struct PreparedEnrolment;
 
 struct ServiceOptions {
   std::string version;
@@ -109,6 +113,10 @@ struct MatchCall {
   std::optional<std::string> subject;  // set: verify; not set: identify
   // Cleansed by the service before it returns.
   Vector probe;
+  // In place of `probe`, a JWS (probe/signed_probe.h): views what the caller cleanses. The service reads the probe out
+  // of it, and sets `camera` once the signature holds.
+  std::string_view signed_probe = {};
+  std::optional<ledger::SignedBy> camera = {};
   std::optional<std::string> request_id;
   Digest body_digest{};  // of the request's body, for Request-Id
 };
@@ -120,7 +128,13 @@ struct MatchAnswer {
 
 struct TemplateInput {
   std::string model;
-  Vector values;  // cleansed by the service
+  Vector values;                       // cleansed by the service
+  std::string_view signed_probe = {};  // in its place, as in MatchCall
+};
+// What a camera without a clock signs in place of the time: valid once, for probes of one site.
+struct Challenge {
+  Id128 nonce{};
+  UnixMillis until = 0;
 };
 struct EnrolInput {
   std::string subject;
@@ -246,6 +260,8 @@ class Service {
   Result<std::uint64_t> seal(const Digest& spki);
 
   Result<MatchAnswer> match(const Digest& spki, const std::string& site, MatchCall call);
+  // For doors and cameras of the site: a nonce for a camera without a clock. Leaves nothing in the log.
+  Result<Challenge> challenge(const Digest& spki, const std::string& site);
 
   Result<EnrolAnswer> put_subject(const Digest& spki, const std::string& site, EnrolInput input);
   Result<EnrolAnswer> add_template(const Digest& spki, const std::string& site, const std::string& subject,
@@ -340,7 +356,14 @@ class Service {
   Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
   // The entry. `found` becomes what is answered: who was erased meanwhile does not match.
   Result<std::uint64_t> log_match(OpenVault& vault, const Digest& spki, const std::string& site, const MatchCall& call,
+                                  const std::optional<probe::Proof>& proof,
                                   const std::optional<ledger::RequestMark>& mark, MatchFinding& found);
+  // Signed probes (service_probe.cc). open_probe: nothing for a call without one, where the site allows it; else what
+  // was proven, and the probe in `values`. use_probe, in log order: the camera still may, and the nonce is used now.
+  Result<std::optional<probe::Proof>> open_probe(const probe::About& about, std::string_view jws, Vector& values) const;
+  Status check_probe(const OpenVault& vault, const std::string& site, const std::optional<probe::Proof>& proof);
+  Status use_probe(const OpenVault& vault, const log::Turn& turn, const probe::About& about,
+                   const std::optional<probe::Proof>& proof);
   Result<log::Draft> access_draft(OpenVault& vault, const std::string& site, ledger::Body body);
   Status ensure_period_key(OpenVault& vault, const ledger::State::PeriodId& id);
   log::Write erasure(const Id128& ref, const ledger::SubjectState& s, ledger::Erased event,
@@ -357,6 +380,9 @@ class Service {
   std::optional<std::string> erased_id(OpenVault& vault, const std::string& site, UnixMillis day, std::uint64_t entry);
   std::optional<Change> change_of(OpenVault& vault, const std::string& site, std::uint64_t entry,
                                   const ledger::Event& e);
+  Result<std::optional<probe::Proof>> open_template(const OpenVault& vault, const std::string& site,
+                                                    TemplateInput& input);
+  Status use_templates(const OpenVault& vault, const log::Turn& turn, const PreparedEnrolment& e);
   Result<Prepared> prepare_enrolment(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
                                      EnrolInput& input);
   Result<std::uint64_t> log_read(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
@@ -391,6 +417,8 @@ class Service {
   std::unique_ptr<match::ExactSource> source_;  // of engine_
   std::unique_ptr<match::Engine> engine_;
   RequestMarks marks_;
+  probe::Nonces nonces_;
+  probe::Challenges challenges_;
   ReadBudget reads_;
   Sums sums_;
   std::atomic<std::uint64_t> witnessed_at_ms_{0};  // uptime + 1; 0: not since the start

@@ -200,7 +200,7 @@ void Service::start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64
   if (loader_.joinable()) loader_.join();
   loader_ = std::thread([this, vault, upto] {
     const UnixMillis now = parts_.clock.now().wall;
-    fold_request_marks(*vault, *sequencer_, parts_.store, now, marks_);
+    fold_last_minute(*vault, *sequencer_, parts_.store, now, marks_, nonces_);
     load_galleries(*vault, *sequencer_, parts_.store, *engine_, upto, now);
   });
 }

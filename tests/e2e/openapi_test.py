@@ -204,7 +204,7 @@ def subjects(v, site, operator, model):
            want="not-a-number", **at)
     v.call("addTemplate", operator, {"model": model, "template": as_base64([float("inf")] * dimension)},
            want="infinite", **at)
-    v.call("addTemplate", operator, {"model": model, "template": "a.b.c"}, want="signed-probes-unsupported", **at)
+    v.call("addTemplate", operator, {"model": model, "template": "a.b.c"}, want="bad-jws", **at)
     v.call("addTemplate", operator, {"model": model, "template": face(dimension, 2)}, want="not-found",
            site=site, subject="nobody")
     rows = [{"subject": f"openapi-{i}", "consent": CONSENT,
@@ -246,7 +246,11 @@ def doors(v, site, door, model, dimension):
     v.call("identify", door, {**probe, "door": "other-door"}, site=site, want="unknown-door")
     v.call("identify", door, probe, site="nowhere", want="other-site")
     v.call("identify", door, {**probe, "model": "no-such"}, site=site, want="unknown-model")
-    v.call("identify", door, {**probe, "probe": {"payload": ""}}, good=False, site=site, want="signed-probes-unsupported")
+    v.call("identify", door, {**probe, "probe": {"payload": ""}}, good=False, site=site, want="bad-jws")
+    challenge = v.call("challenge", door, site=site)
+    if challenge and len(challenge["nonce"]) != 22:
+        v.failures.append("a challenge is not 16 bytes")
+    v.call("challenge", door, site="nowhere", want="other-site")
     v.call("identify", door, {"door": name, "model": model}, good=False, site=site, want="missing-field")
     v.call("identify", door, {**probe, "subject": "x"}, good=False, site=site, want="unknown-field")
     v.call("identify", door, raw=b"{", good=False, site=site, want="not-json")

@@ -137,7 +137,7 @@ class Walk:
             "change-reveal": lambda: {"site": site, "hide_subject": pick((True, False))},
             "cancel-erasures": lambda: {"site": site},
             "open-site": lambda: {"site": council.new_site(pick(("tower", "cellar")))},
-            "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site),
+            "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site, **self.probes()),
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
         makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))
@@ -187,12 +187,16 @@ class Walk:
             sealed["subjects"] = max(1, self.state.exports.get(proposal, {}).get("recorded", 0))
             self.offer("export-sealed", sealed)
 
+    def probes(self):
+        return self.random.choice(({}, {"min_pad": self.random.randrange(4)}, {"signed_probes": "required"},
+                                   {"signed_probes": self.random.choice(("required", "optional")), "min_pad": self.random.randrange(4)}))
+
     def tightening(self):
         """Of what is in force."""
         site, name = self.random.choice(self.state.current["sites"]), self.random.choice(CLASSES)
         rule = self.state.current["rules"][name]
         stricter = {**rule, "groups": {g: n + self.random.randrange(2) for g, n in rule["groups"].items()}}
-        return self.random.choice((council.policy(max(1, site["access_log_days"] - 1), site["erase_daily"], site["id"]),
+        return self.random.choice((council.policy(max(1, site["access_log_days"] - 1), site["erase_daily"], site["id"], **self.probes()),
                                    {"kind": "change-reveal", "site": site["id"], "hide_subject": True},
                                    {"kind": "change-rules", "rules": {name: stricter}}))
 

@@ -39,6 +39,11 @@ struct FixtureOptions {
   bool hide_subject = false;
   std::uint32_t access_log_days = 90;
   std::optional<ledger::Witnesses> witnesses;
+  // camera/1 (P-256; main), camera/2 (Ed25519; main, south alone), camera/3 (Ed25519; annex); and what main asks of
+  // probes.
+  bool cameras = false;
+  bool signed_probes_required = false;
+  std::uint32_t min_pad = 0;
   std::string module;  // another PKCS#11 module in front of the token; empty: SoftHSM's own
 };
 

@@ -26,11 +26,18 @@ struct Describe {
     say(Msg::kPropScope, {list_of(lang, p.sites, Msg::kPropAll), list_of(lang, p.doors, Msg::kPropAll),
                           p.until ? *p.until : words(lang, Msg::kPropNoLimit)});
   }
+
+  // What is not set stays as it is.
+  void probes(std::optional<bool> required, std::optional<std::uint32_t> min_pad) const {
+    if (required) say(*required ? Msg::kPropProbesRequired : Msg::kPropProbesOptional, {});
+    if (min_pad) say(Msg::kPropMinPad, {std::to_string(*min_pad)});
+  }
   void operator()(const ledger::RegisterPrincipals& a) const {
     for (const auto& d : a.doors) say(Msg::kPropDoor, {d.door.id, d.door.location_class, d.site});
     for (const auto& p : a.principals) {
       say(Msg::kPropPrincipal, {p.id, std::string(to_string(p.role)), to_hex(p.key)});
       if (!p.approval_key.empty()) say(Msg::kPropApprovalKey, {fingerprint(p.approval_key)});
+      if (!p.signing_key.empty()) say(Msg::kPropSigns, {fingerprint(p.signing_key)});
       rest_of(p);
     }
   }
@@ -72,10 +79,12 @@ struct Describe {
                          std::to_string(a.site.erase_daily)});
     say(Msg::kPropAssessment, {to_hex(a.site.assessment), a.site.assessment_date});
     say(a.site.hide_subject ? Msg::kPropHide : Msg::kPropReveal, {a.site.id});
+    probes(a.site.signed_probes_required, a.site.min_pad);
     for (const auto& d : a.site.doors) say(Msg::kPropDoor, {d.id, d.location_class, a.site.id});
   }
   void operator()(const ledger::ChangePolicy& a) const {
     say(Msg::kPropPolicy, {a.site, std::to_string(a.access_log_days), std::to_string(a.erase_daily)});
+    probes(a.signed_probes_required, a.min_pad);
   }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});

@@ -41,7 +41,8 @@ std::string refusal_name(Lang lang, const std::string& kind) {
                                  {"refused-sealed", Msg::kRepRefSealed},
                                  {"overload", Msg::kRepRefOverload},
                                  {"bad-share", Msg::kRepRefShare},
-                                 {"refused-governance", Msg::kRepRefGovernance}}) {
+                                 {"refused-governance", Msg::kRepRefGovernance},
+                                 {"bad-probe", Msg::kRepRefProbe}}) {
     if (kind == name) return format_message(lang, id);
   }
   return kind;

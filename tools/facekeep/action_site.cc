@@ -7,6 +7,10 @@ namespace {
 struct FileOptions {
   std::string file;
 };
+struct PolicyOptions {
+  ledger::ChangePolicy policy;
+  std::string signed_probes;
+};
 struct RevealOptions {
   std::string site;
   std::string answer;
@@ -26,13 +30,21 @@ void add_site_action(CLI::App& app, Context& context, const ActionUse& use) {
 }
 
 void add_policy_action(CLI::App& app, Context& context, const ActionUse& use) {
-  auto o = std::make_shared<ledger::ChangePolicy>();
+  auto o = std::make_shared<PolicyOptions>();
   CLI::App* command = app.add_subcommand("policy", context.text(Msg::kHelpActPolicy));
-  command->add_option("SITE", o->site, context.text(Msg::kHelpSite))->required();
-  command->add_option("--access-log-days", o->access_log_days, context.text(Msg::kHelpAccessLogDays))->required();
-  command->add_option("--erase-daily", o->erase_daily, context.text(Msg::kHelpEraseDaily))->required();
-  use_action(*command, context, use, o,
-             [](Context&, const ledger::ChangePolicy& given) -> Result<AskedAction> { return AskedAction{given}; });
+  command->add_option("SITE", o->policy.site, context.text(Msg::kHelpSite))->required();
+  command->add_option("--access-log-days", o->policy.access_log_days, context.text(Msg::kHelpAccessLogDays))
+      ->required();
+  command->add_option("--erase-daily", o->policy.erase_daily, context.text(Msg::kHelpEraseDaily))->required();
+  command->add_option("--signed-probes", o->signed_probes, context.text(Msg::kHelpSignedProbes))
+      ->check(CLI::IsMember({"optional", "required"}));
+  command->add_option("--min-pad", o->policy.min_pad, context.text(Msg::kHelpMinPad))
+      ->check(CLI::Range(0U, ledger::kMaxPadLevel));
+  use_action(*command, context, use, o, [](Context&, const PolicyOptions& given) -> Result<AskedAction> {
+    ledger::ChangePolicy policy = given.policy;
+    if (!given.signed_probes.empty()) policy.signed_probes_required = given.signed_probes == "required";
+    return AskedAction{std::move(policy)};
+  });
 }
 
 void add_reveal_action(CLI::App& app, Context& context, const ActionUse& use) {

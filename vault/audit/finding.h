@@ -58,6 +58,7 @@ std::string_view to_string(Severity s) noexcept;
   X(kConsentEnded, "consent-ended", kError)                  /* {0} last day, {1} day */                         \
   X(kSuspendedEarly, "suspended-within-allowance", kWarning) /* {0} by */                                        \
   X(kDecisionSubject, "decision-subject", kError)            /* {0} decision */                                  \
+  X(kNonceTwice, "nonce-twice", kError)                      /* {0} entry before, {1} camera */                  \
   X(kCrashUnsaid, "crash-not-said", kError)                                                                      \
   X(kCrashWrong, "crash-said-wrongly", kError)                                                                   \
   X(kUnsealToReused, "unseal-key-reused", kError) /* {0} entry of the earlier start */                           \

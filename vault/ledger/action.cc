@@ -103,6 +103,8 @@ Status run(Genesis& g, const ChangePolicy& a) {
   if (site == nullptr) return refused("the site \"" + a.site + "\" does not exist");
   site->access_log_days = a.access_log_days;
   site->erase_daily = a.erase_daily;
+  site->signed_probes_required = a.signed_probes_required.value_or(site->signed_probes_required);
+  site->min_pad = a.min_pad.value_or(site->min_pad);
   return {};
 }
 
@@ -174,7 +176,9 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const ChangeReveal& a) const { return a.hide_subject; }
     bool operator()(const ChangePolicy& a) const {
       const Site* s = find_by_id(g.sites, a.site);
-      return s != nullptr && a.access_log_days <= s->access_log_days && a.erase_daily <= s->erase_daily;
+      return s != nullptr && a.access_log_days <= s->access_log_days && a.erase_daily <= s->erase_daily &&
+             a.signed_probes_required.value_or(true) >= s->signed_probes_required &&
+             a.min_pad.value_or(s->min_pad) >= s->min_pad;
     }
     bool operator()(const ChangeRules& a) const {
       return std::all_of(a.rules.begin(), a.rules.end(), [&](const auto& r) {

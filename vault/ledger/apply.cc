@@ -154,8 +154,18 @@ Status State::apply_body(const Enrolled& e) {
   return {};
 }
 
+// `door` is empty for a template. Scope and key are those of ledger::decide_camera.
+Status State::check_camera(const std::optional<SignedBy>& camera, const std::string& site_id,
+                           const std::string& door) const {
+  if (!camera) return site(site_id)->signed_probes_required ? broken("a probe without a signature") : Status();
+  const PrincipalRecord* p = principal(camera->camera);
+  return p != nullptr && may_sign(*p, site_id, door) ? Status() : broken("a probe that no camera of the place signed");
+}
+
 Status State::apply_body(const TemplateAdded& e) {
   FK_CHECK(check_operator(e.by, e.site));
+  FK_CHECK(check_camera(e.camera, e.site, ""));
+  if (pad_of(e.camera) < site(e.site)->min_pad) return broken("a template below the site's PAD level");
   const auto it = subjects_.find(e.ref);
   if (it == subjects_.end()) return broken("a template of a subject that is not enrolled");
   if (current_->sites[it->second.site].id != e.site) return broken("a template at another site than its subject");
@@ -235,6 +245,10 @@ Status State::apply_body(const Match& e) {
     return broken("a match outside the door's scope");
   }
   if (model(e.model) == nullptr) return broken("a match with an unknown model");
+  FK_CHECK(check_camera(e.camera, e.site, e.door));
+  if (e.decision != "refer" && pad_of(e.camera) < site(e.site)->min_pad) {
+    return broken("a decision on a probe below the site's PAD level");
+  }
   return {};
 }
 

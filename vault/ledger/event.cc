@@ -51,7 +51,8 @@ const std::vector<std::string_view>& sum_kinds() {
                                                       "refused-sealed",
                                                       "overload",
                                                       "bad-share",
-                                                      "refused-governance"};
+                                                      "refused-governance",
+                                                      "bad-probe"};
   return kinds;
 }
 

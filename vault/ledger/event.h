@@ -80,6 +80,17 @@ struct Enrolled {
   std::string until;  // last day of the consent
 };
 
+// The registered camera that signed a probe or template (vault/probe/claims.h), the level of presentation attack
+// detection that it states, and a keyed tag of its nonce: each is used once.
+struct SignedBy {
+  std::string camera;  // id of a principal with a signing key
+  std::uint32_t pad = 0;
+  Id128 nonce{};
+};
+inline std::uint32_t pad_of(const std::optional<SignedBy>& camera) {
+  return camera ? camera->pad : 0;  // nobody vouches for what is not signed
+}
+
 struct TemplateAdded {
   Id128 ref{};
   std::string site;
@@ -88,6 +99,7 @@ struct TemplateAdded {
   std::string model;
   std::uint32_t model_version = 0;
   Digest blob{};  // SHA-256 of the sealed template
+  std::optional<SignedBy> camera = {};
 };
 
 // The subject's key is destroyed with this event: its slot is overwritten before anybody is answered.
@@ -140,6 +152,7 @@ struct Match {
   std::string decision;  // "match", "no_match", "refer"
   std::optional<Id128> subject;
   std::optional<RequestMark> request;
+  std::optional<SignedBy> camera = {};
 };
 
 // Metadata was read: the list of a site's subjects, one subject, or the changes feed.

@@ -107,10 +107,18 @@ Json write(const Enrolled& e) {
           {"slot", e.slot},
           {"until", e.until}};
 }
+void add_camera(Json& j, const std::optional<SignedBy>& camera) {
+  if (!camera) return;
+  j["camera"] = camera->camera;
+  j["nonce"] = to_hex(camera->nonce);
+  j["pad"] = camera->pad;
+}
 Json write(const TemplateAdded& e) {
-  return {{"blob", to_hex(e.blob)},           {"by", e.by},           {"model", e.model},
-          {"model_version", e.model_version}, {"ref", to_hex(e.ref)}, {"site", e.site},
-          {"template", to_hex(e.template_id)}};
+  Json j = {{"blob", to_hex(e.blob)},           {"by", e.by},           {"model", e.model},
+            {"model_version", e.model_version}, {"ref", to_hex(e.ref)}, {"site", e.site},
+            {"template", to_hex(e.template_id)}};
+  add_camera(j, e.camera);
+  return j;
 }
 Json write(const Erased& e) {
   return {{"by", e.by}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
@@ -133,6 +141,7 @@ Json write(const Match& e) {
             {"site", e.site}};
   if (e.subject) j["subject"] = to_hex(*e.subject);
   if (e.request) j["request"] = {{"body", to_hex(e.request->body)}, {"id", to_hex(e.request->id)}};
+  add_camera(j, e.camera);
   return j;
 }
 Json write(const MetadataRead& e) {
@@ -309,6 +318,14 @@ Result<Body> read(Tag<Enrolled>, const Json& j) {
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
+std::optional<SignedBy> read_camera(ObjectReader& r) {
+  if (!r.has("camera")) return std::nullopt;
+  SignedBy out;
+  out.camera = r.text("camera", kMaxPrincipalId);
+  out.nonce = r.hex<16>("nonce");
+  out.pad = static_cast<std::uint32_t>(r.integer("pad", 0, kMaxPadLevel));
+  return out;
+}
 Result<Body> read(Tag<TemplateAdded>, const Json& j) {
   ObjectReader r(j, "template event");
   TemplateAdded e;
@@ -319,6 +336,7 @@ Result<Body> read(Tag<TemplateAdded>, const Json& j) {
   e.model = r.slug("model");
   e.model_version = static_cast<std::uint32_t>(r.integer("model_version", 1, 1000000));
   e.blob = r.hex<32>("blob");
+  e.camera = read_camera(r);
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
@@ -380,6 +398,7 @@ Result<Body> read(Tag<Match>, const Json& j) {
     e.request = RequestMark{m.hex<32>("id"), m.hex<32>("body")};
     if (r.ok()) FK_CHECK(m.finish());
   }
+  e.camera = read_camera(r);
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }

@@ -183,6 +183,7 @@ class State {
   Status apply_body(const Match& e);
   Status apply_body(const MetadataRead& e);
   Status check_operator(const std::string& by, const std::string& site) const;
+  Status check_camera(const std::optional<SignedBy>& camera, const std::string& site, const std::string& door) const;
   [[nodiscard]] Moment moment() const { return {now_, clock_now_}; }
   [[nodiscard]] Moment latest_moment() const { return {std::max(now_, last_time_), clock_now_}; }
   Status vote(const Vote& vote, Verb verb);

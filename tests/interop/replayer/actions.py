@@ -65,6 +65,28 @@ def _set(part, *fields):
     return run
 
 
+def _read_policy(f):
+    f.slug("site"), f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000)
+    if f.has("signed_probes"):
+        f.one_of("signed_probes", ("required", "optional"))
+    if f.has("min_pad"):
+        f.int("min_pad", 0, 3)
+
+
+def _change_policy(g, a):
+    _set("site", "access_log_days", "erase_daily")(g, a)
+    site = g["sites"][_by_id(g["sites"], a["site"], "site")]
+    for key, usual in (("signed_probes", "optional"), ("min_pad", 0)):
+        site[key] = a.get(key, site.get(key, usual))
+        if site[key] == usual:
+            del site[key]
+
+
+def _asks_no_less(a, site):
+    return (a.get("min_pad", 3) >= site.get("min_pad", 0) and
+            not (a.get("signed_probes") == "optional" and site.get("signed_probes") == "required"))
+
+
 def _add(part, limit):
     def run(g, a):
         _must(len(g[part + "s"]) < limit, f"the vault would have too many {part}s")
@@ -99,8 +121,7 @@ KINDS = {
     "add-model": ("model", lambda f: read_sub(f, "model", read_model), _add("model", 200)),
     "change-reveal": ("reveal", lambda f: (f.slug("site"), f.bool("hide_subject")), _set("site", "hide_subject")),
     "open-site": ("site", lambda f: read_sub(f, "site", lambda s: read_site(s, False)), _add("site", 64)),
-    "change-policy": ("policy", lambda f: (f.slug("site"), f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000)),
-                      _set("site", "access_log_days", "erase_daily")),
+    "change-policy": ("policy", _read_policy, _change_policy),
     "change-witnesses": ("witness", lambda f: read_sub(f, "witnesses", read_witnesses) if f.has("witnesses") else None,
                          _change_witnesses),
     "export": ("export", _read_export, check_export),
@@ -147,7 +168,7 @@ def _narrows(current, a):
         return False
     part, sign, *keys = fields
     items = [item for item in current[part + "s"] if item["id"] == a[part]]
-    return bool(items) and all(sign * a[key] <= sign * items[0][key] for key in keys)
+    return bool(items) and all(sign * a[key] <= sign * items[0][key] for key in keys) and (part != "site" or _asks_no_less(a, items[0]))
 
 
 def check_tightening(current, action):

@@ -89,8 +89,9 @@ def thresholds(verify, identify, model="face"):
     return {"kind": "change-thresholds", "model": model, "verify_threshold": verify, "identify_threshold": identify}
 
 
-def policy(days, erasures, site="main"):
-    return {"kind": "change-policy", "site": site, "access_log_days": days, "erase_daily": erasures}
+def policy(days, erasures, site="main", **probes):
+    """`probes`: signed_probes and min_pad, where they change."""
+    return {"kind": "change-policy", "site": site, "access_log_days": days, "erase_daily": erasures, **probes}
 
 
 def new_site(name):

@@ -50,6 +50,8 @@ def read_principal(f):
     _slugs(f, "sites", 64), _slugs(f, "doors", 1000)
     if f.has("until"):
         f.day("until")
+    if f.has("signing_key") and not f.text("signing_key", 1024):
+        f.refuse("signing_key", "is empty")
 
 
 def _rule(f):
@@ -77,6 +79,10 @@ def read_site(f, opened=True):
         f.int("epoch", 1, 1_000_000), f.hex("check", 32)
     f.slug("id"), f.slug("purpose"), f.slug("alternative")
     f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000), f.bool("hide_subject")
+    if f.has("signed_probes"):
+        f.one_of("signed_probes", ("required",))
+    if f.has("min_pad"):
+        f.int("min_pad", 1, 3)
     read_sub(f, "assessment", lambda a: (a.day("date"), a.hex("digest", 32)))
     read_each(f, "doors", 1000, read_door)
 
@@ -178,6 +184,18 @@ def _check_scope(g, p, prefix):
     _must(role != "auditor" or not (sites or doors), "an auditor has a scope")
 
 
+def _check_signing_key(p):
+    if "signing_key" in p:
+        _must(p["role"] in ("camera", "door"), "a signing key of neither camera nor door")
+        key = sshsig.Key.from_text(p["signing_key"])
+        _must(not key.type.startswith(b"sk-") and sha256(key.spki).hex() == p["key"], "a signing key is not the registered key")
+
+
+def may_sign(p, site, door=None):
+    """May this principal sign probes for the place? Without `door`: for enrolment."""
+    return "signing_key" in p and site in p.get("sites", ()) and (door is None or door in p.get("doors", [door]))
+
+
 def _check_principals(g):
     people, approval = g["principals"], []
     for key in ("id", "key", "name"):
@@ -189,6 +207,7 @@ def _check_principals(g):
             approval.append(_check_custodian(g, p, m[1], int(m[2])))
         else:
             _check_scope(g, p, m[1])
+        _check_signing_key(p)
     _different(approval, "two custodians with the same approval key")
     ids = {p["id"] for p in people}
     for x in g["groups"]:

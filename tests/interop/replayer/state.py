@@ -1,7 +1,7 @@
 """FORMAT.md section 7: the state, the fold, and the state digest."""
 from .canonical import DAY_MS, Bad, canonical, format_day, parse_day, parse_time
 from .events import TYPES
-from .genesis import check_genesis
+from .genesis import check_genesis, may_sign
 from .proposals import DELAY_MS, Proposals
 from .tree import sha256
 
@@ -131,6 +131,7 @@ class State(Proposals):
         _must(model and model["version"] == body["model_version"], "a template of an unknown model")
         _must(len(subject["templates"]) < 8, "a ninth template")
         _must(body["template"] not in [t["template"] for t in subject["templates"]], "a template id twice")
+        self._check_camera(body)
         subject["templates"].append({**body, "entry": self.size})
 
     def _erased(self, body, time, now):
@@ -190,9 +191,19 @@ class State(Proposals):
         if event["type"] == "match":
             _must(p["role"] == "door" and body["door"] in p["doors"], "a match outside the door's scope")
             _must(body["model"] in self.models, "a match with an unknown model")
+            self._check_camera(body, body["door"], body["decision"] == "refer")
         else:
             good = p["role"] == "operator" or (p["role"] == "door" and body["what"] == "changes")
             _must(good, "metadata read by a wrong role")
+
+    def _check_camera(self, body, door=None, low=False):
+        """`low`: a level below the site's is as it must be."""
+        site = self.sites[body["site"]]
+        if "camera" in body:
+            _must(may_sign(self.principals.get(body["camera"], {}), body["site"], door), "a probe that no camera of the place signed")
+        else:
+            _must(site.get("signed_probes") != "required", "a probe without a signature")
+        _must(low or body.get("pad", 0) >= site.get("min_pad", 0), "below the site's PAD level")
 
     # State digest.
 

@@ -63,6 +63,7 @@ TEST_CASE("optional fields of access events may be missing") {
       encode_event(event_of(Match{false, "main", "north", "face", "door/1", "match", {}, {}})).value();
   REQUIRE_FALSE(has(match, "subject"));
   REQUIRE_FALSE(has(match, "request"));
+  for (const char* key : {"camera", "nonce", "pad"}) REQUIRE_FALSE(has(match, key));
   const auto back = decode_event(match);
   REQUIRE(back);
   REQUIRE_FALSE(std::get<Match>(back->body).subject);
@@ -81,7 +82,7 @@ TEST_CASE("every kind of action goes through its text and back") {
       ChangeReveal{"main", true},
       CancelErasures{"annex"},
       OpenSite{g.sites[1]},
-      ChangePolicy{"main", 30, 0},
+      ChangePolicy{"main", 30, 0, false, 3},
       ChangeWitnesses{g.witnesses},
       ExportTemplates{"main",
                       5,
