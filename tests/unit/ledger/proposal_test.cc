@@ -234,46 +234,6 @@ TEST_CASE("a changed rule makes signatures stale, and signing again opens the pr
   log.must(ProposalDone{made.id});
 }
 
-TEST_CASE("what was signed before a revocation counts no more, however often it is sent") {
-  Log log = sealed_log();
-  PrincipalRecord wider = *log.state.principal("operator/1");
-  wider.sites = {"annex", "main"};
-  const ProposalMade made = made_by("property/1", 1, RegisterPrincipals{{}, {wider}});
-  log.must(made);
-  log.must(made_by("property/1", 2, ChangeRules{{{"principal", rule_of(1, 2)}}}));  // keeps the other one open
-  const Approval first = approval(log, "property/1", made.id);
-  const Approval second = approval(log, "residents/1", made.id);
-  log.must(first);
-  log.must(Revoked{"residents/2", {"operator/1"}, "misuse"});
-  REQUIRE(stage(log, made.id) == Stage::kStale);
-  refuse(log, first, "was revoked since this was signed");
-  refuse(log, second, "was revoked since this was signed");
-  log.must(approval(log, "property/1", made.id));
-  log.must(approval(log, "residents/1", made.id));
-  log.must(ProposalDone{made.id});
-}
-
-TEST_CASE("an override asks for people who are there") {
-  Log log = sealed_log();
-  PrincipalRecord gone = *log.state.principal("residents/2");
-  gone.until = "2026-11-21";
-  decide_together(log, made_by("property/1", 30, ChangeCustodian{gone}), kDayS);
-  const ProposalMade made = threshold_proposal(1);
-  log.must(made);
-  log.must(veto(log, "residents/1", made.id));
-  ProposalMade again = made;
-  again.id = Id128{0xab, 2};
-  again.by = "property/1";
-  again.overrides = made.id;
-  log.must(again);
-  CHECK(rule_for(log.state, again, now(log)).groups == std::map<std::string, int>{{"property", 2}, {"residents", 1}});
-  for (const char* by : {"property/1", "property/2", "residents/3"}) log.must(approval(log, by, again.id));
-  log.must(CustodianSuspended{"residents/1", "property/3"});
-  CHECK(rule_for(log.state, again, now(log)).groups.at("property") == 2);
-  log.wait(2 * kDayS * 1000);
-  log.must(ProposalDone{again.id});
-}
-
 TEST_CASE("rule changes that are only proposed make nothing stale") {
   Log log = sealed_log();
   const ProposalMade made = door_proposal(1);
