@@ -50,6 +50,7 @@ Result<http::Response> people(ApiContext& api, const Call& call);
 Result<http::Response> propose(ApiContext& api, const Call& call);
 Result<http::Response> list_proposals(ApiContext& api, const Call& call);
 Result<http::Response> get_proposal(ApiContext& api, const Call& call);
+Result<http::Response> proposal_subjects(ApiContext& api, const Call& call);
 Result<http::Response> get_result(ApiContext& api, const Call& call);
 Result<http::Response> get_result_part(ApiContext& api, const Call& call);
 Result<http::Response> approve(ApiContext& api, const Call& call);

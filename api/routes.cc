@@ -30,6 +30,9 @@ constexpr std::array kRoutes = {
     Route{"propose", "POST", "/v1/proposals", kMain, kCustodians, kLogged, "governance", kRunning, 192 * kKiB, propose},
     Route{"listProposals", "GET", "/v1/proposals", kMain, kCustodians, kUnlogged, "", kRunning, 0, list_proposals},
     Route{"getProposal", "GET", "/v1/proposals/{id}", kMain, kCustodians, kUnlogged, "", kRunning, 0, get_proposal},
+    // Whom an export names.
+    Route{"getProposalSubjects", "GET", "/v1/proposals/{id}/subjects", kMain, kCustodians, kLogged, "access", kOpen, 0,
+          proposal_subjects},
     Route{"approve", "POST", "/v1/proposals/{id}/approvals", kMain, kCustodians, kLogged, "governance", kRunning,
           8 * kKiB, approve},
     Route{"veto", "POST", "/v1/proposals/{id}/veto", kMain, kCustodians, kLogged, "governance", kRunning, 8 * kKiB,

@@ -55,11 +55,12 @@ Id128 SiteSession::nonce_tag(const std::string& camera, const Id128& nonce) cons
   return out;
 }
 
-void OpenVault::add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty) {
+Status OpenVault::add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty) {
   auto session = std::make_unique<SiteSession>(site, key, wraps);
   session->ready = empty;
   const std::unique_lock lock(sites_mutex_);
-  sites_.emplace(site.id, std::move(session));
+  if (sites_.emplace(site.id, std::move(session)).second) return {};
+  return make_error(Errc::kAlreadyExists, "the site \"" + site.id + "\" is open already");
 }
 
 void OpenVault::remove_site(const std::string& id) {

@@ -56,8 +56,9 @@ class OpenVault {
       : vault_(vault), store_(store), slots_(slots) {}
 
   // A site is here before the state has it, so that whoever finds it there finds it here. `empty`: it has no templates
-  // to load. Sessions stay where they are; only a site that the state never got is taken out again.
-  void add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty = false);
+  // to load. Sessions stay where they are; only a site that the state never got is taken out again. kAlreadyExists: one
+  // key is never passed over for another.
+  Status add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty = false);
   void remove_site(const std::string& id);
   void set_register_key(seal::AeadKey key, std::uint32_t epoch) {
     register_key_ = std::make_unique<seal::AeadKey>(std::move(key));

@@ -70,7 +70,7 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
   };
   for (const auto& s : sites) {
     FK_TRY(const seal::SiteKey key, open_key(s.site));
-    opened->add_site(s.site, key, s.wraps);
+    FK_CHECK(opened->add_site(s.site, key, s.wraps));
   }
   FK_TRY(const seal::SiteKey people_key, open_key(people));
   std::uint64_t sealed_names = 0;  // under it: one row each

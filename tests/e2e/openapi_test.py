@@ -410,6 +410,15 @@ def export(v, site, one, other, signed):
     v.call("propose", one, {"purpose": "court-order", "action": {**action, "recipients": []}}, good=False, want="bad-recipient")
     asked = v.call("propose", one, {"purpose": "court-order", "action": action})["proposal"]
     v.call("getResult", one, id=asked["id"], want="not-ready")
+    named = {**action, "max_subjects": 1}
+    v.call("propose", one, {"purpose": "court-order", "action": named, "subjects": ["nobody of that name"]}, want="unknown-subjects")
+    v.call("getProposalSubjects", one, id=asked["id"], want="not-found")
+    who = v.call("listSubjects", v.principal("operator"), site=site)["subjects"][0]["subject"]
+    some = v.call("propose", one, {"purpose": "court-order", "action": named, "subjects": [who]})["proposal"]
+    if some["named"] != 1 or v.call("getProposalSubjects", other, id=some["id"])["subjects"] != [who]:
+        v.failures.append("an export of one named person names somebody else")
+    v.call("withdraw", one, id=some["id"])
+    v.call("getProposalSubjects", one, id=some["id"], want="proposal-ended")
     for who in (one, other):
         v.call("approve", who, signed(who, asked, "approve"), id=asked["id"])
     for _ in range(60):

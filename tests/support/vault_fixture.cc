@@ -168,7 +168,8 @@ Result<std::unique_ptr<Service>> VaultFixture::start(ServiceOptions options) {
   if (options.export_dir.empty()) options.export_dir = dir() + "/exports";
   options.allow_unlocked_memory = true;
   store::Store& used = around_store ? around_store(*store) : *store;
-  return Service::start({used, *custody, *slots, clock}, std::move(options));
+  Custody& token = around_custody ? around_custody(*custody) : *custody;
+  return Service::start({used, token, *slots, clock}, std::move(options));
 }
 
 void VaultFixture::stop(std::unique_ptr<Service>& service) {

@@ -79,6 +79,8 @@ class VaultFixture {
   TestClock clock;
   // What start() gives to the service instead of `store`: something around it, which must outlive the service.
   std::function<store::Store&(store::RocksStore&)> around_store;
+  // The same for the token.
+  std::function<Custody&(hsm::TokenCustody&)> around_custody;
   std::unique_ptr<store::RocksStore> store;
   std::unique_ptr<seal::KeySlots> slots;
   std::unique_ptr<hsm::TokenCustody> custody;

@@ -40,7 +40,7 @@ namespace facekeep::match {
 
 // Templates that one identify() opens at most. One question opens one or two, mostly; only templates that are nearly
 // alike make it open many, and a gallery of 50,000 copies of one face must not hold up every door behind one question.
-inline constexpr std::size_t kMostOpened = 1000;
+inline constexpr std::size_t kMostOpened = 2048;
 
 // Rows that verify() reads whatever it finds (the design's most templates a subject).
 inline constexpr std::size_t kVerifyRows = 8;

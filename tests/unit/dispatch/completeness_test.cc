@@ -71,6 +71,11 @@ std::vector<Good> good_requests(ApiKit& kit) {
       {"getOpenings", "auditor/1", "GET", "/v1/log/openings/0", ""},
       {"getRegister", "auditor/1", "GET", "/v1/log/register", ""},
       {"eraseSubject", "operator/1", "DELETE", subjects + "/anna", ""},
+      {"getProposalSubjects", "residents/1", "GET", "/v1/proposals/" + std::string(32, '0') + "/subjects", "",
+       [](ApiKit& k) {
+         const Json named = facekeep::test::propose_export(k, facekeep::test::export_action(), {"ben"});
+         return path_of(named, "/subjects");
+       }},
       {"getResult", "property/1", "GET", "/v1/proposals/" + std::string(32, '0') + "/result", "", sealed_export},
       {"revoke", "property/1", "POST", "/v1/revocations", R"({"principals":["door/2"],"reason":"lost"})"},
       {"tighten", "property/2", "POST", "/v1/tightenings",
