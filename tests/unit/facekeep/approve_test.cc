@@ -122,7 +122,7 @@ TEST_CASE("a person who agrees signs the proposal's digest and the log as it was
     CHECK(room.shows(fact));
   }
   // Who signed, the stage and the rule are the log's, whatever the vault says.
-  for (const char* lie : {"residents/3", "open", "lifetime 61 s"}) {
+  for (const char* lie : {"residents/3", "Stage: open", "lifetime 61 s"}) {
     CAPTURE(lie);
     CHECK_FALSE(room.shows(lie));
   }

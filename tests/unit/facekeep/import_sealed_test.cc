@@ -1,6 +1,7 @@
 #include "tools/facekeep/import_sealed.h"
 
 #include "api/ndjson.h"
+#include "tests/unit/export/certs.h"
 #include "tests/unit/facekeep/machine.h"
 #include "vault/base/digest.h"
 #include "vault/export/parts.h"
@@ -41,6 +42,8 @@ struct Place : tools::testing::Machine {
   };
 
   Place() {
+    EVP_PKEY* key = exporter::test::key("EC:P-256");
+    REQUIRE(http::save_private_file(path("recipient.key"), http::private_key_pem(key)->view()));
     serve([this](http::Request&& r) {
       ++calls;
       http::Response out;
@@ -53,7 +56,7 @@ struct Place : tools::testing::Machine {
   }
   // A part for this key as anybody makes it who has its certificate, and a manifest of it.
   void exported(int people, std::size_t row_size) {
-    const auto recipient = *exporter::parse_recipient(as_bytes(dir.read("me.crt")));
+    const auto recipient = *exporter::parse_recipient(exporter::test::make_cert({}));
     OnePart part;
     auto writer = *exporter::PartWriter::create({recipient}, exporter::kMaxPartSize, part);
     for (int i = 0; i < people; ++i) {
@@ -78,7 +81,7 @@ struct Place : tools::testing::Machine {
   [[nodiscard]] std::string digest() const { return to_hex(sha256(as_bytes(manifest))); }
   int import(const std::vector<std::string>& more, std::string_view says = {}) {
     std::vector<std::string> words = {"import", path("part-0001.cms"), "--site",
-                                      "main",   "--recipient-key",     path("me.key")};
+                                      "main",   "--recipient-key",     path("recipient.key")};
     words.insert(words.end(), more.begin(), more.end());
     Lines lines;
     if (!says.empty()) {
