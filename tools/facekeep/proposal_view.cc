@@ -31,8 +31,8 @@ Result<std::vector<std::string>> named_subjects(VaultApi& api, const std::string
   std::vector<std::string> out;
   const auto answer = api.json("GET", "/v1/proposals/" + id + "/subjects");
   if (!answer) return out;
-  const Json list = answer->value("subjects", Json::array());
-  for (const Json& subject : list) {
+  if (!answer->is_object() || !answer->contains("subjects")) return bad_answer();
+  for (const Json& subject : (*answer)["subjects"]) {
     if (!subject.is_string()) return bad_answer();
     out.push_back(subject.get<std::string>());
   }
@@ -75,8 +75,9 @@ Status take_from_log(const ledger::State& state, ProposalStatus& status) {
   if (p.entry != status.entry || to_json(p.made) != to_json(status.made)) return other_proposal();
   status.made = p.made;
   status.rule_version = state.rule_version();
-  status.rule = rule_for(state, p.made);
-  status.stage = to_string(stage_at(state, p, last_moment(state)));
+  const ledger::Moment now = last_moment(state);
+  status.rule = rule_for(state, p.made, now);
+  status.stage = to_string(stage_at(state, p, now));
   status.approved.assign(p.approved.begin(), p.approved.end());
   const auto* change = std::get_if<ledger::ChangeCustodian>(&p.made.action);
   const auto* before = change == nullptr ? nullptr : state.principal(change->custodian.id);
