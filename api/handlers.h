@@ -10,6 +10,7 @@ namespace facekeep::api {
 // handlers_match.cc
 Result<http::Response> verify(ApiContext& api, const Call& call);
 Result<http::Response> identify(ApiContext& api, const Call& call);
+Result<http::Response> challenge(ApiContext& api, const Call& call);
 
 // handlers_enrol.cc
 Result<http::Response> put_subject(ApiContext& api, const Call& call);
@@ -49,6 +50,7 @@ Result<http::Response> people(ApiContext& api, const Call& call);
 Result<http::Response> propose(ApiContext& api, const Call& call);
 Result<http::Response> list_proposals(ApiContext& api, const Call& call);
 Result<http::Response> get_proposal(ApiContext& api, const Call& call);
+Result<http::Response> proposal_subjects(ApiContext& api, const Call& call);
 Result<http::Response> get_result(ApiContext& api, const Call& call);
 Result<http::Response> get_result_part(ApiContext& api, const Call& call);
 Result<http::Response> approve(ApiContext& api, const Call& call);

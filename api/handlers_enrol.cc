@@ -31,8 +31,9 @@ Result<TemplateInput> read_template(const JsonView& value, const std::string& wh
   out.model = fields.text("model");
   const auto vector = fields.take("template");
   FK_CHECK(fields.finish());
-  FK_TRY(ScopedVector values, decode_vector(*vector));
-  out.values = std::move(values.values);
+  FK_TRY(ProbeInput read, decode_probe(*vector));
+  out.values = std::move(read.vector.values);
+  out.signed_probe = read.jws;
   return out;
 }
 

@@ -50,8 +50,9 @@ Result<http::Response> match(ApiContext& api, const Call& call, bool identify) {
   if (!identify) in.subject = fields.text("subject", 4096);  // its own limit has its own problem
   const auto probe = fields.take("probe");
   FK_CHECK(fields.finish());
-  FK_TRY(ScopedVector values, decode_vector(*probe));
-  in.probe = std::move(values.values);
+  FK_TRY(ProbeInput read, decode_probe(*probe));
+  in.probe = std::move(read.vector.values);
+  in.signed_probe = read.jws;
 
   auto answer = api.service.match(call.request.peer_spki, call.captured[0], std::move(in));
   wait_for_tick(asked);
@@ -69,6 +70,13 @@ Result<http::Response> verify(ApiContext& api, const Call& call) {
 }
 Result<http::Response> identify(ApiContext& api, const Call& call) {
   return match(api, call, true);
+}
+
+Result<http::Response> challenge(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_CHECK(no_body(call.request));
+  FK_TRY(const Challenge given, api.service.challenge(call.request.peer_spki, call.captured[0]));
+  return json_response({{"nonce", to_base64url(given.nonce)}, {"until", format_time(given.until)}}, 201);
 }
 
 }  // namespace facekeep::api

@@ -56,6 +56,7 @@ Result<OrderedJson> to_json(const ProposalView& v) {
                      {"opened", moment_json(p.opened)}};
   if (p.complete) out["complete"] = moment_json(*p.complete);
   if (p.vetoed_by) out["vetoed_by"] = *p.vetoed_by;
+  if (v.named > 0) out["named"] = v.named;
   if (v.names) out["names"] = OrderedJson(ledger::to_json(*v.names));
   return out;
 }
@@ -150,11 +151,15 @@ Result<http::Response> get_proposal(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   FK_TRY(const Id128 id, id_segment(call.captured[0]));
   FK_TRY(const ProposalView v, api.service.proposal(call.request.peer_spki, id));
-  FK_TRY(OrderedJson out, to_json(v));
-  if (std::holds_alternative<ledger::ExportTemplates>(v.proposal.made.action)) {
-    if (const auto people = api.service.export_names(id)) out["subjects"] = *people;
-  }
+  FK_TRY(const OrderedJson out, to_json(v));
   return json_response(out);
+}
+
+Result<http::Response> proposal_subjects(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const Id128 id, id_segment(call.captured[0]));
+  FK_TRY(const auto named, api.service.export_subjects(call.request.peer_spki, id));
+  return json_response({{"entry", named.entry}, {"subjects", named.subjects}, {"erased", named.erased}});
 }
 
 Result<http::Response> get_result(ApiContext& api, const Call& call) {

@@ -67,6 +67,8 @@ void add_vault(Page& page, const Service::Metrics& vault, std::string_view state
              static_cast<double>(vault.alarms.latest));
   page.gauge("facekeep_clock_jumped", "1 after the wall clock was set: nothing is destroyed by time until a restart",
              vault.clock_jumped ? 1 : 0);
+  page.gauge("facekeep_exports_failing", "Approved exports that failed and are tried again; the journal says why",
+             static_cast<double>(vault.exports_failing));
   page.gauge("facekeep_log_entries", "Entries in the log", static_cast<double>(vault.log_size));
   page.gauge("facekeep_templates", "Templates in memory", static_cast<double>(vault.templates));
   page.gauge("facekeep_template_bytes", "Bytes of memory for templates", static_cast<double>(vault.arena_bytes));

@@ -30,6 +30,9 @@ constexpr std::array kRoutes = {
     Route{"propose", "POST", "/v1/proposals", kMain, kCustodians, kLogged, "governance", kRunning, 192 * kKiB, propose},
     Route{"listProposals", "GET", "/v1/proposals", kMain, kCustodians, kUnlogged, "", kRunning, 0, list_proposals},
     Route{"getProposal", "GET", "/v1/proposals/{id}", kMain, kCustodians, kUnlogged, "", kRunning, 0, get_proposal},
+    // Whom an export names.
+    Route{"getProposalSubjects", "GET", "/v1/proposals/{id}/subjects", kMain, kCustodians, kLogged, "access", kOpen, 0,
+          proposal_subjects},
     Route{"approve", "POST", "/v1/proposals/{id}/approvals", kMain, kCustodians, kLogged, "governance", kRunning,
           8 * kKiB, approve},
     Route{"veto", "POST", "/v1/proposals/{id}/veto", kMain, kCustodians, kLogged, "governance", kRunning, 8 * kKiB,
@@ -53,6 +56,8 @@ constexpr std::array kRoutes = {
     Route{"verify", "POST", "/v1/sites/{site}/verify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB, verify},
     Route{"identify", "POST", "/v1/sites/{site}/identify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB,
           identify},
+    Route{"challenge", "POST", "/v1/sites/{site}/challenge", kMain, kDoors | kCameras, kUnlogged, "", kOpen, 64,
+          challenge},
     Route{"getChanges", "GET", "/v1/sites/{site}/changes", kMain, kDoors | kOperators, kLogged, "access", kOpen, 0,
           changes},
     // Operators.

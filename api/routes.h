@@ -28,6 +28,7 @@ inline constexpr Roles kCustodians = role_bit(ledger::Role::kCustodian);
 inline constexpr Roles kOperators = role_bit(ledger::Role::kOperator);
 inline constexpr Roles kAuditors = role_bit(ledger::Role::kAuditor);
 inline constexpr Roles kDoors = role_bit(ledger::Role::kDoor);
+inline constexpr Roles kCameras = role_bit(ledger::Role::kCamera);
 
 enum class Listeners : std::uint8_t { kMain, kPublic, kBoth };
 

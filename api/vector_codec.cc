@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 
 #include "api/http/buffer.h"
+#include "vault/base/floats.h"
 #include "vault/base/secret_bytes.h"
 #include "vault/match/vector.h"
+#include "vault/probe/jws.h"
 #include "vault/vector_problem.h"
 
 namespace facekeep::api {
@@ -39,10 +40,9 @@ Error bad_base64() {
                       "send base64 of little-endian float32 values, or an array of numbers");
 }
 
-Error signed_probe() {
-  return make_problem(Errc::kInvalidArgument, "signed-probes-unsupported",
-                      "this vault does not take signed probes (JWS) yet",
-                      "send the probe as an array of numbers, or as base64 of little-endian float32");
+Error bad_jws() {
+  return make_problem(Errc::kMalformed, "bad-jws", "a signed probe is not in the compact serialisation of RFC 7515",
+                      "send the JWS as one text of three parts, as the camera made it");
 }
 
 // The float32 nearest to a JSON number's text; what is too small is zero, what is too large infinite.
@@ -95,13 +95,8 @@ Result<http::CleansedBytes> unescape(std::string_view raw) {
   return out;
 }
 
-bool looks_like_jws(std::string_view text) {
-  return std::count(text.begin(), text.end(), '.') == 2;
-}
-
 Status read_base64(const JsonView& value, std::vector<float>& out) {
   std::string_view text = value.raw_string();
-  if (looks_like_jws(text)) return signed_probe();
   if (text.size() > 6 * kMaxBase64) return wrong_dimension("the vector has more than 1,024 values");
   http::CleansedBytes plain;
   if (text.find('\\') != std::string_view::npos) {
@@ -114,15 +109,8 @@ Status read_base64(const JsonView& value, std::vector<float>& out) {
   if (bytes->size() % sizeof(float) != 0) {
     return wrong_dimension("the vector's bytes are not a whole number of float32 values");
   }
-  const std::size_t n = bytes->size() / sizeof(float);
-  if (n > kMaxValues) return wrong_dimension("the vector has more than 1,024 values");
-  out.resize(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::uint8_t* p = bytes->data() + i * sizeof(float);
-    const std::uint32_t bits = static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
-                               static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24;
-    out[i] = std::bit_cast<float>(bits);
-  }
+  if (bytes->size() > kMaxValues * sizeof(float)) return wrong_dimension("the vector has more than 1,024 values");
+  append_floats(bytes->view(), out);
   return {};
 }
 
@@ -134,7 +122,6 @@ Result<ScopedVector> decode_vector(const JsonView& value) {
   switch (value.kind()) {
     case JsonView::Kind::kArray: FK_CHECK(read_array(value, out.values)); break;
     case JsonView::Kind::kString: FK_CHECK(read_base64(value, out.values)); break;
-    case JsonView::Kind::kObject: return signed_probe();
     default:
       return make_problem(Errc::kMalformed, "wrong-type", "the vector is neither an array of numbers nor a text",
                           "send an array of numbers, or base64 of little-endian float32");
@@ -142,6 +129,17 @@ Result<ScopedVector> decode_vector(const JsonView& value) {
   if (out.values.empty()) return wrong_dimension("the vector has no values");
   FK_CHECK(check_vector(out.values, out.values.size()));
   return out;
+}
+
+Result<ProbeInput> decode_probe(const JsonView& value) {
+  if (value.kind() == JsonView::Kind::kObject) return bad_jws();
+  if (value.kind() == JsonView::Kind::kString && probe::looks_like_jws(value.raw_string())) {
+    const std::string_view jws = value.raw_string();
+    if (jws.find('\\') != std::string_view::npos) return bad_jws();
+    return ProbeInput{{}, jws};
+  }
+  FK_TRY(ScopedVector vector, decode_vector(value));
+  return ProbeInput{std::move(vector), {}};
 }
 
 }  // namespace facekeep::api

@@ -27,8 +27,15 @@ struct ScopedVector {
 // At most 1,024 values, all finite, not all zero, of any norm that the engine takes (match/vector.h). Whether
 // the dimension is the model's is the service's to say. Each number is rounded once, from its decimal
 // text to the nearest float32. Problems: "wrong-dimension" (none, over 1,024, or a part of a value),
-// "bad-base64", "not-a-number", "infinite", "zero-vector", "norm-out-of-range", "wrong-type",
-// "signed-probes-unsupported" (an object, or a text with two dots: JWS, RFC 7515).
+// "bad-base64", "not-a-number", "infinite", "zero-vector", "norm-out-of-range", "wrong-type".
 Result<ScopedVector> decode_vector(const JsonView& value);
+
+// The same, or a text with two dots: a camera's JWS (vault/probe/jws.h), which the service reads. Views the request.
+// Problems: also "bad-jws" (the JSON serialisation of RFC 7515, or escapes in the compact one).
+struct ProbeInput {
+  ScopedVector vector;  // empty with a JWS
+  std::string_view jws;
+};
+Result<ProbeInput> decode_probe(const JsonView& value);
 
 }  // namespace facekeep::api

@@ -48,9 +48,12 @@ PreparedEnrolment Enrolment::continue_with(std::string by, std::string site, con
 }
 
 Status Enrolment::add_template(const OpenVault& vault, const SiteSession& site, PreparedEnrolment& e,
-                               const ledger::Model& model, std::span<const float> values) {
+                               const ledger::Model& model, std::span<const float> values,
+                               std::optional<probe::Proof> proof) {
   FK_CHECK(check_vector(values, model));
   PreparedTemplate t;
+  if (proof) t.camera = {proof->camera, proof->pad, site.nonce_tag(proof->camera, proof->nonce)};
+  t.proof = std::move(proof);
   t.id = random_array<16>();
   t.model = model.id;
   t.version = model.version;
@@ -78,7 +81,8 @@ Result<log::Write> Enrolment::write(PreparedEnrolment& e, const log::Turn& turn,
   const std::uint64_t first = turn.next_entry + w.drafts.size();
   for (const auto& t : e.templates) {
     w.drafts.push_back(
-        {ledger::TemplateAdded{e.ref, e.site, e.by, t.id, t.model, t.version, seal::blob_digest(t.blob)}, {}});
+        {ledger::TemplateAdded{e.ref, e.site, e.by, t.id, t.model, t.version, seal::blob_digest(t.blob), t.camera},
+         {}});
     w.puts.push_back({store::keys::template_of(e.ref, t.id), t.blob});
   }
   w.after = [&e, &engine, first] {

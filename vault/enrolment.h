@@ -9,6 +9,7 @@
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/match/engine.h"
 #include "vault/open_vault.h"
+#include "vault/probe/signed_probe.h"
 #include "vault/subject/consent.h"
 
 namespace facekeep {
@@ -19,6 +20,9 @@ struct PreparedTemplate {
   std::uint32_t version = 0;
   Bytes blob;
   SecretBytes unit;  // the unit vector, float32, until the gallery has it
+  // Of the camera that signed it, and what the log says of that.
+  std::optional<probe::Proof> proof = {};
+  std::optional<ledger::SignedBy> camera = {};
 };
 
 struct PreparedEnrolment {
@@ -46,7 +50,8 @@ class Enrolment {
                                          OpenSubject subject);
   // Checks, normalises and seals one template. The caller cleanses `values`.
   static Status add_template(const OpenVault& vault, const SiteSession& site, PreparedEnrolment& e,
-                             const ledger::Model& model, std::span<const float> values);
+                             const ledger::Model& model, std::span<const float> values,
+                             std::optional<probe::Proof> proof = {});
   // What the sequencer writes. `e` and `engine` must live until the submission has returned; the gallery
   // gets the templates once they are durable.
   static Result<log::Write> write(PreparedEnrolment& e, const log::Turn& turn, match::Engine& engine);

@@ -27,8 +27,11 @@ class ExportRun {
 
  private:
   enum class Taken : std::uint8_t { kYes, kNo, kDamaged };
+  // How many the export takes, from their records alone: no template is opened for an export that takes too many.
+  Result<std::uint64_t> count() const;
   // Builds the row of one subject, if the person is to be in the export.
   Result<Taken> build_row(const Id128& ref);
+  [[nodiscard]] Status check_open() const;
   Status add_template(const SiteSession& site, const Id128& ref, const ledger::SubjectState& s,
                       const OpenSubject& subject, const ledger::TemplateState& t);
   [[nodiscard]] std::optional<ledger::SubjectState> state_of(const Id128& ref) const;
@@ -76,20 +79,41 @@ Status ExportRun::add_template(const SiteSession& site, const Id128& ref, const 
   });
 }
 
+Status ExportRun::check_open() const {
+  if (!vault_.closing) return {};
+  return make_problem(Errc::kSealed, "sealed", "the vault was sealed during an export");
+}
+
+Result<std::uint64_t> ExportRun::count() const {
+  std::uint64_t n = 0;
+  for (const Id128& ref : job_.selected) {
+    FK_CHECK(check_open());
+    const auto s = state_of(ref);
+    if (!s) continue;
+    const auto subject = vault_.open_subject(vault_.site(action_.site), ref, *s);
+    if (!subject && subject.error().code == Errc::kIo) return subject.error();
+    n += subject && covers(subject->consent);
+  }
+  return n;
+}
+
 Result<ExportRun::Taken> ExportRun::build_row(const Id128& ref) {
   const auto s = state_of(ref);
   if (!s) return Taken::kNo;  // erased or suspended meanwhile
   const SiteSession& site = vault_.site(action_.site);
   const auto subject = vault_.open_subject(site, ref, *s);
-  // What was erased meanwhile does not open either.
-  const auto damaged = [&] { return state_of(ref) ? Taken::kDamaged : Taken::kNo; };
-  if (!subject) return damaged();
+  // What was erased meanwhile does not open either. A disk that does not answer is no damage: it is asked again later.
+  const auto damaged = [&](const Error& e) -> Result<Taken> {
+    if (e.code == Errc::kIo) return e;
+    return state_of(ref) ? Taken::kDamaged : Taken::kNo;
+  };
+  if (!subject) return damaged(subject.error());
   if (!covers(subject->consent)) return Taken::kNo;
   FK_CHECK(row_.begin({subject->record.subject, subject->record.consent, site.site, s->entry}));
   row_templates_ = 0;
   for (const auto& t : s->templates) {
     if (t.entry >= job_.before) continue;
-    if (!add_template(site, ref, *s, *subject, t)) return damaged();
+    if (const auto added = add_template(site, ref, *s, *subject, t); !added) return damaged(added.error());
     ++row_templates_;
   }
   return Taken::kYes;
@@ -124,10 +148,13 @@ Result<ExportOutcome> ExportRun::run(const exporter::ExportFolder& folder, std::
   for (std::size_t i = 0; i < recipients->size(); ++i) {
     if ((*recipients)[i].spki != action_.recipients[i].spki) return ended("bad-recipient");
   }
+  FK_TRY(const std::uint64_t expected, count());
+  if (expected > action_.max_subjects) return ended("over-limit");
+  if (expected == 0) return ended("nobody");
   FK_TRY(const auto files, folder.begin(job_.made.id));
   FK_TRY(auto writer, exporter::PartWriter::create(*recipients, part_size, *files));
   for (const Id128& ref : job_.selected) {
-    if (vault_.closing) return make_problem(Errc::kSealed, "sealed", "the vault was sealed during an export");
+    FK_CHECK(check_open());
     FK_TRY(const Taken taken, build_row(ref));
     out_.sealed.damaged += taken == Taken::kDamaged;
     if (taken != Taken::kYes) continue;

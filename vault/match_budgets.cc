@@ -8,8 +8,11 @@ using ledger::Over;
 
 namespace {
 
-std::string door_of(const ledger::Match& m) {
-  return m.site + "/" + m.door;
+// Whose budget: nothing for a subject's, of whom nobody is told.
+std::optional<std::string> told_of(Over over, const ledger::Match& m) {
+  if (over == Over::kDoor) return "door " + m.site + "/" + m.door;
+  if (over == Over::kCamera) return "camera " + m.site + "/" + m.camera->camera;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -44,6 +47,8 @@ void MatchBudgets::decide(const ledger::State& state, std::uint64_t entry, std::
   const auto& policy = state.budgets(match.site);
   const ledger::BudgetCall call = ledger::budget_call(match);
   match.over = budgets_.over(policy, call);
+  // Who is told "refer" learns nothing of a subject: only the others' budgets may say so.
+  if (match.over == Over::kSubject && match.decision == "refer") match.over.reset();
   if (!match.over) {
     budgets_.charge(policy, call);
     return;
@@ -73,10 +78,12 @@ void MatchBudgets::clear() {
 std::optional<std::uint64_t> MatchBudgets::told(const ledger::State& state, std::uint64_t uptime_ms,
                                                 const ledger::Match& match) const {
   const std::lock_guard lock(mutex_);
-  const auto it = told_.find(door_of(match));
-  if (!ready_ || it == told_.end() || uptime_ms >= it->second.uptime_ms + kOverTellMs) return std::nullopt;
+  if (!ready_ || told_.empty()) return std::nullopt;
   const auto over = budgets_.over(state.budgets(match.site), ledger::budget_call(match), uptime_ms);
-  return over == Over::kDoor ? std::optional(it->second.entry) : std::nullopt;
+  const auto whose = over ? told_of(*over, match) : std::nullopt;
+  const auto it = whose ? told_.find(*whose) : told_.end();
+  if (it == told_.end() || uptime_ms >= it->second.uptime_ms + kOverTellMs) return std::nullopt;
+  return it->second.entry;
 }
 
 void MatchBudgets::alarm(std::uint64_t entry, std::uint64_t uptime_ms, const ledger::Match& match) {
@@ -85,7 +92,7 @@ void MatchBudgets::alarm(std::uint64_t entry, std::uint64_t uptime_ms, const led
   alarms_.latest = entry;
   if (open_.size() < kMaxOpenAlarms) open_.push_back(entry);
   alarms_.open = open_.size();
-  if (*match.over == Over::kDoor) told_[door_of(match)] = {entry, uptime_ms};
+  if (const auto whose = told_of(*match.over, match)) told_[*whose] = {entry, uptime_ms};
 }
 
 void MatchBudgets::acknowledge(std::uint64_t entry) {

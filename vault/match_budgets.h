@@ -1,5 +1,5 @@
 // The budgets of a running vault (ledger/budget.h): decided in log order, in the sequencer's turns; folded from the
-// openings at unseal (vault/opening.cc) and forgotten at seal.
+// openings at unseal (vault/history.cc) and forgotten at seal.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,8 @@ class MatchBudgets {
   void take(ledger::Budgets folded, std::uint64_t size, const ledger::BudgetPolicies& policies);
   void clear();
 
-  // Before the work: the entry that told this door within the last kOverTellMs that it is over its budget, if it still
-  // is. `match` has no subject yet.
+  // Before the work: the entry that told this door or camera within the last kOverTellMs that it is over its budget, if
+  // it still is. `match` has no subject yet.
   [[nodiscard]] std::optional<std::uint64_t> told(const ledger::State& state, std::uint64_t uptime_ms,
                                                   const ledger::Match& match) const;
   // An alarm is in the log, durable.
@@ -65,7 +65,7 @@ class MatchBudgets {
   bool ready_ = false;
   ledger::Budgets budgets_;
   std::vector<BudgetEvent> waiting_;
-  std::map<std::string, Told> told_;  // by site and door
+  std::map<std::string, Told> told_;  // by door or camera
   std::vector<std::uint64_t> open_;   // entries of alarms, ascending; at most kMaxOpenAlarms
   Alarms alarms_;
 };

@@ -13,6 +13,7 @@ namespace {
 using seal::Purpose;
 
 constexpr std::string_view kSubjectIdDomain("facekeep/subject-id/v1\0", 23);
+constexpr std::string_view kNonceDomain("facekeep/nonce/v1\0", 18);
 constexpr std::string_view kRequestDomain("facekeep/request/v1\0", 20);
 
 Error altered(const char* what) {
@@ -46,11 +47,20 @@ Digest SiteSession::request_tag(std::initializer_list<ByteView> parts) const {
   return hmac_sha256(index.view(), {all});
 }
 
-void OpenVault::add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty) {
+Id128 SiteSession::nonce_tag(const std::string& camera, const Id128& nonce) const {
+  const Digest tag =
+      hmac_sha256(index.view(), {as_bytes(kNonceDomain), ByteView(sha256(as_bytes(camera))), ByteView(nonce)});
+  Id128 out{};
+  std::copy_n(tag.begin(), out.size(), out.begin());
+  return out;
+}
+
+Status OpenVault::add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty) {
   auto session = std::make_unique<SiteSession>(site, key, wraps);
   session->ready = empty;
   const std::unique_lock lock(sites_mutex_);
-  sites_.emplace(site.id, std::move(session));
+  if (sites_.emplace(site.id, std::move(session)).second) return {};
+  return make_error(Errc::kAlreadyExists, "the site \"" + site.id + "\" is open already");
 }
 
 void OpenVault::remove_site(const std::string& id) {

@@ -38,6 +38,9 @@ struct SiteSession {
   [[nodiscard]] Digest subject_tag(const std::string& subject_id) const;
   // HMAC-SHA256(S/index, "facekeep/request/v1" || 0 || ...): what a Request-Id leaves in an opening.
   [[nodiscard]] Digest request_tag(std::initializer_list<ByteView> parts) const;
+  // The first 16 bytes of HMAC-SHA256(S/index, "facekeep/nonce/v1" || 0 || SHA-256(camera) || nonce): what the nonce of
+  // a signed probe leaves in an opening.
+  [[nodiscard]] Id128 nonce_tag(const std::string& camera, const Id128& nonce) const;
 };
 
 // A subject as a request needs it: the key K and the record it opens.
@@ -53,8 +56,9 @@ class OpenVault {
       : vault_(vault), store_(store), slots_(slots) {}
 
   // A site is here before the state has it, so that whoever finds it there finds it here. `empty`: it has no templates
-  // to load. Sessions stay where they are; only a site that the state never got is taken out again.
-  void add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty = false);
+  // to load. Sessions stay where they are; only a site that the state never got is taken out again. kAlreadyExists: one
+  // key is never passed over for another.
+  Status add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty = false);
   void remove_site(const std::string& id);
   void set_register_key(seal::AeadKey key, std::uint32_t epoch) {
     register_key_ = std::make_unique<seal::AeadKey>(std::move(key));
@@ -94,7 +98,7 @@ class OpenVault {
   std::atomic<std::uint64_t> templates_loaded{0};
   std::atomic<std::uint64_t> templates_refused{0};
   std::atomic<bool> closing{false};       // the loader stops early
-  std::atomic<bool> marks_folded{false};  // Request-Ids of the last minute are known again
+  std::atomic<bool> marks_folded{false};  // Request-Ids and nonces of the last minute are known again
 
   // The stored index is not trusted, least of all where it says nothing: while galleries load, each subject's own
   // record is held against it, and what differs is kept here. find_ref() asks here first.

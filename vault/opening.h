@@ -5,9 +5,7 @@
 #include "vault/base/clock.h"
 #include "vault/log/sequencer/sequencer.h"
 #include "vault/match/engine.h"
-#include "vault/match_budgets.h"
 #include "vault/open_vault.h"
-#include "vault/request_marks.h"
 #include "vault/store/store.h"
 
 namespace facekeep {
@@ -25,15 +23,5 @@ Status make_galleries(const std::string& site, const std::vector<ledger::Model>&
 // the log, is left out and counted in templates_refused; its subject keeps its other templates.
 void load_galleries(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, match::Engine& engine,
                     std::uint64_t upto, UnixMillis now);
-
-// Folds the budgets from the openings: of the last day of running, or as many days more as it takes until what was
-// before does not matter (kMaxBudgetDays at most).
-void fold_match_budgets(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store,
-                        MatchBudgets& budgets);
-inline constexpr std::uint64_t kMaxBudgetDays = 32;
-
-// Folds the Request-Ids of the last minute from the openings, newest first.
-void fold_request_marks(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
-                        RequestMarks& marks);
 
 }  // namespace facekeep

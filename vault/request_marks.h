@@ -2,7 +2,7 @@
 // (design section 7). What is kept are keyed digests, never a body.
 //
 // This is the part of the state that access events feed; it is folded from the openings of the last
-// minute at unseal (vault/opening.cc) and forgotten at seal.
+// minute at unseal (vault/history.cc) and forgotten at seal.
 #pragma once
 
 #include <cstdint>

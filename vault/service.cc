@@ -4,6 +4,7 @@
 
 #include "vault/base/digest.h"
 #include "vault/ledger/decide.h"
+#include "vault/ledger/proposal_decide.h"
 #include "vault/log/merkle.h"
 #include "vault/open_vault.h"
 #include "vault/seal/hpke.h"
@@ -133,7 +134,7 @@ Result<std::shared_ptr<OpenVault>> Service::open_vault() const {
 }
 
 // From here on no request gets at a key; what is in flight ends at its commit, which refuses it now.
-std::shared_ptr<OpenVault> Service::detach_vault() {
+std::shared_ptr<OpenVault> Service::take_vault() {
   std::shared_ptr<OpenVault> last;
   {
     const std::lock_guard lock(open_mutex_);
@@ -141,11 +142,20 @@ std::shared_ptr<OpenVault> Service::detach_vault() {
   }
   if (!last) return last;
   last->closing = true;
+  engine_->clear();
+  return last;
+}
+
+// The loader may have gone on filling what was emptied: it ends first, then all of it is emptied again.
+std::shared_ptr<OpenVault> Service::detach_vault() {
+  auto last = take_vault();
   if (loader_.joinable()) loader_.join();
   engine_->clear();
   marks_.clear();
   budgets_.clear();
   repetition_.clear();
+  nonces_.clear();
+  challenges_.clear();
   return last;
 }
 
@@ -160,9 +170,11 @@ void Service::close_vault() {
 
 Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::string& reason) {
   FK_TRY(const auto receipt, sequencer_->submit(
-                                 [&](const Turn&) -> Result<Write> {
+                                 [&](const Turn& turn) -> Result<Write> {
                                    Write w;
-                                   w.drafts.push_back({ledger::Sealed{by, reason}, {}});
+                                   // Who was suspended while this waited for the log's turn is not named: it is sealed.
+                                   const bool stands = counts(turn.state, by, turn.state.moment_at(turn.now));
+                                   w.drafts.push_back({ledger::Sealed{stands ? by : "daemon", reason}, {}});
                                    // Shares for the next opening go to a new key: recorded ones open nothing.
                                    if (reason != "shutdown") w.drafts.push_back(new_start(false));
                                    w.checkpoint = true;
@@ -178,9 +190,11 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
     FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
     return p->id;
   }));
+  // Narrowing waits for no disk and no token, nor for who holds the lock while it waits for one: the keys go first, the
+  // log is told next. What an unseal opened meanwhile goes behind the lock.
+  std::shared_ptr<OpenVault> taken = take_vault();
   const std::lock_guard phase_lock(phase_mutex_);
-  // Narrowing waits for no disk and no token: the keys go first, the log is told next.
-  std::shared_ptr<OpenVault> closing = detach_vault();
+  std::shared_ptr<OpenVault> late = detach_vault();
   collector_->clear();
   unseal_since_ms_ = 0;
   const auto last_start = sequencer_->read([&](const ledger::State& st) {
@@ -188,13 +202,16 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   });
   if (last_start) {
     const auto [start, size] = *last_start;
+    finish_closing(std::move(taken));
+    finish_closing(std::move(late));
     // Custodians read every entry since the start before they give a share: a far start would keep the vault shut.
     if (size - start < options_.old_start_entries) return start;
     return write_start();
   }
   auto entry = write_sealed(by, "request");
   seal_owed_by_ = entry ? "" : by;
-  finish_closing(std::move(closing));
+  finish_closing(std::move(taken));
+  finish_closing(std::move(late));
   flush_sums();
   return entry;
 }
@@ -270,6 +287,10 @@ Service::Metrics Service::metrics() const {
     m.open = st.phase() == Phase::kOpen;
     for (const auto& [id, p] : st.proposals()) ++m.proposals[stage_at(st, p, st.moment_at(now))];
   });
+  {
+    const std::lock_guard lock(retries_mutex_);
+    m.exports_failing = export_retries_.size();
+  }
   m.halted = sequencer_->halted().has_value();
   m.clock_jumped = clock_jumped_;
   m.alarms = budgets_.alarms();

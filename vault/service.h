@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,6 +30,9 @@
 #include "vault/match/engine.h"
 #include "vault/match/repetition.h"
 #include "vault/match_budgets.h"
+#include "vault/probe/challenges.h"
+#include "vault/probe/nonces.h"
+#include "vault/probe/signed_probe.h"
 #include "vault/read_budget.h"
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
@@ -41,6 +45,7 @@ namespace facekeep {
 
 class OpenVault;
 struct MatchFinding;
+struct PreparedEnrolment;
 
 struct ServiceOptions {
   std::string version;
@@ -61,6 +66,8 @@ struct ServiceOptions {
   // Sealed exports wait here for those who fetch them; empty: exports are refused. Parts have at most that many bytes.
   std::string export_dir;
   std::uint64_t export_part_size = exporter::kMaxPartSize;
+  // An approved export that failed and is tried again later: for the journal. Any thread.
+  std::function<void(const Id128& proposal, const Error& why)> on_export_failed;
   log::SequencerOptions sequencer;
 };
 
@@ -111,6 +118,10 @@ struct MatchCall {
   std::optional<std::string> subject;  // set: verify; not set: identify
   // Cleansed by the service before it returns.
   Vector probe;
+  // In place of `probe`, a JWS (probe/signed_probe.h): views what the caller cleanses. The service reads the probe out
+  // of it, and sets `camera` once the signature holds.
+  std::string_view signed_probe = {};
+  std::optional<ledger::SignedBy> camera = {};
   std::optional<std::string> request_id;
   Digest body_digest{};  // of the request's body, for Request-Id
 };
@@ -122,7 +133,13 @@ struct MatchAnswer {
 
 struct TemplateInput {
   std::string model;
-  Vector values;  // cleansed by the service
+  Vector values;                       // cleansed by the service
+  std::string_view signed_probe = {};  // in its place, as in MatchCall
+};
+// What a camera without a clock signs in place of the time: valid once, for probes of one site.
+struct Challenge {
+  Id128 nonce{};
+  UnixMillis until = 0;
 };
 struct EnrolInput {
   std::string subject;
@@ -187,7 +204,9 @@ struct ProposalView {
   ledger::Stage stage = ledger::Stage::kDraft;  // at this moment, delays and lifetimes counted
   ledger::Rule rule;                            // that binds it now
   std::uint64_t rule_version = 0;
-  // Of the principals that it registers, as its proposer gave them. Only of one proposal, and only while open.
+  std::size_t named = 0;  // people whom an export names, by its list
+  // Of the principals that it registers, as its proposer gave them. Only of one proposal, and only while open; unset
+  // too if the stored row does not open, so that nobody keeps a proposal from being seen and vetoed.
   std::optional<ledger::PeopleNames> names = {};
 };
 struct ProposalPage {
@@ -248,6 +267,8 @@ class Service {
   Result<std::uint64_t> seal(const Digest& spki);
 
   Result<MatchAnswer> match(const Digest& spki, const std::string& site, MatchCall call);
+  // For doors and cameras of the site: a nonce for a camera without a clock. Leaves nothing in the log.
+  Result<Challenge> challenge(const Digest& spki, const std::string& site);
 
   Result<EnrolAnswer> put_subject(const Digest& spki, const std::string& site, EnrolInput input);
   Result<EnrolAnswer> add_template(const Digest& spki, const std::string& site, const std::string& subject,
@@ -265,15 +286,22 @@ class Service {
   // the published checkpoint; openings of later entries are left out. "too-many-reads": see ServiceOptions, and while
   // the vault is not open, ledger::decide_openings_read.
   Result<std::vector<Opening>> openings(const Digest& spki, std::uint64_t bundle);
-  // The sealed register of people, one part for genesis (entry 0) and one for each proposal that brought names (its
-  // entry). "sealed" unless open.
-  using Register = std::map<std::uint64_t, ledger::PeopleNames>;
-  Result<Register> people(const Digest& spki);
+  // The sealed register of people from that entry on, a page: one part for genesis (entry 0) and one for each proposal
+  // that brought names (its entry). A part is never split; the first is given whatever its size. "sealed" unless open.
+  struct RegisterPage {
+    std::map<std::uint64_t, ledger::PeopleNames> parts;
+    std::vector<std::uint64_t> damaged;  // parts that are stored and do not open; genesis' if it is missing
+    std::optional<std::uint64_t> next;   // pass as `from`; unset at the end
+  };
+  static constexpr std::size_t kRegisterPage = std::size_t{1} << 20;  // bytes of sealed parts
+  Result<RegisterPage> people(const Digest& spki, std::uint64_t from = 0);
 
   // Dual control, for custodians (service_propose.cc). What each may is in ledger/proposal_decide.h; problems are
   // named there. `by` and `id` of the proposal are set here.
-  // `names` go into the sealed register, so they need an open vault ("sealed"); "bad-names". `subjects`: ids of the
-  // people of an export that names them; its commitment is set here, and the vault must be open.
+  // `names` go into the sealed register, so they need an open vault ("sealed"); "bad-names"; "too-many-names" beyond
+  // kMaxNamesOfProposer, over all proposals of this person that the state has and that were not carried out.
+  // `subjects`: ids of the people of an export that names them; its commitment is set here, and the vault must be open.
+  static constexpr std::size_t kMaxNamesOfProposer = std::size_t{1} << 20;  // bytes of sealed parts
   Result<VoteAnswer> propose(const Digest& spki, ledger::ProposalMade made, const ledger::PeopleNames& names = {},
                              const std::vector<std::string>& subjects = {});
   Result<ProposalPage> proposals(const Digest& spki) const;
@@ -297,9 +325,15 @@ class Service {
   // out ("not-ready" for others); none at the end. "not-found".
   Result<Bytes> export_part(const Digest& spki, const Id128& proposal, std::size_t part, std::uint64_t from) const;
   static constexpr std::size_t kExportChunk = std::size_t{1} << 20;
-  // Whom a proposed export names, by the access system's ids; empty for a whole site, and unset while sealed. Whoever
-  // no longer is enrolled is left out.
-  std::optional<std::vector<std::string>> export_names(const Id128& proposal) const;
+  // Whom a proposed export names, by the access system's ids, in the log (a metadata read) before it answers. For
+  // custodians until it is made or its proposal is over: "unknown-proposal", "proposal-ended"; "not-found" if it names
+  // nobody; kIntegrity with their number if records don't open: nobody is left out in silence.
+  struct ExportNames {
+    std::uint64_t entry = 0;
+    std::vector<std::string> subjects;
+    std::size_t erased = 0;  // of the list, since it was made: no export has them
+  };
+  Result<ExportNames> export_subjects(const Digest& spki, const Id128& proposal);
 
   // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
   void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
@@ -312,6 +346,7 @@ class Service {
     bool open = false;
     bool halted = false;
     bool clock_jumped = false;
+    std::size_t exports_failing = 0;                   // approved, and waiting to be tried again
     std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
     MatchBudgets::Alarms alarms;
   };
@@ -337,7 +372,8 @@ class Service {
   Status make_collector();
   void keep();  // the keeper's thread
   void take_back(std::uint8_t group, std::uint8_t member);
-  std::shared_ptr<OpenVault> detach_vault();
+  std::shared_ptr<OpenVault> take_vault();    // no lock: requests find none from here on
+  std::shared_ptr<OpenVault> detach_vault();  // under phase_mutex_
   void finish_closing(std::shared_ptr<OpenVault> vault);
   Error no_such_subject_durably();
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
@@ -348,7 +384,14 @@ class Service {
   Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
   // The entry. `found` becomes what is answered: who was erased meanwhile does not match.
   Result<std::uint64_t> log_match(OpenVault& vault, const Digest& spki, const std::string& site, const MatchCall& call,
+                                  const std::optional<probe::Proof>& proof,
                                   const std::optional<ledger::RequestMark>& mark, MatchFinding& found);
+  // Signed probes (service_probe.cc). open_probe: nothing for a call without one, where the site allows it; else what
+  // was proven, and the probe in `values`. use_probe, in log order: the camera still may, and the nonce is used now.
+  Result<std::optional<probe::Proof>> open_probe(const probe::About& about, std::string_view jws, Vector& values) const;
+  Status check_probe(const OpenVault& vault, const std::string& site, const std::optional<probe::Proof>& proof);
+  Status use_probe(const OpenVault& vault, const log::Turn& turn, const probe::About& about,
+                   const std::optional<probe::Proof>& proof);
   Result<log::Draft> access_draft(OpenVault& vault, const std::string& site, ledger::Body body);
   Status ensure_period_key(OpenVault& vault, const ledger::State::PeriodId& id);
   log::Write erasure(const Id128& ref, const ledger::SubjectState& s, ledger::Erased event,
@@ -365,6 +408,9 @@ class Service {
   std::optional<std::string> erased_id(OpenVault& vault, const std::string& site, UnixMillis day, std::uint64_t entry);
   std::optional<Change> change_of(OpenVault& vault, const std::string& site, std::uint64_t entry,
                                   const ledger::Event& e);
+  Result<std::optional<probe::Proof>> open_template(const OpenVault& vault, const std::string& site,
+                                                    TemplateInput& input);
+  Status use_templates(const OpenVault& vault, const log::Turn& turn, const PreparedEnrolment& e);
   Result<Prepared> prepare_enrolment(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
                                      EnrolInput& input);
   Result<std::uint64_t> log_read(OpenVault& vault, const ledger::PrincipalRecord& by, const std::string& site,
@@ -374,7 +420,14 @@ class Service {
                                                                const std::vector<std::string>& subjects) const;
   void run_exports();
   Status finish_export(OpenVault& vault, const Id128& proposal);
+  void note_export(const Id128& proposal, const Status& done);
   void join_exporter();
+  // Entries of names that nobody has a use for any more: of proposals that lapsed or were withdrawn, and of those that
+  // the state is about to forget.
+  enum class Drop : std::uint8_t { kEnded, kForgotten };  // the second: before an event makes the state forget some
+  std::vector<std::uint64_t> names_to_drop(const ledger::State& state, const Instant& now, Drop which) const;
+  void drop_names();
+  Status check_names_room(const ledger::State& state, const std::string& by, std::size_t more) const;
   Status carry_out(const Id128& proposal);
   Status open_site(const Id128& proposal);
   // One custodian's act that narrows: decided, authorised and written in log order.
@@ -401,6 +454,8 @@ class Service {
   RequestMarks marks_;
   MatchBudgets budgets_;
   match::Repetition repetition_;
+  probe::Nonces nonces_;
+  probe::Challenges challenges_;
   ReadBudget reads_;
   Sums sums_;
   std::atomic<std::uint64_t> witnessed_at_ms_{0};  // uptime + 1; 0: not since the start
@@ -409,11 +464,17 @@ class Service {
   std::optional<seal::ShareCollector> collector_;
   std::uint64_t unseal_since_ms_ = 0;
   const exporter::ExportFolder exports_;
-  std::mutex exporter_mutex_;  // exporter_
+  std::mutex exporter_mutex_;  // exporter_, last_export_
   std::thread exporter_;
+  Id128 last_export_{};  // they take turns
   std::atomic<bool> exporting_{false};
-  std::atomic<std::uint64_t> next_export_ms_{0};  // not before that uptime, after a failure
-  std::string seal_owed_by_;                      // closed, but the log could not be told yet
+  struct ExportRetry {
+    std::uint32_t failures = 0;
+    std::uint64_t not_before_ms = 0;  // uptime
+  };
+  mutable std::mutex retries_mutex_;  // export_retries_
+  std::map<Id128, ExportRetry> export_retries_;
+  std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;
 
   mutable std::mutex open_mutex_;  // open_

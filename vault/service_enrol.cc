@@ -54,6 +54,10 @@ Result<std::optional<Found>> find_subject(const OpenVault& vault, const log::Seq
   return std::optional<Found>(std::move(f));
 }
 
+// Whom a template's camera has to have signed for.
+probe::About enrolment_of(const std::string& site, const std::string& model) {
+  return {"enrol", site, "", model};
+}
 }  // namespace
 
 struct Service::Prepared {
@@ -61,6 +65,25 @@ struct Service::Prepared {
   bool exists = false;  // the same subject with the same consent is there already
   EnrolAnswer existing;
 };
+
+Result<std::optional<probe::Proof>> Service::open_template(const OpenVault& vault, const std::string& site,
+                                                           TemplateInput& input) {
+  FK_TRY(auto proof, open_probe(enrolment_of(site, input.model), input.signed_probe, input.values));
+  FK_CHECK(check_probe(vault, site, proof));
+  return proof;
+}
+
+Status Service::use_templates(const OpenVault& vault, const Turn& turn, const PreparedEnrolment& e) {
+  for (const auto& t : e.templates) {
+    if (ledger::pad_of(t.camera) < turn.state.site(e.site)->min_pad) {
+      return make_problem(Errc::kFailedPrecondition, "pad-too-low",
+                          "the site wants a higher level of presentation attack detection for what it enrols",
+                          "enrol with a camera whose detection has that level, and which signs so");
+    }
+    FK_CHECK(use_probe(vault, turn, enrolment_of(e.site, t.model), t.proof));
+  }
+  return {};
+}
 
 Result<Service::Prepared> Service::prepare_enrolment(OpenVault& vault, const ledger::PrincipalRecord& by,
                                                      const std::string& site, EnrolInput& input) {
@@ -99,8 +122,10 @@ Result<Service::Prepared> Service::prepare_enrolment(OpenVault& vault, const led
   }));
   FK_TRY(p.e, Enrolment::prepare(vault, session, by.id, input.subject, *consent));
   for (std::size_t i = 0; i < input.templates.size(); ++i) {
-    const CleanseOnExit guard(input.templates[i].values);
-    FK_CHECK(Enrolment::add_template(vault, session, p.e, models[i], input.templates[i].values));
+    TemplateInput& t = input.templates[i];
+    const CleanseOnExit guard(t.values);
+    FK_TRY(auto proof, open_template(vault, site, t));
+    FK_CHECK(Enrolment::add_template(vault, session, p.e, models[i], t.values, std::move(proof)));
   }
   return p;
 }
@@ -168,6 +193,7 @@ std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::s
       // Committed by another request between our look and our reservation?
       FK_TRY(const auto there, (*vault)->find_ref((*vault)->site(site), job.p.e.record_subject));
       if (there && turn.state.subject(*there) != nullptr) return already_enrolled();
+      FK_CHECK(use_templates(**vault, turn, job.p.e));
       FK_TRY(Write w, Enrolment::write(job.p.e, turn, *engine_));
       w.receipt = true;
       return w;
@@ -217,7 +243,8 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
   }));
   PreparedEnrolment e =
       Enrolment::continue_with(by.id, site, found->ref, found->state.consent, std::move(*found->open));
-  FK_CHECK(Enrolment::add_template(*vault, session, e, model, input.values));
+  FK_TRY(auto proof, open_template(*vault, site, input));
+  FK_CHECK(Enrolment::add_template(*vault, session, e, model, input.values, std::move(proof)));
   FK_TRY(const auto receipt, sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_TRY(const auto* p, ledger::authorise(turn.state, spki, Role::kOperator, turn.now.wall));
     FK_CHECK(ledger::decide_site(turn.state, *p, site));
@@ -225,6 +252,7 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
     const auto* s = turn.state.subject(e.ref);
     if (s == nullptr) return ledger::no_such_subject();
     FK_CHECK(ledger::decide_add_template(turn.state, *s, model.id, turn.now.wall));
+    FK_CHECK(use_templates(*vault, turn, e));
     FK_TRY(Write w, Enrolment::write(e, turn, *engine_));
     w.receipt = true;
     return w;

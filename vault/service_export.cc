@@ -13,13 +13,16 @@
 #include "vault/ledger/decide.h"
 #include "vault/ledger/export_decide.h"
 #include "vault/ledger/proposal_decide.h"
+#include "vault/log/sequencer/recovery.h"
 #include "vault/open_vault.h"
 #include "vault/service.h"
+#include "vault/store/keys.h"
 
 namespace facekeep {
 
 using ledger::Moment;
 using ledger::Role;
+using ledger::Stage;
 using ledger::State;
 using log::Turn;
 using log::Write;
@@ -30,7 +33,8 @@ static_assert(ledger::kMaxExportParts == exporter::kMaxParts && ledger::kMaxExpo
 static_assert(ledger::kMaxExportRecipients == exporter::kMaxRecipients &&
               ledger::kMaxExportCertificate == exporter::kMaxCertificate);
 
-constexpr std::uint64_t kRetryMs = 30'000;
+constexpr std::uint64_t kFirstRetryMs = 30'000;  // doubled at each failure
+constexpr std::uint64_t kLongestRetryMs = 3'600'000;
 
 Moment moment(const State& st, const Instant& now) {
   return {now.wall, st.log_clock_at(now.uptime_ms)};
@@ -51,6 +55,21 @@ Status check_recipients(const ledger::ExportTemplates& action) {
     }
   }
   return {};
+}
+
+// The people of a proposal that was vetoed, as its own list beside it in the log has them.
+Result<ledger::ExportSubjects> list_of(const Id128& proposal, std::uint64_t entry, const log::Sequencer& sequencer,
+                                       const store::Store& store) {
+  FK_TRY(const Bytes entry_bytes, sequencer.entry(entry + 1));
+  FK_TRY(const ledger::Leaf leaf, ledger::decode_leaf(as_chars(entry_bytes)));
+  FK_TRY(const auto opening, store.get(store::keys::opening(entry + 1)));
+  const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
+  if (hidden != nullptr && opening && hidden->event_class == ledger::EventClass::kCustody) {
+    FK_TRY(ledger::Event event, log::open_custody(*hidden, *opening));
+    auto* list = std::get_if<ledger::ExportSubjects>(&event.body);
+    if (list != nullptr && list->proposal == proposal) return std::move(*list);
+  }
+  return make_error(Errc::kIntegrity, "the vetoed proposal's list of people is not beside it in the log");
 }
 
 std::vector<log::Draft> records_of(const Id128& proposal, const std::string& site, const std::vector<Id128>& refs) {
@@ -74,6 +93,16 @@ Result<std::optional<ledger::ExportSubjects>> Service::prepare_export(ledger::Pr
     return out;
   }
   if (options_.export_dir.empty()) return bad_action("this vault has no folder for exports");
+  if (action->subjects && made.overrides) {
+    // The same people: another salt would make another action of it, which overrides nothing.
+    FK_TRY(const std::uint64_t entry, sequencer_->read([&](const State& st) -> Result<std::uint64_t> {
+      FK_CHECK(check_override(st, made));
+      return st.proposals().at(*made.overrides).entry;
+    }));
+    FK_TRY(out, list_of(*made.overrides, entry, *sequencer_, parts_.store));
+    out->proposal = made.id;
+    return out;
+  }
   if (action->subjects) return bad_action("the vault commits to the list of people", "send the ids in \"subjects\"");
   FK_CHECK(check_recipients(*action));
   if (subjects.empty()) return out;
@@ -90,7 +119,11 @@ Result<std::optional<ledger::ExportSubjects>> Service::prepare_export(ledger::Pr
     FK_CHECK(ledger::check_subject_id(id));
     FK_TRY(const auto ref, vault->find_ref(site, id));
     const bool enrolled = ref && sequencer_->read([&](const State& st) { return st.subject(*ref) != nullptr; });
-    if (!enrolled) return ledger::no_such_subject();
+    // Counted, as every refusal here, and without saying who: nobody asks in this way who lives here.
+    if (!enrolled) {
+      return make_problem(Errc::kNotFound, "unknown-subjects", "the export names somebody who is not enrolled",
+                          "operators list who is enrolled: `facekeep subject list`");
+    }
     if (!refs.insert(*ref).second) return bad_action("the export names somebody twice");
   }
   out = ledger::ExportSubjects{made.id, random_array<32>(), {refs.begin(), refs.end()}};
@@ -99,27 +132,67 @@ Result<std::optional<ledger::ExportSubjects>> Service::prepare_export(ledger::Pr
   return out;
 }
 
-std::optional<std::vector<std::string>> Service::export_names(const Id128& proposal) const {
-  std::vector<std::string> names;
-  std::string site;
-  std::vector<std::pair<Id128, ledger::SubjectState>> people;
-  sequencer_->read([&](const State& st) {
-    const auto it = st.exports().find(proposal);
-    const auto action = ledger::export_action(st, proposal);
-    if (it == st.exports().end() || !action) return;
-    site = (*action)->site;
-    for (const Id128& ref : it->second.refs) {
-      if (const auto* s = st.subject(ref)) people.emplace_back(ref, *s);
+Result<Service::ExportNames> Service::export_subjects(const Digest& spki, const Id128& proposal) {
+  FK_TRY(const std::string by, custodian(spki));
+  const Instant now = parts_.clock.now();
+  struct Named {
+    std::string site;
+    std::vector<std::pair<Id128, ledger::SubjectState>> people;
+  };
+  ExportNames out;
+  const auto named = [&](const State& st) -> Result<Named> {
+    FK_TRY(const auto* action, ledger::export_action(st, proposal));
+    if (!action->subjects) return make_error(Errc::kNotFound, "this proposal names nobody");
+    const auto e = st.exports().find(proposal);
+    const ledger::Proposal& p = st.proposals().at(proposal);
+    const Stage stage = stage_at(st, p, st.moment_at(now));
+    const bool over = lifetime_is_over(st, p, st.moment_at(now)) || (is_final(stage) && stage != Stage::kDone);
+    // Once the parts are sealed nobody decides any more, and the state keeps no list.
+    if (over || e == st.exports().end() || e->second.refs.empty()) {
+      return make_problem(Errc::kConflict, "proposal-ended", "this proposal has ended");
     }
-  });
-  if (people.empty()) return names;
-  const auto vault = open_vault();
-  if (!vault) return std::nullopt;
-  for (const auto& [ref, s] : people) {
-    const auto subject = (*vault)->open_subject((*vault)->site(site), ref, s);
-    if (subject) names.push_back(subject->record.subject);
+    Named n{action->site, {}};
+    out.erased = 0;
+    for (const Id128& ref : e->second.refs) {
+      const auto* s = st.subject(ref);
+      if (s == nullptr) {
+        ++out.erased;
+      } else {
+        n.people.emplace_back(ref, *s);
+      }
+    }
+    return n;
+  };
+  FK_TRY(const auto vault, open_vault());
+  FK_TRY(const Named asked, sequencer_->read(named));
+  std::size_t damaged = 0;
+  for (const auto& [ref, s] : asked.people) {
+    const auto subject = vault->open_subject(vault->site(asked.site), ref, s);
+    if (subject) {
+      out.subjects.push_back(subject->record.subject);
+    } else if (sequencer_->read([&](const State& st) { return st.subject(ref) == nullptr; })) {
+      ++out.erased;  // this very moment
+    } else {
+      ++damaged;
+    }
   }
-  return names;
+  if (damaged > 0) {
+    return make_error(
+        Errc::kIntegrity,
+        "of " + std::to_string(damaged) + " of the people whom this export names the record does not open",
+        "the database was changed from outside; `facekeepd check` names what is wrong");
+  }
+  FK_TRY(log::Draft draft,
+         access_draft(*vault, asked.site, ledger::MetadataRead{asked.site, by, "export", std::nullopt}));
+  FK_TRY(const auto written, sequencer_->submit([&](const Turn& turn) -> Result<Write> {
+    FK_CHECK(ledger::require_open(turn.state));
+    FK_CHECK(ledger::authorise(turn.state, spki, Role::kCustodian, turn.now.wall));
+    Write w;
+    w.drafts.push_back(std::move(draft));
+    return w;
+  }));
+  out.entry = written.entry;
+  return out;
 }
 
 void Service::join_exporter() {
@@ -127,33 +200,60 @@ void Service::join_exporter() {
   if (exporter_.joinable()) exporter_.join();
 }
 
-// Keeper's thread. One export at a time, beside everything else.
+// Keeper's thread. One export at a time, beside everything else. They take turns, so that one that fails again and
+// again keeps no other waiting.
 void Service::run_exports() {
   const Instant now = parts_.clock.now();
   const std::lock_guard lock(exporter_mutex_);
-  if (options_.export_dir.empty() || exporting_ || now.uptime_ms < next_export_ms_) return;
+  if (options_.export_dir.empty() || exporting_) return;
   if (exporter_.joinable()) exporter_.join();
   std::set<Id128> alive;
-  std::optional<Id128> next;
+  std::set<Id128> pending;
   sequencer_->read([&](const State& st) {
     for (const auto& [id, e] : st.exports()) {
       if (export_is_over(st, id, moment(st, now))) continue;
       if (e.sealed || e.is_pending()) alive.insert(id);
-      if (e.is_pending() && !next) next = id;
+      if (e.is_pending()) pending.insert(id);
     }
   });
   exports_.keep_only(alive);
-  if (!next) return;
+  {
+    const std::lock_guard retries(retries_mutex_);
+    std::erase_if(export_retries_, [&](const auto& r) { return !pending.contains(r.first); });
+    std::erase_if(pending, [&](const Id128& id) {
+      const auto r = export_retries_.find(id);
+      return r != export_retries_.end() && now.uptime_ms < r->second.not_before_ms;
+    });
+  }
+  if (pending.empty()) return;
   const auto vault = open_vault();
   if (!vault) return;
-  next_export_ms_ = now.uptime_ms + kRetryMs;
+  auto next = pending.upper_bound(last_export_);
+  if (next == pending.end()) next = pending.begin();
+  last_export_ = *next;
   exporting_ = true;
   exporter_ = std::thread([this, vault = *vault, id = *next]() mutable {
-    const bool done = finish_export(*vault, id).has_value();
+    note_export(id, finish_export(*vault, id));
     vault.reset();  // sealing waits for it
-    if (done) next_export_ms_ = 0;
     exporting_ = false;
   });
+}
+
+// A vault that was sealed meanwhile is no failure of the export.
+void Service::note_export(const Id128& proposal, const Status& done) {
+  const bool sealed = !done && (done.error().code == Errc::kSealed || halted());
+  {
+    const std::lock_guard lock(retries_mutex_);
+    if (done || sealed) {
+      export_retries_.erase(proposal);
+      return;
+    }
+    ExportRetry& r = export_retries_[proposal];
+    const std::uint64_t wait = std::min(kFirstRetryMs << std::min(r.failures, 16U), kLongestRetryMs);
+    ++r.failures;
+    r.not_before_ms = parts_.clock.now().uptime_ms + wait;
+  }
+  if (options_.on_export_failed) options_.on_export_failed(proposal, done.error());
 }
 
 Status Service::finish_export(OpenVault& vault, const Id128& proposal) {
@@ -164,6 +264,8 @@ Status Service::finish_export(OpenVault& vault, const Id128& proposal) {
                      ledger::export_selection(st, proposal, format_day(std::max(now.wall, st.last_time())))};
   }));
   FK_TRY(ExportOutcome outcome, run_export(vault, *sequencer_, parts_.store, job, exports_, options_.export_part_size));
+  // What is not handed out is not kept either: it is gone before the log says that the export ended.
+  if (!outcome.ended.empty()) FK_CHECK(exports_.remove(proposal));
   const std::string& site = std::get<ledger::ExportTemplates>(job.made.action).site;
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(ledger::require_open(turn.state));
@@ -227,7 +329,7 @@ Result<Bytes> Service::export_part(const Digest& spki, const Id128& proposal, st
   FK_CHECK(sequencer_->read([&](const State& st) -> Status {
     FK_CHECK(check_custodian(st, by, moment(st, now)));
     const auto it = st.exports().find(proposal);
-    const bool given = it != st.exports().end() && it->second.sealed && it->second.given_to.contains(by);
+    const bool given = it != st.exports().end() && it->second.sealed && it->second.given.contains(by);
     if (!given || export_is_over(st, proposal, moment(st, now))) {
       return make_problem(Errc::kFailedPrecondition, "not-ready", "the export was not handed out to this custodian",
                           "ask for the proposal's result first");

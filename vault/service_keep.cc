@@ -27,6 +27,7 @@ void Service::housekeeping() {
   }
   suspend_ended_consents();
   carry_out_ready();
+  drop_names();
   run_exports();
   const Instant now = parts_.clock.now();
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even

@@ -151,6 +151,10 @@ struct Granted {
   std::string by;
 };
 
+probe::About about(const std::string& site, const MatchCall& call) {
+  return {call.subject ? "verify" : "identify", site, call.door, call.model};
+}
+
 // Asked before the work, and again in log order.
 Result<Granted> grant(const ledger::State& st, const Digest& spki, const std::string& site, const MatchCall& call,
                       UnixMillis at) {
@@ -166,6 +170,7 @@ ledger::Match event_of(const std::string& site, const MatchCall& call, const std
   event.door = call.door;
   event.model = call.model;
   event.by = by;
+  event.camera = call.camera;
   return event;
 }
 
@@ -224,6 +229,8 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   FK_CHECK(require_witnesses());
   FK_TRY(const Granted g, sequencer_->read([&](const ledger::State& st) { return grant(st, spki, site, call, now); }));
   const SiteSession& session = vault->site(site);
+  FK_TRY(const auto proof, open_probe(about(site, call), call.signed_probe, call.probe));
+  if (proof) call.camera = {proof->camera, proof->pad, session.nonce_tag(proof->camera, proof->nonce)};
   FK_CHECK(check_vector(call.probe, g.grant.model));
   if (call.subject) FK_CHECK(ledger::check_subject_id(*call.subject));
   FK_TRY(const auto mark, request_mark(*vault, session, g.by, call));
@@ -246,8 +253,10 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   if (seen && seen->ref) {
     if (const auto subject = subject_now(q, *seen->ref)) return answer("match", *subject, seen->entry);
   }
-  // A door that goes on behind its budget is told what the log has of it already: no work, and no more entries.
+  // A door or camera that goes on behind its budget is told what the log has of it already: no work, and no more
+  // entries.
   if (!seen) {
+    FK_CHECK(check_probe(*vault, site, proof));
     const std::uint64_t uptime = parts_.clock.now().uptime_ms;
     const auto told = sequencer_->read(
         [&](const ledger::State& st) { return budgets_.told(st, uptime, event_of(site, call, g.by)); });
@@ -273,7 +282,7 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
     return make_problem(Errc::kUnavailable, "request-in-flight", "the same request is being answered",
                         "try again in a moment");
   }
-  auto entry = log_match(*vault, spki, site, call, mark, f);
+  auto entry = log_match(*vault, spki, site, call, proof, mark, f);
   if (!entry) {
     if (mark) marks_.release(mark->id);
     return std::move(entry).error();
@@ -283,8 +292,8 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
 }
 
 Result<std::uint64_t> Service::log_match(OpenVault& vault, const Digest& spki, const std::string& site,
-                                         const MatchCall& call, const std::optional<ledger::RequestMark>& mark,
-                                         Finding& f) {
+                                         const MatchCall& call, const std::optional<probe::Proof>& proof,
+                                         const std::optional<ledger::RequestMark>& mark, Finding& f) {
   FK_TRY(log::Draft draft, access_draft(vault, site, ledger::Match{}));
   FK_TRY(const auto receipt, sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_TRY(const Granted g, grant(turn.state, spki, site, call, turn.now.wall));
@@ -294,6 +303,9 @@ Result<std::uint64_t> Service::log_match(OpenVault& vault, const Digest& spki, c
       if (s == nullptr || !ledger::may_match(turn.state, *s, turn.now.wall))
         f.decision = f.decision == "match" ? "no_match" : f.decision;
     }
+    // Too little says that a live face was there: a person looks, or another way in is used.
+    if (ledger::pad_of(call.camera) < turn.state.site(site)->min_pad) f.decision = "refer";
+    FK_CHECK(use_probe(vault, turn, about(site, call), proof));
     Write w;
     ledger::Match event = event_of(site, call, g.by);
     event.decision = f.decision;

@@ -20,7 +20,9 @@ using log::Write;
 namespace {
 
 ProposalView view(const State& st, const ledger::Proposal& p, const Instant& now) {
-  return {p, stage_at(st, p, st.moment_at(now)), rule_for(st, p.made), st.rule_version()};
+  const auto named = st.exports().find(p.made.id);
+  return {p, stage_at(st, p, st.moment_at(now)), rule_for(st, p.made, st.moment_at(now)), st.rule_version(),
+          named == st.exports().end() ? 0 : named->second.refs.size()};
 }
 
 // One governance event, with the checkpoint that its receipt and the next signer need.
@@ -75,12 +77,16 @@ Result<VoteAnswer> Service::propose(const Digest& spki, ledger::ProposalMade mad
     made.by = p->id;
     FK_CHECK(decide_propose(turn.state, made, turn.state.moment_at(turn.now)));
     Write w = governance(made);
+    // This event makes the state forget the oldest of what ended: names go before their proposals do.
+    for (const std::uint64_t old : names_to_drop(turn.state, turn.now, Drop::kForgotten))
+      w.deletes.push_back(store::keys::names(old));
     if (list) {
       FK_CHECK(ledger::require_open(turn.state));
       w.drafts.push_back({*list, {}});
     }
     if (vault) {
       FK_TRY(Bytes sealed, seal_names(*vault, turn.next_entry, names));
+      FK_CHECK(check_names_room(turn.state, p->id, sealed.size()));
       w.puts.push_back({store::keys::names(turn.next_entry), std::move(sealed)});
     }
     return w;
@@ -109,9 +115,8 @@ Result<ProposalView> Service::proposal(const Digest& spki, const Id128& id) cons
   const auto vault = open_vault();
   if (!vault) return v;
   FK_TRY(const auto blob, parts_.store.get(store::keys::names(v.proposal.entry)));
-  if (blob) {
-    FK_TRY(v.names, open_names(**vault, v.proposal.entry, *blob));
-  }
+  if (!blob) return v;
+  if (auto names = open_names(**vault, v.proposal.entry, *blob)) v.names = std::move(*names);
   return v;
 }
 
@@ -158,6 +163,7 @@ Result<VoteAnswer> Service::withdraw(const Digest& spki, const Id128& id) {
            FK_CHECK(decide_withdraw(turn.state, event, turn.state.moment_at(turn.now)));
            return ledger::Body(event);
          }));
+  drop_names();
   FK_TRY(ProposalView v, view_of(id));
   return VoteAnswer{entry, std::move(v)};
 }

@@ -45,20 +45,27 @@ Result<std::optional<SpareToken>> spare_of(const store::Store& store, const std:
 // The rows of the key and the entry that names its check are one batch. An open vault gets the site before, so that
 // nobody finds it in the state and not there; a sealed one opens it at the next unseal.
 Status Service::open_site(const Id128& id) {
-  // An unseal that is under way would miss the site.
-  const std::lock_guard phase_lock(phase_mutex_);
   const Instant now = parts_.clock.now();
-  FK_TRY(SiteToOpen o, sequencer_->read([&](const State& st) { return opening_in(st, id, now); }));
+  const auto asked = [&] { return sequencer_->read([&](const State& st) { return opening_in(st, id, now); }); };
+  FK_TRY(SiteToOpen o, asked());
   const seal::SiteKey key = seal::SiteKey::generate();
   o.site.epoch = 1;
   o.site.check = key.check();
   FK_TRY(const auto spare, spare_of(parts_.store, o.spare_key));
   FK_TRY(const auto sealed,
          seal::seal_site_key_for_all(parts_.custody, {o.vault, o.site.id, o.site.epoch}, o.u_public, spare, key));
-  const auto vault = open_vault();
+  // An unseal that is under way would miss the site. What the token did is behind us: sealing waits for this lock.
+  const std::lock_guard phase_lock(phase_mutex_);
+  FK_CHECK(asked());  // still: another thread may have been faster
+  std::shared_ptr<OpenVault> vault;
+  {
+    const std::lock_guard lock(open_mutex_);
+    vault = open_;  // halted or not: what is open must get the site
+  }
+  if (auto h = sequencer_->halted()) return std::move(h->reason);
   if (vault) {
     FK_CHECK(make_galleries(o.site.id, o.models, *engine_));
-    (*vault)->add_site(o.site, key, 0, true);
+    FK_CHECK(vault->add_site(o.site, key, 0, true));
   }
   bool durable = false;
   const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
@@ -71,8 +78,10 @@ Status Service::open_site(const Id128& id) {
     return w;
   });
   if (written) return {};
-  // After a failed commit nobody knows; then the vault has stopped, and nothing is taken out under a request.
-  if (vault && !durable && !halted()) (*vault)->remove_site(o.site.id);
+  // After a failed commit nobody knows: the halt is fatal then, and nothing is taken out under a request. Any other
+  // halt passes, and the site is opened anew, with another key.
+  const auto halt = halted();
+  if (vault && !durable && !(halt && halt->fatal)) vault->remove_site(o.site.id);
   return written.error();
 }
 

@@ -1,6 +1,7 @@
 // Unsealing: shares come in, the quorum opens the site keys, the log says so.
 #include <algorithm>
 
+#include "vault/history.h"
 #include "vault/ledger/decide.h"
 #include "vault/open_vault.h"
 #include "vault/opening.h"
@@ -70,7 +71,7 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
   };
   for (const auto& s : sites) {
     FK_TRY(const seal::SiteKey key, open_key(s.site));
-    opened->add_site(s.site, key, s.wraps);
+    FK_CHECK(opened->add_site(s.site, key, s.wraps));
   }
   FK_TRY(const seal::SiteKey people_key, open_key(people));
   std::uint64_t sealed_names = 0;  // under it: one row each
@@ -86,10 +87,10 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
 }
 
 Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share) {
-  const UnixMillis now = parts_.clock.now().wall;
+  const Instant now = parts_.clock.now();
   FK_TRY(const ledger::PrincipalRecord by,
          sequencer_->read([&](const ledger::State& st) -> Result<ledger::PrincipalRecord> {
-           FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now));
+           FK_TRY(const auto* p, ledger::authorise(st, spki, Role::kCustodian, now.wall));
            return *p;
          }));
   const std::lock_guard phase_lock(phase_mutex_);
@@ -116,8 +117,9 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
       return c.commitment == seal::share_commitment(words);
     });
     if (ours) {
-      FK_CHECK(sequencer_->read(
-          [&](const ledger::State& st) { return ledger::decide_unseal_share(st, by, group, number); }));
+      FK_CHECK(sequencer_->read([&](const ledger::State& st) {
+        return ledger::decide_unseal_share(st, by, group, number, st.moment_at(now));
+      }));
     }
   }
   seal::SecretWords again = words.clone();
@@ -143,7 +145,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   bool durable = false;
   std::uint64_t unsealed_entry = 0;
   auto receipt = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number));
+    FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number, turn.state.moment_at(turn.now)));
     Write w;
     w.drafts.push_back({ledger::UnsealShare{by.id, group, number}, {}});
     w.receipt = true;
@@ -199,7 +201,7 @@ void Service::start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64
   if (loader_.joinable()) loader_.join();
   loader_ = std::thread([this, vault, upto] {
     const UnixMillis now = parts_.clock.now().wall;
-    fold_request_marks(*vault, *sequencer_, parts_.store, now, marks_);
+    fold_last_minute(*vault, *sequencer_, parts_.store, now, marks_, nonces_);
     // Beside the galleries: doors are told "refer" until both are there.
     std::thread budgets([&] { fold_match_budgets(*vault, *sequencer_, parts_.store, budgets_); });
     load_galleries(*vault, *sequencer_, parts_.store, *engine_, upto, now);

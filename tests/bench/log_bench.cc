@@ -38,7 +38,8 @@ Status write_mirror(const std::string& dir, std::uint64_t size, Mix mix) {
   FK_TRY(auto mirror, daemon::MirrorWriter::create(dir, true));
   for (std::uint64_t i = 0; i < size; ++i) {
     FK_TRY(const auto e, log.next());
-    FK_CHECK(mirror.append(e.entry, e.opening.empty() ? daemon::MirrorOpening() : daemon::MirrorOpening(e.opening)));
+    FK_CHECK(mirror.append(
+        e.entry, e.opening.empty() ? audit::Opening() : audit::Opening{audit::OpeningState::kThere, e.opening}));
   }
   FK_TRY(const std::string note, log.sign(size, mirror.tree().root()));
   FK_CHECK(mirror.finish(note, log.genesis().log_key));

@@ -41,7 +41,8 @@ def probe_cases(face):
         ("a length that overflows", json.dumps(base64_of(numpy.full(dimension, 3e38))), "norm-out-of-range"),
         ("a length that underflows", json.dumps(base64_of(numpy.full(dimension, 1e-40))), "norm-out-of-range"),
         ("a number for a vector", "17", "wrong-type"),
-        ("an object for a vector (a JWS, for which there is no reader yet)", "{}", "signed-probes-unsupported"),
+        ("an object for a vector (a JWS, but not the compact one)", "{}", "bad-jws"),
+        ("three parts that are no JWS", '"a.b.c"', "bad-jws"),
     ]
     for what, text, problem in vectors:
         yield what, "door/1", "POST", IDENTIFY, f'{{"door":"north-gate","model":"face","probe":{text}}}', JSON, 400, problem

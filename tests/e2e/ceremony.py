@@ -262,7 +262,7 @@ def printed(place):
         report.check("cards on a disk are refused", refused in (1, 2), screen.all.strip().splitlines()[0])
     memory = pathlib.Path(tempfile.mkdtemp(prefix="facekeep-cards-", dir="/dev/shm"))
     try:
-        for how in ("hang up", "^C", "SIGINT from elsewhere"):
+        for how in ("hang up", "^C", "SIGINT", "SIGTERM"):
             screen = begin(place, "--cards", memory)
             screen.answer(TURN, "")
             screen.wait(COPY)
@@ -270,8 +270,8 @@ def printed(place):
             if how == "hang up":
                 code = screen.hang_up()
             else:
-                if how != "^C":
-                    os.kill(screen.pid, signal.SIGINT)
+                if how != "^C":  # from elsewhere: it ends nothing, the person does
+                    os.kill(screen.pid, signal.Signals[how])
                     time.sleep(0.3)
                 screen.press("\x03")
                 code = screen.end()
@@ -281,6 +281,36 @@ def printed(place):
         shutil.rmtree(memory)
 
 
+def rehearsed(place):
+    """From a script: cards are files, which stay only where a vault comes of them. A signal ends it no earlier."""
+    def hold(name, signers):
+        (place.folder / name / "cards").mkdir(parents=True)
+        (place.folder / name / "script.json").write_text(json.dumps({"signers": {who: place.key(who) for who in signers}}))
+        (place.folder / "pin").write_text(place.pin)
+        command = [FACEKEEP, "ceremony", "--plan", place.folder / "plan.json", "--dir", place.folder / name / "data", "--token-uri", "pkcs11:token=facekeep",
+                   "--module", place.module, "--out", place.folder / name, "--cards", place.folder / name / "cards",
+                   "--script", place.folder / name / "script.json", "--pin-file", place.folder / "pin"]
+        return subprocess.Popen([str(c) for c in command], env=place.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    before = place.objects()
+    aborted = hold("aborted", PEOPLE[:-1])
+    said = aborted.communicate()[0]
+    left = [p.name for p in (place.folder / "aborted/cards").iterdir()]
+    report.check("a rehearsal that one person does not sign ends with an error", aborted.returncode == 1 and PEOPLE[-1] in said, said.strip()[-100:])
+    report.check("its cards are gone", left == [], left)
+    report.check("its keys are gone from the token", place.objects() == before, place.objects() - before)
+
+    going = hold("going", PEOPLE)
+    cards = place.folder / "going/cards"
+    end = time.monotonic() + 60
+    while not any(cards.iterdir()) and going.poll() is None and time.monotonic() < end:
+        time.sleep(0.001)
+    going.send_signal(signal.SIGTERM)
+    said = going.communicate()[0]
+    report.check("SIGTERM in the middle of a rehearsal does not leave half a vault", going.returncode == 0 and (place.folder / "going/notice.json").exists(), said.strip()[-100:])
+    report.check("the cards of the vault that was made stay", len(list(cards.glob("*.share"))) == len(PEOPLE))
+
+
 if not FACEKEEPD.exists():
     sys.exit("the programs are not built")
 room = Place()
@@ -288,6 +318,7 @@ try:
     interrupted(room)
     printed(room)
     whole(room)
+    rehearsed(room)
 finally:
     shutil.rmtree(room.folder, ignore_errors=True)
 report.end()

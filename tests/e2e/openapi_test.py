@@ -204,7 +204,7 @@ def subjects(v, site, operator, model):
            want="not-a-number", **at)
     v.call("addTemplate", operator, {"model": model, "template": as_base64([float("inf")] * dimension)},
            want="infinite", **at)
-    v.call("addTemplate", operator, {"model": model, "template": "a.b.c"}, want="signed-probes-unsupported", **at)
+    v.call("addTemplate", operator, {"model": model, "template": "a.b.c"}, want="bad-jws", **at)
     v.call("addTemplate", operator, {"model": model, "template": face(dimension, 2)}, want="not-found",
            site=site, subject="nobody")
     rows = [{"subject": f"openapi-{i}", "consent": CONSENT,
@@ -246,7 +246,11 @@ def doors(v, site, door, model, dimension):
     v.call("identify", door, {**probe, "door": "other-door"}, site=site, want="unknown-door")
     v.call("identify", door, probe, site="nowhere", want="other-site")
     v.call("identify", door, {**probe, "model": "no-such"}, site=site, want="unknown-model")
-    v.call("identify", door, {**probe, "probe": {"payload": ""}}, good=False, site=site, want="signed-probes-unsupported")
+    v.call("identify", door, {**probe, "probe": {"payload": ""}}, good=False, site=site, want="bad-jws")
+    challenge = v.call("challenge", door, site=site)
+    if challenge and len(challenge["nonce"]) != 22:
+        v.failures.append("a challenge is not 16 bytes")
+    v.call("challenge", door, site="nowhere", want="other-site")
     v.call("identify", door, {"door": name, "model": model}, good=False, site=site, want="missing-field")
     v.call("identify", door, {**probe, "subject": "x"}, good=False, site=site, want="unknown-field")
     v.call("identify", door, raw=b"{", good=False, site=site, want="not-json")
@@ -408,6 +412,15 @@ def export(v, site, one, other, signed):
     v.call("propose", one, {"purpose": "court-order", "action": {**action, "recipients": []}}, good=False, want="bad-recipient")
     asked = v.call("propose", one, {"purpose": "court-order", "action": action})["proposal"]
     v.call("getResult", one, id=asked["id"], want="not-ready")
+    named = {**action, "max_subjects": 1}
+    v.call("propose", one, {"purpose": "court-order", "action": named, "subjects": ["nobody of that name"]}, want="unknown-subjects")
+    v.call("getProposalSubjects", one, id=asked["id"], want="not-found")
+    who = v.call("listSubjects", v.principal("operator"), site=site)["subjects"][0]["subject"]
+    some = v.call("propose", one, {"purpose": "court-order", "action": named, "subjects": [who]})["proposal"]
+    if some["named"] != 1 or v.call("getProposalSubjects", other, id=some["id"])["subjects"] != [who]:
+        v.failures.append("an export of one named person names somebody else")
+    v.call("withdraw", one, id=some["id"])
+    v.call("getProposalSubjects", one, id=some["id"], want="proposal-ended")
     for who in (one, other):
         v.call("approve", who, signed(who, asked, "approve"), id=asked["id"])
     for _ in range(60):

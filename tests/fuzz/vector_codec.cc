@@ -10,7 +10,10 @@ using namespace facekeep;
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto view = api::check_json(fuzz::text(data, size));
   if (!view) return 0;
+  const auto probe = api::decode_probe(*view);
   const auto vector = api::decode_vector(*view);
+  // A JWS is no vector, and what is no JWS is read alike.
+  FUZZ_CHECK(!probe || (probe->jws.empty() ? vector && vector->values.size() == probe->vector.values.size() : !vector));
   if (!vector) {
     FUZZ_CHECK(vector.error().problem != nullptr);
     return 0;

@@ -28,7 +28,9 @@ from vault import BUILD, Report  # noqa: E402
 PEOPLE = [f"{group}/{n}" for group in ("property", "residents") for n in (1, 2, 3)]
 GOVERNANCE = ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended")
 EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "export-ended")
-CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal")
+CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel")
+NARROWING = ("suspended", "erased", "period-key-destroyed", "unseal-share", "sealed")
+REFS = [some_hex(f"ref {n}", 16) for n in range(12)]
 
 
 class Walk:
@@ -41,7 +43,12 @@ class Walk:
         self.keys = {who: [who] for who in PEOPLE}
         self.genesis = genesis()
         self.offer("genesis", self.genesis)
-        self.start()
+        while self.state.phase != "open":
+            self.start()
+        for n, ref in enumerate(REFS[:9]):
+            self.enrol(n, ref)
+        for n, period in enumerate(("2026-11", "2026-12", "2027-01", "2027-03")):
+            self.offer("period-key", {"purpose": "access", "site": "main", "period": period, "slot": 500 + n})
 
     def offer(self, kind, body):
         """To this fold, and to the other one later."""
@@ -61,11 +68,39 @@ class Walk:
         self.uptime = self.random.choice((5, 10, self.uptime))
         self.offer("start", {"version": "1", "program": some_hex("p"), "config": some_hex("c"), "after_crash": False,
                              "unseal_to": some_hex(f"to {len(self.lines)}")})
-        if self.random.random() < 0.8:
-            cards = [(g["id"], n) for g in self.genesis["groups"] for n in range(1, g["threshold"] + 1)]
+        if self.random.random() < 0.95:
+            counting = [who for who in PEOPLE if self.state._counts(who, self.wall, self.state.base + self.uptime)]
+            cards = [tuple(who.split("/")) for g in self.genesis["groups"] for who in [w for w in counting if w.startswith(g["id"])][:g["threshold"]]]
             for group, n in cards:
-                self.offer("unseal-share", {"by": f"{group}/{n}", "group": group, "share": n})
+                self.offer("unseal-share", {"by": f"{group}/{n}", "group": group, "share": int(n)})
             self.offer("unsealed", {"by": sorted(f"{group}/{n}" for group, n in cards)})
+
+    def enrol(self, slot, ref):
+        self.offer("enrolled", {"by": "operator/1", "consent": some_hex("consent"), "record": some_hex("record"), "ref": ref,
+                                "site": "main", "slot": slot, "until": "2039-12-31"})
+
+    def narrow(self):
+        """Of the people and keys that there are: some wait for erasure, some are due, and some are kept by a proposal."""
+        pick, waiting = self.random.choice, [ref for ref, s in self.state.subjects.items() if s["due"]]
+        ref = pick(REFS)
+        subject = {"ref": ref, "site": self.state.subjects.get(ref, {"site": "main"})["site"]}
+        kind = pick(NARROWING[:3] * 3 + NARROWING[:2] * 3 + (NARROWING[3:] if not self.more else ()))
+        if kind == "suspended":
+            self.offer(kind, {**subject, "by": "operator/1", "due": format_time(self.wall + 3 * DAY_MS + pick((0, 1000, -1))), "reason": "over-allowance"})
+        elif kind == "erased":
+            if waiting:
+                subject["ref"] = pick(waiting)
+                subject["site"] = self.state.subjects[subject["ref"]]["site"]
+            if self.offer(kind, {**subject, "by": "daemon", "reason": "delay-over"}):
+                self.enrol(1000 + len(self.lines), subject["ref"])
+        elif kind == "period-key-destroyed":
+            self.offer(kind, {"purpose": "access", "site": "main", "period": pick(("2026-11", "2026-12", "2027-01", "2027-03"))})
+        elif kind == "sealed":
+            if self.offer(kind, {"by": pick(PEOPLE), "reason": "request"}):
+                self.start()
+        else:
+            by = pick(PEOPLE)
+            self.offer(kind, {"by": by, "group": by.split("/")[0], "share": int(by[-1])})
 
     def pass_time(self):
         step = self.random.choice([1000, 60_000, 600_000] * 9 + [3_600_000] * 3 + [DAY_MS // 2, DAY_MS, 2 * DAY_MS + 1])
@@ -102,7 +137,7 @@ class Walk:
             "change-reveal": lambda: {"site": site, "hide_subject": pick((True, False))},
             "cancel-erasures": lambda: {"site": site},
             "open-site": lambda: {"site": council.new_site(pick(("tower", "cellar")))},
-            "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site),
+            "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site, **self.probes()),
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
         makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))
@@ -117,7 +152,7 @@ class Walk:
         if out["basis"] == "legal-order":
             out["legal_order"] = some_hex("order")
         if self.random.random() < 0.5:
-            refs, salt = sorted(some_hex(f"ref {number(99)}", 16) for _ in range(out["max_subjects"])), some_hex(f"salt {len(self.lines)}")
+            refs, salt = sorted(self.random.sample(REFS, out["max_subjects"])), some_hex(f"salt {len(self.lines)}")
             digest = sha256(b"facekeep/export-subjects/v1\0", bytes.fromhex(salt), bytes.fromhex("".join(refs))).hex()
             self.lists[digest] = {"refs": refs, "salt": salt}
             out["subjects"] = digest
@@ -133,26 +168,35 @@ class Walk:
         served = [key for key, e in self.state.exports.items() if key in asked and "sealed" in e]
         proposal = pick(pending) if pending and number(3) else pick(served) if served and number(2) else pick(list(asked))
         action, known = asked[proposal], self.state.exports.get(proposal, {})
-        people = self.lists.get(action.get("subjects"), {"refs": [some_hex("ref", 16)], "salt": some_hex("salt")})
+        people = self.lists.get(action.get("subjects"), {"refs": sorted(REFS), "salt": some_hex("salt")})
+        covered = [ref for ref in people["refs"] if ref in self.state.subjects and not self.state.subjects[ref]["due"] and
+                   self.state.subjects[ref]["entry"] < known.get("entry", 0)]
+        refs = (covered if number(4) and covered else people["refs"])[:number(1, 1 + action["max_subjects"])]
         sealed = {"proposal": proposal, "manifest": some_hex("manifest"), "parts": [{"bytes": 9, "digest": some_hex("part")}],
                   "subjects": max(1, known.get("recorded", 0)) + (number(9) == 0), "templates": 1, "damaged": 0}
         kind, body = pick((("export-subjects", {"proposal": proposal, **people}),
-                           ("exported", {"proposal": proposal, "site": action["site"], "refs": people["refs"][:number(1, 4)]}),
+                           ("exported", {"proposal": proposal, "site": action["site"], "refs": refs}),
                            ("export-sealed", sealed), ("export-sealed", sealed),
                            ("export-given", {"proposal": proposal, "by": pick(PEOPLE)}),
                            ("export-given", {"proposal": proposal, "by": pick(PEOPLE)}),
                            ("export-ended", {"proposal": proposal, "reason": "nobody"})))
+        if proposal in pending and number(4):
+            kind, body = "exported", {"proposal": proposal, "site": action["site"], "refs": refs}
         self.offer(kind, body)
-        if kind == "exported":
+        if kind == "exported" and number(3):
             sealed["subjects"] = max(1, self.state.exports.get(proposal, {}).get("recorded", 0))
             self.offer("export-sealed", sealed)
+
+    def probes(self):
+        return self.random.choice(({}, {"min_pad": self.random.randrange(4)}, {"signed_probes": "required"},
+                                   {"signed_probes": self.random.choice(("required", "optional")), "min_pad": self.random.randrange(4)}))
 
     def tightening(self):
         """Of what is in force."""
         site, name = self.random.choice(self.state.current["sites"]), self.random.choice(CLASSES)
         rule = self.state.current["rules"][name]
         stricter = {**rule, "groups": {g: n + self.random.randrange(2) for g, n in rule["groups"].items()}}
-        return self.random.choice((council.policy(max(1, site["access_log_days"] - 1), site["erase_daily"], site["id"]),
+        return self.random.choice((council.policy(max(1, site["access_log_days"] - 1), site["erase_daily"], site["id"], **self.probes()),
                                    {"kind": "change-reveal", "site": site["id"], "hide_subject": True},
                                    {"kind": "change-rules", "rules": {name: stricter}}))
 
@@ -168,6 +212,8 @@ class Walk:
             made["action"] = self.state.proposals[made["overrides"]]["made"]["action"]
         if self.offer("proposal", made):
             self.made[made["id"]] = made
+            if made["action"].get("subjects") in self.lists and self.random.random() < 0.8:
+                self.offer("export-subjects", {"proposal": made["id"], **self.lists[made["action"]["subjects"]]})
 
     def vote(self, verb="approve"):
         proposal, odd = self.some_proposal(), self.random.randrange(30)
@@ -178,8 +224,8 @@ class Walk:
         vote = {"by": by, "proposal": proposal, "root": some_hex("root"), "rule": self.state.rule_version, "size": self.state.size}
         if odd == 0:
             vote["rule"] = self.random.randrange(self.state.size)
-        if odd == 1:
-            vote["size"] = self.random.randrange(1, self.state.size + 3)
+        if odd in (1, 5):
+            vote["size"] = self.random.randrange(max(1, self.state.size - 60), self.state.size + 3)
         made = self.made[self.random.choice(list(self.made)) if odd == 2 else proposal]
         # The key in force, as far as this walk knows; now and then an older one.
         registered = self.state.principals[by]["approval_key"]
@@ -198,7 +244,9 @@ class Walk:
         proposal = self.random.choice(ready) if ready and self.random.random() < 0.9 else self.some_proposal()
         action = self.made.get(proposal, {}).get("action", {})
         check = {"check": some_hex("check")} if (action.get("kind") == "open-site") != (self.random.random() < 0.05) else {}
-        self.offer("proposal-done", {"proposal": proposal, **check})
+        if self.offer("proposal-done", {"proposal": proposal, **check}) and self.more:
+            for _ in range(5):
+                self.about_export()
 
     def step(self):
         self.pass_time()
@@ -206,9 +254,9 @@ class Walk:
         # Chances.
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
-                (export, self.about_export),
+                (export, self.about_export), (60, self.narrow),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
-                (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted(self.state.principals))], "reason": "lost"})),
+                (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
                     "by": pick(PEOPLE), "action": self.tightening() if self.random.random() < 0.6 else self.action()})),
                 (20 if not self.more else 2, lambda: self.offer("custodian-suspended", {"by": pick(PEOPLE), "custodian": pick(PEOPLE)})))
@@ -236,7 +284,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     report = Report()
-    compare(report, Walk(options.seed), options.steps, GOVERNANCE)
+    compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1])
     compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
     report.end()
 

@@ -273,8 +273,50 @@ def revoked_meanwhile(c):
     c.done(signed)
 
 
+def replayed_after_revocation(c):
+    signed = c.propose("property/1", registration("door/1"))
+    before = c.ballot("residents/1", signed)
+    c.revoke("residents/2", "door/1", reason="misuse")
+    c.log.add("approval", before)
+
+
+CANCEL = {"kind": "cancel-erasures", "site": "main"}
+
+
+def cancelling_vetoed(c):
+    c.veto("residents/2", c.propose("property/1", CANCEL))
+
+
+def cancelling_taken_back(c):
+    cancel = c.propose("property/1", CANCEL)
+    c.approve(cancel, "property/2")
+    c.withdraw(cancel)
+
+
+def undoing_vetoed(c):
+    c.tighten("residents/2", policy(1, 1))
+    c.veto("residents/2", c.propose("property/1", policy(30, 1)))
+
+
+def cancel_rule_tightened(c):
+    c.tighten("residents/2", {"kind": "change-rules", "rules": {"cancel": rule(2, 0)}})
+
+
+def sealed_by_suspended(c):
+    c.suspend("property/1", "residents/3")
+    c.log.add("sealed", {"by": "residents/3", "reason": "request"})
+
+
+def card_of_suspended(c):
+    c.suspend("property/1", "residents/3")
+    c.log.add("unseal-share", {"by": "residents/3", "group": "residents", "share": 3})
+
+
 for what, wrong in {
-        "a vote moved to another proposal": moved, "carried out over a veto": vetoed, "a vote by a removed custodian": removed, "a vote with the key from before": old_key,
+        "a vote from before a revocation": replayed_after_revocation, "a cancelling vetoed": cancelling_vetoed,
+        "a cancelling taken back that others signed": cancelling_taken_back, "the undoing of a shorter retention vetoed": undoing_vetoed,
+        "the rule to cancel tightened by one person": cancel_rule_tightened, "sealed by a suspended custodian": sealed_by_suspended,
+        "a suspended custodian's card": card_of_suspended, "a vote moved to another proposal": moved, "carried out over a veto": vetoed, "a vote by a removed custodian": removed, "a vote with the key from before": old_key,
         "carried out on votes from before a rule changed": stale, "a vote from before a rule changed": replayed_after_rules,
         "a vote by a suspended custodian": suspended, "a suspended custodian counted": suspended_and_counted,
         "carried out a moment early": too_early, "the wall clock set over the delay": clock_set_forward,

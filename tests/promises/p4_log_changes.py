@@ -132,6 +132,7 @@ rule_case("a match outside the door's scope", "match", lambda b: b.update(door="
 rule_case("a match by an operator", "match", lambda b: b.update(by="operator/1"))
 rule_case("a match with an unknown model", "match", lambda b: b.update(model="other"))
 rule_case("metadata read by an auditor", "metadata-read", lambda b: b.update(by="auditor/1"))
+rule_case("the people of an export read by an operator", "metadata-read", lambda b: b.update(what="export"))
 rule_case("openings read by an operator", "openings-read", lambda b: b.update(by="operator/1"))
 rule_case("openings read of a bundle beyond the log", "openings-read", lambda b: b.update(bundle=3))
 rule_case("openings read of no bundle", "openings-read", lambda b: b.pop("bundle"))

@@ -62,8 +62,8 @@ Result<std::shared_ptr<hsm::SessionPool>> VaultFixture::open_token() {
 }
 
 tools::Plan VaultFixture::make_plan(const FixtureOptions& o) {
-  const auto new_key = [&](const std::string& id) {
-    keys_[id] = must(http::generate_key(http::KeyType::kP256), "key");
+  const auto new_key = [&](const std::string& id, http::KeyType type = http::KeyType::kP256) {
+    keys_[id] = must(http::generate_key(type), "key");
     spki_[id] = must(http::spki_digest(keys_[id].get()), "spki");
     return spki_[id];
   };
@@ -103,6 +103,23 @@ tools::Plan VaultFixture::make_plan(const FixtureOptions& o) {
   machine("door/1", ledger::Role::kDoor, {"main"}, {"north", "south"});
   machine("door/2", ledger::Role::kDoor, {"annex"}, {"side"});
   machine("auditor/1", ledger::Role::kAuditor, {}, {});
+  const auto camera = [&](const std::string& id, http::KeyType type, const std::string& site,
+                          std::vector<std::string> doors) {
+    tools::PlannedMachine m;
+    m.name = "Machine " + id;
+    m.record.id = id;
+    m.record.role = ledger::Role::kCamera;
+    m.record.key = new_key(id, type);
+    m.record.signing_key = ledger::format_ssh_key_line(must(ledger::ssh_key_from_evp(keys_[id].get()), "ssh key"));
+    m.record.sites = {site};
+    m.record.doors = std::move(doors);
+    plan.machines.push_back(std::move(m));
+  };
+  if (o.cameras) {
+    camera("camera/1", http::KeyType::kP256, "main", {});
+    camera("camera/2", http::KeyType::kEd25519, "main", {"south"});
+    camera("camera/3", http::KeyType::kEd25519, "annex", {});
+  }
   for (const auto& [id, doors] :
        {std::pair<std::string, std::vector<std::string>>{"main", {"north", "south"}}, {"annex", {"side"}}}) {
     ledger::Site s;
@@ -114,6 +131,8 @@ tools::Plan VaultFixture::make_plan(const FixtureOptions& o) {
     s.hide_subject = o.hide_subject;
     s.access_log_days = o.access_log_days;
     s.budgets = o.budgets;
+    s.signed_probes_required = id == "main" && o.signed_probes_required;
+    s.min_pad = id == "main" ? o.min_pad : 0;
     for (const auto& d : doors) s.doors.push_back({d, "entrance"});
     plan.sites.push_back(std::move(s));
   }
@@ -155,7 +174,8 @@ Result<std::unique_ptr<Service>> VaultFixture::start(ServiceOptions options) {
   if (options.export_dir.empty()) options.export_dir = dir() + "/exports";
   options.allow_unlocked_memory = true;
   store::Store& used = around_store ? around_store(*store) : *store;
-  return Service::start({used, *custody, *slots, clock}, std::move(options));
+  Custody& token = around_custody ? around_custody(*custody) : *custody;
+  return Service::start({used, token, *slots, clock}, std::move(options));
 }
 
 void VaultFixture::stop(std::unique_ptr<Service>& service) {

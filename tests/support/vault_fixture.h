@@ -43,6 +43,11 @@ struct FixtureOptions {
   std::uint32_t access_log_days = 90;
   std::optional<ledger::SiteBudgets> budgets = ample_budgets();  // nothing: the defaults
   std::optional<ledger::Witnesses> witnesses;
+  // camera/1 (P-256; main), camera/2 (Ed25519; main, south alone), camera/3 (Ed25519; annex); and what main asks of
+  // probes.
+  bool cameras = false;
+  bool signed_probes_required = false;
+  std::uint32_t min_pad = 0;
   std::string module;  // another PKCS#11 module in front of the token; empty: SoftHSM's own
 };
 
@@ -78,6 +83,8 @@ class VaultFixture {
   TestClock clock;
   // What start() gives to the service instead of `store`: something around it, which must outlive the service.
   std::function<store::Store&(store::RocksStore&)> around_store;
+  // The same for the token.
+  std::function<Custody&(hsm::TokenCustody&)> around_custody;
   std::unique_ptr<store::RocksStore> store;
   std::unique_ptr<seal::KeySlots> slots;
   std::unique_ptr<hsm::TokenCustody> custody;

@@ -13,6 +13,10 @@ namespace facekeep::tools {
 // it. Pure.
 std::vector<std::string> action_words(Lang lang, const ledger::Action& action);
 
+// What differs between two registrations of one principal, a line a field of their JSON form: "key: old -> new". Pure.
+std::vector<std::string> changes_of(Lang lang, const ledger::PrincipalRecord& before,
+                                    const ledger::PrincipalRecord& after);
+
 // "1 property + 1 residents".
 std::string people_needed(const ledger::Rule& rule);
 

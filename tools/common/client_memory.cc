@@ -23,7 +23,8 @@ namespace {
 constexpr const char* kCheckpointFile = ".checkpoint";
 constexpr const char* kProgramFile = ".program";
 constexpr const char* kStartFile = ".start";
-constexpr const char* kWitnessFile = ".witnesses";
+constexpr const char* kWatchedFile = ".watched";
+constexpr const char* kStateFile = ".state";
 
 Error altered(const std::string& path) {
   return make_error(Errc::kIntegrity, path + " is not what was written there",
@@ -218,12 +219,16 @@ Status ClientMemory::put_start(const Id128& vault, std::uint64_t entry) const {
   return put_entry(path_of(vault, kStartFile), entry);
 }
 
-Result<std::optional<std::uint64_t>> ClientMemory::witness_policy(const Id128& vault) const {
-  return entry_in(path_of(vault, kWitnessFile));
+Result<std::optional<std::uint64_t>> ClientMemory::watched(const Id128& vault) const {
+  return entry_in(path_of(vault, kWatchedFile));
 }
 
-Status ClientMemory::put_witness_policy(const Id128& vault, std::uint64_t entry) const {
-  return put_entry(path_of(vault, kWitnessFile), entry);
+Status ClientMemory::put_watched(const Id128& vault, std::uint64_t entry) const {
+  return put_entry(path_of(vault, kWatchedFile), entry);
+}
+
+std::string ClientMemory::state_path(const Id128& vault) const {
+  return path_of(vault, kStateFile);
 }
 
 }  // namespace facekeep::tools

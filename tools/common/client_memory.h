@@ -51,9 +51,12 @@ class ClientMemory {
 
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
 
-  // The entry that carried out the newest witness policy which this machine has proven. Errors as get() and put().
-  [[nodiscard]] Result<std::optional<std::uint64_t>> witness_policy(const Id128& vault) const;
-  [[nodiscard]] Status put_witness_policy(const Id128& vault, std::uint64_t entry) const;
+  // The first entry that `proposals --watch` has not shown yet. Errors as get() and put().
+  [[nodiscard]] Result<std::optional<std::uint64_t>> watched(const Id128& vault) const;
+  [[nodiscard]] Status put_watched(const Id128& vault, std::uint64_t entry) const;
+
+  // Where the state lies that this machine folded last (tools/common/snapshot_file.h): nothing but work saved.
+  [[nodiscard]] std::string state_path(const Id128& vault) const;
 
  private:
   [[nodiscard]] Result<std::optional<std::uint64_t>> entry_in(const std::string& path) const;

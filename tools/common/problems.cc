@@ -73,6 +73,13 @@ constexpr std::array kLocal = {
     LocalText{"unknown-model", Msg::kCliPUnknownModel},
     LocalText{"wrong-dimension", Msg::kCliPWrongDimension},
     LocalText{"wrong-role", Msg::kCliPWrongRole},
+    LocalText{"signed-probe-required", Msg::kCliPProbeRequired},
+    LocalText{"bad-probe-signature", Msg::kCliPProbeSignature},
+    LocalText{"unknown-camera", Msg::kCliPUnknownCamera},
+    LocalText{"other-probe", Msg::kCliPOtherProbe},
+    LocalText{"stale-probe", Msg::kCliPStaleProbe},
+    LocalText{"nonce-reused", Msg::kCliPNonceReused},
+    LocalText{"pad-too-low", Msg::kCliPPadTooLow},
     LocalText{"zero-vector", Msg::kCliPZeroVector},
 };
 

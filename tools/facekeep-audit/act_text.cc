@@ -43,6 +43,7 @@ std::string refusal_name(Lang lang, const std::string& kind) {
                                  {"overload", Msg::kRepRefOverload},
                                  {"bad-share", Msg::kRepRefShare},
                                  {"refused-governance", Msg::kRepRefGovernance},
+                                 {"bad-probe", Msg::kRepRefProbe},
                                  {"over-budget", Msg::kRepRefBudget}}) {
     if (kind == name) return format_message(lang, id);
   }

@@ -6,8 +6,8 @@
 #include "tools/common/escape.h"
 #include "tools/common/progress.h"
 #include "tools/common/say.h"
+#include "tools/common/snapshot_file.h"
 #include "tools/facekeep-audit/finding_text.h"
-#include "tools/facekeep-audit/snapshot_file.h"
 #include "vault/audit/tile_chain.h"
 #include "vault/audit/witnesses.h"
 
@@ -100,6 +100,30 @@ void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, 
   audit::check_witnesses(as_chars(*note), key, *policy, {head, root_at, time}, findings);
 }
 
+void see_policy(const audit::Seen& seen, audit::WitnessPolicies& policies) {
+  if (seen.event == nullptr || seen.state.phase() == ledger::Phase::kNew) return;
+  const bool may_change = std::holds_alternative<ledger::Genesis>(seen.event->body) ||
+                          std::holds_alternative<ledger::ProposalDone>(seen.event->body);
+  if (may_change) policies.see(seen.entry, seen.state.current().witnesses);
+}
+
+Result<audit::WitnessPolicies> policies_of(const Mirror& mirror, std::uint64_t size) {
+  audit::Findings findings;
+  audit::WitnessPolicies policies;
+  audit::Replay replay(audit::Level::kPublic, findings,
+                       [&policies](const audit::Seen& seen) { see_policy(seen, policies); });
+  while (replay.next() < size) {
+    const std::uint64_t index = replay.next() / log::kTileWidth;
+    const log::BundleId id{index, log::tile_width_at(size, 0, index)};
+    FK_TRY(const Bytes bytes, mirror.read(format_path(id)));
+    FK_TRY(const auto entries, log::decode_bundle(bytes, id.width));
+    for (const Bytes& entry : entries) replay.entry(entry, {});
+  }
+  if (replay.rules_held()) return policies;
+  return say_error(Errc::kIntegrity, "findings", Msg::kAuditNoPolicy, Msg::kAuditNoPolicyHint,
+                   {std::to_string(findings.sorted().front().entry)});
+}
+
 namespace {
 
 // What the end of an audit needs from its way there.
@@ -107,12 +131,8 @@ audit::Observer watched(AuditRun& run, audit::Observer inner) {
   return [&run, inner = std::move(inner)](const audit::Seen& seen) {
     if (seen.event != nullptr && seen.event_class == ledger::EventClass::kGovernance) {
       run.later.see(seen.entry, *seen.event);
-      const bool may_change = std::holds_alternative<ledger::Genesis>(seen.event->body) ||
-                              std::holds_alternative<ledger::ProposalDone>(seen.event->body);
-      if (may_change && seen.state.phase() != ledger::Phase::kNew) {
-        run.policies.see(seen.entry, seen.state.current().witnesses);
-      }
     }
+    see_policy(seen, run.policies);
     if (inner) inner(seen);
   };
 }

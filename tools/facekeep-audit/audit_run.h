@@ -44,6 +44,12 @@ struct AuditRun {
 void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const audit::WitnessPolicies& policies,
                              const log::Checkpoint& head, UnixMillis time, audit::Findings& findings);
 
+// Takes into `policies` what `seen` may have changed of them.
+void see_policy(const audit::Seen& seen, audit::WitnessPolicies& policies);
+// The witness policies that the mirror's log of `size` entries brought, by its rules. The mirror's entries were checked
+// up to their root. kIntegrity ("findings") where the log breaks the rules.
+Result<audit::WitnessPolicies> policies_of(const Mirror& mirror, std::uint64_t size);
+
 // Replays with progress on frame.err. kNotFound ("no-mirror"); kIntegrity where nothing can be checked at all.
 Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer = {});
 

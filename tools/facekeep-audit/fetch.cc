@@ -62,7 +62,7 @@ Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mir
   report.field("openings_sealed", read->sealed);
   report.say(Msg::kAuditOpeningsRead, {std::to_string(read->bundles)});
   if (read->sealed) report.warn(Msg::kAuditSealedNow);
-  const auto people = client.get("/v1/log/register");
+  const auto people = fetch_register(get);
   report.field("register", people.has_value());
   if (!people) {
     report.warn(Msg::kAuditNoRegister);
@@ -71,23 +71,14 @@ Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mir
   return mirror.write("register.json", *people);
 }
 
-// True if the vault says that a proposal changed the witnesses since genesis: then the replay judges, which finds the
-// policy of each moment for itself.
-bool policy_changed(PoliteClient& client) {
-  const auto answer = client.get("/v1/witnesses");
-  const auto json = answer ? parse_json(as_chars(*answer)) : Result<Json>(answer.error());
-  return json && json->is_object() && json->value("done", Json(0)) != 0;
-}
-
-// Whether the witnesses of genesis stand behind what was fetched. Lines for what is only shown, an error for the rest.
+// Whether the log's witnesses, by the policy in force, stand behind what was fetched. Lines for what is only shown, an
+// error for the rest.
 Status check_witnesses(Frame& frame, Reporter& report, const Mirror& mirror, const log::VerifierKey& key,
                        const log::Checkpoint& head, const std::string& note) {
   if (head.size == 0) return {};
-  FK_TRY(const ledger::Genesis genesis, genesis_of(mirror, head.size));
-  if (!genesis.witnesses) return {};
+  FK_TRY(const audit::WitnessPolicies policies, policies_of(mirror, head.size));
+  if (!policies.at(head.size)) return {};
   audit::Findings findings;
-  audit::WitnessPolicies policies;
-  policies.see(0, genesis.witnesses);
   check_mirrors_witnesses(mirror, key, policies, head, SystemClock().now().wall, findings);
   Json list = Json::array();
   for (const audit::Finding& f : findings.sorted()) {
@@ -95,11 +86,13 @@ Status check_witnesses(Frame& frame, Reporter& report, const Mirror& mirror, con
     list.push_back(to_json(frame.lang, f));
   }
   report.field("witnesses", std::move(list));
-  const auto cosigned = log::open_cosigned(note, key, *genesis.witnesses);
+  const auto signed_by = log::open_checkpoint(note, key);
+  const auto policy = signed_by ? policies.at(signed_by->size) : std::nullopt;
+  const auto cosigned = policy ? log::open_cosigned(note, key, *policy)
+                               : Result<log::Cosigned>(make_error(Errc::kNotFound, "nobody cosigned"));
   if (cosigned && findings.clean()) {
-    report.say(Msg::kAuditCosigned,
-               {std::to_string(cosigned->witnesses), std::to_string(genesis.witnesses->list.size()),
-                std::to_string(cosigned->checkpoint.size), format_time(cosigned->time)});
+    report.say(Msg::kAuditCosigned, {std::to_string(cosigned->witnesses), std::to_string(policy->list.size()),
+                                     std::to_string(cosigned->checkpoint.size), format_time(cosigned->time)});
   }
   if (findings.clean()) return {};
   // What contradicts the log that is served now is evidence, and later fetches write over the file `cosigned`.
@@ -126,8 +119,7 @@ Status fetch(Frame& frame, Reporter& report, const Options& o) {
   } else {
     report.say(Msg::kAuditFirstFetch);
   }
-  Status witnessed;
-  if (!policy_changed(client)) witnessed = check_witnesses(frame, report, mirror, key, done.checkpoint, cosigned);
+  const Status witnessed = check_witnesses(frame, report, mirror, key, done.checkpoint, cosigned);
   const Status read = o.vault.api.empty() ? Status() : read_openings(frame, report, o, mirror, key, done, get);
   report.field("size", done.checkpoint.size);
   report.field("root", to_base64(done.checkpoint.root));

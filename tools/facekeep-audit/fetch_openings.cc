@@ -100,21 +100,6 @@ bool fill_from_narrower(const Mirror& mirror, const log::BundleId& id,
   return any;
 }
 
-Bytes written(const audit::OpeningsOfBundle& doc, const std::map<std::uint64_t, Digest>& commitments) {
-  Json openings = Json::array();
-  Json missing = Json::array();
-  for (const auto& [entry, commitment] : commitments) {
-    const audit::Opening& o = doc.at(entry);
-    if (o.state == audit::OpeningState::kThere) {
-      openings.push_back({{"entry", entry}, {"opening", to_base64(o.bytes)}});
-    } else if (o.state != audit::OpeningState::kAbsent) {
-      missing.push_back(
-          {{"entry", entry}, {"reason", o.state == audit::OpeningState::kDestroyed ? "destroyed" : "damaged"}});
-    }
-  }
-  return to_bytes(Json{{"bundle", doc.bundle}, {"missing", missing}, {"openings", openings}}.dump());
-}
-
 // Openings of the narrower bundles that an earlier fetch saw, but for those that nothing else has.
 void forget_narrower(const Mirror& mirror, const log::BundleId& id, const audit::OpeningsOfBundle& doc) {
   for (unsigned w = 1; w < id.width; ++w) {
@@ -155,7 +140,7 @@ Result<bool> openings_of(const Mirror& mirror, const log::BundleId& id,
     FK_CHECK(check_openings(doc, commitments));
     ++out.bundles;
     out.ended = out.ended || says_ended(doc, kept);
-    if (fill_from_narrower(mirror, id, commitments, doc)) *bytes = written(doc, commitments);
+    if (fill_from_narrower(mirror, id, commitments, doc)) *bytes = to_bytes(audit::openings_text(doc));
     // What is sealed now was there before at this very width: the answer has nothing new.
     const bool worse = kept && kept->path == path && has_more(kept->doc, doc);
     if (!worse) kept = KeptOpenings{{}, std::move(*bytes), std::move(doc)};

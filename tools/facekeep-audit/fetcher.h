@@ -64,4 +64,8 @@ Result<FetchedOpenings> fetch_openings_and_ends(const Mirror& mirror, const log:
                                                 const Get& get, const Get& openings, const FetchProgress& progress = {},
                                                 const OpeningsScope& scope = {});
 
+// The register of people, put together from its pages into one document (vault/audit/register.h). Each page is an entry
+// of the vault's log. kSealed while the vault is; kMalformed for pages that lead nowhere.
+Result<Bytes> fetch_register(const Get& get);
+
 }  // namespace facekeep::tools

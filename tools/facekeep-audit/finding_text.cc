@@ -8,7 +8,7 @@ namespace {
 using audit::Code;
 
 constexpr int kFirst = static_cast<int>(Msg::kFindBadCheckpoint);
-static_assert(static_cast<int>(Msg::kFindNameMissing) - kFirst == static_cast<int>(Code::kNameMissing) &&
+static_assert(static_cast<int>(Msg::kFindNamesDamaged) - kFirst == static_cast<int>(Code::kNamesDamaged) &&
                   static_cast<int>(Msg::kFindPublicOnly) - kFirst == static_cast<int>(Code::kPublicOnly) &&
                   static_cast<int>(Msg::kFindSumsFuture) - kFirst == static_cast<int>(Code::kSumsFuture),
               "messages_audit.def has one sentence per code, in their order");

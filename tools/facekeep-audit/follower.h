@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/common/snapshot_file.h"
 #include "tools/facekeep-audit/fetcher.h"
-#include "tools/facekeep-audit/snapshot_file.h"
 #include "vault/audit/replay.h"
 #include "vault/audit/statistics.h"
 

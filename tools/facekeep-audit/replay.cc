@@ -1,9 +1,9 @@
 // facekeep-audit replay: everything that a mirror holds, checked.
 #include <memory>
 
+#include "tools/common/snapshot_file.h"
 #include "tools/facekeep-audit/audit_run.h"
 #include "tools/facekeep-audit/commands.h"
-#include "tools/facekeep-audit/snapshot_file.h"
 
 namespace facekeep::tools {
 namespace {

@@ -15,6 +15,7 @@ struct AskedAction {
   ledger::Action action;
   ledger::PeopleNames names = {};          // of the principals that it registers
   std::vector<std::string> subjects = {};  // whom an export names
+  std::vector<std::string> notes = {};     // what the person should see besides, before it is sent
 };
 
 struct ActionUse {

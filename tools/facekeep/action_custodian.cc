@@ -1,9 +1,9 @@
 // The action that changes a custodian: new keys, another end date. The rest stays as the log has it.
+#include "tools/common/action_words.h"
 #include "tools/common/files.h"
 #include "tools/facekeep/action_commands.h"
-#include "tools/facekeep/in_force.h"
+#include "tools/facekeep/folded_log.h"
 #include "tools/facekeep/key_files.h"
-#include "tools/facekeep/start_check.h"
 #include "vault/base/digest.h"
 #include "vault/ledger/sshsig.h"
 
@@ -20,18 +20,14 @@ struct Options {
   bool no_until = false;
 };
 
-// As it is registered now, proven from the log.
+// As it is registered now, by the log as this machine folds it.
 Result<ledger::PrincipalRecord> present_record(Context& context, const std::string& id) {
   FK_TRY(const Notice notice, context.notice());
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
-  FK_TRY(const Json answer, api.json("GET", "/v1/principals"));
-  for (const Json& one : answer.value("principals", Json::array())) {
-    const Json entry = one.is_object() ? one.value("registered", Json()) : Json();
-    if (!entry.is_number_unsigned() || one.value("id", Json()) != id) continue;
-    FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-    return prove_registration(api, notice, vault.start.checkpoint, id, entry.get<std::uint64_t>());
-  }
+  FK_TRY(const FoldedVault vault, fold_vault_now(context, notice, api));
+  const auto* found = vault.state.principal(id);
+  if (found != nullptr) return *found;
   return say_error(Errc::kNotFound, "no-such-principal", Msg::kPropNoSuchPrincipal, Msg::kCliHintNotFound, {id});
 }
 
@@ -52,7 +48,8 @@ Status set_approval_key(const Options& o, ledger::PrincipalRecord& p) {
 }
 
 Result<AskedAction> custodian_action(Context& context, const Options& o) {
-  FK_TRY(ledger::PrincipalRecord p, present_record(context, o.id));
+  FK_TRY(const ledger::PrincipalRecord before, present_record(context, o.id));
+  ledger::PrincipalRecord p = before;
   if (!o.cert.empty()) {
     FK_TRY(const KeyFacts facts, read_key_facts(o.cert, context.passphrase_for(o.cert)));
     p.key = facts.spki;
@@ -60,7 +57,9 @@ Result<AskedAction> custodian_action(Context& context, const Options& o) {
   if (!o.approval_key.empty()) FK_CHECK(set_approval_key(o, p));
   if (!o.until.empty()) p.until = o.until;
   if (o.no_until) p.until.reset();
-  return AskedAction{ledger::ChangeCustodian{std::move(p)}};
+  AskedAction out{ledger::ChangeCustodian{p}};
+  out.notes = changes_of(context.lang, before, p);
+  return out;
 }
 
 }  // namespace

@@ -32,6 +32,13 @@ Status add_person(Context& context, const Person& o, ledger::RegisterPrincipals&
   FK_TRY(p.role, ledger::parse_role(o.role));
   FK_TRY(const KeyFacts facts, read_key_facts(o.cert, context.passphrase_for(o.cert)));
   p.key = facts.spki;
+  if (p.role == ledger::Role::kCamera) {
+    if (facts.ssh_line.empty()) {
+      return say_error(Errc::kInvalidArgument, "bad-arguments", Msg::kCamNoSigningKey, Msg::kCamNoSigningKeyHint,
+                       {o.cert});
+    }
+    p.signing_key = facts.ssh_line;
+  }
   const ledger::PersonName name{o.name, random_array<32>()};
   p.name = ledger::name_commitment(name);
   p.sites = o.sites;

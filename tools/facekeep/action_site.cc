@@ -8,7 +8,8 @@ struct FileOptions {
   std::string file;
 };
 struct PolicyOptions {
-  ledger::ChangePolicy action;
+  ledger::ChangePolicy policy;
+  std::string signed_probes;
   std::string budgets;  // file
 };
 struct RevealOptions {
@@ -32,18 +33,23 @@ void add_site_action(CLI::App& app, Context& context, const ActionUse& use) {
 void add_policy_action(CLI::App& app, Context& context, const ActionUse& use) {
   auto o = std::make_shared<PolicyOptions>();
   CLI::App* command = app.add_subcommand("policy", context.text(Msg::kHelpActPolicy));
-  command->add_option("SITE", o->action.site, context.text(Msg::kHelpSite))->required();
-  command->add_option("--access-log-days", o->action.access_log_days, context.text(Msg::kHelpAccessLogDays))
+  command->add_option("SITE", o->policy.site, context.text(Msg::kHelpSite))->required();
+  command->add_option("--access-log-days", o->policy.access_log_days, context.text(Msg::kHelpAccessLogDays))
       ->required();
-  command->add_option("--erase-daily", o->action.erase_daily, context.text(Msg::kHelpEraseDaily))->required();
+  command->add_option("--erase-daily", o->policy.erase_daily, context.text(Msg::kHelpEraseDaily))->required();
+  command->add_option("--signed-probes", o->signed_probes, context.text(Msg::kHelpSignedProbes))
+      ->check(CLI::IsMember({"optional", "required"}));
+  command->add_option("--min-pad", o->policy.min_pad, context.text(Msg::kHelpMinPad))
+      ->check(CLI::Range(0U, ledger::kMaxPadLevel));
   command->add_option("--budgets", o->budgets, context.text(Msg::kHelpBudgetsFile));
   use_action(*command, context, use, o, [](Context&, const PolicyOptions& given) -> Result<AskedAction> {
-    ledger::ChangePolicy action = given.action;
+    ledger::ChangePolicy policy = given.policy;
+    if (!given.signed_probes.empty()) policy.signed_probes_required = given.signed_probes == "required";
     if (!given.budgets.empty()) {
       FK_TRY(const Json json, load_json_file(given.budgets));
-      FK_TRY(action.budgets, ledger::budgets_from_json(json, given.budgets));
+      FK_TRY(policy.budgets, ledger::budgets_from_json(json, given.budgets));
     }
-    return AskedAction{std::move(action)};
+    return AskedAction{std::move(policy)};
   });
 }
 

@@ -1,8 +1,11 @@
 // facekeep proposals, approve, veto, withdraw: what custodians do with a proposal. Nothing is signed before this
 // machine has checked the log, found the proposal in it, and shown the whole of it.
+#include <map>
+
 #include "tools/common/escape.h"
 #include "tools/common/sshsig_sign.h"
 #include "tools/facekeep/commands.h"
+#include "tools/facekeep/folded_log.h"
 #include "tools/facekeep/key_files.h"
 #include "tools/facekeep/proposal_view.h"
 #include "tools/facekeep/proposal_watch.h"
@@ -76,6 +79,7 @@ Status vote(Context& context, const Options& o, Verb verb, Reporter& report) {
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
   FK_TRY(const CheckedProposal p, check_proposal(context, notice, api, o.id));
+  if (verb == Verb::kApprove) FK_CHECK(check_everybody_named(p.status));
   report.field("digest", to_hex(p.digest));
   FK_CHECK(ask(context, o, p, verb, report));
   FK_TRY(const ledger::Vote vote, sign(context, notice, o, identity, p, verb));
@@ -118,11 +122,22 @@ Status list(Context& context, Reporter& report) {
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
   FK_TRY(const Json answer, api.json("GET", "/v1/proposals"));
   const Json all = answer.value("proposals", Json::array());
-  if (all.empty()) report.say(Msg::kPropNone);
+  std::map<Id128, ProposalStatus> told;
   for (const Json& one : all) {
-    FK_TRY(const ProposalStatus status, parse_proposal(one));
-    FK_TRY(const Digest digest, ledger::proposal_digest(status.made, notice.vault));
-    for (const auto& line : describe(context.lang, status, digest)) report.line(line);
+    FK_TRY(ProposalStatus status, parse_proposal(one));
+    told.insert_or_assign(status.made.id, std::move(status));
+  }
+  FK_TRY(const FoldedVault vault, fold_vault_now(context, notice, api));
+  // Those of the log, though the vault may name fewer.
+  std::map<std::uint64_t, const ledger::Proposal*> by_entry;
+  for (const auto& [id, p] : vault.state.proposals()) by_entry[p.entry] = &p;
+  if (by_entry.empty()) report.say(Msg::kPropNone);
+  for (const auto& [entry, p] : by_entry) {
+    ProposalStatus status = told[p->made.id];
+    status.made = p->made;
+    status.entry = entry;
+    FK_CHECK(take_from_log(vault.state, status));
+    for (const auto& line : describe(context.lang, status, p->digest)) report.line(line);
     report.line("");
   }
   report.field("proposals", all);

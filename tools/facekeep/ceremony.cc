@@ -107,6 +107,7 @@ Status hold(const Options& o, Reporter& report) {
   std::optional<Uninterrupted> uninterrupted;
   if (rehearsal) {
     FK_TRY(room, scripted_room(o.script, o.cards));
+    uninterrupted.emplace();
   } else {
     if (!o.cards.empty()) FK_CHECK(check_memory_disk(o.cards));
     FK_TRY(terminal, open_terminal());
@@ -146,6 +147,7 @@ Status hold(const Options& o, Reporter& report) {
   // Its digest is in genesis: it must exist before the vault does.
   FK_CHECK(write_public(o.out + "/transcript.txt", transcript.text()));
   FK_CHECK(vault->commit(o.dir));
+  room->keep();
   FK_CHECK(write_public(o.out + "/notice.json", vault->notice().dump(2) + "\n"));
   report.say(Msg::kCeremonyDone, {to_hex(g.vault), o.dir});
   report.say(Msg::kCeremonyVkey, {g.log_key});

@@ -64,6 +64,11 @@ Result<PlannedMachine> read_machine(const std::string& plan, const Json& j, std:
   const std::string kind(to_string(*role));
   m.record.id = kind + "/" + std::to_string(++numbers[kind]);
   FK_TRY(m.record.key, certificate_key(plan, cert));
+  if (*role == ledger::Role::kCamera) {
+    FK_TRY(const auto loaded, http::load_cert(beside(plan, cert)));
+    FK_TRY(const auto key, ledger::ssh_key_from_evp(X509_get0_pubkey(loaded.get())));
+    m.record.signing_key = ledger::format_ssh_key_line(key);
+  }
   return m;
 }
 
@@ -76,6 +81,12 @@ Result<ledger::Site> read_site(const Json& j) {
   if (r.has("access_log_days")) s.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, 3660));
   if (r.has("erase_daily")) s.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, 100000));
   if (r.has("hide_subject")) s.hide_subject = r.boolean("hide_subject");
+  if (r.has("signed_probes")) {
+    const std::string probes = r.text("signed_probes", 16);
+    if (probes != "required" && probes != "optional") r.fail("signed_probes is neither required nor optional");
+    s.signed_probes_required = probes == "required";
+  }
+  if (r.has("min_pad")) s.min_pad = static_cast<std::uint32_t>(r.integer("min_pad", 0, ledger::kMaxPadLevel));
   const Json* budgets = r.has("budgets") ? &r.object("budgets") : nullptr;
   const Json& assessment = r.object("assessment");
   const Json& doors = r.array("doors", ledger::kMaxDoors);

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using http::UniqueFd;
 
-constexpr std::array<int, 4> kSignals = {SIGINT, SIGQUIT, SIGTSTP, SIGHUP};
+constexpr std::array<int, 5> kSignals = {SIGINT, SIGQUIT, SIGTSTP, SIGHUP, SIGTERM};
 
 Status write_card(const std::string& dir, const std::string& name, ByteView content) {
   const std::string path = dir + "/" + name;
@@ -138,6 +138,8 @@ class TerminalRoom final : public Room {
 
 class ScriptRoom final : public Room {
  public:
+  ScriptRoom(const ScriptRoom&) = delete;
+  ScriptRoom& operator=(const ScriptRoom&) = delete;
   static Result<std::unique_ptr<Room>> open(const std::string& path, std::string cards_dir) {
     FK_TRY(const std::string text, read_small_file(path));
     FK_TRY(const Json j, parse_json(text));
@@ -156,11 +158,16 @@ class ScriptRoom final : public Room {
     room->cards_dir_ = std::move(cards_dir);
     return std::unique_ptr<Room>(std::move(room));
   }
+  ~ScriptRoom() override {
+    for (const auto& path : written_) forget_card(path);
+  }
+  void keep() override { written_.clear(); }
+
   Status hand_out(const CardInfo& info, const seal::SecretWords& words, const std::string& who) override {
     const SecretBytes numbers = seal::share_words_text(words);
-    FK_CHECK(write_card(cards_dir_, card_name(info) + ".share", numbers.view()));
+    FK_CHECK(write(card_name(info) + ".share", numbers.view()));
     FK_TRY(const SecretBytes html, card_html(Lang::kEnglish, info, words));
-    FK_CHECK(write_card(cards_dir_, card_name(info) + ".html", html.view()));
+    FK_CHECK(write(card_name(info) + ".html", html.view()));
     const UniqueFd fd(::open((cards_dir_ + "/" + card_name(info) + ".share").c_str(), O_RDONLY | O_CLOEXEC));
     FK_TRY(const SecretBytes back, read_secret_fd(fd.get()));
     FK_TRY(const auto again, seal::parse_share_text(as_chars(back.view())));
@@ -176,8 +183,18 @@ class ScriptRoom final : public Room {
   }
 
  private:
+  ScriptRoom() = default;
+  Status write(const std::string& name, ByteView content) {
+    const std::string path = cards_dir_ + "/" + name;
+    std::error_code ec;
+    const bool own = !fs::exists(path, ec);
+    const Status done = write_card(cards_dir_, name, content);
+    if (own) written_.push_back(path);
+    return done;
+  }
   std::map<std::string, std::string> keys_;
   std::string cards_dir_;
+  std::vector<std::string> written_;  // until keep()
 };
 
 }  // namespace

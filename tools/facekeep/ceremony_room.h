@@ -19,6 +19,8 @@ class Room {
   virtual Status hand_out(const CardInfo& info, const seal::SecretWords& words, const std::string& who) = 0;
   // The custodian's signature over the statement, armored.
   virtual Result<std::string> sign(const PlannedCustodian& who, const std::string& statement) = 0;
+  // The vault is made: what was handed out stays. A room that ends without it takes back every card that it can reach.
+  virtual void keep() {}
 };
 
 // One after another at the terminal, which must outlive the room. Each card is on the screen for its holder alone, and
@@ -26,14 +28,14 @@ class Room {
 std::unique_ptr<Room> terminal_room(Terminal& terminal, Lang lang, std::string cards_dir);
 
 // A rehearsal: keys of all custodians are files on this machine, which the script names; cards go to files in
-// `cards_dir` that are read back.
+// `cards_dir` that are read back, and removed again where no vault comes of it.
 Result<std::unique_ptr<Room>> scripted_room(const std::string& script, std::string cards_dir);
 
 // A real ceremony's cards may touch memory alone: whoever later has the disk would have the quorum.
 Status check_memory_disk(const std::string& dir);
 
-// At a prompt, the keys that end a program cancel (terminal.h), and a terminal that goes away fails. Between prompts
-// they must not: the token would keep the new keys, the screen perhaps a card.
+// At a prompt, the keys that end a program cancel (terminal.h), and a terminal that goes away fails. No signal ends it
+// while this lives: the token would keep the new keys, the screen or a folder perhaps a card.
 class Uninterrupted {
  public:
   Uninterrupted();
@@ -42,7 +44,7 @@ class Uninterrupted {
   Uninterrupted& operator=(const Uninterrupted&) = delete;
 
  private:
-  std::array<void (*)(int), 4> before_{};
+  std::array<void (*)(int), 5> before_{};
 };
 
 }  // namespace facekeep::tools

@@ -30,6 +30,7 @@ void add_template_command(CLI::App& app, Context& context);
 void add_subject(CLI::App& app, Context& context);
 void add_erase(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
+void add_camera(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_identify(CLI::App& app, Context& context);
 void add_calibrate(CLI::App& app, Context& context);

@@ -21,6 +21,8 @@ struct Options {
   std::string model;
   std::string consent;
   std::string recipient_key;
+  std::string manifest;
+  std::string manifest_digest;
 };
 
 class Import {
@@ -130,7 +132,9 @@ class Import {
 };
 
 Status import(Context& context, const Options& o, Reporter& report) {
-  if (is_sealed_part(o.file.path)) return import_sealed(context, {o.file.path, o.recipient_key, o.site}, report);
+  if (is_sealed_part(o.file.path)) {
+    return import_sealed(context, {o.file.path, o.recipient_key, o.site, o.manifest, o.manifest_digest}, report);
+  }
   if (o.model.empty() || o.consent.empty()) {
     return say_error(Errc::kInvalidArgument, "missing-option", Msg::kImportNeeds, Msg::kCliHintValue);
   }
@@ -177,6 +181,8 @@ void add_import(CLI::App& app, Context& context) {
   command->add_option("--model", o->model, context.text(Msg::kHelpModel));
   command->add_option("--consent", o->consent, context.text(Msg::kHelpConsentAll));
   command->add_option("--recipient-key", o->recipient_key, context.text(Msg::kHelpImportKey));
+  command->add_option("--manifest", o->manifest, context.text(Msg::kHelpImportManifest));
+  command->add_option("--manifest-digest", o->manifest_digest, context.text(Msg::kHelpImportDigest));
   command->add_option("--labels", o->file.labels, context.text(Msg::kHelpLabels));
   command->add_option("--column", o->file.column, context.text(Msg::kHelpColumn));
   command->add_option("--dimension", o->file.dimension, context.text(Msg::kHelpDimension));

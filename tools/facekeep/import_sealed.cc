@@ -4,15 +4,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "api/json_fields.h"
 #include "api/ndjson.h"
+#include "tools/common/escape.h"
+#include "tools/common/files.h"
 #include "tools/common/progress.h"
 #include "tools/facekeep/import_batch.h"
 #include "tools/facekeep/key_files.h"
 #include "tools/facekeep/vault_api.h"
 #include "tools/facekeep/vector_input.h"
+#include "vault/base/digest.h"
 #include "vault/export/cms_open.h"
 #include "vault/export/parts.h"
 
@@ -69,8 +74,8 @@ class Sender {
       : api_(api), target_("/v1/sites/" + percent_encode(site) + "/enrolments"), report_(report) {}
 
   Status add(http::CleansedBytes row) {
-    ++tally.rows;
     if (!body_.empty() && body_.size() + row.size() > kImportBatchBytes) FK_CHECK(flush());
+    ++tally.rows;
     body_.reserve(kImportBatchBytes);
     http::append(body_, row);
     ++rows_;
@@ -114,7 +119,56 @@ class Sender {
   std::size_t rows_ = 0;
 };
 
+// The digest that the manifest must have: named, or looked at by a person who knows it.
+Result<Digest> agreed_digest(Context& context, const SealedImport& o, const std::string& manifest) {
+  const Digest found = sha256(as_bytes(manifest));
+  if (!o.manifest_digest.empty()) {
+    const auto named = from_hex_exact<32>(o.manifest_digest);
+    if (!named) return say_error(Errc::kInvalidArgument, "bad-digest", Msg::kErrInvalidArgument, Msg::kCliHintValue);
+    return *named;
+  }
+  FK_TRY(const exporter::Manifest m, exporter::parse_manifest(manifest));
+  auto person = context.terminal();
+  if (!person) return say_error(Errc::kInvalidArgument, "no-terminal", Msg::kImportAskDigest, Msg::kHelpImportDigest);
+  for (const auto& line :
+       {context.text(Msg::kImportManifestIs, {to_hex(m.vault), m.site, std::to_string(m.subjects), to_hex(m.proposal)}),
+        context.text(Msg::kImportManifestDigest, {to_hex(found)})}) {
+    FK_CHECK((*person)->show(escape_untrusted(line) + "\n"));
+  }
+  FK_TRY(const bool go, (*person)->confirm(context.lang, context.text(Msg::kImportAskDigest)));
+  if (!go) return say_error(Errc::kInvalidArgument, "cancelled", Msg::kCancelled, Msg::kImportNoPartHint);
+  return found;
+}
+
+Status check_origin(Context& context, const SealedImport& o, ByteView part) {
+  const std::string path =
+      !o.manifest.empty()
+          ? o.manifest
+          : (std::filesystem::path(o.path).parent_path() / std::string(exporter::kManifestName)).string();
+  FK_TRY(const std::string manifest, load_text(path, exporter::kMaxManifest));
+  FK_TRY(const Digest expected, agreed_digest(context, o, manifest));
+  const auto checked = check_part(manifest, expected, part, o);
+  return checked ? Status() : Status(checked.error());
+}
+
 }  // namespace
+
+Result<exporter::Manifest> check_part(std::string_view manifest, const Digest& expected, ByteView part,
+                                      const SealedImport& options) {
+  const Digest found = sha256(as_bytes(manifest));
+  if (found != expected) {
+    return say_error(Errc::kIntegrity, "other-manifest", Msg::kImportOtherManifest, Msg::kImportNoPartHint,
+                     {to_hex(found)});
+  }
+  FK_TRY(exporter::Manifest m, exporter::parse_manifest(manifest));
+  const Digest digest = sha256(part);
+  const bool there = std::any_of(m.parts.begin(), m.parts.end(), [&](const exporter::SealedSize& p) {
+    return p.bytes == part.size() && p.digest == digest;
+  });
+  if (there) return m;
+  return say_error(Errc::kIntegrity, "no-part", Msg::kImportNoPart, Msg::kImportNoPartHint,
+                   {options.path, options.manifest.empty() ? std::string(exporter::kManifestName) : options.manifest});
+}
 
 bool is_sealed_part(const std::string& path) {
   return path.ends_with(".cms");
@@ -157,6 +211,7 @@ Status import_sealed(Context& context, const SealedImport& o, Reporter& report) 
   FK_TRY(const http::KeyPtr key, load_key(o.recipient_key, context.passphrase_for(o.recipient_key)));
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(const Bytes sealed, read_file(o.path));
+  FK_CHECK(check_origin(context, o, sealed));
   FK_TRY(const SecretBytes content, exporter::open_cms(sealed, key.get()));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
   const auto lines = api::split_ndjson(as_chars(content.view()));

@@ -12,7 +12,10 @@ namespace {
 Result<KeyFacts> facts_of(const EVP_PKEY* key) {
   KeyFacts out;
   FK_TRY(out.spki, http::spki_digest(key));
-  if (const auto ssh = ledger::ssh_key_from_evp(key)) out.ssh_fingerprint = ledger::ssh_fingerprint(*ssh);
+  if (const auto ssh = ledger::ssh_key_from_evp(key)) {
+    out.ssh_fingerprint = ledger::ssh_fingerprint(*ssh);
+    out.ssh_line = ledger::format_ssh_key_line(*ssh);
+  }
   return out;
 }
 
@@ -77,7 +80,7 @@ Result<KeyFacts> read_key_facts(const std::string& path, const http::PassphraseS
   const auto line = ledger::parse_public_key_line(text.substr(0, text.find_first_of("\r\n")));
   if (!line) return say_error(Errc::kMalformed, "no-key-file", Msg::kCliNoKeyFile, Msg::kCliNoKeyFileHint, {path});
   FK_TRY(const Bytes spki, ledger::ssh_key_spki(line->key));
-  return KeyFacts{sha256(spki), ledger::ssh_fingerprint(line->key)};
+  return KeyFacts{sha256(spki), ledger::ssh_fingerprint(line->key), ledger::format_ssh_key_line(line->key)};
 }
 
 }  // namespace facekeep::tools

@@ -13,6 +13,7 @@ namespace facekeep::tools {
 struct KeyFacts {
   Digest spki{};                // SHA-256 of the SubjectPublicKeyInfo
   std::string ssh_fingerprint;  // "SHA256:..."; empty for a key that OpenSSH lines here don't carry (RSA)
+  std::string ssh_line;         // "type base64"; empty likewise
 };
 
 // kAlreadyExists if one of the three is there: a key is never overwritten.

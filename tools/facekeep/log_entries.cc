@@ -13,54 +13,62 @@ log::BundleId bundle_at(std::uint64_t index, std::uint64_t size) {
   return {index, log::tile_width_at(size, 0, index)};
 }
 
-}  // namespace
-
-FetchBundle bundles_of(VaultApi& api) {
-  return [&api](const log::BundleId& id) { return api.bytes("GET", "/" + log::format_path(id)); };
+Result<std::vector<Bytes>> fetch_bundle(VaultApi& api, const log::BundleId& id) {
+  FK_TRY(const Bytes bytes, api.bytes("GET", "/" + log::format_path(id)));
+  auto entries = log::decode_bundle(bytes, id.width);
+  if (!entries) return bad_entries();
+  return entries;
 }
 
-Status check_last_start(const SealStatusView& status, const CheckedStart& start, const FetchBundle& fetch) {
-  const std::uint64_t size = start.checkpoint.size;
-  const std::string behind = std::to_string(size - start.entry - 1);
-  if (size - start.entry > kMaxAfterStart) {
-    return say_error(Errc::kFailedPrecondition, "start-too-old", Msg::kCliStartTooOld, Msg::kCliStartTooOldHint,
-                     {behind});
-  }
-  FK_TRY(log::Tree tree, log::Tree::before(start.entry, size, status.start_proof));
-  tree.append(log::leaf_hash(as_bytes(status.start_event)));
-  bool newer = false;
-  while (tree.size() < size) {
-    const log::BundleId id = bundle_at(tree.size() / log::kTileWidth, size);
-    FK_TRY(const Bytes bytes, fetch(id));
-    const auto entries = log::decode_bundle(bytes, id.width);
-    if (!entries) return bad_entries();
-    for (std::size_t i = tree.size() % log::kTileWidth; i < entries->size(); ++i) {
-      const auto leaf = ledger::decode_leaf(as_chars((*entries)[i]));
-      if (!leaf) return bad_entries();
-      const auto* event = std::get_if<ledger::Event>(&*leaf);
-      newer = newer || (event != nullptr && std::holds_alternative<ledger::Start>(event->body));
-      tree.append(log::leaf_hash((*entries)[i]));
+Result<std::vector<Digest>> fetch_inclusion(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry) {
+  FK_TRY(const Json answer, api.json("GET", "/v1/log/proofs/inclusion?index=" + std::to_string(entry) +
+                                                "&size=" + std::to_string(head.size)));
+  return parse_hashes(answer.value("proof", Json()));
+}
+
+Error forked(std::uint64_t before, std::uint64_t after) {
+  return say_error(Errc::kIntegrity, "forked", Msg::kCliForked, Msg::kCliTellHint,
+                   {std::to_string(before), std::to_string(after)});
+}
+
+// The tree of the first `size` entries; that it is one of `head` shows once the rest is appended.
+Result<log::Tree> tree_before(VaultApi& api, const log::Checkpoint& head, std::uint64_t size) {
+  if (size == 0) return log::Tree();
+  FK_TRY(const auto proof, fetch_inclusion(api, head, size));
+  auto tree = log::Tree::before(size, head.size, proof);
+  if (!tree) return bad_entries();
+  return tree;
+}
+
+}  // namespace
+
+Status read_entries(VaultApi& api, const log::Checkpoint& head, std::uint64_t from, const std::optional<Digest>& before,
+                    const VisitEntry& visit) {
+  if (from == head.size) return before && *before != head.root ? Status(forked(from, from)) : Status();
+  FK_TRY(log::Tree tree, tree_before(api, head, from));
+  if (before && tree.root() != *before) return forked(from, head.size);
+  Status visited;
+  while (tree.size() < head.size) {
+    FK_TRY(const auto entries, fetch_bundle(api, bundle_at(tree.size() / log::kTileWidth, head.size)));
+    for (std::size_t i = tree.size() % log::kTileWidth; i < entries.size(); ++i) {
+      if (visited) visited = visit(tree.size(), entries[i]);
+      tree.append(log::leaf_hash(entries[i]));
     }
   }
-  if (tree.root() != start.checkpoint.root) return bad_entries();
-  if (newer) return say_error(Errc::kIntegrity, "old-start", Msg::kCliOldStart, Msg::kCliOldStartHint);
-  return {};
+  // What is not the log's says nothing of the log, whatever it looked like.
+  if (tree.root() != head.root) return bad_entries();
+  return visited;
 }
 
 Result<Bytes> fetch_entry(VaultApi& api, std::uint64_t size, std::uint64_t entry) {
   if (entry >= size) return bad_entries();
-  const log::BundleId id = bundle_at(entry / log::kTileWidth, size);
-  FK_TRY(const Bytes bytes, bundles_of(api)(id));
-  auto entries = log::decode_bundle(bytes, id.width);
-  if (!entries) return bad_entries();
-  return std::move((*entries)[entry % log::kTileWidth]);
+  FK_TRY(auto entries, fetch_bundle(api, bundle_at(entry / log::kTileWidth, size)));
+  return std::move(entries[entry % log::kTileWidth]);
 }
 
 Result<ledger::Leaf> prove_entry(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry) {
   FK_TRY(const Bytes found, fetch_entry(api, head.size, entry));
-  FK_TRY(const Json answer, api.json("GET", "/v1/log/proofs/inclusion?index=" + std::to_string(entry) +
-                                                "&size=" + std::to_string(head.size)));
-  FK_TRY(const auto proof, parse_hashes(answer.value("proof", Json())));
+  FK_TRY(const auto proof, fetch_inclusion(api, head, entry));
   if (!log::verify_inclusion(entry, head.size, log::leaf_hash(found), proof, head.root)) return bad_entries();
   auto leaf = ledger::decode_leaf(as_chars(found));
   if (!leaf) return bad_entries();
@@ -88,8 +96,7 @@ Status check_same_log(VaultApi& api, const log::Checkpoint& a, const log::Checkp
     FK_TRY(proof, parse_hashes(answer.value("proof", Json())));
   }
   if (before.size == 0 || log::verify_consistency(before.size, before.root, after.size, after.root, proof)) return {};
-  return say_error(Errc::kIntegrity, "forked", Msg::kCliForked, Msg::kCliTellHint,
-                   {std::to_string(before.size), std::to_string(after.size)});
+  return forked(before.size, after.size);
 }
 
 }  // namespace facekeep::tools

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "tools/facekeep/start_check.h"
@@ -10,17 +11,13 @@
 
 namespace facekeep::tools {
 
-// The bytes of an entry bundle: GET /tile/entries/...
-using FetchBundle = std::function<Result<Bytes>(const log::BundleId& id)>;
-FetchBundle bundles_of(VaultApi& api);
-
-// More entries than this behind a start event are not fetched: a seal writes a new one.
-inline constexpr std::uint64_t kMaxAfterStart = 262'144;
-
-// That the start event is the log's last one: every entry behind it up to the checkpoint is fetched, held
-// against the checkpoint's root, and none of them is a start. A key of an earlier start may be one that
-// somebody kept. Precondition: check_start() took `status`. kIntegrity, and what `fetch` says.
-Status check_last_start(const SealStatusView& status, const CheckedStart& start, const FetchBundle& fetch);
+// Called in the log's order. After its first error no further entry is shown.
+using VisitEntry = std::function<Status(std::uint64_t entry, ByteView bytes)>;
+// Every entry from `from` on up to `head`, none left out, held against the root at the end: what was visited is proven
+// once this succeeds, and worth nothing if it does not. `before`: the root of the first `from` entries, where it is
+// known. kIntegrity: "bad-entries", "forked"; then the visit's own error.
+Status read_entries(VaultApi& api, const log::Checkpoint& head, std::uint64_t from, const std::optional<Digest>& before,
+                    const VisitEntry& visit);
 
 // The bytes of `entry`, out of the bundle of a tree of `size`, unproven. kIntegrity if there is no such entry.
 Result<Bytes> fetch_entry(VaultApi& api, std::uint64_t size, std::uint64_t entry);

@@ -15,14 +15,34 @@ using namespace facekeep::tools;
 
 // Every command there is, in the order of the help.
 constexpr std::array kCommands = {
-    AddCommand{add_ceremony},  AddCommand{add_key},         AddCommand{add_door_kit},         AddCommand{add_unseal},
-    AddCommand{add_seal},      AddCommand{add_propose},     AddCommand{add_proposals},        AddCommand{add_approve},
-    AddCommand{add_veto},      AddCommand{add_result},      AddCommand{add_withdraw},         AddCommand{add_revoke},
-    AddCommand{add_suspend},   AddCommand{add_acknowledge}, AddCommand{add_tighten},          AddCommand{add_status},
-    AddCommand{add_share},     AddCommand{add_enrol},       AddCommand{add_template_command}, AddCommand{add_import},
-    AddCommand{add_subject},   AddCommand{add_erase},       AddCommand{add_verify},           AddCommand{add_identify},
-    AddCommand{add_calibrate}, AddCommand{add_changes},     AddCommand{add_generate_faces},
-
+    AddCommand{add_ceremony},
+    AddCommand{add_key},
+    AddCommand{add_door_kit},
+    AddCommand{add_unseal},
+    AddCommand{add_seal},
+    AddCommand{add_propose},
+    AddCommand{add_proposals},
+    AddCommand{add_approve},
+    AddCommand{add_veto},
+    AddCommand{add_result},
+    AddCommand{add_withdraw},
+    AddCommand{add_revoke},
+    AddCommand{add_suspend},
+    AddCommand{add_acknowledge},
+    AddCommand{add_tighten},
+    AddCommand{add_status},
+    AddCommand{add_share},
+    AddCommand{add_enrol},
+    AddCommand{add_template_command},
+    AddCommand{add_import},
+    AddCommand{add_subject},
+    AddCommand{add_erase},
+    AddCommand{add_verify},
+    AddCommand{add_identify},
+    AddCommand{add_calibrate},
+    AddCommand{add_changes},
+    AddCommand{add_camera},
+    AddCommand{add_generate_faces},
 };
 
 }  // namespace

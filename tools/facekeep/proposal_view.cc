@@ -2,8 +2,9 @@
 
 #include "tools/common/action_words.h"
 #include "tools/common/words.h"
-#include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/folded_log.h"
 #include "vault/export/recipient.h"
+#include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::tools {
 namespace {
@@ -12,12 +13,30 @@ Error bad_answer() {
   return say_error(Errc::kMalformed, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"/v1/proposals"});
 }
 
+Error other_proposal() {
+  return say_error(Errc::kIntegrity, "other-proposal", Msg::kPropOther, Msg::kCliTellHint);
+}
+
 // The recipient of an export as its certificate says it, on this machine; an error where it is not the key that the
 // proposal names.
 Result<exporter::Recipient> recipient_of(const ledger::ExportRecipient& r) {
   FK_TRY(exporter::Recipient parsed, exporter::parse_recipient(r.certificate));
   if (parsed.spki == r.spki) return parsed;
   return make_problem(Errc::kIntegrity, "bad-recipient", "the certificate of a recipient has another key");
+}
+
+// Whom an export names. None where the vault can't say it now (it is sealed, a record does not open): who signs sees
+// none then, and who vetoes need not see any.
+Result<std::vector<std::string>> named_subjects(VaultApi& api, const std::string& id) {
+  std::vector<std::string> out;
+  const auto answer = api.json("GET", "/v1/proposals/" + id + "/subjects");
+  if (!answer) return out;
+  if (!answer->is_object() || !answer->contains("subjects")) return bad_answer();
+  for (const Json& subject : (*answer)["subjects"]) {
+    if (!subject.is_string()) return bad_answer();
+    out.push_back(subject.get<std::string>());
+  }
+  return out;
 }
 
 }  // namespace
@@ -43,15 +62,37 @@ Result<ProposalStatus> parse_proposal(const Json& answer) {
     if (!by.is_string()) return bad_answer();
     out.approved.push_back(by.get<std::string>());
   }
-  const Json subjects = answer.value("subjects", Json::array());
-  for (const Json& subject : subjects) {
-    if (!subject.is_string()) return bad_answer();
-    out.subjects.push_back(subject.get<std::string>());
-  }
   if (answer.contains("names")) {
     FK_TRY(out.names, ledger::people_names_from_json(answer["names"], "names of the proposal"));
   }
   return out;
+}
+
+Status take_from_log(const ledger::State& state, ProposalStatus& status) {
+  const auto found = state.proposals().find(status.made.id);
+  if (found == state.proposals().end()) return other_proposal();
+  const ledger::Proposal& p = found->second;
+  if (p.entry != status.entry || to_json(p.made) != to_json(status.made)) return other_proposal();
+  status.made = p.made;
+  status.rule_version = state.rule_version();
+  const ledger::Moment now = last_moment(state);
+  status.rule = rule_for(state, p.made, now);
+  status.stage = to_string(stage_at(state, p, now));
+  status.approved.assign(p.approved.begin(), p.approved.end());
+  const auto* change = std::get_if<ledger::ChangeCustodian>(&p.made.action);
+  const auto* before = change == nullptr ? nullptr : state.principal(change->custodian.id);
+  if (before != nullptr) status.before = *before;
+  if (status.names && !check_names(*status.names, p.made.action)) {
+    return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
+  }
+  return {};
+}
+
+Status check_everybody_named(const ProposalStatus& status) {
+  const auto* action = std::get_if<ledger::ExportTemplates>(&status.made.action);
+  if (action == nullptr || !action->subjects || status.subjects.size() == action->max_subjects) return {};
+  return say_error(Errc::kFailedPrecondition, "names-missing", Msg::kPropNamesMissing, Msg::kPropNamesMissingHint,
+                   {std::to_string(action->max_subjects), std::to_string(status.subjects.size())});
 }
 
 Result<CheckedProposal> check_proposal(const Context& context, const Notice& notice, VaultApi& api,
@@ -61,19 +102,16 @@ Result<CheckedProposal> check_proposal(const Context& context, const Notice& not
   CheckedProposal out;
   FK_TRY(const Json answer, api.json("GET", "/v1/proposals/" + id));
   FK_TRY(out.status, parse_proposal(answer));
-  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-  out.checkpoint = vault.start.checkpoint;
-  FK_TRY(const ledger::Leaf leaf, prove_entry(api, out.checkpoint, out.status.entry));
-  const auto* event = std::get_if<ledger::Event>(&leaf);
-  const auto* made = event == nullptr ? nullptr : std::get_if<ledger::ProposalMade>(&event->body);
-  if (made == nullptr || made->id != *number || to_json(*made) != to_json(out.status.made)) {
-    return say_error(Errc::kIntegrity, "other-proposal", Msg::kPropOther, Msg::kCliTellHint);
-  }
+  if (out.status.made.id != *number) return other_proposal();
+  FK_TRY(const FoldedVault vault, fold_vault_now(context, notice, api));
+  out.checkpoint = vault.checked.start.checkpoint;
+  FK_CHECK(take_from_log(vault.state, out.status));
+  const ledger::ProposalMade* made = &out.status.made;
   if (const auto* action = std::get_if<ledger::ExportTemplates>(&made->action)) {
     for (const auto& r : action->recipients) FK_CHECK(recipient_of(r));
-  }
-  if (out.status.names && !check_names(*out.status.names, made->action)) {
-    return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
+    if (action->subjects) {
+      FK_TRY(out.status.subjects, named_subjects(api, id));
+    }
   }
   FK_TRY(out.digest, ledger::proposal_digest(*made, notice.vault));
   return out;
@@ -96,6 +134,10 @@ std::vector<std::string> describe(Lang lang, const ProposalStatus& s, const Dige
                                   words(lang, Msg::kPropPurpose, {s.made.purpose})};
   if (s.made.overrides) out.push_back(words(lang, Msg::kPropOverride, {to_hex(*s.made.overrides)}));
   for (auto& line : describe(lang, s.made.action)) out.push_back(std::move(line));
+  const auto* change = std::get_if<ledger::ChangeCustodian>(&s.made.action);
+  if (change != nullptr && s.before) {
+    for (auto& line : changes_of(lang, *s.before, change->custodian)) out.push_back(std::move(line));
+  }
   if (!s.subjects.empty()) {
     out.push_back(words(lang, Msg::kPropExportNames, {list_of(lang, s.subjects, Msg::kPropNobody)}));
   }

@@ -8,10 +8,12 @@
 #include "tools/facekeep/start_check.h"
 #include "vault/ledger/person_name.h"
 #include "vault/ledger/proposal.h"
+#include "vault/ledger/state.h"
 
 namespace facekeep::tools {
 
-// What a vault answers about one proposal, nothing of it checked yet but its form.
+// One proposal. As a vault answers it, nothing is checked yet but its form: take_from_log() puts the log's own in the
+// place of everything but `subjects` and `names`.
 struct ProposalStatus {
   ledger::ProposalMade made;
   std::uint64_t entry = 0;
@@ -19,12 +21,20 @@ struct ProposalStatus {
   std::uint64_t rule_version = 0;
   ledger::Rule rule;
   std::vector<std::string> approved;
-  std::vector<std::string> subjects;  // whom an export names, as the vault says; the log has a commitment alone
+  // Whom an export names, as the vault says in a call of its own; the log has a commitment alone. check_proposal()
+  // asks.
+  std::vector<std::string> subjects;
   // Of the principals that it registers, where the vault is open and the proposer gave them.
   std::optional<ledger::PeopleNames> names;
+  // Whose registration it changes, as that is in force.
+  std::optional<ledger::PrincipalRecord> before = {};
 };
 // Pure. kMalformed.
 Result<ProposalStatus> parse_proposal(const Json& answer);
+
+// What the proposal is and how it stands by the log, folded here. kIntegrity: "other-proposal" if the log has another
+// one than `status` says, or none; "other-names" where a name does not open its commitment. Pure.
+Status take_from_log(const ledger::State& state, ProposalStatus& status);
 
 // A proposal that stands in the log under a checkpoint which continues the one that this machine remembered.
 struct CheckedProposal {
@@ -32,11 +42,14 @@ struct CheckedProposal {
   Digest digest{};
   log::Checkpoint checkpoint;
 };
-// Fetches proposal `id`, the log's head and the entry, and holds them against each other; names must open their
+// Fetches proposal `id`, folds the log up to its head, and holds them against each other; names must open their
 // commitments. kIntegrity: what the vault shows is not what the log has. "bad-recipient": an export to a certificate
 // that can't receive, or has another key.
 Result<CheckedProposal> check_proposal(const Context& context, const Notice& notice, VaultApi& api,
                                        const std::string& id);
+
+// That whoever signs an export of named people is shown each of them. kFailedPrecondition ("names-missing"). Pure.
+Status check_everybody_named(const ProposalStatus& status);
 
 // The action in words, a line a fact. Others wrote parts of each line: escape a line before a person sees it
 // (Reporter::line does). Pure.

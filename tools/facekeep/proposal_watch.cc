@@ -5,6 +5,7 @@
 
 #include "tools/common/escape.h"
 #include "tools/common/words.h"
+#include "tools/facekeep/folded_log.h"
 #include "tools/facekeep/log_entries.h"
 #include "vault/ledger/proposal.h"
 
@@ -61,33 +62,56 @@ struct ActText {
   }
 };
 
-// The acts of [from, head), each entry that is shown proven.
-Status show_acts(Context& context, VaultApi& api, const log::Checkpoint& head, std::uint64_t& from) {
-  const FetchBundle fetch = bundles_of(api);
-  while (from < head.size) {
-    const std::uint64_t index = from / log::kTileWidth;
-    const log::BundleId id{index, log::tile_width_at(head.size, 0, index)};
-    FK_TRY(const Bytes bytes, fetch(id));
-    FK_TRY(const auto entries, log::decode_bundle(bytes, id.width));
-    for (std::size_t i = from % log::kTileWidth; i < entries.size(); ++i, ++from) {
-      const auto leaf = ledger::decode_leaf(as_chars(entries[i]));
-      const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
-      if (event == nullptr || !describe_act(context.lang, from, *event)) continue;
-      FK_TRY(const ledger::Leaf proven, prove_entry(api, head, from));
-      const auto& shown = std::get<ledger::Event>(proven);
-      const auto line = describe_act(context.lang, from, shown);
-      if (!line) continue;
-      if (context.json) {
-        FK_TRY(const std::string text, ledger::encode_event(shown));
-        context.out << R"({"entry":)" << from << R"(,"event":)" << text << "}"
-                    << "\n"
-                    << std::flush;
-      } else {
-        context.out << format_time(shown.time) << " " << escape_untrusted(*line) << "\n" << std::flush;
-      }
+struct Act {
+  std::uint64_t entry = 0;
+  ledger::Event event;
+  std::string text;
+};
+
+// The acts of [from, head), of entries that are all there and all under the head's root.
+Result<std::vector<Act>> acts_since(Lang lang, VaultApi& api, const log::Checkpoint& head, std::uint64_t from) {
+  std::vector<Act> out;
+  FK_CHECK(read_entries(api, head, from, {}, [&](std::uint64_t entry, ByteView bytes) -> Status {
+    // Private entries, and of what is no entry the fold says so.
+    const auto leaf = ledger::decode_leaf(as_chars(bytes));
+    const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
+    if (event == nullptr) return {};
+    if (auto text = describe_act(lang, entry, *event)) out.push_back({entry, *event, std::move(*text)});
+    return {};
+  }));
+  return out;
+}
+
+Status show_acts(Context& context, const std::vector<Act>& acts) {
+  for (const Act& act : acts) {
+    if (context.json) {
+      FK_TRY(const std::string event, ledger::encode_event(act.event));
+      context.out << R"({"entry":)" << act.entry << R"(,"event":)" << event << "}"
+                  << "\n";
+    } else {
+      context.out << format_time(act.event.time) << " " << escape_untrusted(act.text) << "\n";
     }
   }
+  context.out << std::flush;
   return {};
+}
+
+// One look: what came since the last one of any watch on this machine is shown, and held against the vault's rules.
+Status look(Context& context, const Notice& notice, const Identity& identity, bool first) {
+  FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
+  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
+  const log::Checkpoint& head = vault.start.checkpoint;
+  FK_TRY(const ClientMemory memory, context.memory());
+  FK_TRY(const auto watched, memory.watched(notice.vault));
+  const std::uint64_t from = watched.value_or(head.size);
+  if (from < head.size) {
+    FK_TRY(const auto acts, acts_since(context.lang, api, head, from));
+    if (first && !context.json) context.out << context.text(Msg::kPropWatchFrom, {std::to_string(from)}) << "\n";
+    FK_CHECK(show_acts(context, acts));
+  }
+  FK_TRY(const ledger::State state, fold_log(context, notice, api, head));
+  static_cast<void>(state);
+  return watched == head.size ? Status() : memory.put_watched(notice.vault, head.size);
 }
 
 bool is_away(const Error& e) {
@@ -103,16 +127,11 @@ std::optional<std::string> describe_act(Lang lang, std::uint64_t entry, const le
 Status watch_proposals(Context& context, const std::function<bool()>& stopped, Reporter& report) {
   FK_TRY(const Notice notice, context.notice());
   FK_TRY(const Identity identity, load_identity(context));
-  std::optional<std::uint64_t> from;
   bool away = false;
+  bool first = true;
   do {
-    const auto look = [&]() -> Status {
-      FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
-      FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-      if (!from) from = vault.start.checkpoint.size;
-      return show_acts(context, api, vault.start.checkpoint, *from);
-    };
-    const Status ok = look();
+    const Status ok = look(context, notice, identity, first);
+    first = first && !ok;
     if (!ok && !is_away(ok.error())) return ok;
     if (!ok && !away) report.warn(Msg::kPropWatchAway, {ok.error().message});
     away = !ok;

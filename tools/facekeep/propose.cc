@@ -51,6 +51,7 @@ Status check_size(const std::string& purpose, const ledger::Action& action) {
 
 Status propose(Context& context, const Common& o, const AskedAction& asked, Reporter& report) {
   FK_CHECK(check_size(o.purpose, asked.action));
+  for (const auto& line : asked.notes) report.line(line);
   FK_TRY(const Notice notice, context.notice());
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));

@@ -1,6 +1,6 @@
 #include "tools/facekeep/receipt.h"
 
-#include "tools/facekeep/in_force.h"
+#include "tools/facekeep/folded_log.h"
 #include "tools/facekeep/log_entries.h"
 #include "tools/facekeep/start_check.h"
 #include "vault/ledger/opening.h"
@@ -109,18 +109,10 @@ Status keep_receipt_of(const Context& context, const Notice& notice, VaultApi& a
 }
 
 Result<std::string> proven_id(const Context& context, const Notice& notice, VaultApi& api, const Identity& identity) {
-  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-  FK_TRY(const Json me, api.json("GET", "/v1/me"));
-  const Json id = me.value("id", Json());
-  const Json registered = me.value("registered", Json());
-  if (!id.is_string() || !registered.is_number_unsigned()) {
-    return say_error(Errc::kMalformed, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"/v1/me"});
-  }
-  FK_TRY(
-      const ledger::PrincipalRecord record,
-      prove_registration(api, notice, vault.start.checkpoint, id.get<std::string>(), registered.get<std::uint64_t>()));
+  FK_TRY(const FoldedVault vault, fold_vault_now(context, notice, api));
   FK_TRY(const Digest key, http::spki_digest(identity.cert.get()));
-  if (record.key == key) return record.id;
+  const auto* own = vault.state.principal_by_key(key, vault.state.last_time());
+  if (own != nullptr) return own->id;
   return say_error(Errc::kNotFound, "unknown-key", Msg::kCliUnknownKey, Msg::kCliUnknownKeyHint);
 }
 

@@ -41,7 +41,7 @@ Status keep_receipt(const Context& context, const Notice& notice, VaultApi& api,
 Status keep_receipt_of(const Context& context, const Notice& notice, VaultApi& api, const Json& answer,
                        const Expected& expected, const std::string& path, Reporter& report);
 
-// The id under which the log registered this key, proven: whose events the receipts of a command are.
+// The id under which the log, folded here, has this key registered now: whose events the receipts of a command are.
 Result<std::string> proven_id(const Context& context, const Notice& notice, VaultApi& api, const Identity& identity);
 
 }  // namespace facekeep::tools

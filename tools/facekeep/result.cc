@@ -114,6 +114,8 @@ Status result(Context& context, const Options& o, Reporter& report) {
   FK_CHECK(save_text(o.out + "/" + std::string(exporter::kManifestName), text));
   report.say(Msg::kExportFetched,
              {std::to_string(manifest.parts.size()), std::to_string(manifest.subjects), o.out, std::to_string(entry)});
+  report.say(Msg::kExportManifest, {to_hex(sealed.manifest)});
+  report.field("manifest_digest", to_hex(sealed.manifest));
   if (manifest.damaged > 0) report.warn(Msg::kExportDamaged, {std::to_string(manifest.damaged)});
   report.say(Msg::kExportOpenHint);
   report.field("parts", manifest.parts.size());

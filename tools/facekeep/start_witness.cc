@@ -2,7 +2,6 @@
 
 #include <thread>
 
-#include "tools/facekeep/in_force.h"
 #include "tools/facekeep/log_entries.h"
 #include "vault/log/cosign.h"
 
@@ -57,9 +56,14 @@ Status show_start(const Context& context, const Notice& notice, const CheckedSta
   return {};
 }
 
-Status check_start_witnessed(Context& context, const Notice& notice, VaultApi& api, const CheckedStart& start,
+Status check_last_start(const ledger::State& state, const CheckedStart& start) {
+  if (state.start_entry() == start.entry) return {};
+  return say_error(Errc::kIntegrity, "old-start", Msg::kCliOldStart, Msg::kCliOldStartHint);
+}
+
+Status check_start_witnessed(Context& context, const Notice& notice, VaultApi& api,
+                             const std::optional<ledger::Witnesses>& witnesses, const CheckedStart& start,
                              Reporter& report) {
-  FK_TRY(const auto witnesses, prove_witnesses(context, notice, api, start.checkpoint));
   if (!witnesses) return {};
   const auto until = std::chrono::steady_clock::now() + context.witness_wait;
   std::uint32_t heard = 0;

@@ -8,16 +8,22 @@
 
 #include "tools/facekeep/context.h"
 #include "tools/facekeep/start_check.h"
+#include "vault/ledger/state.h"
 
 namespace facekeep::tools {
 
 // Shows number, time and key of the start, and says when it is not the one of this person's last share.
 Status show_start(const Context& context, const Notice& notice, const CheckedStart& start, Reporter& report);
 
+// That the start event is the log's last one: a key of an earlier start may be one that somebody kept. `state` is the
+// log folded up to the start's checkpoint. kIntegrity ("old-start").
+Status check_last_start(const ledger::State& state, const CheckedStart& start);
+
 // Where the log names witnesses: that a quorum has cosigned a checkpoint with the start in it, of the log that `start`
 // was proven in. Waits context.witness_wait for it. Without one: kFailedPrecondition ("not-witnessed") if the policy
 // says `closed` or nobody is at a terminal, else the person is asked. kIntegrity for cosignatures over another log.
-Status check_start_witnessed(Context& context, const Notice& notice, VaultApi& api, const CheckedStart& start,
+Status check_start_witnessed(Context& context, const Notice& notice, VaultApi& api,
+                             const std::optional<ledger::Witnesses>& witnesses, const CheckedStart& start,
                              Reporter& report);
 
 }  // namespace facekeep::tools

@@ -2,7 +2,7 @@
 // vault has shown that it is the vault, and the person has seen which program runs.
 #include "tools/facekeep/card_input.h"
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/folded_log.h"
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/start_witness.h"
 #include "vault/base/clock.h"
@@ -81,9 +81,10 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   if (vault.status.state == "open") {
     return say_error(Errc::kFailedPrecondition, "already-open", Msg::kCliPAlreadyOpen, Msg::kCliAlreadyOpenHint);
   }
-  FK_CHECK(check_last_start(vault.status, vault.start, bundles_of(api)));
+  FK_TRY(const ledger::State state, fold_log(context, notice, api, vault.start.checkpoint));
+  FK_CHECK(check_last_start(state, vault.start));
   FK_CHECK(show_start(context, notice, vault.start, report));
-  FK_CHECK(check_start_witnessed(context, notice, api, vault.start, report));
+  FK_CHECK(check_start_witnessed(context, notice, api, state.current().witnesses, vault.start, report));
   FK_TRY(const EnteredCard card, read_card(context, o.share_fd));
   if (!notice.cards.empty()) {
     const auto known = find_card(notice.cards, card.words);

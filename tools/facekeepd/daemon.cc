@@ -112,6 +112,10 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
   service.max_clock_jump_ms = config.max_clock_jump_hours * 3'600'000;
   service.witness_max_age_ms = config.witness_max_age_ms;
   service.export_dir = config.data_dir + "/exports";
+  service.on_export_failed = [](const Id128& proposal, const Error& why) {
+    journal(Level::kError, "export-failed",
+            {{Field::kProposal, to_hex(proposal)}, {Field::kReason, why.message}, {Field::kHint, why.hint}});
+  };
   service.sequencer.checkpoint_interval_ms = config.checkpoint_ms;
   service.sequencer.anchor_interval_ms = config.anchor_ms;
   FK_TRY(r.service, Service::start({*r.files.store, *r.custody, *r.files.slots, r.clock}, service));

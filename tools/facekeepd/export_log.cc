@@ -5,26 +5,28 @@
 #include "vault/store/keys.h"
 
 namespace facekeep::daemon {
+
+using audit::OpeningState;
 namespace {
 
-Result<MirrorOpening> opening_of(const store::Store& store, std::uint64_t entry, const ledger::PrivateLeaf& leaf,
-                                 const ledger::State& state) {
+Result<audit::Opening> opening_of(const store::Store& store, std::uint64_t entry, const ledger::PrivateLeaf& leaf,
+                                  const ledger::State& state) {
   FK_TRY(const auto stored, store.get(store::keys::opening(entry)));
   if (leaf.event_class == ledger::EventClass::kCustody) {
     if (!stored) return make_error(Errc::kIntegrity, "log entry " + std::to_string(entry) + ": its opening is missing");
-    return MirrorOpening(*stored);
+    return audit::Opening{OpeningState::kThere, *stored};
   }
-  if (!stored) return MirrorOpening(NoOpening::kDestroyed);
+  if (!stored) return audit::Opening{OpeningState::kDestroyed, {}};
   FK_TRY(const auto header, log::parse_access_opening(*stored));
   const bool has_key = state.period_keys().contains({"access", header.site, header.period});
-  return MirrorOpening(has_key ? NoOpening::kSealed : NoOpening::kDestroyed);
+  return audit::Opening{has_key ? OpeningState::kSealed : OpeningState::kDestroyed, {}};
 }
 
 Status append_entry(const store::Store& store, std::uint64_t index, const ledger::State& state, MirrorWriter& mirror) {
   FK_TRY(const auto entry, store.get(store::keys::entry(index)));
   if (!entry) return make_error(Errc::kIntegrity, "log entry " + std::to_string(index) + " is missing");
   FK_TRY(const ledger::Leaf leaf, ledger::decode_leaf(as_chars(*entry)));
-  MirrorOpening opening;
+  audit::Opening opening;
   if (const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf)) {
     FK_TRY(opening, opening_of(store, index, *hidden, state));
   }

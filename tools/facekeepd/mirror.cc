@@ -32,20 +32,6 @@ Status MirrorWriter::write(const std::string& path, ByteView bytes) const {
   return {};
 }
 
-std::string MirrorWriter::openings_text(std::uint64_t bundle) const {
-  Json openings = Json::array();
-  Json missing = Json::array();
-  for (std::size_t i = 0; i < openings_.size(); ++i) {
-    const std::uint64_t entry = bundle * log::kTileWidth + i;
-    if (const auto* opening = std::get_if<Bytes>(&openings_[i])) {
-      openings.push_back({{"entry", entry}, {"opening", to_base64(*opening)}});
-    } else if (const auto* why = std::get_if<NoOpening>(&openings_[i])) {
-      missing.push_back({{"entry", entry}, {"reason", *why == NoOpening::kSealed ? "sealed" : "destroyed"}});
-    }
-  }
-  return Json{{"bundle", bundle}, {"missing", std::move(missing)}, {"openings", std::move(openings)}}.dump() + "\n";
-}
-
 Status MirrorWriter::write_bundle() {
   const log::BundleId id{(tree_.size() - 1) / log::kTileWidth, static_cast<unsigned>(entries_.size())};
   FK_TRY(const Bytes bundle, log::encode_bundle(entries_));
@@ -53,21 +39,22 @@ Status MirrorWriter::write_bundle() {
   FK_CHECK(write(path, bundle));
   if (with_openings_) {
     const std::string beside = "openings" + path.substr(std::string_view("tile/entries").size());
-    FK_CHECK(write(beside, as_bytes(openings_text(id.index))));
+    openings_.bundle = id.index;
+    FK_CHECK(write(beside, as_bytes(audit::openings_text(openings_) + "\n")));
   }
   entries_.clear();
-  openings_.clear();
+  openings_.entries.clear();
   return {};
 }
 
-Status MirrorWriter::append(ByteView entry, MirrorOpening opening) {
+Status MirrorWriter::append(ByteView entry, audit::Opening opening) {
   std::vector<log::FullTile> completed;
+  openings_.entries.emplace(tree_.size(), std::move(opening));
   tree_.append(log::leaf_hash(entry), completed);
   for (const auto& tile : completed) {
     FK_CHECK(write(log::format_path(log::TileId{tile.level, tile.index, log::kTileWidth}), tile.hashes));
   }
   entries_.push_back(to_bytes(entry));
-  openings_.push_back(std::move(opening));
   return entries_.size() == log::kTileWidth ? write_bundle() : Status();
 }
 

@@ -5,9 +5,9 @@
 
 #include <filesystem>
 #include <string_view>
-#include <variant>
 #include <vector>
 
+#include "vault/audit/openings.h"
 #include "vault/base/bytes.h"
 #include "vault/base/result.h"
 #include "vault/log/tiles.h"
@@ -15,18 +15,14 @@
 
 namespace facekeep::daemon {
 
-// Why a private entry's opening is not in the mirror.
-enum class NoOpening : std::uint8_t { kSealed, kDestroyed };
-// Of one entry: a governance entry has none; a private one has 0x01 || salt || event, or a reason why not.
-using MirrorOpening = std::variant<std::monostate, Bytes, NoOpening>;
-
 // Writes one mirror, entry by entry. Not thread safe. After an error the folder is incomplete and has no checkpoint.
 class MirrorWriter {
  public:
   // kFailedPrecondition if the folder exists and has something in it; kIo.
   static Result<MirrorWriter> create(std::filesystem::path dir, bool with_openings);
 
-  Status append(ByteView entry, MirrorOpening opening = {});
+  // `opening`: of a private entry, or why it has none; kAbsent for a governance entry.
+  Status append(ByteView entry, audit::Opening opening = {});
   [[nodiscard]] const log::TileTree& tree() const { return tree_; }
   // The partial tiles, then vkey, then checkpoint, which makes the mirror whole. The note must be over this tree.
   Status finish(std::string_view checkpoint_note, std::string_view vkey);
@@ -35,13 +31,12 @@ class MirrorWriter {
   MirrorWriter(std::filesystem::path dir, bool with_openings) : dir_(std::move(dir)), with_openings_(with_openings) {}
   Status write(const std::string& path, ByteView bytes) const;
   Status write_bundle();
-  [[nodiscard]] std::string openings_text(std::uint64_t bundle) const;
 
   std::filesystem::path dir_;
   bool with_openings_;
   log::TileTree tree_;
   std::vector<Bytes> entries_;  // of the bundle that is being filled
-  std::vector<MirrorOpening> openings_;
+  audit::OpeningsOfBundle openings_;
 };
 
 // Writes the stored log, up to its latest checkpoint, with every custody opening, into a new folder. Access openings

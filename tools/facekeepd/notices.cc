@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "api/http/client.h"
 #include "api/http/socket.h"
@@ -112,21 +113,21 @@ struct Told {
   std::optional<ledger::Stage> stage;
 };
 
-// What is told of one entry; nothing of most.
-std::optional<Told> told_of(const Service& service, const Clock& clock, std::uint64_t entry) {
-  const auto bytes = service.sequencer().entry(entry);
-  const auto leaf = bytes ? ledger::decode_leaf(as_chars(*bytes)) : Result<ledger::Leaf>(bytes.error());
-  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
+// What is told of one entry; nothing of most. An entry that can't be read now may be one that has to be told.
+Result<std::optional<Told>> told_of(const Service& service, const Clock& clock, std::uint64_t entry) {
+  FK_TRY(const Bytes bytes, service.sequencer().entry(entry));
+  FK_TRY(const ledger::Leaf leaf, ledger::decode_leaf(as_chars(bytes)));
+  const auto* event = std::get_if<ledger::Event>(&leaf);
   auto act = event == nullptr ? std::nullopt : act_of(*event);
-  if (!act) return std::nullopt;
+  if (!act) return std::optional<Told>();
   Told out{std::move(*act), event->time, std::nullopt};
-  if (!out.act.about) return out;
+  if (!out.act.about) return std::optional(std::move(out));
   const Instant now = clock.now();
   service.sequencer().read([&](const ledger::State& st) {
     const auto it = st.proposals().find(*out.act.about);
     if (it != st.proposals().end()) out.stage = stage_at(st, it->second, st.moment_at(now));
   });
-  return out;
+  return std::optional(std::move(out));
 }
 
 }  // namespace
@@ -193,6 +194,13 @@ Result<std::unique_ptr<Notices>> Notices::start(const Config& config, Service& s
     FK_TRY(http::Client client, http::Client::create(c));
     // A log has an entry 0 before there is a daemon.
     FK_TRY(Cursor cursor, Cursor::open(config.data_dir + "/notices", out->journal_next_ - 1));
+    if (cursor.last() >= out->journal_next_) {
+      // Nothing would be told until the log has grown as far: a restored log, or a file from elsewhere.
+      journal(Level::kError, "notices-ahead",
+              make_error(Errc::kIntegrity, "the file of notices names an entry beyond the log's end",
+                         "it begins again at the end; look into the log for what was not told"));
+      FK_CHECK(cursor.put(out->journal_next_ - 1));
+    }
     const std::uint64_t next = cursor.last() + 1;
     out->hook_.reset(
         new Hook{std::move(key), std::move(client), url.prefix.empty() ? "/" : url.prefix, std::move(cursor), next});
@@ -232,7 +240,13 @@ void Notices::journal_alarms() {
 
 void Notices::write_journal() {
   for (const std::uint64_t size = service_.sequencer().published_size(); journal_next_ < size; ++journal_next_) {
-    const auto told = told_of(service_, clock_, journal_next_);
+    const auto read = told_of(service_, clock_, journal_next_);
+    if (!read) {
+      if (!std::exchange(journal_stuck_, true)) journal(Level::kError, "notices-unreadable", read.error());
+      return;  // tried again at the next look
+    }
+    journal_stuck_ = false;
+    const std::optional<Told>& told = *read;
     if (!told) continue;
     journal(Level::kInfo, "governance",
             {{Field::kEntry, std::to_string(journal_next_)},
@@ -248,11 +262,11 @@ void Notices::deliver() {
   if (clock_.now().uptime_ms < hook.not_before_ms) return;
   for (const std::uint64_t size = service_.sequencer().published_size(); hook.next < size; ++hook.next) {
     const auto told = told_of(service_, clock_, hook.next);
-    if (!told && hook.next - hook.cursor.last() < kPassedOver) continue;
-    Status done;
-    if (told) {
+    if (told && !*told && hook.next - hook.cursor.last() < kPassedOver) continue;
+    Status done = told ? Status() : Status(told.error());
+    if (told && *told) {
       const Id128 vault = service_.sequencer().read([](const ledger::State& st) { return st.genesis().vault; });
-      const auto body = notice_body(vault, hook.next, told->time, told->act, told->stage);
+      const auto body = notice_body(vault, hook.next, (*told)->time, (*told)->act, (*told)->stage);
       done = body ? hook.post(*body, clock_.now().wall / 1000) : Status(body.error());
     }
     if (done) done = hook.cursor.put(hook.next);

@@ -43,7 +43,9 @@ struct NoticeTimes {
 class Notices {
  public:
   // The journal's lines go from now on; the webhook's notices from the last that was delivered, or from now on at the
-  // first start. The service and the clock must outlive it. kIo, kIntegrity: the file, or the key.
+  // first start. An entry that can't be read is tried again, as a receiver that does not answer is: nothing behind it
+  // is told before it. A file that is ahead of the log is put right, and the journal says so. The service and the clock
+  // must outlive it. kIo, kIntegrity: the file, or the key.
   static Result<std::unique_ptr<Notices>> start(const Config& config, Service& service, const Clock& clock,
                                                 const NoticeTimes& times = {});
   ~Notices();  // ends within one call's timeout
@@ -61,8 +63,9 @@ class Notices {
   Service& service_;
   const Clock& clock_;
   const NoticeTimes times_;
-  std::uint64_t journal_next_ = 0;  // the thread's own
-  std::uint64_t told_alarm_ = 0;    // likewise: entry of the latest alarm of a budget
+  std::uint64_t journal_next_ = 0;  // the thread's own, as the next two
+  bool journal_stuck_ = false;      // the entry can't be read; said once
+  std::uint64_t told_alarm_ = 0;    // entry of the latest alarm of a budget
   std::unique_ptr<Hook> hook_;
   std::mutex mutex_;  // stops_
   std::condition_variable wakes_;

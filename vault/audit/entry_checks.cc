@@ -95,6 +95,23 @@ void DecisionCheck::end_dates(std::uint64_t entry, const Event& e, const State& 
   }
 }
 
+void DecisionCheck::signed_probe(std::uint64_t entry, const SignedBy& camera, UnixMillis time, const State& before) {
+  const PrincipalRecord* p = before.principal(camera.camera);
+  if (p != nullptr && p->until && has_ended(*p->until, time)) {
+    findings_.add(Code::kPrincipalEnded, entry, {p->id, *p->until, format_day(time)});
+  }
+  while (!nonces_in_order_.empty() && nonces_.at(nonces_in_order_.front()).first < time - kNonceLife) {
+    nonces_.erase(nonces_in_order_.front());
+    nonces_in_order_.pop_front();
+  }
+  const auto [at, fresh] = nonces_.try_emplace(camera.nonce, time, entry);
+  if (fresh) {
+    nonces_in_order_.push_back(camera.nonce);
+  } else if (time - at->second.first <= kNonceLife) {
+    findings_.add(Code::kNonceTwice, entry, {std::to_string(at->second.second), camera.camera});
+  }
+}
+
 void DecisionCheck::check(std::uint64_t entry, const Event& e, const State& before, bool custody) {
   if (const auto* start = std::get_if<Start>(&e.body)) {
     const bool was_open = before.phase() == Phase::kOpen || before.phase() == Phase::kUnsealing;
@@ -110,10 +127,13 @@ void DecisionCheck::check(std::uint64_t entry, const Event& e, const State& befo
     if (custody && site != nullptr && before.erased_today(held->by, e.time) < site->erase_daily) {
       findings_.add(Code::kSuspendedEarly, entry, {held->by});
     }
+  } else if (const auto* added = std::get_if<TemplateAdded>(&e.body)) {
+    if (added->camera) signed_probe(entry, *added->camera, e.time, before);
   } else if (const auto* match = std::get_if<Match>(&e.body)) {
     // Identify names a subject if and only if one matched, or would have but for its budget; a verify that matched
     // claimed one that is enrolled.
     const bool matched = match->decision == "match" || match->over == Over::kSubject;
+    if (match->camera) signed_probe(entry, *match->camera, e.time, before);
     if ((matched && !match->subject) || (!matched && match->identify && match->subject)) {
       findings_.add(Code::kDecisionSubject, entry, {match->decision});
     }

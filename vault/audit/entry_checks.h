@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <optional>
 
 #include "vault/audit/finding.h"
@@ -28,6 +30,9 @@ inline constexpr std::int64_t kClockJump = 3600LL * 1000;
 // An end date is checked when a request comes in, its event is written a moment later.
 inline constexpr std::int64_t kGrace = 60LL * 1000;
 
+// No nonce of a signed probe comes twice in this time (vault/probe/nonces.h).
+inline constexpr std::int64_t kNonceLife = 60LL * 1000;
+
 // Rows of what belongs together, and decisions that can be taken again.
 class DecisionCheck {
  public:
@@ -51,9 +56,13 @@ class DecisionCheck {
   void end_dates(std::uint64_t entry, const ledger::Event& event, const ledger::State& before, bool custody);
   void belongs_together(std::uint64_t entry, const ledger::Event& event);
   void check(std::uint64_t entry, const ledger::Event& event, const ledger::State& before, bool custody);
+  void signed_probe(std::uint64_t entry, const ledger::SignedBy& camera, UnixMillis time, const ledger::State& before);
 
   Findings& findings_;
   std::optional<Last> last_;
+  // Nonces of the last minute: time and entry; and their tags in that order.
+  std::map<Id128, std::pair<UnixMillis, std::uint64_t>> nonces_;
+  std::deque<Id128> nonces_in_order_;
 };
 
 // Who acted, for the events that name one; empty for others.

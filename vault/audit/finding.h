@@ -61,6 +61,7 @@ std::string_view to_string(Severity s) noexcept;
   X(kOverBudget, "over-budget-answered", kError)             /* {0} budget */                                    \
   X(kBudgetNotOver, "budget-not-over", kError)               /* {0} budget */                                    \
   X(kBudgetsOff, "budgets-not-kept", kWarning)                                                                   \
+  X(kNonceTwice, "nonce-twice", kError) /* {0} entry before, {1} camera */                                       \
   X(kCrashUnsaid, "crash-not-said", kError)                                                                      \
   X(kCrashWrong, "crash-said-wrongly", kError)                                                                   \
   X(kUnsealToReused, "unseal-key-reused", kError) /* {0} entry of the earlier start */                           \
@@ -79,7 +80,8 @@ std::string_view to_string(Severity s) noexcept;
   X(kWitnessesRequired, "witnesses-required", kError) /* the same */                                             \
   X(kWitnessesUnasked, "witnesses-not-asked", kNote)                                                             \
   X(kNameMismatch, "name-mismatch", kError) /* {0} principal */                                                  \
-  X(kNameMissing, "name-missing", kNote)    /* {0} principal */
+  X(kNameMissing, "name-missing", kNote)    /* {0} principal */                                                  \
+  X(kNamesDamaged, "names-damaged", kError)
 
 enum class Code : std::uint8_t {
 #define X(name, text, severity) name,

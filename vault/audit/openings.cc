@@ -13,10 +13,13 @@ namespace {
 
 constexpr std::int64_t kMaxEntry = 9007199254740991;  // 2^53 - 1
 
+constexpr std::pair<std::string_view, OpeningState> kReasons[] = {
+    {"sealed", OpeningState::kSealed}, {"destroyed", OpeningState::kDestroyed}, {"damaged", OpeningState::kDamaged}};
+
 std::optional<OpeningState> state_of(std::string_view reason) {
-  if (reason == "sealed") return OpeningState::kSealed;
-  if (reason == "destroyed") return OpeningState::kDestroyed;
-  if (reason == "damaged") return OpeningState::kDamaged;
+  for (const auto& [name, state] : kReasons) {
+    if (name == reason) return state;
+  }
   return std::nullopt;
 }
 
@@ -105,6 +108,23 @@ Result<OpeningsOfBundle> parse_openings(std::string_view json) {
     FK_CHECK(add(out, entry, {*why, {}}));
   }
   return out;
+}
+
+std::string openings_text(const OpeningsOfBundle& doc) {
+  nlohmann::ordered_json openings = nlohmann::ordered_json::array();
+  nlohmann::ordered_json missing = nlohmann::ordered_json::array();
+  const std::uint64_t first = doc.bundle * log::kTileWidth;
+  for (std::uint64_t entry = first; entry < first + log::kTileWidth; ++entry) {
+    const Opening& o = doc.at(entry);
+    if (o.state == OpeningState::kThere) {
+      openings.push_back({{"entry", entry}, {"opening", to_base64(o.bytes)}});
+      continue;
+    }
+    for (const auto& [name, state] : kReasons) {
+      if (state == o.state) missing.push_back({{"entry", entry}, {"reason", name}});
+    }
+  }
+  return nlohmann::ordered_json{{"bundle", doc.bundle}, {"openings", openings}, {"missing", missing}}.dump();
 }
 
 }  // namespace facekeep::audit

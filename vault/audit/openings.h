@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
@@ -40,7 +41,11 @@ struct OpeningsOfBundle {
   [[nodiscard]] bool ask_again() const;
 };
 
-// kMalformed, kTooLarge: not such a document, entries of another bundle, an entry twice.
+// kMalformed, kTooLarge: not such a document, entries of another bundle, an entry twice. The document as a vault writes
+// it (fields in that order, nothing between them) is read at several times the speed of any other layout.
 Result<OpeningsOfBundle> parse_openings(std::string_view json);
+
+// The document in that form, its entries in ascending order; kAbsent ones are left out.
+std::string openings_text(const OpeningsOfBundle& doc);
 
 }  // namespace facekeep::audit

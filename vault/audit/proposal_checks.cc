@@ -73,21 +73,22 @@ bool ProposalCheck::done(std::uint64_t entry, const Id128& id, const State& befo
   const Proposal& p = it->second;
   const Stage stage = stage_at(before, p, now);
   if (stage != Stage::kReady) {
-    findings_.add(Code::kDoneRefused, entry,
-                  {std::to_string(p.entry), std::string(to_string(stage)), people(p), needs(rule_for(before, p.made))});
+    findings_.add(
+        Code::kDoneRefused, entry,
+        {std::to_string(p.entry), std::string(to_string(stage)), people(p), needs(rule_for(before, p.made, now))});
     return true;
   }
-  if (const auto since = ready_since(before, p); since && is_late(*since, now)) {
+  if (const auto since = ready_since(before, p, now); since && is_late(*since, now)) {
     findings_.add(Code::kDoneLate, entry, {std::to_string(p.entry), format_time(since->wall), format_time(now.wall)});
   }
   return false;
 }
 
 // The latest of what it waited for: the delay, and the last signature.
-std::optional<Moment> ProposalCheck::ready_since(const State& state, const Proposal& p) const {
+std::optional<Moment> ProposalCheck::ready_since(const State& state, const Proposal& p, const Moment& now) const {
   const auto votes = votes_.find(p.made.id);
   if (!p.complete || votes == votes_.end()) return std::nullopt;
-  const std::int64_t delay = rule_for(state, p.made).delay_s * 1000;
+  const std::int64_t delay = rule_for(state, p.made, now).delay_s * 1000;
   return Moment{std::max(p.complete->wall + delay, votes->second.last.wall),
                 std::max(p.complete->clock + static_cast<std::uint64_t>(delay), votes->second.last.clock)};
 }
@@ -109,7 +110,7 @@ void ProposalCheck::finish(const State& state) {
   const Moment now{state.last_time(), state.log_clock()};
   for (const auto& [id, p] : state.proposals()) {
     if (stage_at(state, p, now) != Stage::kReady) continue;
-    const auto since = ready_since(state, p);
+    const auto since = ready_since(state, p, now);
     if (!since || !is_late(*since, now) || !told_.insert(id).second) continue;
     findings_.add(Code::kNotDone, p.entry, {format_time(since->wall)});
   }

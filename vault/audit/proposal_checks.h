@@ -41,7 +41,8 @@ class ProposalCheck {
   bool vote(std::uint64_t entry, const ledger::Vote& vote, ledger::Verb verb, const ledger::State& before,
             const ledger::Moment& now);
   bool done(std::uint64_t entry, const Id128& id, const ledger::State& before, const ledger::Moment& now);
-  [[nodiscard]] std::optional<ledger::Moment> ready_since(const ledger::State& state, const ledger::Proposal& p) const;
+  [[nodiscard]] std::optional<ledger::Moment> ready_since(const ledger::State& state, const ledger::Proposal& p,
+                                                          const ledger::Moment& now) const;
   [[nodiscard]] std::string people(const ledger::Proposal& p) const;
 
   Findings& findings_;

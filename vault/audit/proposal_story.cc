@@ -73,7 +73,7 @@ void ProposalStories::refresh(const State& state) {
       if (!sig->veto) sig->stands = p.approved.contains(sig->by) && later.insert(sig->by).second;
     }
     if (is_final(s.stage)) continue;
-    s.rule = rule_for(state, p.made);
+    s.rule = rule_for(state, p.made, {state.last_time(), state.log_clock()});
     s.rule_version = state.rule_version();
     still.push_back(i);
   }

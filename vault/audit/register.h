@@ -1,7 +1,8 @@
 // The register of people: the names behind the log's numbers, each checked against the commitment in genesis, or in the
 // proposal that brought it.
 //
-//   {"people":{"property/1":{"name":"...","salt":"<64 hex>"},...},"later":[{"entry":7,"people":{...}},...]}
+//   {"people":{"property/1":{"name":"...","salt":"<64 hex>"},...},"later":[{"entry":7,"people":{...}},...],
+//    "damaged":[9,...]?}
 #pragma once
 
 #include <map>
@@ -33,8 +34,9 @@ class LaterPeople {
   std::map<std::uint64_t, Part> parts_;
 };
 
-// The names that fit, the latest that was carried out for each principal; the others, and principals without one, are
-// findings. Parts of entries before `from` are not looked at. kMalformed if it is no such document.
+// The names that fit, the latest that was carried out for each principal; the others, principals without one, and parts
+// that the vault has and can't open are findings. Parts of entries before `from` are not looked at. kMalformed if it is
+// no such document.
 Result<Names> check_register(std::string_view json, const ledger::Genesis& genesis, const LaterPeople& later,
                              std::uint64_t from, Findings& findings);
 

@@ -66,12 +66,11 @@ void cleanse(std::string& text) noexcept {
   if (!text.empty()) OPENSSL_cleanse(text.data(), text.size());
 }
 
-Result<SecretBytes> secret_from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return make_error(Errc::kMalformed, "base64 text is not padded to a multiple of four");
-  std::size_t pad = 0;
-  while (pad < 2 && pad < text.size() && text[text.size() - 1 - pad] == '=') ++pad;
-  const std::string_view body = text.substr(0, text.size() - pad);
-  SecretBytes out(text.size() / 4 * 3 - pad);
+namespace {
+
+// `c62` and `c63` are the alphabet's last two characters; `body` is without padding.
+Result<SecretBytes> secret_decode64(std::string_view body, char c62, char c63) {
+  SecretBytes out(body.size() * 3 / 4);
   std::uint32_t acc = 0;
   int bits = 0;
   std::size_t n = 0;
@@ -83,9 +82,9 @@ Result<SecretBytes> secret_from_base64(std::string_view text) {
       v = static_cast<std::uint32_t>(c - 'a') + 26;
     } else if (c >= '0' && c <= '9') {
       v = static_cast<std::uint32_t>(c - '0') + 52;
-    } else if (c == '+') {
+    } else if (c == c62) {
       v = 62;
-    } else if (c == '/') {
+    } else if (c == c63) {
       v = 63;
     } else {
       return make_error(Errc::kMalformed, "base64 text has a character outside its alphabet");
@@ -101,6 +100,46 @@ Result<SecretBytes> secret_from_base64(std::string_view text) {
     return make_error(Errc::kMalformed, "base64 text ends in bits that are not zero");
   }
   return out;
+}
+
+SecretBytes secret_encode64(ByteView bytes, std::string_view last, bool padded) {
+  const auto character = [last](std::uint32_t v) {
+    const char c = v < 26   ? static_cast<char>('A' + v)
+                   : v < 52 ? static_cast<char>('a' + v - 26)
+                   : v < 62 ? static_cast<char>('0' + v - 52)
+                            : last[v - 62];
+    return static_cast<std::uint8_t>(c);
+  };
+  SecretBytes out(padded ? (bytes.size() + 2) / 3 * 4 : (bytes.size() * 4 + 2) / 3);
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (i + k < bytes.size() ? bytes[i + k] : 0U);
+    const std::size_t characters = std::min<std::size_t>(3, bytes.size() - i) + 1;
+    for (std::size_t k = 0; k < characters; ++k) out.data()[n++] = character(group >> (18 - 6 * k) & 63);
+  }
+  while (n < out.size()) out.data()[n++] = '=';
+  return out;
+}
+
+}  // namespace
+
+SecretBytes secret_to_base64(ByteView bytes) {
+  return secret_encode64(bytes, "+/", true);
+}
+SecretBytes secret_to_base64url(ByteView bytes) {
+  return secret_encode64(bytes, "-_", false);
+}
+
+Result<SecretBytes> secret_from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return make_error(Errc::kMalformed, "base64 text is not padded to a multiple of four");
+  std::size_t pad = 0;
+  while (pad < 2 && pad < text.size() && text[text.size() - 1 - pad] == '=') ++pad;
+  return secret_decode64(text.substr(0, text.size() - pad), '+', '/');
+}
+
+Result<SecretBytes> secret_from_base64url(std::string_view text) {
+  return secret_decode64(text, '-', '_');
 }
 
 SecretBytes secret_concat(std::initializer_list<ByteView> parts) {

@@ -57,8 +57,12 @@ bool constant_time_equal(ByteView a, ByteView b) noexcept;
 void cleanse(MutableByteView bytes) noexcept;
 void cleanse(std::string& text) noexcept;
 
-// Base64 (RFC 4648 section 4, strict) and hexadecimal into and out of secret memory.
+// Base64 into secret memory, strict as in bytes.h: RFC 4648 section 4, and section 5 without padding.
 Result<SecretBytes> secret_from_base64(std::string_view text);
+Result<SecretBytes> secret_from_base64url(std::string_view text);
+// And out of it, as text in secret memory.
+SecretBytes secret_to_base64(ByteView bytes);
+SecretBytes secret_to_base64url(ByteView bytes);
 SecretBytes secret_concat(std::initializer_list<ByteView> parts);
 
 }  // namespace facekeep

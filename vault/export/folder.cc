@@ -103,10 +103,8 @@ Status ExportFolder::Writer::finish(std::string_view manifest) {
 
 Result<std::unique_ptr<ExportFolder::Writer>> ExportFolder::begin(const Id128& proposal) const {
   FK_CHECK(make_directory(dir_));
+  FK_CHECK(remove(proposal));
   const std::string path = path_of(proposal);
-  std::error_code failed;
-  fs::remove_all(path, failed);
-  if (failed) return make_error(Errc::kIo, "can't remove " + path + ": " + failed.message());
   FK_CHECK(make_directory(path));
   FK_CHECK(sync_directory(dir_));
   return std::unique_ptr<Writer>(new Writer(path, part_size_));
@@ -123,6 +121,14 @@ Result<Bytes> ExportFolder::read_part(const Id128& proposal, std::size_t number,
     return make_error(Errc::kNotFound, "the export has no such part");
   }
   return read_at(path_of(proposal) + "/" + part_name(number), from, max);
+}
+
+Status ExportFolder::remove(const Id128& proposal) const {
+  const std::string path = path_of(proposal);
+  std::error_code failed;
+  if (fs::remove_all(path, failed) == 0 && !failed) return {};
+  if (failed) return make_error(Errc::kIo, "can't remove " + path + ": " + failed.message());
+  return sync_directory(dir_);
 }
 
 void ExportFolder::keep_only(const std::set<Id128>& proposals) const {

@@ -50,6 +50,8 @@ class ExportFolder {
   [[nodiscard]] Result<Bytes> read_part(const Id128& proposal, std::size_t number, std::uint64_t from,
                                         std::size_t max) const;
 
+  // Removes what there is of an export; durable when it returns. Nothing there is no error.
+  [[nodiscard]] Status remove(const Id128& proposal) const;
   // Removes every export but these, and nothing that is no export.
   void keep_only(const std::set<Id128>& proposals) const;
 

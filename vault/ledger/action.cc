@@ -103,6 +103,8 @@ Status run(Genesis& g, const ChangePolicy& a) {
   if (site == nullptr) return refused("the site \"" + a.site + "\" does not exist");
   site->access_log_days = a.access_log_days;
   site->erase_daily = a.erase_daily;
+  site->signed_probes_required = a.signed_probes_required.value_or(site->signed_probes_required);
+  site->min_pad = a.min_pad.value_or(site->min_pad);
   if (a.budgets) {
     FK_CHECK(check_budgets(*a.budgets));
     site->budgets = a.budgets;
@@ -134,9 +136,9 @@ const std::vector<ActionKind>& action_kinds() {
       {"change-thresholds", "threshold"},
       {"add-model", "model"},
       {"change-reveal", "reveal"},
-      {"cancel-erasures", "policy"},
+      {"cancel-erasures", kCancelClass},
       {"open-site", "site"},
-      {"change-policy", "policy"},
+      {"change-policy", kPolicyClass},
       {"change-witnesses", "witness"},
       {"export", "export"},
   };
@@ -179,13 +181,15 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const ChangePolicy& a) const {
       const Site* s = find_by_id(g.sites, a.site);
       return s != nullptr && a.access_log_days <= s->access_log_days && a.erase_daily <= s->erase_daily &&
+             a.signed_probes_required.value_or(true) >= s->signed_probes_required &&
+             a.min_pad.value_or(s->min_pad) >= s->min_pad &&
              (!a.budgets || is_as_strict(*a.budgets, s->budgets.value_or(SiteBudgets())));
     }
     bool operator()(const ChangeRules& a) const {
       return std::all_of(a.rules.begin(), a.rules.end(), [&](const auto& r) {
         const auto it = g.rules.find(r.first);
         // A shorter lifetime would end what is open, a long delay leave no time to sign.
-        return it != g.rules.end() && is_as_strict(r.second, it->second) &&
+        return it != g.rules.end() && r.first != kCancelClass && is_as_strict(r.second, it->second) &&
                r.second.lifetime_s == it->second.lifetime_s &&
                r.second.delay_s <= std::max(it->second.delay_s, it->second.lifetime_s / 2);
       });

@@ -67,13 +67,15 @@ struct OpenSite {
   Site site;
 };
 
-// How long a site's access log can be opened, how many erasures a day an operator's word destroys at once, and how many
-// answers there are.
+// How long a site's access log can be opened, and how many erasures a day an operator's word destroys at once; and
+// where set, what is asked of its probes and how many answers there are.
 struct ChangePolicy {
   std::string site;
   std::uint32_t access_log_days = 0;
   std::uint32_t erase_daily = 0;
-  std::optional<SiteBudgets> budgets = {};  // none: as they are
+  std::optional<bool> signed_probes_required = {};
+  std::optional<std::uint32_t> min_pad = {};
+  std::optional<SiteBudgets> budgets = {};
 };
 
 // The whole witness policy; none ends it.
@@ -102,8 +104,9 @@ Result<Action> action_from_json(const Json& value);
 Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day);
 
 // True if the action only narrows `current`: higher thresholds, the subject hidden, shorter retention, a smaller
-// allowance and budgets as strict, rules that take more people, a longer delay (at most half the lifetime) or fewer
-// uses; and changes something. One custodian may have it done at once.
+// allowance, signed probes required, a higher minimum PAD level, budgets as strict, rules that take more people, a
+// longer delay (at most half the lifetime) or fewer uses, that of kCancelClass aside; and changes something. One
+// custodian may have it done at once.
 bool is_tightening(const Genesis& current, const Action& action);
 
 // The registrations that the action writes, and their ids: a revocation of one makes the proposal stale.

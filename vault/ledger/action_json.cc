@@ -42,6 +42,8 @@ Json write(const OpenSite& a) {
 }
 Json write(const ChangePolicy& a) {
   Json j = {{"access_log_days", a.access_log_days}, {"erase_daily", a.erase_daily}, {"site", a.site}};
+  if (a.signed_probes_required) j["signed_probes"] = *a.signed_probes_required ? "required" : "optional";
+  if (a.min_pad) j["min_pad"] = *a.min_pad;
   if (a.budgets) j["budgets"] = to_json(*a.budgets);
   return j;
 }
@@ -123,6 +125,12 @@ Result<Action> read(Tag<ChangePolicy>, ObjectReader& r) {
   a.site = r.slug("site");
   a.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, kMaxAccessLogDays));
   a.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, kMaxEraseDaily));
+  if (r.has("signed_probes")) {
+    const std::string text = r.text("signed_probes", 16);
+    if (text != "required" && text != "optional") r.fail("signed_probes is neither required nor optional");
+    a.signed_probes_required = text == "required";
+  }
+  if (r.has("min_pad")) a.min_pad = static_cast<std::uint32_t>(r.integer("min_pad", 0, kMaxPadLevel));
   const Json* budgets = r.has("budgets") ? &r.object("budgets") : nullptr;
   FK_CHECK(r.finish());
   if (budgets != nullptr) {

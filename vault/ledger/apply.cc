@@ -2,7 +2,7 @@
 // that an error leaves the state as it was.
 #include <algorithm>
 
-#include "vault/ledger/state.h"
+#include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::ledger {
 namespace {
@@ -78,6 +78,7 @@ Status State::apply_body(const Start& e) {
 Status State::apply_body(const UnsealShare& e) {
   const PrincipalRecord* p = principal(e.by);
   if (p == nullptr || p->role != Role::kCustodian) return broken("a share from somebody who is no custodian");
+  if (!counts(*this, e.by, moment())) return broken("a share from a custodian who is gone or suspended");
   const auto group =
       std::find_if(genesis_->groups.begin(), genesis_->groups.end(), [&](const Group& g) { return g.id == e.group; });
   if (group == genesis_->groups.end() || e.share > group->shares.size()) return broken("a share that does not exist");
@@ -115,6 +116,7 @@ Status State::apply_body(const Sealed& e) {
   const PrincipalRecord* p = principal(e.by);
   if (e.by != "daemon" && (p == nullptr || p->role != Role::kCustodian))
     return broken("sealed by somebody who is no custodian");
+  if (p != nullptr && !counts(*this, e.by, moment())) return broken("sealed by a custodian who is gone or suspended");
   shares_in_.clear();
   return {};
 }
@@ -153,8 +155,18 @@ Status State::apply_body(const Enrolled& e) {
   return {};
 }
 
+// `door` is empty for a template. Scope and key are those of ledger::decide_camera.
+Status State::check_camera(const std::optional<SignedBy>& camera, const std::string& site_id,
+                           const std::string& door) const {
+  if (!camera) return site(site_id)->signed_probes_required ? broken("a probe without a signature") : Status();
+  const PrincipalRecord* p = principal(camera->camera);
+  return p != nullptr && may_sign(*p, site_id, door) ? Status() : broken("a probe that no camera of the place signed");
+}
+
 Status State::apply_body(const TemplateAdded& e) {
   FK_CHECK(check_operator(e.by, e.site));
+  FK_CHECK(check_camera(e.camera, e.site, ""));
+  if (pad_of(e.camera) < site(e.site)->min_pad) return broken("a template below the site's PAD level");
   const auto it = subjects_.find(e.ref);
   if (it == subjects_.end()) return broken("a template of a subject that is not enrolled");
   if (current_->sites[it->second.site].id != e.site) return broken("a template at another site than its subject");
@@ -178,6 +190,7 @@ Status State::apply_body(const Erased& e) {
     if (e.by != "daemon" || !it->second.erase_due) return broken("an erasure after a delay that nobody started");
     const bool ran_long_enough = clock_now_ >= it->second.suspended_at_clock + kBulkEraseDelay;
     if (now_ < *it->second.erase_due || !ran_long_enough) return broken("an erasure before its delay was over");
+    if (erasure_is_held(*this, it->second, moment())) return broken("an erasure while people decide to cancel it");
   } else {
     FK_CHECK(check_operator(e.by, e.site));
     const std::uint32_t today = erased_today(e.by, now_);
@@ -233,6 +246,10 @@ Status State::apply_body(const Match& e) {
     return broken("a match outside the door's scope");
   }
   if (model(e.model) == nullptr) return broken("a match with an unknown model");
+  FK_CHECK(check_camera(e.camera, e.site, e.door));
+  if (e.decision != "refer" && pad_of(e.camera) < site(e.site)->min_pad) {
+    return broken("a decision on a probe below the site's PAD level");
+  }
   if (e.over && e.decision != decision_over(*e.over)) return broken("a match over a budget that decides otherwise");
   if (e.over == Over::kSubject && !e.subject) return broken("a match over the budget of nobody");
   return {};
@@ -240,6 +257,10 @@ Status State::apply_body(const Match& e) {
 
 Status State::apply_body(const MetadataRead& e) {
   const PrincipalRecord* p = principal(e.by);
+  if (e.what == "export") {
+    const bool good = p != nullptr && p->role == Role::kCustodian && site(e.site) != nullptr;
+    return good ? Status() : Status(broken("the people of an export read by a wrong role, or of no site"));
+  }
   if (p == nullptr || std::find(p->sites.begin(), p->sites.end(), e.site) == p->sites.end()) {
     return broken("metadata read outside the principal's scope");
   }

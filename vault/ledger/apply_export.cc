@@ -19,7 +19,9 @@ Status State::apply_body(const ExportSubjects& e) {
 
 Status State::apply_body(const Exported& e) {
   FK_CHECK(in_log(decide_exported(*this, e)));
-  exports_.at(e.proposal).recorded += e.refs.size();
+  ExportState& s = exports_.at(e.proposal);
+  s.recorded += e.refs.size();
+  s.last = e.refs.back();
   return {};
 }
 
@@ -29,6 +31,7 @@ Status State::apply_body(const ExportSealed& e) {
   s.sealed = e;
   s.sealed_entry = size_;
   s.refs.clear();
+  s.last.reset();
   return {};
 }
 
@@ -37,14 +40,13 @@ Status State::apply_body(const ExportEnded& e) {
   ExportState& s = exports_.at(e.proposal);
   s.ended = e.reason;
   s.refs.clear();
+  s.last.reset();
   return {};
 }
 
 Status State::apply_body(const ExportGiven& e) {
   FK_CHECK(in_log(decide_export_given(*this, e, moment())));
-  ExportState& s = exports_.at(e.proposal);
-  ++s.given;
-  s.given_to.insert(e.by);
+  ++exports_.at(e.proposal).given[e.by];
   return {};
 }
 

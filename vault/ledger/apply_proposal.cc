@@ -72,6 +72,7 @@ void State::unsettle_proposals(const std::vector<std::string>* naming) {
     p.stage = *next;
     p.approved.clear();
     p.complete.reset();
+    p.unsettled = size_;
     approval_entries_.erase(id);
   }
 }
@@ -84,7 +85,7 @@ Status State::apply_body(const ProposalMade& e) {
   p.made = e;
   p.digest = digest;
   p.entry = size_;
-  p.opened = {std::max(now_, last_time_), clock_now_};
+  p.opened = latest_moment();
   proposals_.emplace(e.id, std::move(p));
   return {};
 }
@@ -100,7 +101,7 @@ Status State::vote(const Vote& vote, Verb verb) {
   p.approved.insert(vote.by);
   approval_entries_[vote.proposal].push_back(size_);
   // A suspended person's signature stands; stage_at asks who counts when it comes to acting.
-  const bool enough = !p.complete && meets(rule_for(*this, p.made), p.approved);
+  const bool enough = !p.complete && meets(rule_for(*this, p.made, moment()), p.approved);
   if (enough) p.complete = moment();
   p.stage = *next_stage(p.stage, enough ? ProposalInput::kComplete : ProposalInput::kSign);
   return {};
@@ -133,6 +134,7 @@ Status State::apply_body(const ProposalDone& e) {
   if (const auto* change = std::get_if<ChangeRules>(&p.made.action)) {
     for (const auto& [name, rule] : change->rules) agreed_rules_.erase(name);
   }
+  if (const auto* change = std::get_if<ChangePolicy>(&p.made.action)) shortened_.erase(change->site);
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
   p.stage = Stage::kDone;
   note_origin(p);
@@ -164,6 +166,14 @@ Status State::apply_body(const Revoked& e) {
   return {};
 }
 
+// What a quorum had agreed on holds for what it would destroy, until its time is over.
+void State::note_shortening(const Action& action) {
+  const auto* change = std::get_if<ChangePolicy>(&action);
+  const Site* before = change == nullptr ? nullptr : site(change->site);
+  if (before == nullptr || change->access_log_days >= before->access_log_days) return;
+  shortened_.try_emplace(change->site, Shortened{before->access_log_days, {}}).first->second.at = latest_moment();
+}
+
 // Signatures stand: the stage of a proposal is read with the rule in force, which now asks for more.
 Status State::apply_body(const Tightened& e) {
   FK_CHECK(in_log(decide_tighten(*this, e, moment())));
@@ -172,6 +182,7 @@ Status State::apply_body(const Tightened& e) {
     for (const auto& [name, rule] : change->rules) agreed_rules_.emplace(name, current_->rules.at(name));
     tightenings_[e.by] = clock_now_;
   }
+  note_shortening(e.action);
   set_current(std::move(next));
   changed_ = true;
   return {};

@@ -108,8 +108,9 @@ Result<EraseMode> decide_erase(const State& state, const PrincipalRecord& by, co
 }
 
 bool erase_is_due(const State& state, const SubjectState& subject, const Instant& now) {
-  return subject.erase_due && now.wall >= *subject.erase_due &&
-         state.log_clock_at(now.uptime_ms) >= subject.suspended_at_clock + kBulkEraseDelay;
+  const Moment at = state.moment_at(now);
+  return subject.erase_due && at.wall >= *subject.erase_due &&
+         at.clock >= subject.suspended_at_clock + kBulkEraseDelay && !erasure_is_held(state, subject, at);
 }
 
 bool may_match(const State& state, const SubjectState& subject, UnixMillis now) {
@@ -125,12 +126,13 @@ Status decide_openings_read(const State& state, const OpeningsRead& event) {
                       "a custodian's `facekeep seal` writes a new start; then read on");
 }
 
-Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group,
-                           std::uint32_t share) {
+Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group, std::uint32_t share,
+                           const Moment& now) {
   if (state.phase() == Phase::kOpen) {
     return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed",
                         "`facekeep status` shows its state");
   }
+  FK_CHECK(check_custodian(state, by.id, now));
   const auto& groups = state.genesis().groups;
   const auto g = std::find_if(groups.begin(), groups.end(), [&](const Group& x) { return x.id == group; });
   if (g == groups.end() || share < 1 || share > g->shares.size()) {

@@ -46,7 +46,7 @@ enum class EraseMode : std::uint8_t { kDestroy, kSuspend };
 Result<EraseMode> decide_erase(const State& state, const PrincipalRecord& by, const std::string& site, const Id128& ref,
                                UnixMillis now);
 
-// True when a suspension's delay has passed on both clocks.
+// True when a suspension's delay has passed on both clocks, and no proposal holds the erasure (erasure_is_held).
 bool erase_is_due(const State& state, const SubjectState& subject, const Instant& now);
 
 // True if this subject may match now: not suspended, consent not ended.
@@ -58,10 +58,10 @@ inline constexpr std::uint64_t kMaxReadsBehindStart = 131'072;
 // May an auditor's reading be logged now? The register needs an open vault ("sealed"); "too-many-reads".
 Status decide_openings_read(const State& state, const OpeningsRead& event);
 
-// May this custodian hand in this card? Only a holder named in genesis: "not-your-card";
-// "already-open"; "duplicate-share".
-Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group,
-                           std::uint32_t share);
+// May this custodian hand in this card? Only one who counts ("no-custodian", "suspended-custodian") and is a holder
+// named in genesis: "not-your-card"; "already-open"; "duplicate-share".
+Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group, std::uint32_t share,
+                           const Moment& now);
 
 // True when every group has its threshold of shares, counting `group`/`share` as in.
 bool completes_quorum(const State& state, const std::string& group, std::uint32_t share);

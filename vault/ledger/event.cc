@@ -42,8 +42,8 @@ const std::vector<std::string_view>& event_types() {
 }
 
 BudgetCall budget_call(const Match& match) {
-  // The camera that signed the probe goes here; until events name one, every probe is unsigned.
-  return {match.site, match.door, std::nullopt, match.subject, match.repeat.has_value()};
+  const auto camera = match.camera ? std::optional<std::string_view>(match.camera->camera) : std::nullopt;
+  return {match.site, match.door, camera, match.subject, match.repeat.has_value()};
 }
 
 const std::vector<std::string_view>& repeat_kinds() {
@@ -63,6 +63,7 @@ const std::vector<std::string_view>& sum_kinds() {
                                                       "overload",
                                                       "bad-share",
                                                       "refused-governance",
+                                                      "bad-probe",
                                                       "over-budget"};
   return kinds;
 }

@@ -82,6 +82,17 @@ struct Enrolled {
   std::string until;  // last day of the consent
 };
 
+// The registered camera that signed a probe or template (vault/probe/claims.h), the level of presentation attack
+// detection that it states, and a keyed tag of its nonce: each is used once.
+struct SignedBy {
+  std::string camera;  // id of a principal with a signing key
+  std::uint32_t pad = 0;
+  Id128 nonce{};
+};
+inline std::uint32_t pad_of(const std::optional<SignedBy>& camera) {
+  return camera ? camera->pad : 0;  // nobody vouches for what is not signed
+}
+
 struct TemplateAdded {
   Id128 ref{};
   std::string site;
@@ -90,6 +101,7 @@ struct TemplateAdded {
   std::string model;
   std::uint32_t model_version = 0;
   Digest blob{};  // SHA-256 of the sealed template
+  std::optional<SignedBy> camera = {};
 };
 
 // The subject's key is destroyed with this event: its slot is overwritten before anybody is answered.
@@ -142,6 +154,7 @@ struct Match {
   std::string decision;  // "match", "no_match", "refer"
   std::optional<Id128> subject;
   std::optional<RequestMark> request;
+  std::optional<SignedBy> camera = {};
   std::optional<Over> over = {};           // decided by a budget that was used up; it took nothing from any
   std::optional<std::string> repeat = {};  // of repeat_kinds(): like what this door asked a moment ago
 };
@@ -154,7 +167,7 @@ BudgetCall budget_call(const Match& match);
 struct MetadataRead {
   std::string site;
   std::string by;
-  std::string what;              // "list", "subject", "changes"
+  std::string what;              // "list", "subject", "changes"; "export": whom one names, for a custodian
   std::optional<Id128> subject;  // pseudonym, for "subject"
 };
 

@@ -112,10 +112,18 @@ Json write(const Enrolled& e) {
           {"slot", e.slot},
           {"until", e.until}};
 }
+void add_camera(Json& j, const std::optional<SignedBy>& camera) {
+  if (!camera) return;
+  j["camera"] = camera->camera;
+  j["nonce"] = to_hex(camera->nonce);
+  j["pad"] = camera->pad;
+}
 Json write(const TemplateAdded& e) {
-  return {{"blob", to_hex(e.blob)},           {"by", e.by},           {"model", e.model},
-          {"model_version", e.model_version}, {"ref", to_hex(e.ref)}, {"site", e.site},
-          {"template", to_hex(e.template_id)}};
+  Json j = {{"blob", to_hex(e.blob)},           {"by", e.by},           {"model", e.model},
+            {"model_version", e.model_version}, {"ref", to_hex(e.ref)}, {"site", e.site},
+            {"template", to_hex(e.template_id)}};
+  add_camera(j, e.camera);
+  return j;
 }
 Json write(const Erased& e) {
   return {{"by", e.by}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
@@ -138,6 +146,7 @@ Json write(const Match& e) {
             {"site", e.site}};
   if (e.subject) j["subject"] = to_hex(*e.subject);
   if (e.request) j["request"] = {{"body", to_hex(e.request->body)}, {"id", to_hex(e.request->id)}};
+  add_camera(j, e.camera);
   if (e.over) j["over"] = to_string(*e.over);
   if (e.repeat) j["repeat"] = *e.repeat;
   return j;
@@ -327,6 +336,14 @@ Result<Body> read(Tag<Enrolled>, const Json& j) {
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
+std::optional<SignedBy> read_camera(ObjectReader& r) {
+  if (!r.has("camera")) return std::nullopt;
+  SignedBy out;
+  out.camera = r.text("camera", kMaxPrincipalId);
+  out.nonce = r.hex<16>("nonce");
+  out.pad = static_cast<std::uint32_t>(r.integer("pad", 0, kMaxPadLevel));
+  return out;
+}
 Result<Body> read(Tag<TemplateAdded>, const Json& j) {
   ObjectReader r(j, "template event");
   TemplateAdded e;
@@ -337,6 +354,7 @@ Result<Body> read(Tag<TemplateAdded>, const Json& j) {
   e.model = r.slug("model");
   e.model_version = static_cast<std::uint32_t>(r.integer("model_version", 1, 1000000));
   e.blob = r.hex<32>("blob");
+  e.camera = read_camera(r);
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
@@ -398,6 +416,7 @@ Result<Body> read(Tag<Match>, const Json& j) {
     e.request = RequestMark{m.hex<32>("id"), m.hex<32>("body")};
     if (r.ok()) FK_CHECK(m.finish());
   }
+  e.camera = read_camera(r);
   if (r.has("over")) e.over = parse_over(one_of(r, "over", {"door", "camera", "subject"}));
   if (r.has("repeat")) e.repeat = one_of(r, "repeat", {"exact", "near", "chain"});
   FK_CHECK(r.finish());
@@ -408,7 +427,7 @@ Result<Body> read(Tag<MetadataRead>, const Json& j) {
   MetadataRead e;
   e.site = r.slug("site");
   e.by = r.text("by", kMaxPrincipalId);
-  e.what = one_of(r, "what", {"list", "subject", "changes"});
+  e.what = one_of(r, "what", {"list", "subject", "changes", "export"});
   if (r.has("subject")) e.subject = r.hex<16>("subject");
   FK_CHECK(r.finish());
   return Body(std::move(e));

@@ -4,6 +4,7 @@
 
 #include "vault/base/digest.h"
 #include "vault/ledger/json_reader.h"
+#include "vault/ledger/rule.h"
 #include "vault/ledger/types.h"
 
 namespace facekeep::ledger {
@@ -172,7 +173,8 @@ Result<ExportSealed> export_sealed_from_json(const Json& value) {
 }
 
 Json to_json(const ExportState& s) {
-  Json j = {{"given", s.given}, {"given_to", s.given_to}, {"recorded", s.recorded}, {"refs", refs_json(s.refs)}};
+  Json j = {{"given", s.given}, {"recorded", s.recorded}, {"refs", refs_json(s.refs)}};
+  if (s.last) j["last"] = to_hex(*s.last);
   if (s.entry) j["entry"] = *s.entry;
   if (s.sealed) j["sealed"] = to_json(*s.sealed);
   if (s.sealed) j["sealed_entry"] = s.sealed_entry;
@@ -183,16 +185,16 @@ Json to_json(const ExportState& s) {
 Result<ExportState> export_state_from_json(const Json& value) {
   ObjectReader r(value, "export of a state");
   ExportState s;
-  s.given = static_cast<std::uint32_t>(r.integer("given", 0, UINT32_MAX));
   s.recorded = number(r, "recorded", 0, kMaxNumber);
   s.refs = read_refs(r, "refs");
-  for (const Json& by : r.array("given_to", 1000)) {
-    if (by.is_string()) {
-      s.given_to.insert(by.get<std::string>());
+  for (const auto& [by, times] : r.object("given").items()) {
+    if (times.is_number_unsigned() && times.get<std::uint64_t>() <= kMaxUses) {
+      s.given[by] = times.get<std::uint32_t>();
     } else {
-      r.fail("given_to is not a list of custodians");
+      r.fail("given is not a list of custodians with numbers");
     }
   }
+  if (r.has("last")) s.last = r.hex<16>("last");
   if (r.has("entry")) s.entry = number(r, "entry", 1, kMaxNumber);
   if (r.has("ended")) s.ended = r.text("ended", 32);
   const Json* sealed = r.has("sealed") ? &r.object("sealed") : nullptr;

@@ -2,8 +2,8 @@
 //
 //   proposal (kind "export") ... approvals ... proposal-done    the intent: decided once, in log order
 //     export-sealed   the parts are on the vault's disk, sealed to the recipients; their digests and the manifest's
-//     export-given    the result is handed out to a custodian, up to the rule's number of uses; any byte leaves behind
-//     it
+//     export-given    the result is handed out to a custodian, to each up to the rule's number of uses; any byte leaves
+//     behind it
 //   or export-ended   nothing is handed out, and why
 //
 // Who is exported is fixed by the position of proposal-done: those enrolled before it. What is decided with a whole
@@ -11,8 +11,8 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -108,11 +108,11 @@ struct ExportState {
   std::optional<std::uint64_t> entry;  // of its proposal-done
   std::vector<Id128> refs;             // of the proposal's list
   std::uint64_t recorded = 0;          // people in `exported` events
+  std::optional<Id128> last;           // of them, the last: they come in order, so that nobody is recorded twice
   std::optional<ExportSealed> sealed;
   std::uint64_t sealed_entry = 0;
-  std::string ended;  // reason
-  std::uint32_t given = 0;
-  std::set<std::string> given_to;
+  std::string ended;                           // reason
+  std::map<std::string, std::uint32_t> given;  // custodian -> how often: nobody uses up what is another's
 
   [[nodiscard]] bool is_pending() const { return entry && !sealed && ended.empty(); }
 };

@@ -1,6 +1,7 @@
 #include "vault/ledger/export_decide.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "vault/ledger/proposal_decide.h"
 
@@ -31,8 +32,14 @@ Status pending(const State& state, const Id128& proposal) {
   return e != nullptr && e->is_pending() ? Status() : Status(not_ready());
 }
 
-bool selected(const SubjectState& s, std::uint64_t before, bool any_consent, const std::string& day) {
-  return s.entry < before && !s.erase_due && (any_consent || day <= s.until);
+// May be in an export that was decided at that entry. Who asks for the day's consents, too, looks at `until`.
+bool may_be_in(const SubjectState& s, const State& state, const std::string& site, std::uint64_t before) {
+  return state.current().sites[s.site].id == site && s.entry < before && !s.erase_due;
+}
+
+bool in_order(const std::vector<Id128>& refs, const std::optional<Id128>& behind) {
+  return !refs.empty() && (!behind || *behind < refs.front()) &&
+         std::adjacent_find(refs.begin(), refs.end(), std::greater_equal<>()) == refs.end();
 }
 
 }  // namespace
@@ -59,7 +66,16 @@ Status decide_export_subjects(const State& state, const ExportSubjects& list) {
 Status decide_exported(const State& state, const Exported& e) {
   FK_CHECK(pending(state, e.proposal));
   FK_TRY(const ExportTemplates* action, export_action(state, e.proposal));
-  return e.site == action->site && !e.refs.empty() ? Status() : Status(refused("these people are of another site"));
+  if (e.site != action->site) return refused("these people are of another site");
+  const ExportState& known = *find(state, e.proposal);
+  if (!in_order(e.refs, known.last)) return refused("these people are out of order, or recorded already");
+  if (!state.has_all_custody()) return {};
+  const bool all_may = std::all_of(e.refs.begin(), e.refs.end(), [&](const Id128& ref) {
+    const SubjectState* s = state.subject(ref);
+    const bool listed = !action->subjects || std::binary_search(known.refs.begin(), known.refs.end(), ref);
+    return listed && s != nullptr && may_be_in(*s, state, action->site, *known.entry);
+  });
+  return all_may ? Status() : Status(refused("an export of somebody whom its decision does not cover"));
 }
 
 Status decide_export_ended(const State& state, const ExportEnded& e) {
@@ -92,8 +108,10 @@ Status decide_export_given(const State& state, const ExportGiven& g, const Momen
     return make_problem(Errc::kFailedPrecondition, "proposal-ended", "the proposal's lifetime is over",
                         "propose it anew if it is still needed");
   }
-  if (e->given >= rule_for(state, state.proposals().at(g.proposal).made).uses) {
-    return make_problem(Errc::kExhausted, "no-uses-left", "the result was given out as often as its rule allows",
+  const auto given = e->given.find(g.by);
+  if (given != e->given.end() && given->second >= rule_for(state, state.proposals().at(g.proposal).made, now).uses) {
+    return make_problem(Errc::kExhausted, "no-uses-left",
+                        "the result was given to this custodian as often as its rule allows",
                         "propose it anew if it is still needed");
   }
   return {};
@@ -104,7 +122,7 @@ std::vector<Id128> export_selection(const State& state, const Id128& proposal, c
   const auto& action = std::get<ExportTemplates>(state.proposals().at(proposal).made.action);
   const bool any_consent = action.basis == ExportBasis::kLegalOrder;
   const auto takes = [&](const SubjectState& s) {
-    return state.current().sites[s.site].id == action.site && selected(s, *e.entry, any_consent, day);
+    return may_be_in(s, state, action.site, *e.entry) && (any_consent || day <= s.until);
   };
   std::vector<Id128> out;
   if (action.subjects) {

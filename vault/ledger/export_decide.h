@@ -13,14 +13,16 @@ Result<const ExportTemplates*> export_action(const State& state, const Id128& pr
 
 // "bad-action" unless this is the list that the proposal commits to, and the first.
 Status decide_export_subjects(const State& state, const ExportSubjects& list);
-// "not-ready" unless the export is decided and neither sealed nor ended.
+// "not-ready" unless the export is decided and neither sealed nor ended. "bad-action": people of another site, out of
+// order, or recorded already; and, for readers who have every opening, whoever may not be in it (export_selection, the
+// end of consents aside).
 Status decide_exported(const State& state, const Exported& exported);
 Status decide_export_ended(const State& state, const ExportEnded& ended);
 // "not-ready" as above; "over-limit" beyond the approved number; kIntegrity if `exported` events name another number
 // of people (readers who have not every opening can't tell, and don't ask).
 Status decide_export_sealed(const State& state, const ExportSealed& sealed);
 // "no-custodian", "suspended-custodian", "unknown-proposal", "not-ready", "export-ended" (nothing was exported, and
-// why), "proposal-ended" (its lifetime is over), "no-uses-left".
+// why), "proposal-ended" (its lifetime is over), "no-uses-left" (by this custodian).
 Status decide_export_given(const State& state, const ExportGiven& given, const Moment& now);
 
 // Whom the export takes, by ref: those of its list, or of the site, enrolled before it was decided, and not suspended

@@ -53,6 +53,9 @@ struct PrincipalRecord {
   std::vector<std::string> sites;            // operators and doors: scope. Auditors and custodians: empty
   std::vector<std::string> doors;            // doors: resources that this controller may drive
   std::optional<std::string> until;          // last day (UTC) on which the key is accepted
+  // Cameras, and doors that sign as one: the whole key whose digest is `key`, an OpenSSH public key "type base64" of
+  // Ed25519 or P-256. Without it no signature of theirs is accepted.
+  std::string signing_key = {};
 };
 
 // "file", "token" (PKCS#11), "fido2" (security key: exactly the sk- types of key).
@@ -76,6 +79,8 @@ struct Site {
   bool hide_subject = false;                // a match answer does not name the subject
   std::optional<SiteBudgets> budgets = {};  // none: the defaults
   std::vector<DoorResource> doors;
+  bool signed_probes_required = false;  // probes and templates come signed by a camera
+  std::uint32_t min_pad = 0;            // level of presentation attack detection; what is not signed has level 0
 };
 
 // Thresholds are cosines in millionths: integers, since the log has no floats.
@@ -144,6 +149,9 @@ inline constexpr std::size_t kMaxDoors = 1000;
 inline constexpr std::size_t kMaxModels = 200;
 inline constexpr std::int64_t kMaxAccessLogDays = 3660;
 inline constexpr std::int64_t kMaxEraseDaily = 100000;
+// Presentation attack detection (ISO/IEC 30107-3) that passed a capture as bona fide: 0, none; 1 to 3, one whose
+// product was tested against attacks of that level by an accredited laboratory (iBeta's levels).
+inline constexpr std::uint32_t kMaxPadLevel = 3;
 
 // Body of the genesis event. `with_signatures` false gives what the custodians sign.
 Json to_json(const Genesis& genesis, bool with_signatures = true);
@@ -173,6 +181,10 @@ Result<std::string> genesis_statement(const Genesis& genesis);
 Status check_genesis(const Genesis& genesis);
 // Every custodian signed, each with the registered approval key.
 Status check_genesis_signatures(const Genesis& genesis);
+
+// May this principal sign probes for the place? `door` empty: for enrolment. A camera whose doors are not named serves
+// every door of its sites.
+bool may_sign(const PrincipalRecord& p, const std::string& site, const std::string& door);
 
 // People of each group, deputies included: each is a custodian with a key of the own.
 GroupSizes group_sizes(const Genesis& genesis);

@@ -27,6 +27,7 @@ Json to_json(const PrincipalRecord& p) {
   if (!p.sites.empty()) j["sites"] = p.sites;
   if (!p.doors.empty()) j["doors"] = p.doors;
   if (p.until) j["until"] = *p.until;
+  if (!p.signing_key.empty()) j["signing_key"] = p.signing_key;
   return j;
 }
 
@@ -51,6 +52,8 @@ Json to_json(const Site& s, bool opened) {
             {"hide_subject", s.hide_subject},
             {"id", s.id},
             {"purpose", s.purpose}};
+  if (s.signed_probes_required) j["signed_probes"] = "required";
+  if (s.min_pad > 0) j["min_pad"] = s.min_pad;
   if (opened) {
     j["check"] = to_hex(s.check);
     j["epoch"] = s.epoch;
@@ -145,6 +148,10 @@ Result<PrincipalRecord> principal_from_json(const Json& j, const std::string& wh
   p.sites = read_slugs(r, "sites", kMaxSites);
   p.doors = read_slugs(r, "doors", kMaxDoors);
   if (r.has("until")) p.until = r.day("until");
+  if (r.has("signing_key")) {
+    p.signing_key = r.text("signing_key", 1024);
+    if (p.signing_key.empty()) r.fail("signing_key is empty");
+  }
   FK_CHECK(r.finish());
   return p;
 }
@@ -182,6 +189,11 @@ Result<Site> site_from_json(const Json& j, const std::string& what, bool opened)
   s.access_log_days = static_cast<std::uint32_t>(r.integer("access_log_days", 1, kMaxAccessLogDays));
   s.erase_daily = static_cast<std::uint32_t>(r.integer("erase_daily", 0, kMaxEraseDaily));
   s.hide_subject = r.boolean("hide_subject");
+  if (r.has("signed_probes")) {
+    s.signed_probes_required = r.text("signed_probes", 16) == "required";
+    if (!s.signed_probes_required) r.fail("signed_probes is not \"required\"; what is optional is not named");
+  }
+  if (r.has("min_pad")) s.min_pad = static_cast<std::uint32_t>(r.integer("min_pad", 1, kMaxPadLevel));
   ObjectReader a(r.object("assessment"), "assessment of site");
   if (r.ok()) {
     s.assessment = a.hex<32>("digest");

@@ -32,6 +32,21 @@ UnixMillis time(TextCursor& c) {
   return wall ? *wall : 0;
 }
 
+// The fields of SignedBy stand apart, in the order of their names: the camera first, and then the others or neither.
+void camera(TextCursor& c, std::optional<SignedBy>& out) {
+  if (c.maybe(",\"camera\":\"")) out = SignedBy{std::string(c.text(kMaxPrincipalId)), 0, {}};
+}
+void camera_nonce(TextCursor& c, std::optional<SignedBy>& out) {
+  if (!out) return;
+  c.expect(",\"nonce\":\"");
+  out->nonce = c.hex<16>();
+}
+void camera_pad(TextCursor& c, std::optional<SignedBy>& out) {
+  if (!out) return;
+  c.expect(",\"pad\":");
+  out->pad = static_cast<std::uint32_t>(c.number(kMaxPadLevel));
+}
+
 // Each of these begins behind the first field's value, which told the types apart; fields come in the order of RFC
 // 8785.
 
@@ -39,13 +54,16 @@ Match match_body(TextCursor& c, std::string by) {
   Match e;
   e.by = std::move(by);
   e.identify = one_of(c, {"verify", "identify"}) == "identify";
+  camera(c, e.camera);
   c.expect(",\"decision\":\"");
   e.decision = one_of(c, {"match", "no_match", "refer"});
   c.expect(",\"door\":\"");
   e.door = slug(c);
   c.expect(",\"model\":\"");
   e.model = slug(c);
+  camera_nonce(c, e.camera);
   if (c.maybe(",\"over\":\"")) e.over = parse_over(one_of(c, {"door", "camera", "subject"}));
+  camera_pad(c, e.camera);
   if (c.maybe(",\"repeat\":\"")) e.repeat = one_of(c, {"exact", "near", "chain"});
   if (c.maybe(",\"request\":{\"body\":\"")) {
     RequestMark mark;
@@ -67,7 +85,7 @@ MetadataRead read_body(TextCursor& c, std::string by) {
   e.site = slug(c);
   if (c.maybe(",\"subject\":\"")) e.subject = c.hex<16>();
   c.expect(",\"what\":\"");
-  e.what = one_of(c, {"list", "subject", "changes"});
+  e.what = one_of(c, {"list", "subject", "changes", "export"});
   return e;
 }
 
@@ -94,11 +112,14 @@ TemplateAdded template_body(TextCursor& c) {
   e.blob = c.hex<32>();
   c.expect(",\"by\":\"");
   e.by = c.text(kMaxPrincipalId);
+  camera(c, e.camera);
   c.expect(",\"model\":\"");
   e.model = slug(c);
   c.expect(",\"model_version\":");
   e.model_version = static_cast<std::uint32_t>(c.number(kMaxModelVersion));
   if (e.model_version == 0) c.fail();
+  camera_nonce(c, e.camera);
+  camera_pad(c, e.camera);
   c.expect(",\"ref\":\"");
   e.ref = c.hex<16>();
   c.expect(",\"site\":\"");

@@ -140,6 +140,7 @@ Json to_json(const Proposal& p) {
             {"digest", to_hex(p.digest)}, {"stage", std::string(to_string(p.stage))}};
   if (p.complete) j["complete"] = moment_json(*p.complete);
   if (p.vetoed_by) j["vetoed_by"] = *p.vetoed_by;
+  if (p.unsettled) j["unsettled"] = *p.unsettled;
   return j;
 }
 
@@ -160,6 +161,7 @@ Result<Proposal> proposal_from_json(const Json& value) {
     else
       r.fail("approved is not a list of custodians");
   }
+  if (r.has("unsettled")) p.unsettled = static_cast<std::uint64_t>(r.integer("unsettled", 1, (1LL << 53) - 1));
   if (r.has("vetoed_by")) p.vetoed_by = r.text("vetoed_by", kMaxPrincipalId);
   const Json& made = r.object("made");
   const Json& opened = r.object("opened");
@@ -181,12 +183,11 @@ bool meets(const Rule& rule, const std::set<std::string>& people) {
   });
 }
 
-Rule override_rule(const Rule& rule, const GroupSizes& sizes, const std::string& vetoer) {
+Rule override_rule(const Rule& rule, const GroupSizes& others) {
   Rule out = rule;
   for (auto& [group, count] : out.groups) {
-    const auto size = sizes.find(group);
-    const int others = (size == sizes.end() ? 0 : size->second) - (vetoer.starts_with(group + "/") ? 1 : 0);
-    count = std::max(count, std::min(count + 1, others));
+    const auto there = others.find(group);
+    count = std::max(count, std::min(count + 1, there == others.end() ? 0 : there->second));
   }
   out.delay_s = std::max(rule.delay_s, std::min(2 * rule.delay_s, rule.lifetime_s / 2));
   return out;

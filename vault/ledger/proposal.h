@@ -136,6 +136,7 @@ struct Proposal {
   std::set<std::string> approved;  // who signed under the rules in force; one person, one element
   std::optional<Moment> complete;  // when enough had
   std::optional<std::string> vetoed_by;
+  std::optional<std::uint64_t> unsettled;  // the latest entry after which earlier signatures no longer count
 };
 
 // SHA-256 of the canonical {"action","by","id","overrides"?,"purpose","v":1,"vault"}.
@@ -158,8 +159,9 @@ Result<Proposal> proposal_from_json(const Json& value);
 bool meets(const Rule& rule, const std::set<std::string>& people);
 
 // The stricter rule for a proposal that was vetoed by `vetoer`: one person more in each group, as far as the group
-// has people besides the vetoer; twice the delay, within half the lifetime. Nobody vetoes it.
-Rule override_rule(const Rule& rule, const GroupSizes& sizes, const std::string& vetoer);
+// has people besides the vetoer; twice the delay, within half the lifetime. Nobody vetoes it. `others`: those who
+// count, without the vetoer.
+Rule override_rule(const Rule& rule, const GroupSizes& others);
 
 inline constexpr std::size_t kMaxOpenProposals = 16;   // of one proposer
 inline constexpr std::size_t kMaxEndedProposals = 16;  // of one proposer, kept in the state; the log has them all

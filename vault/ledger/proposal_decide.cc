@@ -28,6 +28,17 @@ std::set<std::string> who_counts(const State& state, const std::set<std::string>
   return out;
 }
 
+// Custodians who count, group by group, without one person.
+GroupSizes who_counts_in(const State& state, const Moment& now, const std::string& without) {
+  GroupSizes out;
+  for (const auto& p : state.current().principals) {
+    if (p.role == Role::kCustodian && p.id != without && counts(state, p.id, now)) {
+      ++out[p.id.substr(0, p.id.find('/'))];
+    }
+  }
+  return out;
+}
+
 Result<const Proposal*> find_proposal(const State& state, const Id128& id, const Moment& now) {
   const auto it = state.proposals().find(id);
   if (it == state.proposals().end()) {
@@ -43,24 +54,19 @@ Result<const Proposal*> find_proposal(const State& state, const Id128& id, const
   return &it->second;
 }
 
-Status check_override(const State& state, const ProposalMade& made) {
-  if (!made.overrides) return {};
-  const auto it = state.proposals().find(*made.overrides);
-  if (it == state.proposals().end() || it->second.stage != Stage::kVetoed ||
-      to_json(it->second.made.action) != to_json(made.action)) {
-    return make_problem(Errc::kFailedPrecondition, "unknown-override",
-                        "only a vetoed proposal of exactly the same action can be put again over its veto");
-  }
-  return {};
-}
-
 // One person's tightening is undone under the rules before it: nobody shuts the others out by strictness.
 bool only_undoes(const State& state, const Action& action) {
   const auto* change = std::get_if<ChangeRules>(&action);
   return change != nullptr && std::all_of(change->rules.begin(), change->rules.end(), [&](const auto& r) {
-           const Rule* agreed = state.agreed_rule(r.first);
-           return agreed != nullptr && is_as_strict(r.second, *agreed);
+           const auto agreed = state.agreed_rule(r.first);
+           return agreed && is_as_strict(r.second, *agreed);
          });
+}
+
+Rule rule_of(const State& state, const Action& action) {
+  if (only_stops(state, action)) return *state.agreed_rule(kCancelClass);
+  const std::string action_class(kind_of(action).action_class);
+  return only_undoes(state, action) ? *state.agreed_rule(action_class) : state.current().rules.at(action_class);
 }
 
 }  // namespace
@@ -79,7 +85,7 @@ Status check_custodian(const State& state, const std::string& id, const Moment& 
 }
 
 bool lifetime_is_over(const State& state, const Proposal& p, const Moment& now) {
-  return passed_on_one(state, p.opened, rule_for(state, p.made).lifetime_s, now);
+  return passed_on_one(state, p.opened, rule_for(state, p.made, now).lifetime_s, now);
 }
 
 bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock) {
@@ -93,25 +99,34 @@ bool counts(const State& state, const std::string& custodian, const Moment& now)
   return check_custodian(state, custodian, now).has_value();
 }
 
-Rule rule_for(const State& state, const ProposalMade& made) {
-  const std::string action_class(kind_of(made.action).action_class);
-  const Rule& rule =
-      only_undoes(state, made.action) ? *state.agreed_rule(action_class) : state.current().rules.at(action_class);
+Rule rule_for(const State& state, const ProposalMade& made, const Moment& now) {
+  const Rule rule = rule_of(state, made.action);
   if (!made.overrides) return rule;
   const auto it = state.proposals().find(*made.overrides);
   // Ended proposals are forgotten in time; without the vetoer's name the whole group is counted, which is stricter.
   const std::string vetoer = it == state.proposals().end() ? "" : it->second.vetoed_by.value_or("");
-  return override_rule(rule, group_sizes(state.current()), vetoer);
+  return override_rule(rule, who_counts_in(state, now, vetoer));
 }
 
 Stage stage_at(const State& state, const Proposal& p, const Moment& now) {
   if (is_final(p.stage)) return p.stage;
-  const Rule rule = rule_for(state, p.made);
+  const Rule rule = rule_for(state, p.made, now);
   if (passed_on_one(state, p.opened, rule.lifetime_s, now)) return *next_stage(p.stage, ProposalInput::kLapse);
   if (p.stage != Stage::kApproved) return p.stage;
   if (!meets(rule, who_counts(state, p.approved, now))) return p.stage;
   const bool over = passed_on_both(*p.complete, rule.delay_s, now);
   return *next_stage(p.stage, over ? ProposalInput::kDelayOver : ProposalInput::kDelayRuns);
+}
+
+Status check_override(const State& state, const ProposalMade& made) {
+  if (!made.overrides) return {};
+  const auto it = state.proposals().find(*made.overrides);
+  if (it == state.proposals().end() || it->second.stage != Stage::kVetoed ||
+      to_json(it->second.made.action) != to_json(made.action)) {
+    return make_problem(Errc::kFailedPrecondition, "unknown-override",
+                        "only a vetoed proposal of exactly the same action can be put again over its veto");
+  }
+  return {};
 }
 
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now) {
@@ -141,6 +156,11 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
     return make_problem(Errc::kConflict, "proposal-stale", "rules or custodians changed since this was signed",
                         "look at the proposal again and sign it under the rules in force");
   }
+  // Nor what was signed before a revocation made it stale, and is sent again.
+  if (p->unsettled && vote.size <= *p->unsettled && vote.size > p->entry) {
+    return make_problem(Errc::kConflict, "proposal-stale", "somebody whom it names was revoked since this was signed",
+                        "look at the proposal again, and sign it again if it is still right");
+  }
   // Never more than the log has, and never less than the proposal: an older signature can't be used again.
   if (vote.size <= p->entry || vote.size > state.size()) {
     return make_problem(Errc::kConflict, "not-in-log", "this was signed over a log that is not this one",
@@ -151,6 +171,10 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
   }
   if (verb == Verb::kVeto && p->made.overrides) {
     return make_problem(Errc::kPermissionDenied, "no-veto", "a proposal that overrides a veto is not vetoed again");
+  }
+  if (verb == Verb::kVeto && only_stops(state, p->made.action)) {
+    return make_problem(Errc::kPermissionDenied, "no-veto", "nobody vetoes what only stops a destruction",
+                        "who does not want it does not sign it");
   }
   if (verb == Verb::kVeto && binds_alone(p->made.action, vote.by)) {
     return make_problem(Errc::kPermissionDenied, "no-veto", "nobody vetoes what binds that person alone");
@@ -169,6 +193,12 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
 Status decide_withdraw(const State& state, const ProposalWithdrawn& w, const Moment& now) {
   FK_CHECK(check_custodian(state, w.by, now));
   FK_TRY(const Proposal* p, find_proposal(state, w.proposal, now));
+  const bool others_rely =
+      only_stops(state, p->made.action) && p->approved.size() > (p->approved.contains(w.by) ? 1U : 0U);
+  if (p->made.by == w.by && others_rely) {
+    return make_problem(Errc::kPermissionDenied, "not-yours",
+                        "others have signed this proposal, which stops a destruction: it is no longer its proposer's");
+  }
   if (p->made.by == w.by) return {};
   return make_problem(Errc::kPermissionDenied, "not-yours", "only its proposer withdraws a proposal",
                       "any custodian may veto it: `facekeep veto`");
@@ -183,12 +213,6 @@ Status decide_carry_out(const State& state, const Id128& id, const Moment& now) 
   }
   const auto next = apply_action(state.current(), p->made.action, format_day(latest(state, now)));
   return next ? Status() : Status(next.error());
-}
-
-bool erasure_is_cancelled(const State& state, const Proposal& p, const SubjectState& s) {
-  const auto* cancel = std::get_if<CancelErasures>(&p.made.action);
-  return cancel != nullptr && s.erase_due && s.suspended_at_clock <= p.opened.clock &&
-         state.current().sites[s.site].id == cancel->site;
 }
 
 Status decide_revoke(const State& state, const Revoked& r, const Moment& now) {
@@ -249,11 +273,8 @@ Status decide_suspend(const State& state, const CustodianSuspended& s, const Mom
   if (last != state.suspensions().end() && now.clock < last->second.clock + kBetweenSuspensionsMs) {
     return bad("one custodian suspends one person in seven days");
   }
-  GroupSizes left;
+  const GroupSizes left = who_counts_in(state, now, s.custodian);
   const auto remains = [&](const std::string& id) { return id != s.custodian && counts(state, id, now); };
-  for (const auto& other : state.current().principals) {
-    if (other.role == Role::kCustodian && remains(other.id)) ++left[other.id.substr(0, other.id.find('/'))];
-  }
   for (const auto& [name, rule] : state.current().rules) {
     if (!check_rule(rule, left)) return bad("the rule for \"" + name + "\" could not be met without this custodian");
   }

@@ -13,9 +13,15 @@ bool counts(const State& state, const std::string& custodian, const Moment& now)
 // Suspended by another custodian, at that value of the log's clock.
 bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock);
 
-// The rule that binds this proposal now: that of its class, or the stricter one of an override. Where it takes rules
-// back to what a quorum had agreed on, before one person tightened them, that is the rule of rules agreed on.
-Rule rule_for(const State& state, const ProposalMade& made);
+// True for what only stops a destruction: cancelling erasures, or taking the access_log_days that one person shortened
+// back to at most what a quorum had agreed on, without a larger erase_daily. Its class is kCancelClass: it never waits,
+// and nobody vetoes it.
+bool only_stops(const State& state, const Action& action);
+
+// The rule that binds this proposal at that moment: that of its class, or the stricter one of an override, which asks
+// for no more people than count then. Where it takes rules back to what a quorum had agreed on, before one person
+// tightened them, that is the rule of rules agreed on.
+Rule rule_for(const State& state, const ProposalMade& made, const Moment& now);
 
 // Where the proposal stands at that moment: its stage in the fold, read with both clocks. Delays run on the slower
 // of the two, lifetimes on the faster.
@@ -24,15 +30,19 @@ Stage stage_at(const State& state, const Proposal& proposal, const Moment& now);
 // True once the proposal's lifetime has passed on one of the clocks, whatever its stage.
 bool lifetime_is_over(const State& state, const Proposal& proposal, const Moment& now);
 
+// "unknown-override", unless this overrides nothing, or a vetoed proposal of exactly the same action.
+Status check_override(const State& state, const ProposalMade& made);
+
 // "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals".
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now);
 
-// "unknown-proposal", "proposal-ended", "proposal-stale" (another rule version), "signed-already", "not-in-log" (a size
-// before the proposal, or beyond the log), "bad-signature", "no-veto", and those of `by`. The root is
-// checked where the tree is.
+// "unknown-proposal", "proposal-ended", "proposal-stale" (another rule version, or signed before what unsettled it),
+// "signed-already", "not-in-log" (a size before the proposal, or beyond the log), "bad-signature", "no-veto", and those
+// of `by`. The root is checked where the tree is.
 Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment& now);
 
-// "not-yours", "unknown-proposal", "proposal-ended".
+// "not-yours" (also of one that only stops a destruction, once somebody else has signed it), "unknown-proposal",
+// "proposal-ended".
 Status decide_withdraw(const State& state, const ProposalWithdrawn& withdrawn, const Moment& now);
 
 // kFailedPrecondition unless the proposal is ready, and its action can still be.
@@ -40,6 +50,10 @@ Status decide_carry_out(const State& state, const Id128& proposal, const Moment&
 
 // True for a suspended subject that this proposal, a CancelErasures, brings back.
 bool erasure_is_cancelled(const State& state, const Proposal& proposal, const SubjectState& subject);
+
+// True while a proposal to cancel it, made before it was due, can still bring this suspended subject back: until its
+// lifetime has passed on the log's clock, which nobody sets forward, unless it is withdrawn. So a hold ends by itself.
+bool erasure_is_held(const State& state, const SubjectState& subject, const Moment& now);
 
 // "bad-revocation": none, twice, a custodian, or somebody who is not registered.
 Status decide_revoke(const State& state, const Revoked& revoked, const Moment& now);

@@ -18,11 +18,12 @@ const std::vector<ActionClass>& action_classes() {
       {"rule", kDay, kWeek, 1, "change a rule, a delay or a lifetime"},
       {"custodian", kDay, kWeek, 1, "register or remove a custodian, change a group"},
       {"threshold", kDay, kWeek, 1, "loosen a threshold"},
-      {"policy", kDay, kWeek, 1, "loosen a budget, a retention or an allowance"},
+      {kPolicyClass, kDay, kWeek, 1, "loosen a budget, a retention or an allowance"},
       {"site", 0, kWeek, 1, "open a site"},
       {"model", 0, kWeek, 1, "add a model"},
       {"reveal", kDay, kWeek, 1, "let a door see which subject matched"},
       {"witness", kDay, kWeek, 1, "change the witness policy"},
+      {kCancelClass, 0, kWeek, 1, "keep what one person had destroyed or shortened, before it is gone"},
   };
   return table;
 }

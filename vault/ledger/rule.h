@@ -12,7 +12,7 @@
 
 namespace facekeep::ledger {
 
-// Everything that widens who can learn something. One row an action; see action_classes().
+// Everything that widens who can learn something, or stops a destruction. One row an action; see action_classes().
 struct ActionClass {
   std::string_view name;
   std::int64_t delay_s;     // default wait between the last approval and the act
@@ -23,6 +23,11 @@ struct ActionClass {
 // The table of action classes with the defaults that a ceremony proposes (tests/snapshots/).
 const std::vector<ActionClass>& action_classes();
 const ActionClass* find_action_class(std::string_view name);
+
+// The class of what stops a destruction before it can't be undone: it never waits, nobody vetoes it, and no one person
+// makes its rule stricter. A vault whose genesis has no rule for it has that of kPolicyClass, without delay.
+inline constexpr std::string_view kCancelClass = "cancel";
+inline constexpr std::string_view kPolicyClass = "policy";
 
 struct Rule {
   std::map<std::string, int> groups;  // group -> distinct people of it; AND over groups

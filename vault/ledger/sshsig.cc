@@ -201,14 +201,6 @@ Bytes bytes_under_key(const SshSignature& signature, Bytes data) {
   return out;
 }
 
-bool verify_raw(const SshSignature& signature, ByteView data) {
-  const KeyPtr key = evp_from_point(signature.key.type, signature.key.point);
-  const std::unique_ptr<EVP_MD_CTX, FreeMd> ctx(EVP_MD_CTX_new());
-  const EVP_MD* md = is_ecdsa(signature.key.type) ? EVP_sha256() : nullptr;
-  if (!key || !ctx || EVP_DigestVerifyInit(ctx.get(), nullptr, md, nullptr, key.get()) != 1) return false;
-  return EVP_DigestVerify(ctx.get(), signature.raw.data(), signature.raw.size(), data.data(), data.size()) == 1;
-}
-
 std::string_view trimmed(std::string_view s) {
   constexpr std::string_view kSpace = " \t\r\n";
   const auto first = s.find_first_not_of(kSpace);
@@ -280,6 +272,14 @@ std::string format_ssh_key_line(const SshPublicKey& key, std::string_view commen
   out += to_base64(ssh_key_blob(key));
   if (!comment.empty()) out.append(" ").append(comment);
   return out;
+}
+
+bool verify_bare_signature(const SshPublicKey& public_key, ByteView data, ByteView signature) {
+  const KeyPtr key = evp_from_point(public_key.type, public_key.point);
+  const std::unique_ptr<EVP_MD_CTX, FreeMd> ctx(EVP_MD_CTX_new());
+  const EVP_MD* md = is_ecdsa(public_key.type) ? EVP_sha256() : nullptr;
+  if (!key || !ctx || EVP_DigestVerifyInit(ctx.get(), nullptr, md, nullptr, key.get()) != 1) return false;
+  return EVP_DigestVerify(ctx.get(), signature.data(), signature.size(), data.data(), data.size()) == 1;
 }
 
 std::string ssh_fingerprint(const SshPublicKey& key) {
@@ -412,7 +412,8 @@ Status verify_sshsig(const SshSignature& signature, const SshPublicKey& signer, 
                         "use a key that was made with -O verify-required");
     }
   }
-  if (!verify_raw(signature, bytes_under_key(signature, sshsig_signed_bytes(ns, message)))) {
+  if (!verify_bare_signature(signature.key, bytes_under_key(signature, sshsig_signed_bytes(ns, message)),
+                             signature.raw)) {
     return make_error(Errc::kCrypto, "the signature does not verify");
   }
   return {};

@@ -61,6 +61,10 @@ struct SshKeyLine {
 Result<SshKeyLine> parse_public_key_line(std::string_view line);
 std::string format_ssh_key_line(const SshPublicKey& key, std::string_view comment = {});
 
+// True if `signature` (64 bytes for Ed25519, a DER ECDSA-Sig-Value over SHA-256 for P-256) by the key over `data`
+// holds.
+bool verify_bare_signature(const SshPublicKey& key, ByteView data, ByteView signature);
+
 // "SHA256:..." as ssh-keygen -l prints it.
 std::string ssh_fingerprint(const SshPublicKey& key);
 

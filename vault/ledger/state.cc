@@ -22,10 +22,14 @@ const PrincipalRecord* State::principal(const std::string& id) const {
   return nullptr;
 }
 
-const Rule* State::agreed_rule(const std::string& action_class) const {
-  if (const auto it = agreed_rules_.find(action_class); it != agreed_rules_.end()) return &it->second;
-  const auto it = current_->rules.find(action_class);
-  return it == current_->rules.end() ? nullptr : &it->second;
+std::optional<Rule> State::agreed_rule(std::string_view action_class) const {
+  const std::string name(action_class);
+  if (const auto it = agreed_rules_.find(name); it != agreed_rules_.end()) return it->second;
+  if (const auto it = current_->rules.find(name); it != current_->rules.end()) return it->second;
+  if (action_class != kCancelClass) return std::nullopt;
+  auto rule = agreed_rule(kPolicyClass);
+  if (rule) rule->delay_s = 0;
+  return rule;
 }
 
 const Site* State::site(const std::string& id) const {
@@ -70,7 +74,13 @@ bool State::period_is_over(const PeriodId& id, const PeriodKeyState& key, UnixMi
   const auto start = parse_day(access ? period + "-01" : period);
   const Site* s = site(site_id);
   if (!start || s == nullptr) return false;
-  const std::int64_t kept = (access ? static_cast<std::int64_t>(s->access_log_days) : kChangesReadableDays) * kDay;
+  std::int64_t days = access ? static_cast<std::int64_t>(s->access_log_days) : kChangesReadableDays;
+  if (const auto it = shortened_.find(site_id); access && it != shortened_.end()) {
+    const Moment& at = it->second.at;
+    const bool stands = wall >= at.wall + kBulkEraseDelay && log_clock >= at.clock + kBulkEraseDelay;
+    if (!stands) days = std::max<std::int64_t>(days, it->second.agreed_days);
+  }
+  const std::int64_t kept = days * kDay;
   // A month's last entry is at most 31 days after its first day.
   return wall >= *start + (access ? 31 : 1) * kDay + kept && log_clock >= key.clock + static_cast<std::uint64_t>(kept);
 }
@@ -132,6 +142,10 @@ std::string State::digest_head() const {
   for (const auto& [id, e] : exports_) json_line(("export " + to_hex(id) + " ").c_str(), to_json(e));
   for (const auto& [name, rule] : agreed_rules_) json_line(("agreed-rule " + name + " ").c_str(), to_json(rule));
   for (const auto& [by, clock] : tightenings_) head += "tightening " + by + " " + std::to_string(clock) + "\n";
+  for (const auto& [site, s] : shortened_) {
+    head += "shortened " + site + " " + std::to_string(s.agreed_days) + " " + format_time(s.at.wall) + " " +
+            std::to_string(s.at.clock) + "\n";
+  }
   for (const auto& [by, s] : suspensions_) {
     head += "suspension " + by + " " + s.custodian + " " + std::to_string(s.clock) + "\n";
   }

@@ -5,6 +5,7 @@
 // service and is folded again at unseal.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -72,8 +73,9 @@ class State {
 
   // The entry that last changed a rule or a custodian; 0 is genesis. Signatures name it.
   [[nodiscard]] std::uint64_t rule_version() const { return rule_version_; }
-  // The rule of a class as the last quorum set it, whatever one person tightened since. Null: no such class.
-  [[nodiscard]] const Rule* agreed_rule(const std::string& action_class) const;
+  // The rule of a class as the last quorum set it, whatever one person tightened since. Of kCancelClass, where no rule
+  // of its own was ever set, that of kPolicyClass without its delay. None: no such class.
+  [[nodiscard]] std::optional<Rule> agreed_rule(std::string_view action_class) const;
   // By custodian: log_clock() when that person last tightened rules.
   [[nodiscard]] const std::map<std::string, std::uint64_t>& tightenings() const { return tightenings_; }
   // Where the log has what is in force, so that others can prove it from there: the proposal, the approvals that
@@ -117,6 +119,13 @@ class State {
     std::uint64_t clock = 0;  // log_clock() when it was made
   };
   [[nodiscard]] const std::map<PeriodId, PeriodKeyState>& period_keys() const { return period_keys_; }
+  // By site: access_log_days as the last quorum set it, where one person shortened it since, and when that was done
+  // last. For 72 hours on both clocks the keys are kept as agreed: what is destroyed can't be brought back.
+  struct Shortened {
+    std::uint32_t agreed_days = 0;
+    Moment at;  // wall: not before the latest time in the log then
+  };
+  [[nodiscard]] const std::map<std::string, Shortened>& shortened() const { return shortened_; }
   // True once a period key has outlived what it was kept for, on both clocks: the site's access_log_days after
   // the month (access), 30 days after the day (changes). Setting the wall clock forward destroys none early.
   [[nodiscard]] bool period_is_over(const PeriodId& id, const PeriodKeyState& key, UnixMillis wall,
@@ -179,12 +188,15 @@ class State {
   Status apply_body(const Match& e);
   Status apply_body(const MetadataRead& e);
   Status check_operator(const std::string& by, const std::string& site) const;
+  Status check_camera(const std::optional<SignedBy>& camera, const std::string& site, const std::string& door) const;
   [[nodiscard]] Moment moment() const { return {now_, clock_now_}; }
+  [[nodiscard]] Moment latest_moment() const { return {std::max(now_, last_time_), clock_now_}; }
   Status vote(const Vote& vote, Verb verb);
   void unsettle_proposals(const std::vector<std::string>* naming);
   void settle_ended_proposals();
   void set_current(Genesis current);
   void note_origin(const Proposal& done);
+  void note_shortening(const Action& action);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -209,6 +221,7 @@ class State {
   std::map<std::string, Suspension> suspensions_;
   std::map<std::string, Rule> agreed_rules_;  // of the classes that one person tightened since
   std::map<std::string, std::uint64_t> tightenings_;
+  std::map<std::string, Shortened> shortened_;
   Start start_;
   std::uint64_t start_entry_ = 0;
   std::map<std::string, std::set<std::uint32_t>> shares_in_;
@@ -237,7 +250,7 @@ Status apply_access(State& state);
 Status apply_unopened_custody(State& state);
 
 // A suspension is due when the wall clock has passed `due` and the log's own clock has run for as long: the
-// slower of the two counts, so that setting a clock forward erases nobody early.
+// slower of the two counts, so that setting a clock forward erases nobody early. A shortened retention waits as long.
 inline constexpr UnixMillis kBulkEraseDelay = 72LL * 3600 * 1000;
 
 }  // namespace facekeep::ledger

@@ -44,7 +44,7 @@ std::string event_text(Body body) {
 std::string write_state_head(const State& s) {
   return std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " + std::to_string(s.clock_base_) +
          "\nstart-event " + event_text(s.start_) + "\ngenesis-event " + event_text(*s.genesis_) + "\ndigest " +
-         to_hex(s.digest()) + "\n" + s.digest_head();
+         to_hex(s.digest()) + "\n" + s.digest_head() + (s.all_custody_ ? "" : "custody unopened\n");
 }
 
 Status StateTextReader::line(std::string_view line) {
@@ -123,6 +123,10 @@ Status StateTextReader::state_line(const Words& w) {
   bool ok = false;
   if (w[0] == "subject") return subject(w);
   if (w[0] == "template") return template_line(w);
+  if (w[0] == "custody" && w.size() == 2 && w[1] == "unopened") {
+    s.all_custody_ = false;
+    ok = true;
+  }
   if (w[0] == "size" && w.size() == 2) ok = number(w[1], s.size_);
   if (w[0] == "clock" && w.size() == 2) ok = number(w[1], s.log_clock_);
   if (w[0] == "start" && w.size() == 2) ok = number(w[1], s.start_entry_);
@@ -148,6 +152,11 @@ Status StateTextReader::state_line(const Words& w) {
   if (w[0] == "wraps" && w.size() == 3) ok = number(w[2], s.wraps_[std::string(w[1])]);
   if (w[0] == "rule-version" && w.size() == 2) ok = number(w[1], s.rule_version_);
   if (w[0] == "tightening" && w.size() == 3) ok = number(w[2], s.tightenings_[std::string(w[1])]);
+  if (w[0] == "shortened" && w.size() == 5) {
+    auto& shortened = s.shortened_[std::string(w[1])];
+    FK_TRY(shortened.at.wall, parse_time(w[3]));
+    ok = number(w[2], shortened.agreed_days) && number(w[4], shortened.at.clock);
+  }
   if (w[0] == "suspension" && w.size() == 4) {
     auto& suspension = s.suspensions_[std::string(w[1])];
     suspension.custodian = w[2];

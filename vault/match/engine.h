@@ -23,7 +23,8 @@
 // Errors of all calls: kNotFound for a site and model without a gallery (create_gallery() first);
 // kSealed if clear() came in between; kInvalidArgument for a refused vector (vector.h names the
 // faults) or a threshold outside -1,000,000 to 1,000,000; kExhausted for memory, as arena.h has it.
-// verify() and identify(): the source's errors too, but kNotFound.
+// verify() and identify(): the source's errors too, but kNotFound; identify() of a gallery with too many templates that
+// are nearly the same: kIntegrity (gallery.h, kMostOpened).
 // What narrows (remove, suspend, clear) does not fail: if it can't, the process ends, and the next
 // one starts empty.
 #pragma once

@@ -20,6 +20,11 @@ Error closed_error() {
   return make_error(Errc::kSealed, "the gallery was closed", "unseal the vault and try again");
 }
 
+Error too_many_alike() {
+  return make_error(Errc::kIntegrity, "too many templates of the gallery are nearly the same",
+                    "look for a face that was enrolled again and again, and erase the copies");
+}
+
 // What a scan reads of a row at least.
 std::size_t scanned_bytes(const ChunkShape& shape) {
   return shape.basis ? shape.basis->axes() / 2 + 3 : padded_dimension(shape.dimension) * sizeof(float);
@@ -56,6 +61,7 @@ Gallery::List Gallery::list() const {
 
 Result<std::optional<SubjectRef>> Gallery::identify(const UnitVector& probe, float threshold) const {
   Search search(probe, threshold);
+  std::size_t opened = 0;
   for (int round = 0; round < kMostRounds; ++round) {
     search.restart();
     search.prepare(*list());
@@ -63,7 +69,7 @@ Result<std::optional<SubjectRef>> Gallery::identify(const UnitVector& probe, flo
     if (closed_.load(std::memory_order_acquire)) return closed_error();
     if (search.failed()) throw std::bad_alloc();
     std::optional<std::uint64_t> gone;
-    FK_TRY(const std::optional<Best> best, decide(search, gone));
+    FK_TRY(const std::optional<Best> best, decide(search, gone, opened));
     if (gone) {
       // Others may have been passed over for its sake. The log may know of its erasure before the gallery does.
       search.leave_out(*gone);
@@ -97,21 +103,23 @@ void Gallery::scan(std::span<Search* const> searches) const {
   }
 }
 
-Result<std::optional<Gallery::Best>> Gallery::decide(Search& search, std::optional<std::uint64_t>& gone) const {
+Result<std::optional<Gallery::Best>> Gallery::decide(Search& search, std::optional<std::uint64_t>& gone,
+                                                     std::size_t& opened) const {
   std::optional<Best> best;
   for (const Candidate& c : search.ranked()) {
     if (c.high < static_cast<double>(best ? best->score : search.threshold())) break;
     auto score = static_cast<float>(c.high);
     if (!c.exact) {
+      if (++opened > kMostOpened) return too_many_alike();
       const auto ref = still_stands({0, c.order, c.subject});
-      const auto opened = ref ? cosine_of({*ref, c.order}, search.probe())
-                              : Result<float>(make_error(Errc::kNotFound, "erased meanwhile"));
-      if (!opened) {
-        if (opened.error().code != Errc::kNotFound) return opened.error();
+      const auto exact = ref ? cosine_of({*ref, c.order}, search.probe())
+                             : Result<float>(make_error(Errc::kNotFound, "erased meanwhile"));
+      if (!exact) {
+        if (exact.error().code != Errc::kNotFound) return exact.error();
         gone = c.order;
         return std::optional<Best>();
       }
-      score = *opened;
+      score = *exact;
     }
     if (score < search.threshold() || (best && score < best->score)) continue;
     if (best && score == best->score && std::pair(c.order, c.subject) > std::pair(best->order, best->subject)) continue;

@@ -38,6 +38,10 @@
 
 namespace facekeep::match {
 
+// Templates that one identify() opens at most. One question opens one or two, mostly; only templates that are nearly
+// alike make it open many, and a gallery of 50,000 copies of one face must not hold up every door behind one question.
+inline constexpr std::size_t kMostOpened = 2048;
+
 // Rows that verify() reads whatever it finds (the design's most templates a subject).
 inline constexpr std::size_t kVerifyRows = 8;
 
@@ -78,7 +82,8 @@ class Gallery {
   // identify(), of the subject's own templates.
   Result<bool> verify(const SubjectRef& ref, const UnitVector& probe, float threshold) const;
   // The subject of the highest cosine >= threshold; of equal cosines, the lowest order. The source's
-  // errors; kUnavailable if candidates keep vanishing; throws std::bad_alloc.
+  // errors; kIntegrity if over kMostOpened templates are too alike to tell which is nearest; kUnavailable if candidates
+  // keep vanishing; throws std::bad_alloc.
   Result<std::optional<SubjectRef>> identify(const UnitVector& probe, float threshold) const;
 
   // Wipes everything, ends scans in flight with kSealed, and returns when the memory is given back.
@@ -102,8 +107,8 @@ class Gallery {
 
   [[nodiscard]] List list() const;
   void scan(std::span<Search* const> searches) const;
-  // The best of the candidates, unless the one with the order `gone` has vanished.
-  Result<std::optional<Best>> decide(Search& search, std::optional<std::uint64_t>& gone) const;
+  // The best of the candidates, unless the one with the order `gone` has vanished. `opened` counts over all rounds.
+  Result<std::optional<Best>> decide(Search& search, std::optional<std::uint64_t>& gone, std::size_t& opened) const;
   // The place of a template that still stands. index_lock_ held.
   [[nodiscard]] const Place* find_place(std::uint32_t subject, std::uint64_t order) const;
   [[nodiscard]] std::optional<SubjectRef> still_stands(const Best& best) const;

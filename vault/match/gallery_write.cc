@@ -173,13 +173,19 @@ void Gallery::close() {
   closed_.store(true, std::memory_order_release);
   std::vector<std::future<void>> gone;
   for (const ChunkPtr& chunk : *list_) gone.push_back(chunk->gone());
-  replace_list({});
+  // In one step: whoever finds a place in the index finds its chunk alive. What was there is let go of behind the lock.
+  List list = std::make_shared<const ChunkList>();
+  decltype(handles_) handles;
+  decltype(subjects_) subjects;
   {
     const std::lock_guard index(index_lock_);
-    handles_.clear();
-    subjects_.clear();
-    free_handles_.clear();
+    list_.swap(list);
+    handles_.swap(handles);
+    subjects_.swap(subjects);
   }
+  list.reset();
+  free_handles_.clear();
+  slots_ = 0;
   templates_.store(0, std::memory_order_relaxed);
   for (auto& future : gone) future.wait();
 }

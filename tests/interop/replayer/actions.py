@@ -66,6 +66,31 @@ def _set(part, *fields):
     return run
 
 
+def _read_policy(f):
+    f.slug("site"), f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000)
+    if f.has("signed_probes"):
+        f.one_of("signed_probes", ("required", "optional"))
+    if f.has("min_pad"):
+        f.int("min_pad", 0, 3)
+    if f.has("budgets"):
+        read_sub(f, "budgets", read_budgets)
+
+
+def _change_policy(g, a):
+    _set("site", *(key for key in ("access_log_days", "erase_daily", "budgets") if key in a))(g, a)
+    site = g["sites"][_by_id(g["sites"], a["site"], "site")]
+    for key, usual in (("signed_probes", "optional"), ("min_pad", 0)):
+        site[key] = a.get(key, site.get(key, usual))
+        if site[key] == usual:
+            del site[key]
+
+
+def _asks_no_less(a, site):
+    return (a.get("min_pad", 3) >= site.get("min_pad", 0) and
+            not (a.get("signed_probes") == "optional" and site.get("signed_probes") == "required") and
+            ("budgets" not in a or as_strict(a["budgets"], of_site(site))))
+
+
 def _add(part, limit):
     def run(g, a):
         _must(len(g[part + "s"]) < limit, f"the vault would have too many {part}s")
@@ -78,16 +103,6 @@ def _change_witnesses(g, a):
     g.pop("witnesses", None)
     if "witnesses" in a:
         g["witnesses"] = a["witnesses"]
-
-
-def _read_policy(f):
-    f.slug("site"), f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000)
-    if f.has("budgets"):
-        read_sub(f, "budgets", read_budgets)
-
-
-def _change_policy(g, a):
-    _set("site", *(key for key in ("access_log_days", "erase_daily", "budgets") if key in a))(g, a)
 
 
 def _read_export(f):
@@ -114,7 +129,7 @@ KINDS = {
     "change-witnesses": ("witness", lambda f: read_sub(f, "witnesses", read_witnesses) if f.has("witnesses") else None,
                          _change_witnesses),
     "export": ("export", _read_export, check_export),
-    "cancel-erasures": ("policy", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
+    "cancel-erasures": ("cancel", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 
 
@@ -144,7 +159,7 @@ def _narrows(current, a):
     if a["kind"] == "change-rules":
         for name, rule in a["rules"].items():
             base = current["rules"].get(name)
-            if not base or not is_as_strict(rule, base) or rule["lifetime_s"] != base["lifetime_s"]:
+            if not base or name == "cancel" or not is_as_strict(rule, base) or rule["lifetime_s"] != base["lifetime_s"]:
                 return False
             if rule["delay_s"] > max(base["delay_s"], base["lifetime_s"] // 2):
                 return False
@@ -157,9 +172,7 @@ def _narrows(current, a):
         return False
     part, sign, *keys = fields
     items = [item for item in current[part + "s"] if item["id"] == a[part]]
-    if items and "budgets" in a and not as_strict(a["budgets"], of_site(items[0])):
-        return False
-    return bool(items) and all(sign * a[key] <= sign * items[0][key] for key in keys)
+    return bool(items) and all(sign * a[key] <= sign * items[0][key] for key in keys) and (part != "site" or _asks_no_less(a, items[0]))
 
 
 def check_tightening(current, action):

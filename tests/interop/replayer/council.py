@@ -89,8 +89,9 @@ def thresholds(verify, identify, model="face"):
     return {"kind": "change-thresholds", "model": model, "verify_threshold": verify, "identify_threshold": identify}
 
 
-def policy(days, erasures, site="main"):
-    return {"kind": "change-policy", "site": site, "access_log_days": days, "erase_daily": erasures}
+def policy(days, erasures, site="main", **probes):
+    """`probes`: signed_probes and min_pad, where they change."""
+    return {"kind": "change-policy", "site": site, "access_log_days": days, "erase_daily": erasures, **probes}
 
 
 def new_site(name):
@@ -184,13 +185,26 @@ def _export(c, by, ending, **more):
     c.log.add("exported", {"proposal": proposal, "refs": EXPORTED, "site": "main"}, MINUTE)
     c.log.add("export-sealed", {"damaged": 0, "manifest": some_hex("manifest"), "parts": [{"bytes": 1000, "digest": some_hex("part")}],
                                 "proposal": proposal, "subjects": 1, "templates": 1}, 0)
-    c.log.add("export-given", {"by": "residents/1", "proposal": proposal}, MINUTE)
+    for by in ("residents/1", "residents/1", "property/2"):
+        c.log.add("export-given", {"by": by, "proposal": proposal}, MINUTE)
 
 
 def _exports(c):
     listed = sha256(b"facekeep/export-subjects/v1\0", bytes.fromhex(some_hex("salt")), bytes.fromhex("".join(EXPORTED))).hex()
     _export(c, "property/2", None, subjects=listed, basis="legal-order", legal_order=some_hex("order"))
     _export(c, "residents/2", "nobody")
+
+
+def _kept_and_erased(c):
+    """A retention shortened by one person and taken back; an erasure held as long as a proposal to cancel it can live."""
+    c.tighten("property/1", policy(7, 3))
+    c.decide("residents/1", policy(35, 3), "property/2", "residents/2", after_ms=MINUTE)
+    c.tighten("property/1", policy(20, 2))  # and left so
+    subject = {"ref": some_hex("ref 2", 16), "site": "main"}
+    c.log.add("suspended", {**subject, "by": "operator/1", "due": format_time(c.log.wall + 3 * DAY + MINUTE), "reason": "over-allowance"})
+    held = c.propose("residents/3", {"kind": "cancel-erasures", "site": "main"}, after_ms=2 * DAY)
+    c.approve(held, "residents/3")
+    c.log.add("erased", {**subject, "by": "daemon", "reason": "delay-over"}, 8 * DAY)
 
 
 def decide_much(log_key="log"):
@@ -209,14 +223,15 @@ def decide_much(log_key="log"):
     _people(log)
     cancel = c.propose("property/2", {"kind": "cancel-erasures", "site": "main"})
     c.approve(cancel, "property/1", "residents/1")
+    c.done(cancel, MINUTE)
     c.done(gate, DAY // 2)
     _match(log, "door/2", "south")
-    c.done(cancel, DAY)
     _vetoed_and_put_again(c)
     _tightened_and_undone(c)
     _revoked_and_suspended(c)
     _open_the_rest(c)
     _exports(c)
+    _kept_and_erased(c)
     # A custodian's new key: what he signed before no longer counts, and he signs again with the new one.
     open_still = c.propose("residents/2", policy(30, 2))
     c.approve(open_still, "property/3")

@@ -9,7 +9,7 @@ from .tree import sha256
 
 SUMS = {"handshake-unknown-key", "handshake-no-certificate", "handshake-tls", "handshake-timeout", "bad-request",
         "refused-role", "refused-scope", "refused-sealed", "overload", "bad-share",
-        "refused-governance", "over-budget"}
+        "refused-governance", "bad-probe", "over-budget"}
 MAX_EVENT = 65535
 
 
@@ -99,9 +99,14 @@ def _enrolled(f):
     f.int("slot", 0, 2**32 - 1), f.day("until")
 
 
+def _camera(f):
+    if f.has("camera"):
+        f.principal("camera"), f.hex("nonce", 16), f.int("pad", 0, 3)
+
+
 def _template(f):
     f.hex("blob", 32), f.principal("by"), f.slug("model"), f.int("model_version", 1, 1_000_000)
-    f.hex("ref", 16), f.slug("site"), f.hex("template", 16)
+    f.hex("ref", 16), f.slug("site"), f.hex("template", 16), _camera(f)
 
 
 def _erased(f):
@@ -125,7 +130,7 @@ def _period_key(f):
 
 def _match(f):
     f.principal("by"), f.one_of("call", ("verify", "identify")), f.one_of("decision", ("match", "no_match", "refer"))
-    f.slug("door"), f.slug("model"), f.slug("site")
+    f.slug("door"), f.slug("model"), f.slug("site"), _camera(f)
     if f.has("request"):
         mark = Fields(f.object("request"), "request")
         mark.hex("body", 32), mark.hex("id", 32), mark.end()
@@ -138,7 +143,7 @@ def _match(f):
 
 
 def _metadata_read(f):
-    f.principal("by"), f.slug("site"), f.one_of("what", ("list", "subject", "changes"))
+    f.principal("by"), f.slug("site"), f.one_of("what", ("list", "subject", "changes", "export"))
     if f.has("subject"):
         f.hex("subject", 16)
 

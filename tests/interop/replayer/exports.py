@@ -59,7 +59,7 @@ def read_given(f):
 
 
 class Exports:
-    """What a State has besides. An export is {"refs","recorded","given","given_to","entry"?,"sealed"?,"sealed_entry"?,"ended"?}."""
+    """What a State has besides. An export is {"refs","recorded","last"?,"given","entry"?,"sealed"?,"sealed_entry"?,"ended"?}."""
 
     def __init__(self):
         self.exports = {}
@@ -71,7 +71,7 @@ class Exports:
         return p["made"]["action"]
 
     def _new_export(self, proposal):
-        return self.exports.setdefault(proposal, {"refs": [], "recorded": 0, "given": 0, "given_to": set()})
+        return self.exports.setdefault(proposal, {"refs": [], "recorded": 0, "given": {}})
 
     def _pending(self, proposal):
         e = self.exports.get(proposal)
@@ -88,18 +88,27 @@ class Exports:
         self._new_export(body["proposal"])["refs"] = refs
 
     def _exported(self, body, *_):
-        e = self._pending(body["proposal"])
-        _must(body["refs"] and body["site"] == self._export(body["proposal"])["site"], "people of another site, or none")
-        e["recorded"] += len(body["refs"])
+        e, action, refs = self._pending(body["proposal"]), self._export(body["proposal"]), body["refs"]
+        _must(refs and body["site"] == action["site"], "people of another site, or none")
+        _must(e.get("last", "") < refs[0], "people out of order, or recorded already")
+        for ref in refs:
+            s = self.subjects.get(ref)
+            _must(s and s["site"] == action["site"] and s["entry"] < e["entry"] and not s["due"], f"{ref} can't be in the export")
+            _must("subjects" not in action or ref in e["refs"], f"{ref} is not in the list of the export")
+        e["recorded"] += len(refs)
+        e["last"] = refs[-1]
 
     def _export_sealed(self, body, *_):
         e = self._pending(body["proposal"])
         _must(body["subjects"] <= self._export(body["proposal"])["max_subjects"], "more people than were approved")
         _must(body["parts"] and body["subjects"] == e["recorded"], "recorded for another number of people than it has")
         e.update(sealed=body, sealed_entry=self.size, refs=[])
+        e.pop("last", None)
 
     def _export_ended(self, body, *_):
-        self._pending(body["proposal"]).update(ended=body["reason"], refs=[])
+        e = self._pending(body["proposal"])
+        e.update(ended=body["reason"], refs=[])
+        e.pop("last", None)
 
     def _export_given(self, body, time, now):
         self._must_count(body["by"], time, now)
@@ -107,9 +116,9 @@ class Exports:
         e, p = self.exports.get(body["proposal"]), self.proposals[body["proposal"]]
         _must(e and "sealed" in e, "nothing was exported, or not yet")
         _must(not self._is_over(p, time, now), "the proposal's lifetime is over")
-        _must(e["given"] < self.rule_for(p["made"]).get("uses", 1), "it was given out as often as its rule allows")
-        e["given"] += 1
-        e["given_to"].add(body["by"])
+        uses = self.rule_for(p["made"], time, now).get("uses", 1)
+        _must(e["given"].get(body["by"], 0) < uses, f"it was given to {body['by']} as often as its rule allows")
+        e["given"][body["by"]] = e["given"].get(body["by"], 0) + 1
 
     def _is_served(self, key, p, time, now):
         return p["stage"] == "done" and key in self.exports and not self._is_over(p, time, now)
@@ -122,5 +131,4 @@ class Exports:
 
     def _export_lines(self):
         for key in sorted(self.exports):
-            e = self.exports[key]
-            yield f"export {key} " + canonical({**e, "given_to": sorted(e["given_to"])}).decode()
+            yield f"export {key} " + canonical(self.exports[key]).decode()

@@ -7,7 +7,7 @@ from .canonical import Bad, Fields, canonical, is_int, is_slug
 from .tree import Witness, sha256
 
 ROLES = ("custodian", "operator", "door", "camera", "auditor")
-ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness"}
+ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel"}
 PLACES = ("entrance", "gate", "lobby", "corridor", "lift", "office", "machine-room", "parking", "warehouse")
 
 
@@ -50,6 +50,8 @@ def read_principal(f):
     _slugs(f, "sites", 64), _slugs(f, "doors", 1000)
     if f.has("until"):
         f.day("until")
+    if f.has("signing_key") and not f.text("signing_key", 1024):
+        f.refuse("signing_key", "is empty")
 
 
 def _rule(f):
@@ -88,6 +90,10 @@ def read_site(f, opened=True):
         f.int("epoch", 1, 1_000_000), f.hex("check", 32)
     f.slug("id"), f.slug("purpose"), f.slug("alternative")
     f.int("access_log_days", 1, 3660), f.int("erase_daily", 0, 100_000), f.bool("hide_subject")
+    if f.has("signed_probes"):
+        f.one_of("signed_probes", ("required",))
+    if f.has("min_pad"):
+        f.int("min_pad", 1, 3)
     read_sub(f, "assessment", lambda a: (a.day("date"), a.hex("digest", 32)))
     read_each(f, "doors", 1000, read_door)
     if f.has("budgets"):
@@ -191,6 +197,18 @@ def _check_scope(g, p, prefix):
     _must(role != "auditor" or not (sites or doors), "an auditor has a scope")
 
 
+def _check_signing_key(p):
+    if "signing_key" in p:
+        _must(p["role"] in ("camera", "door"), "a signing key of neither camera nor door")
+        key = sshsig.Key.from_text(p["signing_key"])
+        _must(not key.type.startswith(b"sk-") and sha256(key.spki).hex() == p["key"], "a signing key is not the registered key")
+
+
+def may_sign(p, site, door=None):
+    """May this principal sign probes for the place? Without `door`: for enrolment."""
+    return "signing_key" in p and site in p.get("sites", ()) and (door is None or door in p.get("doors", [door]))
+
+
 def _check_principals(g):
     people, approval = g["principals"], []
     for key in ("id", "key", "name"):
@@ -202,6 +220,7 @@ def _check_principals(g):
             approval.append(_check_custodian(g, p, m[1], int(m[2])))
         else:
             _check_scope(g, p, m[1])
+        _check_signing_key(p)
     _different(approval, "two custodians with the same approval key")
     ids = {p["id"] for p in people}
     for x in g["groups"]:
@@ -218,7 +237,8 @@ def check_rules(g, counts=lambda p: True):
     for p in g["principals"]:
         if p["role"] == "custodian" and counts(p):
             people[group_of(p["id"])] += 1
-    _must(set(g["rules"]) == ACTIONS, "not exactly one rule for every action class")
+    _must({*g["rules"], "cancel"} == ACTIONS, "not exactly one rule for every action class")
+    _must(not g["rules"].get("cancel", {}).get("delay_s"), "a rule to cancel that waits")
     for action, rule in g["rules"].items():
         _must(all(n <= people.get(x, 0) for x, n in rule["groups"].items()), "a rule that its groups can't meet")
         _must(sum(rule["groups"].values()) >= 2, "a rule that one person can satisfy")

@@ -1,12 +1,13 @@
 """FORMAT.md section 5a and 7: proposals, votes, and one custodian's narrowing acts, as a part of the state."""
 from . import sshsig
 from .actions import KINDS, apply_action, check_tightening, is_as_strict, principals_in
-from .canonical import DAY_MS, Bad, canonical, format_day, format_time
+from .canonical import DAY_MS, Bad, canonical, format_day, format_time, parse_time
 from .exports import Exports
 from .genesis import group_of
 from .tree import sha256
 
 SUSPENSION_MS, BETWEEN_MS = 3 * DAY_MS, 7 * DAY_MS
+DELAY_MS = 3 * DAY_MS  # before one person's narrowing destroys anything
 MAX_OPEN, MAX_ENDED = 16, 16
 _INPUTS = ("sign", "complete", "delay-runs", "delay-over", "carry-out", "veto", "withdraw", "lapse", "unsettle")
 _ROWS = {
@@ -47,13 +48,14 @@ def digest_of(made, vault):
 class Proposals(Exports):
     """What a State has besides; the methods take the body of an event, its time and now, in milliseconds.
 
-    A proposal is {"made","digest","entry","opened","stage","approved","complete"?,"vetoed_by"?}; a moment is (time, clock).
+    A proposal is {"made","digest","entry","opened","stage","approved","complete"?,"vetoed_by"?,"unsettled"?}; a moment is (time, clock).
     """
 
     def __init__(self):
         super().__init__()
         self.changed, self.rule_version = False, 0
         self.proposals, self.agreed, self.tightenings, self.suspensions = {}, {}, {}, {}
+        self.shortened = {}  # site -> days that were agreed on, moment of the latest shortening
 
     # Who counts, and under which rule.
 
@@ -71,17 +73,27 @@ class Proposals(Exports):
     def _must_count(self, who, time, now):
         _must(self._counts(who, time, now), f"{who} is no custodian who counts now")
 
-    def rule_for(self, made):
-        action = made["action"]
+    def _only_stops(self, action):
+        """It cancels erasures, or takes a retention that one person shortened back to what was agreed on."""
+        if action["kind"] != "change-policy" or action["site"] not in self.shortened:
+            return action["kind"] == "cancel-erasures"
+        agreed, _ = self.shortened[action["site"]]
+        return action["access_log_days"] <= agreed and action["erase_daily"] <= self.sites[action["site"]]["erase_daily"]
+
+    def _agreed(self):
         agreed = {**self.current["rules"], **self.agreed}
-        name = KINDS[action["kind"]][0]
-        rule = self.current["rules"][name]
+        return {"cancel": {**agreed["policy"], "delay_s": 0}, **agreed}
+
+    def rule_for(self, made, time, now):
+        action, agreed = made["action"], self._agreed()
+        name = "cancel" if self._only_stops(action) else KINDS[action["kind"]][0]
+        rule = agreed[name] if name == "cancel" else self.current["rules"][name]
         if action["kind"] == "change-rules" and all(x in agreed and is_as_strict(r, agreed[x]) for x, r in action["rules"].items()):
             rule = agreed[name]
         if "overrides" not in made:
             return rule
         vetoer = self.proposals.get(made["overrides"], {}).get("vetoed_by")
-        people = [p["id"] for p in self.current["principals"] if p["role"] == "custodian" and p["id"] != vetoer]
+        people = [who for who in self.principals if who != vetoer and self._counts(who, time, now)]
         groups = {group: max(n, min(n + 1, sum(group_of(p) == group for p in people))) for group, n in rule["groups"].items()}
         delay = max(rule["delay_s"], min(2 * rule["delay_s"], rule["lifetime_s"] // 2))
         return {**rule, "groups": groups, "delay_s": delay}
@@ -89,7 +101,7 @@ class Proposals(Exports):
     def _is_over(self, p, time, now):
         """Its lifetime has passed on one of the clocks."""
         opened_time, opened_clock = p["opened"]
-        life = 1000 * self.rule_for(p["made"])["lifetime_s"]
+        life = 1000 * self.rule_for(p["made"], time, now)["lifetime_s"]
         return max(time, self.latest) >= opened_time + life or now >= opened_clock + life
 
     def stage_at(self, p, time, now):
@@ -97,12 +109,30 @@ class Proposals(Exports):
             return p["stage"]
         if self._is_over(p, time, now):
             return next_stage(p["stage"], "lapse")
-        rule = self.rule_for(p["made"])
+        rule = self.rule_for(p["made"], time, now)
         delay = 1000 * rule["delay_s"]
         if p["stage"] != "approved" or not meets(rule, [who for who in p["approved"] if self._counts(who, time, now)]):
             return p["stage"]
         over = time >= p["complete"][0] + delay and now >= p["complete"][1] + delay
         return next_stage(p["stage"], "delay-over" if over else "delay-runs")
+
+    def _is_held(self, subject, time, now):
+        """A proposal that was made before the erasure was due can still cancel it, by the log's clock."""
+        due, clock = parse_time(subject["due"]), subject["clock"]
+        for p in self.proposals.values():
+            action, (opened_time, opened_clock) = p["made"]["action"], p["opened"]
+            alive = p["stage"] in STAGES or p["stage"] == "expired"
+            if alive and action["kind"] == "cancel-erasures" and action["site"] == subject["site"] and clock <= opened_clock:
+                in_time = opened_time < due or opened_clock < clock + DELAY_MS
+                if in_time and now < opened_clock + 1000 * self.rule_for(p["made"], time, now)["lifetime_s"]:
+                    return True
+        return False
+
+    def _days_kept(self, site, time, now):
+        """What was agreed on stays for 72 hours after one person's shortening."""
+        days = self.sites[site]["access_log_days"]
+        agreed, (at_time, at_clock) = self.shortened.get(site, (0, (0, 0)))
+        return days if time >= at_time + DELAY_MS and now >= at_clock + DELAY_MS else max(days, agreed)
 
     def _live(self, proposal, time, now):
         p = self.proposals.get(proposal)
@@ -145,7 +175,7 @@ class Proposals(Exports):
         self._must_count(by, time, now)
         p, _ = self._live(body["proposal"], time, now)
         _must(body["rule"] == self.rule_version, "a vote under other rules than those in force")
-        _must(p["entry"] < body["size"] <= self.size, "a vote over a log that is not this one")
+        _must(max(p["entry"], p.get("unsettled", 0)) < body["size"] <= self.size, "a vote over a log that is not this one, or before what made it stale")
         message = statement(body, verb, p["digest"], self.genesis["vault"])
         return p, lambda: sshsig.verify(body["signature"], self.principals[by]["approval_key"], "facekeep-approval", message)
 
@@ -154,7 +184,7 @@ class Proposals(Exports):
         _must(body["by"] not in p["approved"], f"{body['by']} has signed already")
         verify()
         p["approved"].add(body["by"])
-        enough = "complete" not in p and meets(self.rule_for(p["made"]), p["approved"])
+        enough = "complete" not in p and meets(self.rule_for(p["made"], time, now), p["approved"])
         if enough:
             p["complete"] = time, now
         p["stage"] = next_stage(p["stage"], "complete" if enough else "sign")
@@ -163,6 +193,7 @@ class Proposals(Exports):
         p, verify = self._vote(body, "veto", time, now)
         _must("overrides" not in p["made"], "a veto of a proposal that overrides one")
         action = p["made"]["action"]
+        _must(not self._only_stops(action), "a veto of what only stops a destruction")
         _must(action["kind"] != "change-custodian" or action["custodian"]["id"] != body["by"], "a veto of what binds the own person")
         verify()
         p["stage"], p["vetoed_by"] = next_stage(p["stage"], "veto"), body["by"]
@@ -171,6 +202,7 @@ class Proposals(Exports):
         self._must_count(body["by"], time, now)
         p, _ = self._live(body["proposal"], time, now)
         _must(p["made"]["by"] == body["by"], "a withdrawal by another person than the proposer")
+        _must(not self._only_stops(p["made"]["action"]) or p["approved"] <= {body["by"]}, "a withdrawal of what others signed to stop a destruction")
         p["stage"] = next_stage(p["stage"], "withdraw")
 
     def _proposal_done(self, body, time, now):
@@ -181,6 +213,8 @@ class Proposals(Exports):
         if "check" in body:
             after["sites"][-1]["check"] = body["check"]
         p["stage"] = done
+        if action["kind"] == "change-policy":
+            self.shortened.pop(action["site"], None)
         self._change(after)
         if action["kind"] == "export":
             self._new_export(body["proposal"])["entry"] = self.size
@@ -199,6 +233,7 @@ class Proposals(Exports):
         for p in self.proposals.values():
             if p["stage"] in STAGES and wanted(p):
                 p["stage"], p["approved"] = next_stage(p["stage"], "unsettle"), set()
+                p["unsettled"] = self.size
                 p.pop("complete", None)
 
     def _change(self, after):
@@ -226,6 +261,11 @@ class Proposals(Exports):
             for name in action["rules"]:
                 self.agreed.setdefault(name, self.current["rules"][name])
             self.tightenings[by] = now
+        if action["kind"] == "change-policy":
+            days = self.sites[action["site"]]["access_log_days"]
+            if action["access_log_days"] < days:
+                agreed, _ = self.shortened.get(action["site"], (days, None))
+                self.shortened[action["site"]] = agreed, (max(time, self.latest), now)
         self._change(after)
 
     def _custodian_suspended(self, body, time, now):
@@ -258,6 +298,8 @@ class Proposals(Exports):
             yield f"agreed-rule {name} " + canonical(self.agreed[name]).decode()
         for by, clock in sorted(self.tightenings.items()):
             yield f"tightening {by} {clock}"
+        for site, (days, (at_time, at_clock)) in sorted(self.shortened.items()):
+            yield f"shortened {site} {days} {format_time(at_time)} {at_clock}"
         for by, (whom, clock) in sorted(self.suspensions.items()):
             yield f"suspension {by} {whom} {clock}"
 

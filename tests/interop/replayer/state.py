@@ -1,11 +1,10 @@
 """FORMAT.md section 7: the state, the fold, and the state digest."""
 from .canonical import DAY_MS, Bad, canonical, format_day, parse_day, parse_time
 from .events import TYPES
-from .genesis import check_genesis
-from .proposals import Proposals
+from .genesis import check_genesis, may_sign
+from .proposals import DELAY_MS, Proposals
 from .tree import sha256
 
-DELAY_MS = 259_200_000  # 72 hours
 INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access")
 _ROWS = {
     "new": "stopped - - - - - - - - -",
@@ -81,9 +80,9 @@ class State(Proposals):
     def _start(self, *_):
         self.start, self.shares = self.size, {}
 
-    def _unseal_share(self, body, *_):
+    def _unseal_share(self, body, time, now):
         by, group, card = body["by"], body["group"], body["share"]
-        _must(self._has_role(by, "custodian"), f"{by} is no custodian")
+        self._must_count(by, time, now)
         _must(group in self.groups and card <= len(self.groups[group]["shares"]), "there is no such card")
         holders = self.groups[group]["shares"][card - 1]["holders"]
         _must(by in [f"{group}/{h}" for h in holders], f"{by} does not hold the card")
@@ -99,8 +98,8 @@ class State(Proposals):
     def _unseal_ended(self, *_):
         self.shares = {}
 
-    def _sealed(self, body, *_):
-        _must(body["by"] == "daemon" or self._has_role(body["by"], "custodian"), f"sealed by {body['by']}, who is no custodian")
+    def _sealed(self, body, time, now):
+        _must(body["by"] == "daemon" or self._counts(body["by"], time, now), f"sealed by {body['by']}, who is no custodian who counts")
         self.shares = {}
 
     def _sums(self, *_):
@@ -132,6 +131,7 @@ class State(Proposals):
         _must(model and model["version"] == body["model_version"], "a template of an unknown model")
         _must(len(subject["templates"]) < 8, "a ninth template")
         _must(body["template"] not in [t["template"] for t in subject["templates"]], "a template id twice")
+        self._check_camera(body)
         subject["templates"].append({**body, "entry": self.size})
 
     def _erased(self, body, time, now):
@@ -140,6 +140,7 @@ class State(Proposals):
             _must(body["by"] == "daemon" and subject["due"], "an erasure after a delay that nobody started")
             over = time >= parse_time(subject["due"]) and now >= subject["clock"] + DELAY_MS
             _must(over, "an erasure before its delay was over")
+            _must(not self._is_held(subject, time, now), "an erasure while people decide to cancel it")
         else:
             self._operator(body)
             day = format_day(max(time, self.latest))
@@ -170,7 +171,7 @@ class State(Proposals):
         _must(key in self.period_keys, "the end of a period key that is not there")
         slot, _, made = self.period_keys[key]
         if purpose == "access":
-            kept, over = self.sites[site]["access_log_days"] * DAY_MS, parse_day(period + "-01") + 31 * DAY_MS
+            kept, over = self._days_kept(site, time, now) * DAY_MS, parse_day(period + "-01") + 31 * DAY_MS
         else:
             kept, over = 30 * DAY_MS, parse_day(period) + DAY_MS
         _must(time >= over + kept and now >= made + kept, "the end of a period key before its time")
@@ -182,10 +183,15 @@ class State(Proposals):
     def check_access(self, event):
         body = event["body"]
         p = self.principals.get(body["by"])
+        if event["type"] == "metadata-read" and body["what"] == "export":
+            good = p and p["role"] == "custodian" and body["site"] in self.sites
+            _must(good, "the people of an export read by a wrong role, or of no site")
+            return
         _must(p and body["site"] in p.get("sites", ()), f"{body['by']} acts outside the own scope")
         if event["type"] == "match":
             _must(p["role"] == "door" and body["door"] in p["doors"], "a match outside the door's scope")
             _must(body["model"] in self.models, "a match with an unknown model")
+            self._check_camera(body, body["door"], body["decision"] == "refer")
             over = body.get("over")
             _must(over is None or body["decision"] == ("no_match" if over == "subject" else "refer"),
                   "a match over a budget that decides otherwise")
@@ -193,6 +199,15 @@ class State(Proposals):
         else:
             good = p["role"] == "operator" or (p["role"] == "door" and body["what"] == "changes")
             _must(good, "metadata read by a wrong role")
+
+    def _check_camera(self, body, door=None, low=False):
+        """`low`: a level below the site's is as it must be."""
+        site = self.sites[body["site"]]
+        if "camera" in body:
+            _must(may_sign(self.principals.get(body["camera"], {}), body["site"], door), "a probe that no camera of the place signed")
+        else:
+            _must(site.get("signed_probes") != "required", "a probe without a signature")
+        _must(low or body.get("pad", 0) >= site.get("min_pad", 0), "below the site's PAD level")
 
     # State digest.
 

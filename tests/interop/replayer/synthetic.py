@@ -72,7 +72,7 @@ def genesis(log_key="log"):
     principals += [principal("operator/1", "operator", sites=["main"]), principal("operator/2", "operator", sites=["annex"]),
                    principal("door/1", "door", sites=["main"], doors=["north"]), principal("auditor/1", "auditor")]
     rule = {"delay_s": 86400, "groups": {"property": 1, "residents": 1}, "lifetime_s": 604800}
-    actions = ("export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness")
+    actions = ("export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel")
     sites = [{"id": s, "epoch": 1, "check": some_hex("check " + s), "purpose": "entry-control", "alternative": "key-card",
               "assessment": {"date": "2026-01-31", "digest": some_hex("assessment")}, "access_log_days": 30, "erase_daily": 2,
               "hide_subject": False, "doors": [{"id": d, "class": "gate"}]} for s, d in (("main", "north"), ("annex", "side"))]
@@ -80,7 +80,7 @@ def genesis(log_key="log"):
            "never_extractable": True}
     return sign_genesis({
         "format": 1, "suite": 1, "vault": some_hex("vault", 16), "origin": ORIGIN, "rehearsal": True, "preset": "standard",
-        "share_set": 7, "groups": groups, "principals": principals, "rules": {a: rule for a in actions}, "sites": sites,
+        "share_set": 7, "groups": groups, "principals": principals, "rules": {a: {**rule, "delay_s": 0 if a == "cancel" else 86400} for a in actions}, "sites": sites,
         "models": [{"id": "face", "version": 1, "dimension": 512, "verify_threshold": 350000, "identify_threshold": 450000}],
         "unseal_key": some_hex("unseal"), "register": {"check": some_hex("register"), "epoch": 1},
         "token": {"manufacturer": "test", "model": "test", "serial": "1", "firmware": "1", "class": "software", "root": key,
@@ -208,6 +208,7 @@ def build(log_key="log"):
     log.add("suspended", {"by": "operator/1", "due": format_time(log.wall + 3 * DAY_MS + 10_000), "reason": "over-allowance",
                           "ref": refs[5], "site": "main"})
     log.add("metadata-read", {"by": "operator/1", "site": "main", "what": "list"})
+    log.add("metadata-read", {"by": "property/1", "site": "main", "what": "export"})
     log.add("sealed", {"by": "residents/1", "reason": "request"})
     start_daemon(log, same_daemon=True)
     log.add("unseal-share", {"by": "property/3", "group": "property", "share": 3})

@@ -126,9 +126,26 @@ TEST_CASE("each wrong vector has its own problem") {
   REQUIRE(problem_of("\"AAAA\\nAAAA\"") == "bad-base64");
 }
 
-TEST_CASE("signed probes are refused by name") {
-  REQUIRE(problem_of("\"eyJh.eyJi.c2ln\"") == "signed-probes-unsupported");
-  REQUIRE(problem_of(R"({"payload":"x","signatures":[]})") == "signed-probes-unsupported");
+TEST_CASE("where a vector alone is taken, a JWS is none") {
+  REQUIRE(problem_of("\"eyJh.eyJi.c2ln\"") == "bad-base64");
+  REQUIRE(problem_of(R"({"payload":"x","signatures":[]})") == "wrong-type");
+}
+
+TEST_CASE("a probe is a vector, or a text with two dots that is left to the service") {
+  const auto probe = [](const std::string& json) -> std::pair<std::string, std::size_t> {
+    const auto view = check_json(json);
+    REQUIRE(view);
+    const auto r = decode_probe(*view);
+    if (!r) return {r.error().problem, 0};
+    return {std::string(r->jws), r->vector.values.size()};
+  };
+  REQUIRE(probe("\"eyJh.eyJi.c2ln\"") == std::pair<std::string, std::size_t>("eyJh.eyJi.c2ln", 0));
+  REQUIRE(probe(array(64)) == std::pair<std::string, std::size_t>("", 64));
+  REQUIRE(probe(base64(std::vector<float>(64, 1.0F))) == std::pair<std::string, std::size_t>("", 64));
+  REQUIRE(probe("\"a.b\"").first == "bad-base64");
+  REQUIRE(probe("\"a.b\\u002Ec.\"").first == "bad-jws");
+  REQUIRE(probe(R"({"payload":"x","signatures":[]})").first == "bad-jws");
+  REQUIRE(probe("1").first == "wrong-type");
 }
 
 TEST_CASE("other JSON values are no vector") {

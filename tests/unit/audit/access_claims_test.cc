@@ -173,6 +173,7 @@ TEST_CASE("a document is read the same as the vault writes it and in any other l
     CHECK(doc->at(301).bytes == Bytes{1});
     CHECK(doc->at(302).state == OpeningState::kSealed);
     CHECK(doc->at(400).state == OpeningState::kDamaged);
+    CHECK(openings_text(*doc) == served);
     CHECK(doc->at(303).state == OpeningState::kAbsent);
   }
   CHECK(parse_openings(R"({"bundle":0,"openings":[],"missing":[]})")->entries.empty());

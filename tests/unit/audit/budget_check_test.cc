@@ -30,7 +30,7 @@ struct Watched {
     log.must(body);
   }
   void asked(const std::string& decision, std::optional<Over> over = {}, std::optional<Id128> who = Id128{1}) {
-    add(Match{false, "main", "north", "face", "door/1", decision, who, {}, over, {}});
+    add(Match{false, "main", "north", "face", "door/1", decision, who, {}, {}, over, {}});
   }
   [[nodiscard]] std::string found() const {
     std::string out;
@@ -105,7 +105,7 @@ TEST_CASE("a stricter policy binds from its entry on") {
   for (int i = 0; i < 8; ++i) w.asked("match");
   SiteBudgets stricter;
   stricter.subject_door = {16, 675'000};
-  w.add(Tightened{"property/1", ChangePolicy{site.id, site.access_log_days, site.erase_daily, stricter}});
+  w.add(Tightened{"property/1", ChangePolicy{site.id, site.access_log_days, site.erase_daily, {}, {}, stricter}});
   w.asked("no_match", Over::kSubject);
   CHECK(w.found().empty());
   w.asked("match");

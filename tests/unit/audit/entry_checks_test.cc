@@ -9,6 +9,23 @@ namespace {
 ledger::Match match_at(const std::string& door, bool with_subject = true) {
   return {true, "main", door, "face", "door/1", "match", with_subject ? std::optional(Id128{5}) : std::nullopt, {}};
 }
+// With camera/1 at main, until that day.
+ledger::Genesis with_camera(const std::string& until = "2030-12-31") {
+  ledger::Genesis g = genesis_with_key();
+  ledger::PrincipalRecord p = lt::make_principal("camera/1", ledger::Role::kCamera);
+  p.signing_key = lt::approval_line("camera/1");
+  p.key = sha256(ledger::ssh_key_spki(ledger::parse_public_key_line(p.signing_key).value().key).value());
+  p.sites = {"main"};
+  p.until = until;
+  g.principals.push_back(p);
+  lt::sign_genesis(g);
+  return g;
+}
+ledger::Match signed_match(std::uint8_t nonce) {
+  ledger::Match m = match_at("north");
+  m.camera = ledger::SignedBy{"camera/1", 1, {nonce}};
+  return m;
+}
 std::string first_error(MemoryMirror& m) {
   m.publish();
   return replay(m).first_error();
@@ -144,4 +161,32 @@ TEST_CASE("a genesis under another log key than the auditor's is found") {
   const SeenCheckpoint latest{"checkpoint", std::string(as_chars(m.files.at("checkpoint")))};
   CHECK_FALSE(replay_log(other.key, latest, {}, m.reader(), Level::kAuditor, {}, entries, findings));
   CHECK(findings.count(Code::kBadCheckpoint) == 1);
+}
+
+TEST_CASE("a signed probe that is used twice within a minute is found, a nonce that comes again later is not") {
+  MemoryMirror m = open_vault(2, with_camera());
+  m.append({m.wall, m.uptime, signed_match(1)});
+  m.append({m.wall, m.uptime, signed_match(2)});
+  m.append({m.wall + 60'000, m.uptime + 60'000, signed_match(1)});
+  m.append({m.wall + 120'001, m.uptime + 120'001, signed_match(2)});
+  m.publish();
+  const Outcome out = replay(m);
+  INFO(out.text());
+  CHECK(out.first_error() == "nonce-twice@24");
+  CHECK(out.findings.count(Severity::kError) == 1);
+}
+
+TEST_CASE("a template signed with a nonce that a door used is found") {
+  MemoryMirror m = open_vault(2, with_camera());
+  m.append({m.wall, m.uptime, signed_match(1)});
+  ledger::TemplateAdded t = lt::template_of(1, 77);
+  t.camera = ledger::SignedBy{"camera/1", 1, {1}};
+  m.append({m.wall, m.uptime, t});
+  CHECK(first_error(m) == "nonce-twice@23");
+}
+
+TEST_CASE("a probe that a camera signed after its last day is found") {
+  MemoryMirror m = open_vault(2, with_camera("2020-01-01"));
+  m.append({m.wall, m.uptime, signed_match(1)});
+  CHECK(first_error(m) == "principal-ended@22");
 }

@@ -155,9 +155,9 @@ class MemoryMirror {
 
 // Genesis, a start, an unseal, an operator's enrolments, then `accesses` matches, all published. Checkpoints at 20
 // entries and at the end.
-inline MemoryMirror open_vault(std::size_t accesses = 600) {
+inline MemoryMirror open_vault(std::size_t accesses = 600, const ledger::Genesis& genesis = genesis_with_key()) {
   MemoryMirror m;
-  m.add(ledger::Body(genesis_with_key()));
+  m.add(ledger::Body(genesis));
   m.add(ledger::Start{"0.1.0", {1}, {2}, {3}, false});
   for (const char* by : {"property/1", "property/2", "residents/1", "residents/3"}) {
     const std::string id = by;

@@ -89,3 +89,18 @@ TEST_CASE("what is no register is refused") {
     CHECK_FALSE(check_register(bad, genesis_with_key(), {}, 0, findings));
   }
 }
+
+TEST_CASE("a part that does not open is a finding, and the rest is read") {
+  Json doc = whole_register();
+  doc["damaged"] = {7};
+  doc["later"] = {{{"entry", 5}, {"people", {{"door/9", {{"name", 1}, {"salt", ""}}}}}}};
+  Findings findings;
+  const auto names = check_register(doc.dump(), genesis_with_key(), {}, 0, findings);
+  REQUIRE(names);
+  CHECK(names->size() == genesis_with_key().principals.size());
+  REQUIRE(findings.count(Code::kNamesDamaged) == 2);
+  CHECK(findings.sorted().front().entry == 5);
+  CHECK_FALSE(findings.clean());
+  doc["damaged"] = {"7"};
+  CHECK_FALSE(check_register(doc.dump(), genesis_with_key(), {}, 0, findings));
+}

@@ -1,6 +1,7 @@
 // A vault behind the dispatch, without TLS and sockets: what a request of a principal is answered, and what it left.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,17 @@ namespace facekeep::test {
 
 class ApiKit {
  public:
-  explicit ApiKit(FixtureOptions options = {}) : vault(std::move(options)) { start(); }
+  // `prepare` sets what the fixture puts around the store or the token.
+  explicit ApiKit(FixtureOptions options = {}, ServiceOptions service_options = {},
+                  const std::function<void(VaultFixture&)>& prepare = {})
+      : vault(std::move(options)), service_options_(std::move(service_options)) {
+    if (prepare) prepare(vault);
+    start();
+  }
   ~ApiKit() { stop(); }
 
   void start() {
-    auto started = vault.start();
+    auto started = vault.start(service_options_);
     INFO((started ? "" : started.error().message));
     REQUIRE(started);
     service = std::move(*started);
@@ -90,6 +97,9 @@ class ApiKit {
   std::unique_ptr<Service> service;
   std::unique_ptr<api::Metrics> metrics;
   std::unique_ptr<api::ApiContext> context;
+
+ private:
+  ServiceOptions service_options_;
 };
 
 }  // namespace facekeep::test

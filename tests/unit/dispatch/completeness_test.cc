@@ -71,6 +71,11 @@ std::vector<Good> good_requests(ApiKit& kit) {
       {"getOpenings", "auditor/1", "GET", "/v1/log/openings/0", ""},
       {"getRegister", "auditor/1", "GET", "/v1/log/register", ""},
       {"eraseSubject", "operator/1", "DELETE", subjects + "/anna", ""},
+      {"getProposalSubjects", "residents/1", "GET", "/v1/proposals/" + std::string(32, '0') + "/subjects", "",
+       [](ApiKit& k) {
+         const Json named = facekeep::test::propose_export(k, facekeep::test::export_action(), {"ben"});
+         return path_of(named, "/subjects");
+       }},
       {"getResult", "property/1", "GET", "/v1/proposals/" + std::string(32, '0') + "/result", "", sealed_export},
       {"revoke", "property/1", "POST", "/v1/revocations", R"({"principals":["door/2"],"reason":"lost"})"},
       {"tighten", "property/2", "POST", "/v1/tightenings",
@@ -194,6 +199,7 @@ TEST_CASE("what is unlogged writes nothing") {
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"{entry}", "0"},
                                    {"{id}", result.substr(14, 32)},
                                    {"{part}", "1"},
+                                   {"{site}", "main"},
                                    {"entries/{path...}", "entries/000.p/1"},
                                    {"{path...}", "0/000.p/1"}}) {
       if (const auto at = target.find(from); at != target.npos) target.replace(at, from.size(), to);
@@ -202,10 +208,11 @@ TEST_CASE("what is unlogged writes nothing") {
     if (target.ends_with("/consistency")) target += "?from=1&to=2";
     const std::string who = r.listeners != api::Listeners::kMain ? ""
                             : r.roles == api::kCustodians        ? "property/1"
+                            : (r.roles & api::kDoors) != 0       ? "door/1"
                                                                  : "auditor/1";
     const auto answer = kit.ask(who, std::string(r.method), target);
     CAPTURE(target, ApiKit::text(answer));
-    CHECK((answer.status == 200 || r.name == "getCosignedCheckpoint"));
+    CHECK((answer.status / 100 == 2 || r.name == "getCosignedCheckpoint"));
   }
   CHECK(kit.service->sequencer().durable_size() == before);
 }

@@ -23,6 +23,16 @@ inline Json register_action(const std::string& id, const Digest& key) {
   return {{"kind", "register-principals"}, {"doors", Json::array()}, {"principals", {door_record(id, key)}}};
 }
 
+inline Json site_action(const std::string& id) {
+  ledger::Site site;
+  site.id = id;
+  site.purpose = "entry-control";
+  site.alternative = "key-card";
+  site.assessment_date = "2026-01-31";
+  site.doors = {{"gate", "entrance"}};
+  return to_json(ledger::Action(ledger::OpenSite{site}));
+}
+
 // The proposal as the answer shows it.
 inline Json propose(ApiKit& kit, const std::string& who, const Json& action, const Json& names = {}) {
   Json body = {{"purpose", "new-door"}, {"action", action}};

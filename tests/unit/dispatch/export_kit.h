@@ -70,7 +70,8 @@ inline http::Response result_of(ApiKit& kit, const Json& proposal, const std::st
 inline bool forgets_files(ApiKit& kit) {
   for (int i = 0; i < 200; ++i) {
     kit.service->housekeeping();
-    if (std::filesystem::is_empty(kit.vault.dir() + "/exports")) return true;
+    const std::string folder = kit.vault.dir() + "/exports";
+    if (!std::filesystem::exists(folder) || std::filesystem::is_empty(folder)) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   return false;

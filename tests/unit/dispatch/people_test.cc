@@ -17,16 +17,6 @@ Json named_door(const Digest& key = sha256(as_bytes("new door"))) {
   return action;
 }
 
-Json site_action(const std::string& id) {
-  ledger::Site site;
-  site.id = id;
-  site.purpose = "entry-control";
-  site.alternative = "key-card";
-  site.assessment_date = "2026-01-31";
-  site.doors = {{"gate", "entrance"}};
-  return to_json(ledger::Action(ledger::OpenSite{site}));
-}
-
 std::string refused(ApiKit& kit, const Json& body) {
   return ApiKit::problem(kit.ask("property/1", "POST", "/v1/proposals", body.dump()));
 }

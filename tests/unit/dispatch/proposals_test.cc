@@ -202,6 +202,16 @@ TEST_CASE("a suspended custodian makes no call of custodians, and comes back aft
   CHECK(ApiKit::problem(kit.ask("property/1", "GET", "/v1/proposals")) == "suspended-custodian");
   CHECK(ApiKit::problem(suspend("property/1", "residents/1")) == "suspended-custodian");
   CHECK(ApiKit::problem(suspend("residents/1", "property/2")) == "bad-suspension");
+  const auto card = kit.vault.hand_in(*kit.service, "property/1");
+  REQUIRE_FALSE(card);
+  CHECK(std::string(card.error().problem) == "suspended-custodian");
+  for (const char* who : {"property/2", "property/3", "residents/1", "residents/2"}) {
+    REQUIRE(kit.vault.hand_in(*kit.service, who));
+  }
+  const auto seal = kit.service->seal(kit.vault.key("property/1"));
+  REQUIRE_FALSE(seal);
+  CHECK(std::string(seal.error().problem) == "suspended-custodian");
+  CHECK(kit.service->seal_status()->state == "open");
   kit.vault.clock.advance(72LL * 3600 * 1000);
   kit.grow(kit.service->sequencer().durable_size() + 1);
   CHECK(kit.ask("property/1", "GET", "/v1/proposals").status == 200);

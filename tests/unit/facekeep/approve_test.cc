@@ -34,14 +34,13 @@ ledger::ProposalMade proposal(const std::string& door_class = "gate") {
 
 // A daemon that shows the proposal of its log, unless the test has it show another.
 struct Room : Machine {
-  ledger::ProposalMade shown = proposal();
+  ledger::ProposalMade shown;
   std::uint64_t entry = 0;
   std::function<Json()> status = [this] { return vault.seal_status(); };
   std::vector<std::pair<std::string, Json>> sent;  // path, body
 
-  Room() {
-    entry = vault.leaves.size();
-    vault.append_event(proposal());
+  explicit Room(const ledger::ProposalMade& made = proposal()) : shown(made) {
+    entry = vault.propose(made);
     serve([this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(status());
       if (auto log = serve_log(vault, r)) return std::move(*log);
@@ -66,8 +65,8 @@ struct Room : Machine {
             {"proposal", *canonical_json(to_json(shown))},
             {"digest", std::string(64, '0')},  // nobody takes the vault's word for it
             {"rule_version", 0},
-            {"rule", {{"groups", {{"property", 1}, {"residents", 1}}}, {"delay_s", 0}, {"lifetime_s", 60}}},
-            {"approved", {"residents/2"}}};
+            {"rule", {{"groups", {{"property", 1}, {"residents", 1}}}, {"delay_s", 0}, {"lifetime_s", 61}}},
+            {"approved", {"residents/3"}}};
   }
   // What the vault writes for a vote.
   std::uint64_t record(const std::pair<std::string, Json>& call) {
@@ -118,9 +117,14 @@ TEST_CASE("a person who agrees signs the proposal's digest and the log as it was
   CHECK(
       ledger::verify_sshsig(body.at("signature").get<std::string>(), signer, "facekeep-approval", as_bytes(statement)));
   for (const char* fact :
-       {"property/1", "door/7", "west", "gate", "main", "new-door", "1 property + 1 residents", "residents/2"}) {
+       {"property/1", "door/7", "west", "gate", "main", "new-door", "1 property + 1 residents", "nobody", "draft"}) {
     CAPTURE(fact);
     CHECK(room.shows(fact));
+  }
+  // Who signed, the stage and the rule are the log's, whatever the vault says.
+  for (const char* lie : {"residents/3", "Stage: open", "lifetime 61 s"}) {
+    CAPTURE(lie);
+    CHECK_FALSE(room.shows(lie));
   }
   CHECK(room.shows(room.digest()));
   CHECK(room.shows(to_hex(sha256(as_bytes("key")))));
@@ -134,14 +138,14 @@ TEST_CASE("ssh-keygen signs with a key that only it has") {
   Room room;
   const std::string key = (room.dir.path() / "custodian").string();
   REQUIRE(std::system(("ssh-keygen -q -t ed25519 -N '' -f " + key).c_str()) == 0);
+  CHECK(room.run("approve", "y", {"--ssh-key", key + ".missing"}) == 2);
+  CHECK(room.sent.empty());
   CHECK(room.run("approve", "y", {"--ssh-key", key}) == 0);
   INFO(room.err);
   REQUIRE(room.sent.size() == 1);
   const auto signature = ledger::parse_armored_sshsig(room.sent[0].second.at("signature").get<std::string>());
   REQUIRE(signature);
   CHECK(signature->ns == "facekeep-approval");
-  CHECK(room.run("approve", "y", {"--ssh-key", key + ".missing"}) == 2);
-  CHECK(room.sent.size() == 1);
 }
 
 TEST_CASE("ssh-agent signs with a key whose file is gone") {
@@ -165,7 +169,9 @@ TEST_CASE("ssh-agent signs with a key whose file is gone") {
   ::unsetenv("SSH_AUTH_SOCK");
   REQUIRE(room.sent.size() == 1);
   CHECK(ledger::parse_armored_sshsig(room.sent[0].second.at("signature").get<std::string>()));
-  CHECK(room.run("approve", "y", {"--ssh-key", key + ".pub"}) == 2);
+  Room later;  // with the agent gone
+  CHECK(later.run("approve", "y", {"--ssh-key", key + ".pub"}) == 2);
+  CHECK(later.sent.empty());
 }
 
 TEST_CASE("a token signs with the pair that the URI names, and one try of the PIN is made") {
@@ -196,18 +202,18 @@ TEST_CASE("a token signs with the pair that the URI names, and one try of the PI
     ::close(ends[0]);
     return code;
   };
+  CHECK(sign(uri, "wrong") != 0);
+  CHECK(sign(token.uri(), test::SoftHsm::pin_text()) == 1);
+  std::string other = token.uri();
+  other.insert(other.find('?'), ";object=nobody");
+  CHECK(sign(other, test::SoftHsm::pin_text()) == 1);
+  CHECK(room.sent.empty());
   CHECK(sign(uri, test::SoftHsm::pin_text()) == 0);
   INFO(room.err);
   REQUIRE(room.sent.size() == 1);
   const auto signature = ledger::parse_armored_sshsig(room.sent[0].second.at("signature").get<std::string>());
   REQUIRE(signature);
   CHECK(ledger::format_ssh_key_line(signature->key) == signer);
-  CHECK(sign(uri, "wrong") != 0);
-  CHECK(sign(token.uri(), test::SoftHsm::pin_text()) == 1);
-  std::string other = token.uri();
-  other.insert(other.find('?'), ";object=nobody");
-  CHECK(sign(other, test::SoftHsm::pin_text()) == 1);
-  CHECK(room.sent.size() == 1);
 }
 
 TEST_CASE("a veto is a signature of its own") {
@@ -255,27 +261,71 @@ TEST_CASE("nothing is signed over a log that was rolled back past what this mach
 }
 
 TEST_CASE("what a proposer wrote can't be read otherwise than it is") {
-  Room room;
   ledger::ProposalMade sly = proposal();
   std::get<ledger::RegisterPrincipals>(sly.action).principals[0].id = "door/7\u202Egnihton\x1b[2J\nStage: done";
-  room.shown = sly;
-  room.entry = room.vault.leaves.size();
-  room.vault.append_event(sly);
-  CHECK(room.run("approve", "n") == 1);
+  Room room(sly);  // no vault of these rules writes it
+  CHECK(room.run("approve", "y") == 2);
+  CHECK(room.sent.empty());
   CHECK_FALSE(room.shows("\u202E"));
   CHECK_FALSE(room.shows("\x1b"));
   CHECK_FALSE(room.shows("\nStage: done"));
-  CHECK(room.shows("\\u{202e}"));
+}
+
+TEST_CASE("nothing is signed when the vault hides what the log says of the proposal") {
+  Room room;
+  SECTION("that it was withdrawn") {
+    room.vault.append_event(ledger::ProposalWithdrawn{{0xab}, "property/1"});
+    CHECK(room.run("approve", "n") == 1);
+    CHECK(room.shows("Stage: withdrawn"));
+  }
+  SECTION("that it was carried out without signatures") {
+    room.vault.append_event(ledger::ProposalDone{{0xab}, {}});
+    CHECK(room.run("approve", "y") == 2);
+    CHECK(room.err.find("breaks the vault's rules") != std::string::npos);
+  }
+  CHECK(room.sent.empty());
+}
+
+TEST_CASE("a change of a custodian is shown field by field against what is registered") {
+  ledger::PrincipalRecord changed;
+  for (const auto& p : tools::testing::FakeVault::plain_genesis().principals) {
+    if (p.id == "residents/1") changed = p;
+  }
+  const std::string old = to_hex(changed.key);
+  changed.key = sha256(as_bytes("somebody else's"));
+  changed.until = "2030-01-31";
+  Room room({{0xab}, "property/1", "new-key", ledger::ChangeCustodian{changed}, {}});
+  CHECK(room.run("approve", "n") == 1);
+  INFO(room.err);
+  CHECK(room.shows("key: " + old + " -> " + to_hex(changed.key)));
+  CHECK(room.shows("until: (none) -> 2030-01-31"));
+  CHECK_FALSE(room.shows("approval_key:"));
+}
+
+TEST_CASE("an export of named people is signed only when each of them is shown") {
+  const ledger::ProposalMade made{
+      {1}, "property/1", "x", ledger::ExportTemplates{"main", 3, Digest{1}, ledger::ExportBasis::kConsent, {}, {}}, {}};
+  ProposalStatus status;
+  status.made = made;
+  CHECK_FALSE(check_everybody_named(status));
+  status.subjects = {"anna", "bert"};
+  const auto fewer = check_everybody_named(status);
+  REQUIRE_FALSE(fewer);
+  CHECK(std::string_view(fewer.error().problem) == "names-missing");
+  status.subjects.push_back("carl");
+  CHECK(check_everybody_named(status));
+  status.subjects.push_back("dora");
+  CHECK_FALSE(check_everybody_named(status));
+  // A whole site has no list.
+  std::get<ledger::ExportTemplates>(status.made.action).subjects.reset();
+  CHECK(check_everybody_named(status));
 }
 
 TEST_CASE("names are shown when they open their commitments, and nothing is signed when one does not") {
-  Room room;
   const ledger::PersonName name{"West gate\x1b[2J", sha256(as_bytes("salt"))};
   ledger::ProposalMade named = proposal();
   std::get<ledger::RegisterPrincipals>(named.action).principals[0].name = ledger::name_commitment(name);
-  room.shown = named;
-  room.entry = room.vault.leaves.size();
-  room.vault.append_event(named);
+  Room room(named);
   CHECK(room.run("approve", "n") == 1);
   CHECK(room.shows("its name is not known"));
   room.names = ledger::to_json(ledger::PeopleNames{{"door/7", name}});

@@ -24,10 +24,20 @@ class FakeVault {
  public:
   FakeVault() : FakeVault(plain_genesis()) {}
   explicit FakeVault(ledger::Genesis genesis) {
-    genesis.vault = id;
-    append_event(std::move(genesis));
-    append("neither is what follows it");
+    append_event(signed_as(std::move(genesis)));
+    append_event(ledger::Start{"0.1.0", {}, {}, {}, false});
     append_start();
+  }
+
+  // As the ceremony of this vault signs it.
+  [[nodiscard]] ledger::Genesis signed_as(ledger::Genesis genesis) const {
+    genesis.vault = id;
+    ledger::test::sign_genesis(genesis);
+    return genesis;
+  }
+  void set_genesis(ledger::Genesis genesis) {
+    texts[0] = text_of(signed_as(std::move(genesis)));
+    leaves[0] = log::leaf_hash(as_bytes(texts[0]));
   }
 
   // Without witnesses.
@@ -37,10 +47,6 @@ class FakeVault {
     return g;
   }
 
-  // What it answers to GET /v1/me and /v1/witnesses.
-  Json me = {{"id", "operator/1"}, {"registered", 0}};
-  Json witnesses_at = {{"proposal", 0}, {"approvals", Json::array()}, {"done", 0}, {"custodians", Json::array()}};
-
   void append(std::string_view entry) {
     leaves.push_back(log::leaf_hash(as_bytes(entry)));
     texts.emplace_back(entry);
@@ -49,6 +55,23 @@ class FakeVault {
     const std::string text = text_of(std::move(body));
     append(text);
     return text;
+  }
+  // A proposal, and what these people sign over the log as it is then; not carried out. Of the custodians of
+  // plain_genesis(). Where its proposal stands.
+  std::uint64_t propose(const ledger::ProposalMade& made, const std::vector<std::string>& signers = {}) {
+    const std::uint64_t entry = leaves.size();
+    append_event(made);
+    for (const auto& who : signers) append_event(ledger::Approval{vote_of(made, who)});
+    return entry;
+  }
+  [[nodiscard]] ledger::Vote vote_of(const ledger::ProposalMade& made, const std::string& who,
+                                     std::uint64_t rule = 0) const {
+    const log::Checkpoint head = checkpoint(leaves.size());
+    ledger::Vote vote{made.id, who, rule, head.size, head.root, {}};
+    const Digest digest = *ledger::proposal_digest(made, id);
+    const std::string statement = *vote_statement(vote, ledger::Verb::kApprove, digest, id);
+    vote.signature = ledger::test::sign_as(who, ledger::kApprovalNamespace, statement);
+    return vote;
   }
   // As a private entry; returns its opening.
   Bytes append_private(ledger::Body body) {
@@ -159,8 +182,6 @@ inline std::optional<http::Response> serve_log(const FakeVault& vault, http::Req
   if (r.path == "/v1/log/proofs/inclusion") {
     return proof(*log::inclusion_proof(number("index"), number("size"), vault.source()));
   }
-  if (r.path == "/v1/witnesses") return json_response(vault.witnesses_at);
-  if (r.path == "/v1/me") return json_response(vault.me);
   if (!r.path.starts_with("/tile/entries/")) return std::nullopt;
   http::Response out;
   out.body = vault.bundle(*log::parse_bundle_path(std::string_view(r.path).substr(1)));

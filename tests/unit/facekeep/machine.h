@@ -22,6 +22,7 @@ struct Machine {
   // notice.
   void serve(std::function<http::Response(http::Request&&)> handler, const Json& more = Json::object()) {
     http::ServerConfig config = front.config();
+    config.listeners[0].max_body = 16 << 20;  // as the daemon takes many people at once
     config.handler = std::move(handler);
     front.start(std::move(config));
     dir.write("me.crt", *http::cert_pem(front.door.cert.get()));

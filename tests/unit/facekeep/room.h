@@ -26,7 +26,8 @@ struct Room : Machine {
   std::function<Json()> erased_as = [this] {
     return erased_with(vault.append_private(ledger::Erased{Id128{7}, "main", "operator/1", "operator"}));
   };
-  std::string cosigned;  // of /v1/log/cosigned; empty: there is none
+  std::string cosigned;            // of /v1/log/cosigned; empty: there is none
+  bool says_no_witnesses = false;  // answers as if nothing had changed them since a genesis without
   bool no_terminal = false;
   std::vector<Bytes> sent;
   seal::SecretWords card;
@@ -43,6 +44,10 @@ struct Room : Machine {
     const auto handler = [this](http::Request&& r) {
       if (r.path == "/v1/seal-status") return json_response(status());
       if (auto log = serve_log(vault, r)) return std::move(*log);
+      if (r.path == "/v1/witnesses" && says_no_witnesses) {
+        return json_response(
+            {{"proposal", 0}, {"approvals", Json::array()}, {"done", 0}, {"custodians", Json::array()}});
+      }
       if (r.path == "/v1/seal") {
         const std::uint64_t entry = sealed_as();
         return json_response({{"state", "sealed"}, {"entry", entry}, {"receipt", vault.receipt(entry)}});
@@ -56,6 +61,9 @@ struct Room : Machine {
       if (r.method == "DELETE") return json_response(erased_as());
       const Json body = *parse_json(as_chars(r.body));
       sent.push_back(*from_base64(body["share"].get<std::string>()));
+      if (vault.texts.back().find("unseal-share") != std::string::npos) {
+        vault.append_event(ledger::UnsealEnded{"timeout"});  // each time, the first share is the only one
+      }
       vault.append_event(ledger::UnsealShare{"property/1", "property", 1});
       return json_response({{"state", "unsealing"},
                             {"group", "property"},
@@ -82,9 +90,7 @@ struct Room : Machine {
     for (auto& p : genesis.principals) {
       if (p.id == "operator/1") p.key = *http::spki_digest(front.door.cert.get());
     }
-    genesis.vault = vault.id;
-    vault.texts[0] = FakeVault::text_of(std::move(genesis));
-    vault.leaves[0] = log::leaf_hash(as_bytes(vault.texts[0]));
+    vault.set_genesis(std::move(genesis));
   }
 
   // With a receipt of the last entry.

@@ -1,5 +1,7 @@
 // Mirroring: whole, resumed, grown; and what is refused.
+#include "tests/unit/audit/decisions.h"
 #include "tests/unit/facekeep_audit/support.h"
+#include "tools/facekeep-audit/audit_run.h"
 #include "tools/facekeep-audit/polite_client.h"
 
 using namespace facekeep;
@@ -375,6 +377,45 @@ TEST_CASE("what the witnesses cosigned is kept in the mirror, and the replay hol
   CHECK(code_of() == "cosigned-wrong");
 }
 
+TEST_CASE("who the witnesses are is read off the fetched log by its rules, whatever the vault answers") {
+  const ScratchDir dir;
+  Server server{open_vault(30), {}};
+  MemoryMirror& m = server.m;
+  const auto of_genesis = m.state.current().witnesses;
+  REQUIRE(of_genesis);
+  const ledger::ProposalMade made = lt::made_by("property/1", 1, ledger::ChangeWitnesses{});
+  m.add(made);
+  approve(m, "property/1", made.id);
+  approve(m, "residents/1", made.id);
+  const auto policies = [&] {
+    m.publish();
+    REQUIRE(fetch(server, dir.path()));
+    return tools::policies_of(mirror_in(dir.path()), m.entries.size());
+  };
+  SECTION("a change that people signed counts from its entry on") {
+    m.wait(25LL * 3600 * 1000);
+    m.add(ledger::ProposalDone{made.id, {}});
+    const auto found = policies();
+    REQUIRE(found);
+    CHECK(found->at(m.entries.size() - 1) == of_genesis);
+    CHECK_FALSE(found->at(m.entries.size()));
+    // Witnesses that are none any more are not asked for.
+    CHECK(tools::fetch_cosigned(mirror_in(dir.path()), server.get())->empty());
+    CHECK(run({"replay", dir.path()}).code == 0);
+  }
+  SECTION("one that was proposed alone does not") {
+    const auto found = policies();
+    REQUIRE(found);
+    CHECK(found->at(m.entries.size()) == of_genesis);
+  }
+  SECTION("one that somebody appended is no policy, and no silence either") {
+    m.append({m.wall, m.uptime, ledger::ProposalDone{made.id, {}}});  // within the delay
+    const auto found = policies();
+    REQUIRE_FALSE(found);
+    CHECK(found.error().code == Errc::kIntegrity);
+  }
+}
+
 TEST_CASE("a busy server is waited for as it asks, within bounds") {
   using std::chrono::seconds;
   CHECK(tools::wait_before_retry(1, "7") == seconds(7));
@@ -382,4 +423,25 @@ TEST_CASE("a busy server is waited for as it asks, within bounds") {
   CHECK(tools::wait_before_retry(1, "") == seconds(1));
   CHECK(tools::wait_before_retry(3, "Fri, 31 Dec 1999 23:59:59 GMT") == seconds(4));
   CHECK(tools::wait_before_retry(99, "-1") == seconds(32));
+}
+
+TEST_CASE("the register is put together from its pages, and a page that leads nowhere is refused") {
+  std::vector<std::string> asked;
+  std::map<std::string, std::string> pages = {
+      {"/v1/log/register", R"({"people":{"door/1":{}},"later":[{"entry":3}],"next":5})"},
+      {"/v1/log/register?from=5", R"({"people":{},"later":[],"damaged":[5],"next":9})"},
+      {"/v1/log/register?from=9", R"({"people":{},"later":[{"entry":9}]})"}};
+  const tools::Get get = [&](const std::string& target) -> Result<Bytes> {
+    asked.push_back(target);
+    return to_bytes(pages.at(target));
+  };
+  const auto whole = tools::fetch_register(get);
+  REQUIRE(whole);
+  CHECK(Json::parse(as_chars(*whole)) ==
+        Json::parse(R"({"people":{"door/1":{}},"later":[{"entry":3},{"entry":9}],"damaged":[5]})"));
+  CHECK(asked.size() == 3);
+  pages["/v1/log/register?from=9"] = R"({"people":{},"later":[],"next":9})";
+  CHECK_FALSE(tools::fetch_register(get));
+  pages["/v1/log/register?from=5"] = R"({"people":{},"later":{}})";
+  CHECK_FALSE(tools::fetch_register(get));
 }

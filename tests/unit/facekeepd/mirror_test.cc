@@ -9,8 +9,8 @@
 #include "vault/base/json.h"
 
 using namespace facekeep;
+using audit::OpeningState;
 using daemon::MirrorWriter;
-using daemon::NoOpening;
 namespace fs = std::filesystem;
 
 namespace {
@@ -66,9 +66,9 @@ TEST_CASE("a mirror keeps openings beside their bundle and says why one is missi
   auto mirror = MirrorWriter::create(dir.path() / "m", true);
   REQUIRE(mirror);
   REQUIRE(mirror->append(to_bytes("governance")));
-  REQUIRE(mirror->append(to_bytes("custody"), Bytes{1, 2, 3}));
-  REQUIRE(mirror->append(to_bytes("access"), NoOpening::kSealed));
-  REQUIRE(mirror->append(to_bytes("access"), NoOpening::kDestroyed));
+  REQUIRE(mirror->append(to_bytes("custody"), {OpeningState::kThere, {1, 2, 3}}));
+  REQUIRE(mirror->append(to_bytes("access"), {OpeningState::kSealed, {}}));
+  REQUIRE(mirror->append(to_bytes("access"), {OpeningState::kDestroyed, {}}));
   REQUIRE(mirror->finish("note", "key"));
   REQUIRE(fs::status(dir.path() / "m").permissions() == fs::perms::owner_all);
   const auto said = Json::parse(read(dir.path() / "m/openings/000.p/4"));

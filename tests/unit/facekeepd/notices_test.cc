@@ -6,13 +6,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 
 #include "api/http/socket.h"
 #include "tests/support/catch.h"
+#include "tests/support/store_around.h"
 #include "tests/support/vault_fixture.h"
 #include "vault/base/digest.h"
+#include "vault/store/keys.h"
 
 using namespace facekeep;
 using namespace facekeep::daemon;
@@ -113,13 +116,34 @@ class Receiver {
   std::thread thread_;
 };
 
+// Does not read one entry of the log, if told so.
+class TornStore final : public facekeep::test::StoreAround {
+ public:
+  using StoreAround::StoreAround;
+  Result<std::optional<Bytes>> get(ByteView key) const override {
+    const std::uint64_t torn = entry;
+    if (torn != 0 && std::ranges::equal(key, store::keys::entry(torn))) {
+      ++refused;
+      return make_error(Errc::kIo, "the disk does not answer");
+    }
+    return StoreAround::get(key);
+  }
+  std::atomic<std::uint64_t> entry{0};
+  mutable std::atomic<int> refused{0};
+};
+
 struct Kit {
   VaultFixture vault;
   SystemClock real;
+  std::unique_ptr<TornStore> torn;
   std::unique_ptr<Service> service;
   Config config;
 
   Kit() {
+    vault.around_store = [this](store::RocksStore& inner) -> store::Store& {
+      torn = std::make_unique<TornStore>(inner);
+      return *torn;
+    };
     auto started = vault.start();
     REQUIRE(started);
     service = std::move(*started);
@@ -228,4 +252,37 @@ TEST_CASE("a key that is too short and a file that is no number are refused at t
   std::ofstream(kit.config.webhook_key_file) << kKey;
   std::ofstream(kit.config.data_dir + "/notices") << "no number";
   CHECK_FALSE(Notices::start(kit.config, *kit.service, kit.real));
+}
+
+TEST_CASE("an entry that can't be read for a while is told all the same, and before what follows") {
+  NEEDS_TOKEN();
+  Kit kit;
+  Receiver receiver;
+  const std::uint64_t next = kit.service->sequencer().durable_size();
+  const auto notices = kit.start(receiver.port());
+  kit.torn->entry = next;
+  REQUIRE(kit.revoke("door/1") == next);
+  const std::uint64_t second = kit.revoke("door/2");
+  for (int i = 0; i < 500 && kit.torn->refused < 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  REQUIRE(kit.torn->refused >= 3);
+  CHECK(receiver.got().empty());
+  kit.torn->entry = 0;
+  const auto got = receiver.wait_for(2);
+  REQUIRE(got.size() == 2);
+  CHECK(Json::parse(got[0].body).at("entry") == next);
+  CHECK(Json::parse(got[1].body).at("entry") == second);
+}
+
+TEST_CASE("a file of notices that is ahead of the log is put right") {
+  NEEDS_TOKEN();
+  Kit kit;
+  Receiver receiver;
+  for (const char* ahead : {"00000000000000099999\n", "18446744073709551615\n"}) {
+    CAPTURE(ahead);
+    std::ofstream(kit.config.data_dir + "/notices") << ahead;
+    const std::size_t before = receiver.got().size();
+    const auto notices = kit.start(receiver.port());
+    kit.revoke(before == 0 ? "door/1" : "door/2");
+    CHECK(receiver.wait_for(before + 1).size() == before + 1);
+  }
 }

@@ -70,6 +70,9 @@ TEST_CASE("shares come once, from the custodian who holds the card") {
   Log log = sealed_log();
   refuse(log, UnsealShare{"operator/1", "property", 1}, "a share from somebody who is no custodian");
   refuse(log, UnsealShare{"property/9", "property", 1}, "a share from somebody who is no custodian");
+  Log suspends = log;
+  suspends.must(CustodianSuspended{"property/2", "residents/1"});
+  refuse(suspends, UnsealShare{"residents/1", "residents", 1}, "from a custodian who is gone or suspended");
   refuse(log, UnsealShare{"property/1", "guests", 1}, "a share that does not exist");
   refuse(log, UnsealShare{"property/1", "property", 4}, "a share that does not exist");
   refuse(log, UnsealShare{"property/1", "property", 2}, "who does not hold it");
@@ -117,6 +120,8 @@ TEST_CASE("custodians and the daemon seal, nobody else") {
   Log log = open_log();
   refuse(log, Sealed{"operator/1", "request"}, "sealed by somebody who is no custodian");
   refuse(log, Sealed{"nobody/1", "request"}, "sealed by somebody who is no custodian");
+  log.must(CustodianSuspended{"property/2", "residents/1"});
+  refuse(log, Sealed{"residents/1", "request"}, "sealed by a custodian who is gone or suspended");
   log.must(Sealed{"residents/2", "request"});
   REQUIRE(log.state.phase() == Phase::kSealed);
 }
@@ -377,6 +382,17 @@ TEST_CASE("metadata are read by operators, and changes by doors too, in scope") 
   refuse(log, MetadataRead{"main", "door/1", "subject", {}}, "by a wrong role");
   log.must(MetadataRead{"main", "door/1", "changes", {}});
   log.must(MetadataRead{"main", "operator/1", "list", {}});
+}
+
+TEST_CASE("whom an export names is read by custodians alone, at a site that exists") {
+  Log log = open_log();
+  for (const char* who : {"operator/1", "auditor/1", "door/1", "nobody/1"}) {
+    CAPTURE(who);
+    refuse(log, MetadataRead{"main", who, "export", {}}, "the people of an export");
+  }
+  refuse(log, MetadataRead{"nowhere", "property/1", "export", {}}, "the people of an export");
+  refuse(log, MetadataRead{"main", "property/1", "list", {}}, "outside the principal's scope");
+  log.must(MetadataRead{"main", "property/1", "export", {}});
 }
 
 TEST_CASE("an access entry changes the size alone, opened or not") {

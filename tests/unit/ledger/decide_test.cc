@@ -1,6 +1,6 @@
 #include "vault/ledger/decide.h"
 
-#include "tests/unit/ledger/log_maker.h"
+#include "tests/unit/ledger/proposal_maker.h"
 
 using namespace facekeep;
 using namespace facekeep::ledger;
@@ -142,7 +142,7 @@ TEST_CASE("a subject matches to the last day of its consent, on the faster clock
 TEST_CASE("custodians hand in their own cards, once, while the vault is closed") {
   Log log = sealed_log();
   const auto ask = [&](const std::string& by, const std::string& group, std::uint32_t share) {
-    return problem(decide_unseal_share(log.state, *log.state.principal(by), group, share));
+    return problem(decide_unseal_share(log.state, *log.state.principal(by), group, share, now(log)));
   };
   REQUIRE(ask("property/1", "property", 1) == "(allowed)");
   REQUIRE(ask("property/1", "guests", 1) == "foreign-share");
@@ -154,8 +154,24 @@ TEST_CASE("custodians hand in their own cards, once, while the vault is closed")
   REQUIRE(ask("property/1", "property", 1) == "duplicate-share");
   REQUIRE(ask("property/2", "property", 2) == "(allowed)");
   const Log open = open_log();
-  REQUIRE(problem(decide_unseal_share(open.state, *open.state.principal("property/3"), "property", 3)) ==
+  REQUIRE(problem(decide_unseal_share(open.state, *open.state.principal("property/3"), "property", 3, now(open))) ==
           "already-open");
+}
+
+TEST_CASE("the card of a custodian who is suspended or gone is not taken") {
+  Log log = sealed_log();
+  log.must(CustodianSuspended{"property/2", "residents/1"});
+  const auto ask = [&](const std::string& by, std::uint32_t share) {
+    return problem(decide_unseal_share(log.state, *log.state.principal(by), "residents", share, now(log)));
+  };
+  REQUIRE(ask("residents/1", 1) == "suspended-custodian");
+  REQUIRE(ask("residents/2", 2) == "(allowed)");
+  log.wait(72LL * 3600 * 1000);
+  REQUIRE(ask("residents/1", 1) == "(allowed)");
+  PrincipalRecord gone = *log.state.principal("residents/2");
+  gone.until = format_day(log.wall);
+  decide_together(log, made_by("property/1", 30, ChangeCustodian{gone}), 86400);
+  REQUIRE(ask("residents/2", 2) == "no-custodian");
 }
 
 TEST_CASE("a quorum is complete when every group has its threshold") {

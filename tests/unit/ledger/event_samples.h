@@ -33,7 +33,8 @@ inline std::vector<Body> sample_bodies() {
       ExportEnded{{0xdd}, "over-limit"},
       ExportGiven{{0xdd}, "property/1"},
       Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
-      TemplateAdded{ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob")},
+      TemplateAdded{
+          ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob"), SignedBy{"camera/1", 3, {0xee}}},
       Erased{ref, "main", "daemon", "delay-over"},
       Suspended{ref, "main", "operator/1", "over-allowance", 1795000000001},
       PeriodKey{"access", "main", "2026-11", 0},
@@ -41,7 +42,7 @@ inline std::vector<Body> sample_bodies() {
       ExportSubjects{{0xdd}, digest_of("salt"), {ref}},
       Exported{{0xdd}, "main", {ref, pseudonym}},
       Match{true, "main", "north", "face", "door/1", "refer", pseudonym,
-            RequestMark{digest_of("id"), digest_of("body")}, Over::kDoor, "near"},
+            RequestMark{digest_of("id"), digest_of("body")}, SignedBy{"camera/1", 0, {0xee}}, Over::kDoor, "near"},
       MetadataRead{"main", "operator/1", "subject", pseudonym},
   };
 }

@@ -63,6 +63,7 @@ TEST_CASE("optional fields of access events may be missing") {
       encode_event(event_of(Match{false, "main", "north", "face", "door/1", "match", {}, {}})).value();
   REQUIRE_FALSE(has(match, "subject"));
   REQUIRE_FALSE(has(match, "request"));
+  for (const char* key : {"camera", "nonce", "pad"}) REQUIRE_FALSE(has(match, key));
   const auto back = decode_event(match);
   REQUIRE(back);
   REQUIRE_FALSE(std::get<Match>(back->body).subject);
@@ -81,7 +82,7 @@ TEST_CASE("every kind of action goes through its text and back") {
       ChangeReveal{"main", true},
       CancelErasures{"annex"},
       OpenSite{g.sites[1]},
-      ChangePolicy{"main", 30, 0},
+      ChangePolicy{"main", 30, 0, false, 3},
       ChangeWitnesses{g.witnesses},
       ExportTemplates{"main",
                       5,
@@ -111,8 +112,8 @@ std::vector<Body> without_genesis() {
 }
 
 TEST_CASE("an event without any one of its fields is refused by name") {
-  static const std::set<std::string> kOptional = {"/body/subject", "/body/request", "/body/overrides",
-                                                  "/body/check",   "/body/over",    "/body/repeat"};
+  static const std::set<std::string> kOptional = {"/body/subject", "/body/request", "/body/overrides", "/body/check",
+                                                  "/body/camera",  "/body/over",    "/body/repeat"};
   for (const Body& body : without_genesis()) {
     const Json good = json_of(body);
     walk_fields(good, "", [&](const std::string& object, const std::string& key) {
@@ -122,6 +123,22 @@ TEST_CASE("an event without any one of its fields is refused by name") {
       CAPTURE(std::string(type_of(body)), object, key);
       REQUIRE(has(refusal(j), "field \"" + key + "\" is missing"));
     });
+  }
+}
+
+TEST_CASE("a camera without nonce or PAD level is refused, and those without a camera") {
+  for (const Body& body : sample_bodies()) {
+    const Json good = json_of(body);
+    if (!good.at("body").contains("camera")) continue;
+    for (const char* key : {"camera", "nonce", "pad"}) {
+      Json j = good;
+      j["body"].erase(key);
+      CAPTURE(std::string(type_of(body)), key);
+      REQUIRE_FALSE(decode_event(j.dump()));
+    }
+    Json none = good;
+    for (const char* key : {"camera", "nonce", "pad"}) none["body"].erase(key);
+    REQUIRE(decode_event(none.dump()));
   }
 }
 

@@ -73,7 +73,7 @@ TEST_CASE("an export is decided, sealed and given out, in this order") {
   refuse(log, sealed(p), "not at this stage");
   refuse(log, Exported{p.id, "main", {ref_of(1)}}, "not at this stage");
   log.must(ExportGiven{p.id, "residents/3"});
-  CHECK(log.state.exports().at(p.id).given_to.contains("residents/3"));
+  CHECK(log.state.exports().at(p.id).given.at("residents/3") == 1);
 }
 
 TEST_CASE("more people than were approved can't be sealed") {
@@ -98,7 +98,40 @@ TEST_CASE("a reader without custody's openings follows an export too") {
   log.must(sealed(p, 2));
 }
 
-TEST_CASE("a result is given out as often as its rule allows") {
+TEST_CASE("an export has whom its decision covers, each once") {
+  ExportTemplates listed = site_export(2);
+  listed.subjects = subjects_commitment(digest_of("salt"), {ref_of(1), ref_of(4)});
+  for (const bool with_list : {false, true}) {
+    CAPTURE(with_list);
+    const ProposalMade p = proposal(1, with_list ? listed : site_export());
+    Log log = open_log();
+    log.must(enrolled(3, "annex", "operator/2"));
+    log.must(enrolled(4));
+    log.must(p);
+    if (with_list) log.must(ExportSubjects{p.id, digest_of("salt"), {ref_of(1), ref_of(4)}});
+    log.must(approval(log, "property/2", p.id));
+    log.must(approval(log, "residents/1", p.id));
+    log.wait(kDay * 1000);
+    log.must(ProposalDone{p.id, {}});
+    log.must(enrolled(5));
+    log.must(suspended(4, log.wall + 72 * 3600 * 1000));
+    const auto of = [&](std::vector<Id128> refs) { return Exported{p.id, "main", std::move(refs)}; };
+    refuse(log, of({ref_of(99)}), "whom its decision does not cover");
+    refuse(log, of({ref_of(3)}), "whom its decision does not cover");  // of another site
+    refuse(log, of({ref_of(4)}), "whom its decision does not cover");  // suspended
+    refuse(log, of({ref_of(5)}), "whom its decision does not cover");  // enrolled later
+    if (with_list) refuse(log, of({ref_of(2)}), "whom its decision does not cover");
+    refuse(log, of({ref_of(2), ref_of(1)}), "out of order, or recorded already");
+    refuse(log, of({}), "out of order");
+    log.must(of({ref_of(1)}));
+    CHECK(round_trip(log.state) == "same");
+    refuse(log, of({ref_of(1)}), "recorded already");
+    if (!with_list) log.must(of({ref_of(2)}));
+    log.must(sealed(p, with_list ? 1 : 2));
+  }
+}
+
+TEST_CASE("a result is given to each custodian as often as its rule allows, and nobody uses up another's") {
   const ProposalMade p = proposal(1);
   Log log = decided_log(p);
   log.must(Exported{p.id, "main", {ref_of(1), ref_of(2)}});
@@ -106,6 +139,8 @@ TEST_CASE("a result is given out as often as its rule allows") {
   const std::uint32_t uses = log.state.current().rules.at("export").uses;
   for (std::uint32_t i = 0; i < uses; ++i) log.must(ExportGiven{p.id, "property/1"});
   refuse(log, ExportGiven{p.id, "property/1"}, "as often as its rule allows");
+  log.must(ExportGiven{p.id, "residents/2"});
+  CHECK(round_trip(log.state) == "same");
 }
 
 TEST_CASE("a result is given to custodians, within the proposal's lifetime") {

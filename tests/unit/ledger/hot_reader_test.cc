@@ -40,7 +40,8 @@ class Draw {
       case 1: e.body = read(); break;
       case 2: e.body = Enrolled{bytes<16>(), slug(), by(), number(), bytes<32>(), bytes<32>(), day()}; break;
       case 3:
-        e.body = TemplateAdded{bytes<16>(), slug(), by(), bytes<16>(), slug(), 1 + number() % 1000000, bytes<32>()};
+        e.body = TemplateAdded{bytes<16>(), slug(),  by(), bytes<16>(), slug(), 1 + number() % 1000000,
+                               bytes<32>(), camera()};
         break;
       case 4: e.body = Suspended{bytes<16>(), slug(), by(), "over-allowance", e.time + 1000 * number()}; break;
       default: e.body = Erased{bytes<16>(), slug(), by(), coin() ? "operator" : "delay-over"};
@@ -49,16 +50,20 @@ class Draw {
   }
   Match match() {
     static const std::string kDecisions[] = {"match", "no_match", "refer"};
-    Match m{coin(), slug(), slug(), slug(), by(), kDecisions[below(3)], {}, {}};
+    Match m{coin(), slug(), slug(), slug(), by(), kDecisions[below(3)], {}, {}, camera()};
     if (coin()) m.subject = bytes<16>();
     if (coin()) m.request = RequestMark{bytes<32>(), bytes<32>()};
     if (coin()) m.over = static_cast<Over>(below(3));
     if (coin()) m.repeat = std::string(repeat_kinds()[below(3)]);
     return m;
   }
+  std::optional<SignedBy> camera() {
+    if (coin()) return std::nullopt;
+    return SignedBy{by(), static_cast<std::uint32_t>(below(4)), bytes<16>()};
+  }
   MetadataRead read() {
-    static const std::string kWhat[] = {"list", "subject", "changes"};
-    MetadataRead r{slug(), by(), kWhat[below(3)], {}};
+    static const std::string kWhat[] = {"list", "subject", "changes", "export"};
+    MetadataRead r{slug(), by(), kWhat[below(4)], {}};
     if (coin()) r.subject = bytes<16>();
     return r;
   }
@@ -129,8 +134,9 @@ TEST_CASE("the fast reader takes no text that the strict one refuses, and reads 
 }
 
 TEST_CASE("near misses of an access event are refused by both readers") {
-  const std::string good = written(Event{
-      1795305600000, 121000, Match{false, "gate", "north", "arc", "door/1", "match", Id128{1}, RequestMark{{2}, {3}}}});
+  const std::string good = written(Event{1795305600000, 121000,
+                                         Match{false, "gate", "north", "arc", "door/1", "match", Id128{1},
+                                               RequestMark{{2}, {3}}, SignedBy{"camera/1", 2, {4}}}});
   REQUIRE(read_hot_event(good));
   const auto with = [&](std::string_view from, std::string_view to) {
     std::string text = good;
@@ -156,6 +162,12 @@ TEST_CASE("near misses of an access event are refused by both readers") {
                                                         {"00.000Z", "60.000Z"},
                                                         {"door/1", std::string(73, 'a')},
                                                         {"\"door\":\"north\",", ""},
+                                                        {"\"camera\":\"camera/1\",", ""},
+                                                        {"camera/1", std::string(73, 'c')},
+                                                        {"\"nonce\":\"04", "\"nonce\":\"4"},
+                                                        {"\"pad\":2", "\"pad\":4"},
+                                                        {"\"pad\":2", "\"pad\":02"},
+                                                        {"\"pad\":2,", ""},
                                                         {"\"id\":\"02", "\"id\":\"0G"},
                                                         {"\"subject\":\"01", "\"subject\":\"1"}}) {
     const std::string text = with(from, to);

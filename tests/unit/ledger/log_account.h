@@ -11,7 +11,9 @@ namespace facekeep::ledger::test {
 
 class Account {
  public:
-  explicit Account(const Genesis& genesis) : rules_(genesis.rules), agreed_(genesis.rules) {
+  // `entries`: how many the log has by now.
+  Account(const Genesis& genesis, std::uint64_t entries)
+      : rules_(genesis.rules), agreed_(genesis.rules), entries_(entries) {
     for (const auto& p : genesis.principals) people_[p.id] = p;
   }
 
@@ -26,6 +28,7 @@ class Account {
     highest_ = std::max(highest_, clock_);
     wall_ = event->time;
     std::visit([this](const auto& body) { read(body); }, event->body);
+    ++entries_;
   }
   // What must be in force now: what the entries that the account found in order made of genesis.
   [[nodiscard]] const std::map<std::string, Rule>& rules() const { return rules_; }
@@ -47,17 +50,21 @@ class Account {
     UnixMillis opened = 0;
     std::vector<Signature> signatures;
     bool ended = false;
+    std::uint64_t entry = 0;  // its own, or the latest that made its signatures stale
   };
 
   template <class Body>
   void read(const Body& /*nothing that widens*/) {}
   void read(const ProposalMade& e) {
-    REQUIRE(told_.emplace(e.id, Told{e, latest_, {}, false}).second);
+    REQUIRE(told_.emplace(e.id, Told{e, latest_, {}, false, entries_}).second);
     REQUIRE(is_custodian(e.by));
   }
   void read(const Approval& e) {
     Told& t = live(e.vote.proposal);
     REQUIRE(may_sign(e.vote.by));
+    // Over a log that had all that the signer must have seen.
+    REQUIRE(e.vote.size > t.entry);
+    REQUIRE(e.vote.size <= entries_);
     for (const auto& s : t.signatures) REQUIRE(s.by != e.vote.by);
     const Digest digest = proposal_digest(t.made, valid_genesis().vault).value();
     const std::string text = vote_statement(e.vote, Verb::kApprove, digest, valid_genesis().vault).value();
@@ -79,7 +86,7 @@ class Account {
       people_.erase(id);
       for (auto& [proposal, t] : told_) {
         const auto named = principals_in(t.made.action);
-        if (std::find(named.begin(), named.end(), id) != named.end()) t.signatures.clear();
+        if (std::find(named.begin(), named.end(), id) != named.end()) make_stale(t);
       }
     }
   }
@@ -89,6 +96,7 @@ class Account {
         for (const auto& [group, n] : rules_.at(name).groups) REQUIRE(rule.groups.at(group) >= n);
         REQUIRE(rule.delay_s >= rules_.at(name).delay_s);
         REQUIRE(rule.lifetime_s == rules_.at(name).lifetime_s);
+        REQUIRE(name != kCancelClass);
         rules_[name] = rule;
       }
     } else if (const auto* t = std::get_if<ChangeThresholds>(&e.action)) {
@@ -146,7 +154,11 @@ class Account {
       for (const auto& p : more->principals) people_[p.id] = p;
     }
     if (!unsettles(action)) return;
-    for (auto& [id, t] : told_) t.signatures.clear();
+    for (auto& [id, t] : told_) make_stale(t);
+  }
+  void make_stale(Told& t) {
+    t.signatures.clear();
+    t.entry = entries_;
   }
 
   Told& live(const Id128& id) {
@@ -172,6 +184,7 @@ class Account {
   std::map<std::string, Rule> agreed_;  // the latest that a quorum decided
   std::map<std::string, PrincipalRecord> people_;
   std::map<Id128, Told> told_;
+  std::uint64_t entries_ = 0;
   std::map<std::string, std::pair<std::string, std::uint64_t>> suspended_;
   std::int32_t verify_ = 0;
   std::int32_t identify_ = 0;

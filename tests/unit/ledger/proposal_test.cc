@@ -203,7 +203,7 @@ TEST_CASE("what is vetoed passes as an override alone, by more people, and is no
   refuse(log, again, "put again over its veto");
   again.action = made.action;
   log.must(again);
-  REQUIRE(rule_for(log.state, again) == Rule{{{"property", 2}, {"residents", 2}}, 2 * kDayS, 7 * kDayS});
+  REQUIRE(rule_for(log.state, again, now(log)) == Rule{{{"property", 2}, {"residents", 2}}, 2 * kDayS, 7 * kDayS});
   refuse(log, veto(log, "property/3", again.id), "not vetoed again");
   for (const char* by : {"property/1", "residents/1", "property/2"}) log.must(approval(log, by, again.id));
   REQUIRE(stage(log, again.id) == Stage::kOpen);
@@ -213,11 +213,9 @@ TEST_CASE("what is vetoed passes as an override alone, by more people, and is no
 }
 
 TEST_CASE("an override stays possible without the vetoer") {
-  const GroupSizes small = {{"property", 2}, {"residents", 2}};
-  REQUIRE(override_rule(rule_of(1, 1), small, "property/1").groups ==
-          std::map<std::string, int>{{"property", 1}, {"residents", 2}});
-  REQUIRE(override_rule(rule_of(2, 2), small, "property/1").groups ==
-          std::map<std::string, int>{{"property", 2}, {"residents", 2}});
+  const GroupSizes others = {{"property", 1}, {"residents", 2}};
+  REQUIRE(override_rule(rule_of(1, 1), others).groups == std::map<std::string, int>{{"property", 1}, {"residents", 2}});
+  REQUIRE(override_rule(rule_of(2, 2), others).groups == std::map<std::string, int>{{"property", 2}, {"residents", 2}});
 }
 
 TEST_CASE("a changed rule makes signatures stale, and signing again opens the proposal") {

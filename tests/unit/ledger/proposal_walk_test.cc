@@ -25,7 +25,7 @@ std::string group_of(const std::string& custodian) {
 
 class Walk {
  public:
-  explicit Walk(unsigned seed) : random_(seed), log_(sealed_log()), account_(log_.state.current()) {
+  explicit Walk(unsigned seed) : random_(seed), log_(sealed_log()), account_(log_.state.current(), log_.state.size()) {
     account_.start_with(log_.state.current().models.at(0));
   }
 
@@ -126,11 +126,17 @@ class Walk {
     add(made);
   }
   void sign() {
+    // Now and then one that was sent before: it counts where nothing has happened since that its signer did not see.
+    if (pick(12) == 0 && !sent_.empty()) {
+      add(sent_[sent_.size() - 1 - static_cast<std::size_t>(pick(std::min(20, static_cast<int>(sent_.size()))))]);
+      return;
+    }
     const Id128 id = some_proposal();
     const std::string by = someone();
     // Now and then with a colleague's key, which must never count.
     const std::string key = pick(10) == 0 ? someone() : by;
-    if (add(Approval{signed_vote(log_.state, by, id, Verb::kApprove, key)})) REQUIRE(key == by);
+    sent_.push_back({signed_vote(log_.state, by, id, Verb::kApprove, key)});
+    if (add(sent_.back())) REQUIRE(key == by);
   }
   void carry_out() {
     const Id128 id = some_proposal();
@@ -193,6 +199,7 @@ class Walk {
   std::mt19937 random_;
   Log log_;
   Account account_;
+  std::vector<Approval> sent_;
   unsigned next_id_ = 0;
   int steps_ = 0;
   int done_ = 0;

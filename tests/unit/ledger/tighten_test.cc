@@ -58,7 +58,7 @@ TEST_CASE("one custodian raises a threshold, hides subjects and shortens retenti
   SiteBudgets stricter;
   stricter.door.burst -= 1;
   stricter.repeat_cost += 1;
-  log.must(Tightened{"property/1", ChangePolicy{site.id, 1, 0, stricter}});
+  log.must(Tightened{"property/1", ChangePolicy{site.id, 1, 0, {}, {}, stricter}});
   CHECK(log.state.budgets(site.id) == stricter);
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("budgets bind what stands behind their change, and earlier ones what w
   SiteBudgets stricter;
   stricter.subject.refill_ms += 1;
   const std::uint64_t entry = log.state.size();
-  log.must(Tightened{"property/1", ChangePolicy{site.id, site.access_log_days, site.erase_daily, stricter}});
+  log.must(Tightened{"property/1", ChangePolicy{site.id, site.access_log_days, site.erase_daily, {}, {}, stricter}});
   const BudgetPolicies& all = log.state.budget_policies();
   CHECK(all.at(site.id, 0) == SiteBudgets());
   CHECK(all.at(site.id, entry) == SiteBudgets());
@@ -94,12 +94,12 @@ TEST_CASE("what widens anything, or changes nothing, is no tightening") {
       ChangeReveal{site.id, false},
       ChangePolicy{site.id, site.access_log_days + 1, 0},
       ChangePolicy{site.id, 1, site.erase_daily + 1},
-      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { ++b.door.burst; })},
-      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.camera.refill_ms; })},
-      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { ++b.subject.burst; })},
-      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.subject_door.refill_ms; })},
-      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.unsigned_cost; })},
-      ChangePolicy{site.id, 1, 0, larger([](SiteBudgets& b) { --b.repeat_cost; })},
+      ChangePolicy{site.id, 1, 0, {}, {}, larger([](SiteBudgets& b) { ++b.door.burst; })},
+      ChangePolicy{site.id, 1, 0, {}, {}, larger([](SiteBudgets& b) { --b.camera.refill_ms; })},
+      ChangePolicy{site.id, 1, 0, {}, {}, larger([](SiteBudgets& b) { ++b.subject.burst; })},
+      ChangePolicy{site.id, 1, 0, {}, {}, larger([](SiteBudgets& b) { --b.subject_door.refill_ms; })},
+      ChangePolicy{site.id, 1, 0, {}, {}, larger([](SiteBudgets& b) { --b.unsigned_cost; })},
+      ChangePolicy{site.id, 1, 0, {}, {}, larger([](SiteBudgets& b) { --b.repeat_cost; })},
       RegisterPrincipals{{}, {new_door("door/77")}},
       AddModel{model},
       CancelErasures{site.id},
@@ -136,11 +136,11 @@ TEST_CASE("stricter rules bind proposals that are open, and are undone under the
   // Back to what was agreed on takes what was agreed on; further takes the stricter rule.
   const ProposalMade undo = made_by("property/1", 2, ChangeRules{{{"principal", before}}});
   log.must(undo);
-  CHECK(rule_for(log.state, undo).groups.at("property") == 1);
+  CHECK(rule_for(log.state, undo, now(log)).groups.at("property") == 1);
   const ProposalMade further =
       made_by("property/1", 3, ChangeRules{{{"principal", {before.groups, 0, before.lifetime_s * 2}}}});
   log.must(further);
-  CHECK(rule_for(log.state, further).groups.at("property") == 3);
+  CHECK(rule_for(log.state, further, now(log)).groups.at("property") == 3);
   log.must(approval(log, "property/2", undo.id));
   log.must(approval(log, "residents/1", undo.id));
   log.wait(kDayMs);

@@ -140,11 +140,17 @@ TEST_CASE("clear while matching: calls end, everything is wiped") {
     std::atomic<bool> stop{false};
     std::atomic<std::size_t> wrong{0};
     std::vector<std::thread> threads;
-    for (int t = 0; t < 3; ++t) {
+    for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&, t] {
         for (std::uint64_t n = 0; !stop; ++n) {
           if (t == 0) {
             (void)engine->add("tower", "m", ref_of(10000 + n), 10000 + n, axis(n)).has_value();
+            continue;
+          }
+          if (t == 2) {
+            const auto own = engine->verify("tower", "m", ref_of(n % 5000), axis(1), -1000000);
+            if (!own && own.error().code != Errc::kSealed && own.error().code != Errc::kNotFound) ++wrong;
+            if (own && !*own) ++wrong;  // nor does one who is there vanish from it
             continue;
           }
           const auto got = engine->identify("tower", "m", axis(1), -1000000);

@@ -6,6 +6,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/unit/match/faces.h"
+#include "vault/match/gallery.h"
 
 using namespace facekeep;
 using namespace facekeep::match;
@@ -106,8 +107,9 @@ TEST_CASE("of equal cosines the earliest enrolment wins, in whatever order they 
   for (const bool ascending : {true, false}) {
     const auto engine = make_engine(sourced);
     REQUIRE(engine->create_gallery("tower", "m", 128));
-    for (std::uint64_t i = 0; i < 3000; ++i) {
-      const std::uint64_t order = ascending ? i : 2999 - i;
+    static_assert(kMostOpened >= 900);
+    for (std::uint64_t i = 0; i < 900; ++i) {
+      const std::uint64_t order = ascending ? i : 899 - i;
       REQUIRE(engine->add("tower", "m", ref_of(order), order, face));
     }
     CHECK(engine->identify("tower", "m", face, 900000)->value() == ref_of(0));
@@ -298,4 +300,27 @@ TEST_CASE("hardly any template of a large gallery is opened") {
   engine.source.opened = 0;
   for (int p = 0; p < 20; ++p) CHECK(*engine.identify("tower", "m", random_face(256, rng), 500000) == std::nullopt);
   CHECK(engine.source.opened < 20);
+}
+
+TEST_CASE("copies of one face make a question open many templates, up to a limit, and beyond it there is no answer") {
+  std::mt19937 rng(17);
+  SourcedEngine engine(2);
+  REQUIRE(engine.create_gallery("tower", "m", 128));
+  for (std::uint64_t i = 0; i < 300; ++i) REQUIRE(engine.add("tower", "m", ref_of(i), i, random_face(128, rng)));
+  const auto face = random_face(128, rng);
+  std::uint64_t copies = 0;
+  const auto copy = [&](std::size_t upto) {
+    for (; copies < upto; ++copies) REQUIRE(engine.add("tower", "m", ref_of(1000 + copies), 1000 + copies, face));
+  };
+  copy(kMostOpened);
+  CHECK(*engine.identify("tower", "m", face, 600000) == ref_of(1000));
+  copy(4 * kMostOpened);
+  engine.source.opened = 0;
+  CHECK(engine.identify("tower", "m", face, 600000).error().code == Errc::kIntegrity);
+  CHECK(engine.source.opened <= kMostOpened);
+  // Nobody else's question is any the worse for it.
+  const auto other = random_face(128, rng);
+  REQUIRE(engine.add("tower", "m", ref_of(9), 999999, other));
+  CHECK(*engine.identify("tower", "m", other, 600000) == ref_of(9));
+  CHECK(*engine.verify("tower", "m", ref_of(1000), face, 600000));
 }

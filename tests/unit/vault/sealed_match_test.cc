@@ -94,3 +94,25 @@ TEST_CASE("a large gallery opens sealed templates to decide, and only those that
   look_around();
   f.stop(service);
 }
+
+TEST_CASE("a face that was enrolled two thousand times over is referred to a person, and holds up nobody else") {
+  NEEDS_TOKEN();
+  VaultFixture f;
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 7);
+  const auto enrol = [&](std::uint64_t first, std::uint64_t n, bool copies) {
+    std::vector<EnrolInput> rows;
+    for (std::uint64_t i = first; i < first + n; ++i) {
+      rows.push_back(person(name(i), copies ? face : VaultFixture::random_face(64, 1000 + i)));
+    }
+    for (const auto& r : service->enrol(f.key("operator/1"), "main", std::move(rows))) REQUIRE(problem(r) == "ok");
+  };
+  enrol(0, kPeople, false);
+  enrol(10'000, Service::kMaxBulkRows, true);
+  enrol(20'000, Service::kMaxBulkRows, true);
+  enrol(30'000, 100, true);
+  CHECK(decision(service->match(f.key("door/1"), "main", ask(face))) == "refer");
+  CHECK(decision(service->match(f.key("door/1"), "main", ask(VaultFixture::random_face(64, 1005)))) == "match");
+  f.stop(service);
+}

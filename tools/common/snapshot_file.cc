@@ -1,4 +1,4 @@
-#include "tools/facekeep-audit/snapshot_file.h"
+#include "tools/common/snapshot_file.h"
 
 #include <algorithm>
 #include <fstream>

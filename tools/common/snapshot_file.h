@@ -1,5 +1,5 @@
-// A state that an audit confirmed, as a file to start the next audit from. Whoever can write the file answers for it:
-// keep it as the report is kept.
+// A state that was checked up to a root, as a file to go on from: an audit from a report's, a client from its own last
+// look. Whoever can write the file answers for it: keep it as the report, or the memory, is kept.
 //
 // The first line is "root <base64>", that of the log at the state's size; then vault/ledger/state_text.h; the last
 // line, "sha256 <hex>", is a running hash: acc = SHA-256(acc || line || 0x0a) from 32 zero bytes.

@@ -1,0 +1,60 @@
+// A Custody around another one, which it must not outlive: tests hold it up, or let it fail.
+#pragma once
+
+#include <functional>
+#include <mutex>
+
+#include "vault/seal/custody.h"
+
+namespace facekeep::test {
+
+class CustodyAround final : public Custody {
+ public:
+  explicit CustodyAround(Custody& inner) : inner_(inner) {}
+
+  // Called before each wrap and each signature; an Error is the call's. Set it again at any time.
+  using Before = std::function<Status()>;
+  void before_wrap(Before f) { set(wrap_, std::move(f)); }
+  void before_sign(Before f) { set(sign_, std::move(f)); }
+
+  Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override {
+    FK_CHECK(run(wrap_));
+    return inner_.wrap(epoch, secret, context);
+  }
+  Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) override {
+    return inner_.unwrap(epoch, blob, context);
+  }
+  Result<Bytes> wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret,
+                              ByteView context) override {
+    return inner_.wrap_to_spare(spare, epoch, secret, context);
+  }
+  [[nodiscard]] NoteKeyType log_key_type() const override { return inner_.log_key_type(); }
+  Result<Bytes> log_public_key() override { return inner_.log_public_key(); }
+  Result<Bytes> sign_checkpoint(ByteView message) override {
+    FK_CHECK(run(sign_));
+    return inner_.sign_checkpoint(message);
+  }
+  Result<std::optional<Anchor>> read_anchor() override { return inner_.read_anchor(); }
+  Status write_anchor(const Anchor& anchor) override { return inner_.write_anchor(anchor); }
+  Status ping() override { return inner_.ping(); }
+
+ private:
+  void set(Before& which, Before f) {
+    const std::lock_guard lock(mutex_);
+    which = std::move(f);
+  }
+  Status run(const Before& which) {
+    Before f;
+    {
+      const std::lock_guard lock(mutex_);
+      f = which;
+    }
+    return f ? f() : Status();
+  }
+  Custody& inner_;
+  std::mutex mutex_;
+  Before wrap_;
+  Before sign_;
+};
+
+}  // namespace facekeep::test

@@ -1,0 +1,143 @@
+#include "vault/history.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "vault/log/sequencer/access_opening.h"
+#include "vault/store/keys.h"
+
+namespace facekeep {
+
+namespace {
+
+// An entry with its event, as far as an open vault can read it: nothing for one whose key is gone or that is damaged.
+std::optional<ledger::Event> read_entry(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store,
+                                        std::uint64_t i) {
+  const auto leaf_bytes = sequencer.entry(i);
+  if (!leaf_bytes) return std::nullopt;
+  auto leaf = ledger::decode_leaf(as_chars(*leaf_bytes));
+  if (!leaf) return std::nullopt;
+  if (auto* event = std::get_if<ledger::Event>(&*leaf)) return std::move(*event);
+  const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
+  const auto stored = store.get(store::keys::opening(i));
+  if (!stored || !*stored) return std::nullopt;
+  if (hidden.event_class == ledger::EventClass::kCustody) {
+    auto event = log::open_custody(hidden, **stored);
+    return event ? std::optional(std::move(*event)) : std::nullopt;
+  }
+  const auto header = log::parse_access_opening(**stored);
+  if (!header) return std::nullopt;
+  const ledger::State::PeriodId id{"access", header->site, header->period};
+  const auto slot = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::State::PeriodKeyState> {
+    const auto it = st.period_keys().find(id);
+    return it == st.period_keys().end() ? std::nullopt : std::optional(it->second);
+  });
+  if (!slot) return std::nullopt;
+  const auto key = vault.period_key(id, *slot, sequencer.durable_size());
+  if (!key) return std::nullopt;
+  auto event = log::open_access(**key, vault.vault(), *header, i, hidden.commitment);
+  return event ? std::optional(std::move(*event)) : std::nullopt;
+}
+
+// Reads back through the log, and keeps what budgets are made of. The uptime of a run's last event counts, whatever
+// that is: the clock ran until then.
+class BudgetHistory {
+ public:
+  BudgetHistory(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store)
+      : vault_(vault), sequencer_(sequencer), store_(store), size_(sequencer.durable_size()), next_(size_) {}
+
+  // Goes back until `ms` of running lie behind the point reached, or to entry 0.
+  void read_back(std::uint64_t ms) {
+    while (next_ > 0 && ran_ < ms && !vault_.closing) add(--next_);
+  }
+  [[nodiscard]] bool at_start() const { return next_ == 0; }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] std::vector<BudgetEvent> oldest_first() const { return {kept_.rbegin(), kept_.rend()}; }
+
+ private:
+  void add(std::uint64_t i) {
+    auto event = read_entry(vault_, sequencer_, store_, i);
+    if (!event) return;
+    const bool ends_run = !run_end_;
+    if (ends_run) run_end_ = event->uptime_ms;
+    ran_ = later_runs_ + (*run_end_ - std::min(*run_end_, event->uptime_ms));
+    const bool starts =
+        std::holds_alternative<ledger::Start>(event->body) || std::holds_alternative<ledger::Genesis>(event->body);
+    auto* match = std::get_if<ledger::Match>(&event->body);
+    if (match != nullptr && match->over) match = nullptr;
+    if (ends_run || starts || match != nullptr) {
+      kept_.push_back(
+          {i, event->uptime_ms, starts, match == nullptr ? std::nullopt : std::optional(std::move(*match))});
+    }
+    if (!starts) return;
+    later_runs_ = ran_;
+    run_end_.reset();
+  }
+
+  OpenVault& vault_;
+  const log::Sequencer& sequencer_;
+  const store::Store& store_;
+  const std::uint64_t size_;
+  std::uint64_t next_;
+  std::uint64_t later_runs_ = 0;
+  std::uint64_t ran_ = 0;
+  std::optional<std::uint64_t> run_end_;
+  std::vector<BudgetEvent> kept_;  // newest first
+};
+
+}  // namespace
+
+void fold_match_budgets(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store,
+                        MatchBudgets& budgets) {
+  BudgetHistory history(vault, sequencer, store);
+  for (std::uint64_t days = 1; !vault.closing; days *= 2) {
+    history.read_back(days * ledger::kBudgetMemory);
+    const auto events = history.oldest_first();
+    const auto policies = sequencer.read([](const ledger::State& st) { return st.budget_policies(); });
+    ledger::Budgets full;
+    fold_budgets(events, policies, full);
+    ledger::Budgets empty;
+    empty.begin_empty();
+    fold_budgets(events, policies, empty);
+    // A log that was read whole began with full buckets; else the two must agree. What is in doubt for so long is taken
+    // for used up.
+    const bool agreed = history.at_start() || full.digest() == empty.digest();
+    if (vault.closing || (!agreed && days < kMaxBudgetDays)) continue;
+    // Policies may have changed behind what was folded.
+    budgets.take(std::move(agreed ? full : empty), history.size(),
+                 sequencer.read([](const ledger::State& st) { return st.budget_policies(); }));
+    return;
+  }
+}
+
+void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
+                      RequestMarks& marks, probe::Nonces& nonces) {
+  static_assert(probe::kNonceLife <= kRequestIdLife);
+  const std::uint64_t size = sequencer.durable_size();
+  std::vector<std::pair<Digest, RequestMarks::Seen>> found;  // newest first
+  bool all_read = true;
+  // At most as many entries as a minute can hold; stops at the first event that is too old.
+  for (std::uint64_t i = size; i-- > 0 && size - i < kMaxRequestMarks && !vault.closing;) {
+    const auto event = read_entry(vault, sequencer, store, i);
+    if (!event) {
+      all_read = false;
+      continue;
+    }
+    if (now - event->time > kRequestIdLife) break;
+    if (const auto* t = std::get_if<ledger::TemplateAdded>(&event->body); t != nullptr && t->camera) {
+      nonces.fold(t->camera->nonce, event->time);
+    }
+    const auto* m = std::get_if<ledger::Match>(&event->body);
+    if (m != nullptr && m->camera) nonces.fold(m->camera->nonce, event->time);
+    if (m != nullptr && m->request) {
+      found.emplace_back(m->request->id,
+                         RequestMarks::Seen{m->request->body, m->decision, m->subject, {}, i, event->time});
+    }
+  }
+  for (auto it = found.rbegin(); it != found.rend(); ++it) marks.add(it->first, std::move(it->second));
+  if (!all_read) nonces.distrust(now);
+  vault.marks_folded = true;
+}
+
+}  // namespace facekeep
