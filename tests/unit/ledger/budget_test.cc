@@ -74,6 +74,20 @@ TEST_CASE("what is signed costs a quarter, what is repeated four times as much, 
   CHECK(use_up(b, policy, again) == std::pair(60, std::optional(Over::kDoor)));
 }
 
+TEST_CASE("the call of an event names its door, whom it is about, and the camera that signed") {
+  Match match{false, "main", "north", "face", "door/1", "match", kSomebody, {}};
+  CHECK_FALSE(budget_call(match).camera);
+  CHECK_FALSE(budget_call(match).repeat);
+  match.camera = SignedBy{"camera/1", 3, {}};
+  match.repeat = "near";
+  const BudgetCall call = budget_call(match);
+  CHECK(call.site == "main");
+  CHECK(call.door == "north");
+  CHECK(call.camera == "camera/1");
+  CHECK(call.subject == kSomebody);
+  CHECK(call.repeat);
+}
+
 TEST_CASE("a bucket smaller than one call's cost still lets one through when it is full") {
   SiteBudgets policy;
   policy.door = {1, 1000};

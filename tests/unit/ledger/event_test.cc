@@ -82,7 +82,7 @@ TEST_CASE("every kind of action goes through its text and back") {
       ChangeReveal{"main", true},
       CancelErasures{"annex"},
       OpenSite{g.sites[1]},
-      ChangePolicy{"main", 30, 0, false, 3},
+      ChangePolicy{"main", 30, 0, false, 3, SiteBudgets()},
       ChangeWitnesses{g.witnesses},
       ExportTemplates{"main",
                       5,

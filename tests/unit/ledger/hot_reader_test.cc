@@ -134,9 +134,10 @@ TEST_CASE("the fast reader takes no text that the strict one refuses, and reads 
 }
 
 TEST_CASE("near misses of an access event are refused by both readers") {
-  const std::string good = written(Event{1795305600000, 121000,
-                                         Match{false, "gate", "north", "arc", "door/1", "match", Id128{1},
-                                               RequestMark{{2}, {3}}, SignedBy{"camera/1", 2, {4}}}});
+  const std::string good =
+      written(Event{1795305600000, 121000,
+                    Match{false, "gate", "north", "arc", "door/1", "match", Id128{1}, RequestMark{{2}, {3}},
+                          SignedBy{"camera/1", 2, {4}}, Over::kDoor, "near"}});
   REQUIRE(read_hot_event(good));
   const auto with = [&](std::string_view from, std::string_view to) {
     std::string text = good;
@@ -168,6 +169,9 @@ TEST_CASE("near misses of an access event are refused by both readers") {
                                                         {"\"pad\":2", "\"pad\":4"},
                                                         {"\"pad\":2", "\"pad\":02"},
                                                         {"\"pad\":2,", ""},
+                                                        {"\"over\":\"door\"", "\"over\":\"Door\""},
+                                                        {"\"over\":\"door\",\"pad\":2", "\"pad\":2,\"over\":\"door\""},
+                                                        {"\"near\"", "\"far\""},
                                                         {"\"id\":\"02", "\"id\":\"0G"},
                                                         {"\"subject\":\"01", "\"subject\":\"1"}}) {
     const std::string text = with(from, to);

@@ -1,5 +1,6 @@
 // Budgets in a running vault: who is turned down and how, what is left after a restart, and that an auditor comes to
 // the same.
+#include "tests/support/camera.h"
 #include "tests/support/catch.h"
 #include "tests/unit/vault/calls.h"
 #include "vault/audit/replay.h"
@@ -20,6 +21,12 @@ FixtureOptions with_defaults() {
 MatchCall at(const char* door, const Vector& probe, std::optional<std::string> subject = {}) {
   MatchCall call = ask(probe, std::move(subject));
   call.door = door;
+  return call;
+}
+
+MatchCall as_signed(const std::string& jws, std::optional<std::string> subject = {}) {
+  MatchCall call = ask({}, std::move(subject));
+  call.signed_probe = jws;
   return call;
 }
 
@@ -46,7 +53,9 @@ audit::Findings replay(VaultFixture& f, Service& service, std::optional<Digest>&
 
 void publish(VaultFixture& f, Service& service) {
   f.clock.advance(1100);
-  REQUIRE(service.put_subject(f.key("operator/1"), "main", person("later", VaultFixture::random_face(64, 999))));
+  EnrolInput in = person("later", {});
+  in.templates.clear();
+  REQUIRE(service.put_subject(f.key("operator/1"), "main", std::move(in)));
 }
 
 }  // namespace
@@ -135,6 +144,80 @@ TEST_CASE("a door over its budget is told to refer, in one entry a minute; other
   std::optional<Digest> budgets;
   const audit::Findings findings = replay(f, *service, budgets);
   CHECK(findings.clean());
+  CHECK(budgets == service->budgets_digest());
+  f.stop(service);
+}
+
+TEST_CASE("what a camera signed costs less, and the camera has a budget of its own") {
+  NEEDS_TOKEN();
+  FixtureOptions options = with_defaults();
+  options.cameras = true;
+  options.budgets->door = {16, 10'000};
+  options.budgets->camera = {3, 10'000};
+  VaultFixture f(options);
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 7);
+  const auto now = [&] { return sign(f, claims_of(f, face)); };
+  const auto north = [&](const std::string& jws) { return service->match(f.key("door/1"), "main", as_signed(jws)); };
+  for (int i = 0; i < 2; ++i) REQUIRE(decision(north(now())) == "no_match");
+  const std::string used = now();
+  REQUIRE(decision(north(used)) == "no_match");
+  const auto over = north(now());
+  REQUIRE(decision(over) == "refer");
+  CHECK(service->metrics().alarms.total.at(ledger::Over::kCamera) == 1);
+  // What is told without work uses no probe; a probe that was used is told so before.
+  const std::string waiting = now();
+  for (int i = 0; i < 5; ++i) CHECK(north(waiting)->entry == over->entry);
+  CHECK(decision(north(used)) == "nonce-reused");
+  // The three took 3 of the door's 16 tokens. A probe that nobody signed costs 4.
+  const auto bare = [&] { return decision(service->match(f.key("door/1"), "main", at("north", face))); };
+  for (int i = 0; i < 3; ++i) CHECK(bare() == "no_match");
+  CHECK(bare() == "refer");
+  f.clock.advance(10'000);
+  CHECK(decision(north(waiting)) == "no_match");
+  f.stop(service);
+  service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  CHECK(decision(north(now())) == "refer");
+  publish(f, *service);
+  std::optional<Digest> budgets;
+  CHECK(replay(f, *service, budgets).clean());
+  CHECK(budgets == service->budgets_digest());
+  f.stop(service);
+}
+
+TEST_CASE("a probe below the site's PAD level is told to refer, whatever is left of a person's budget") {
+  NEEDS_TOKEN();
+  FixtureOptions options = with_defaults();
+  options.cameras = true;
+  options.min_pad = 2;
+  options.budgets->subject_door = {1, 60'000};
+  VaultFixture f(options);
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const Vector face = VaultFixture::random_face(64, 6);
+  const auto signed_for = [&](const std::string& use, std::uint32_t pad) {
+    probe::Claims claims = claims_of(f, face, use);
+    claims.pad = pad;
+    return sign(f, claims);
+  };
+  EnrolInput in = person("x", face);
+  in.templates[0] = {"face", {}, signed_for("enrol", 3)};
+  REQUIRE(service->put_subject(f.key("operator/1"), "main", std::move(in)));
+  const auto verify = [&](std::uint32_t pad) {
+    return decision(service->match(f.key("door/1"), "main", as_signed(signed_for("verify", pad), "x")));
+  };
+  CHECK(verify(1) == "refer");  // and costs as others do
+  CHECK(verify(2) == "no_match");
+  CHECK(verify(1) == "refer");
+  CHECK(decision(service->match(f.key("door/1"), "main", at("north", face, "x"))) == "refer");
+  f.clock.advance(60'000);
+  CHECK(verify(2) == "match");
+  CHECK(service->metrics().alarms.total.at(ledger::Over::kSubject) == 1);
+  publish(f, *service);
+  std::optional<Digest> budgets;
+  CHECK(replay(f, *service, budgets).clean());
   CHECK(budgets == service->budgets_digest());
   f.stop(service);
 }
