@@ -5,8 +5,9 @@ Each attack first runs with the defences off (the largest budgets that a policy 
 budgets for people on, where it must do no better than with as many answers as these allow. Victims and photos (cosine .65) are made
 up, of 64 dimensions: few questions then show what 512 dimensions show with thousands. Both are printed.
 
-P7 is claimed where signed probes are required, and the case for that belongs in signed_probes() below. With optional ones, which
-is what runs here, budgets slow an attack: the last rows say by how much. What remains is in deploy/THREAT_MODEL.md.
+Last, one custodian has signed probes required. There P7 is claimed: a door's key alone gets no answer, nor does a probe that was recorded,
+altered, or signed by a key that is no camera's. With optional ones budgets slow an attack: the rows say by how much. What remains
+is in deploy/THREAT_MODEL.md.
 """
 import json
 import pathlib
@@ -30,6 +31,7 @@ WORKS = 0.9        # what an attack reaches without defences
 SLACK = 0.12       # of a best guess, by chance
 LIMIT = 900        # questions of one attack
 DOORS = (("door/1", "north-gate"), ("door/1", "south-gate"), ("door/2", "lobby"))
+CAMERA = "plan['principals'].append({'role': 'camera', 'name': 'camera in the lobby', 'certificate': new_key('camera-1'), 'sites': ['main']})"
 AT_ONE_DOOR, AT_ALL = 16, 32  # calls that the default budgets let through at once (vault/ledger/budget.h)
 ATTACKS = (("walk along the border, random start", attacks.from_a_random_start, 1),
            ("walk along the border, from a photo", attacks.from_a_photo, 1),
@@ -46,10 +48,14 @@ class Client:
         self.connections = {who: vault.connect(who) for who, _ in DOORS}
         self.asked = 0
 
-    def verify(self, victim, door, probe):
+    def ask(self, victim, door, probe):
+        """`probe`: base64, or the text that a camera signed."""
         who, name = DOORS[door]
-        body = {"door": name, "model": "face", "subject": victim, "probe": base64_of(probe)}
-        answer = self.vault.ask(who, "POST", "/v1/sites/main/verify", body, connection=self.connections[who])
+        body = {"door": name, "model": "face", "subject": victim, "probe": probe}
+        return self.vault.ask(who, "POST", "/v1/sites/main/verify", body, connection=self.connections[who])
+
+    def verify(self, victim, door, probe):
+        answer = self.ask(victim, door, base64_of(probe))
         if answer.status != 200:
             raise RuntimeError(f"verify: {answer}")
         return answer.json["decision"]
@@ -82,12 +88,16 @@ def best(run, template):
     return asked.count, max((float(g @ template) for g in guesses), default=0.0)
 
 
-def tighten(vault, folder, budgets):
-    path = pathlib.Path(folder) / "budgets.json"
-    path.write_text(json.dumps(budgets))
-    done = vault.cli("residents-1", "tighten", "policy", "main", "--access-log-days", "90", "--erase-daily", "50", "--budgets", path)
+def tighten(vault, *changes):
+    done = vault.cli("residents-1", "tighten", "policy", "main", "--access-log-days", "90", "--erase-daily", "50", *changes)
     if done.returncode:
         raise RuntimeError(done.stderr)
+
+
+def budget_file(folder, budgets):
+    path = pathlib.Path(folder) / "budgets.json"
+    path.write_text(json.dumps(budgets))
+    return path
 
 
 def against_everyone(vault, folder, report, table):
@@ -97,13 +107,13 @@ def against_everyone(vault, folder, report, table):
     for n, (name, attack, doors) in enumerate(ATTACKS):
         template = attacks.stranger(random, DIMENSION)
         rows.append({"name": name, "attack": attack, "doors": doors, "template": template,
-                     "photo": attacks.at_cosine(random, template, 0.65), "victims": [f"victim-{n}-off", f"victim-{n}-on"]})
+                     "photo": attacks.at_cosine(random, template, 0.65), "victims": [f"victim-{n}-{defences}" for defences in ("off", "on", "signed")]})
         for victim in rows[-1]["victims"]:
             enrol(vault, victim, template)
     for row in rows:
         row["off"] = best({**row, "oracle": client.oracle(row["victims"][0], row["doors"])}, row["template"])
     # One custodian is enough to turn them on. Doors keep theirs: here it is people's that hold.
-    tighten(vault, folder, {**DEFAULTS, "door": AMPLE["door"]})
+    tighten(vault, "--budgets", budget_file(folder, {**DEFAULTS, "door": AMPLE["door"]}))
     for row in rows:
         allowed = AT_ONE_DOOR if row["doors"] == 1 else AT_ALL
         row["on"] = best({**row, "oracle": client.oracle(row["victims"][1], row["doors"])}, row["template"])
@@ -123,7 +133,7 @@ def one_door_starves_nobody(client, rows, report):
 
 
 def doors_budget(vault, folder, client, report):
-    tighten(vault, folder, DEFAULTS)
+    tighten(vault, "--budgets", budget_file(folder, DEFAULTS))
     random, said = numpy.random.default_rng(1), []
     for _ in range(600):
         said.append(client.verify("nobody", 0, attacks.stranger(random, DIMENSION)))
@@ -178,23 +188,60 @@ def slow_for_a_month(report, table):
     table.append((f"a month's patience, {answers} answers (simulated)", *reached, *reached))
 
 
-def signed_probes(report):
-    """With signed probes required, a door's key alone asks nothing: to be run here once cameras sign (P7's claim)."""
-    report.skip("signed probes are not required in this vault: P7 is claimed for those alone")
+def signed_probes(vault, folder, client, rows, report, table):
+    """P7's claim: with signed probes required, a door's key alone is told nothing about anybody."""
+    tighten(vault, "--signed-probes", "required")
+    _, own_key = vault.new_key("attacker")
+    lobby = 2  # a door whose budget is not used up
+
+    def signed(probe, key=vault.folder / "keys/camera-1.key", door="lobby"):
+        path = pathlib.Path(folder) / "probe.f32"
+        probe.astype("<f4").tofile(path)
+        done = vault.cli(None, "camera", "sign", path, "--camera-key", key, "--camera", "camera/1", "--site", "main", "--door", door,
+                         "--model", "face", "--use", "verify")
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout.strip()
+
+    def said(victim, probe):
+        answer = client.ask(victim, lobby, probe)
+        return answer.json["decision"] if answer.status == 200 else answer.problem
+
+    for row in rows:
+        victim, refusals = row["victims"][2], []
+
+        def oracle(probe):
+            refusals.append(said(victim, base64_of(probe)))
+            return None
+        asked, reached = best({**row, "oracle": oracle}, row["template"])
+        known = float(row["photo"] @ row["template"]) if row["attack"] is not attacks.from_a_random_start else 0.0
+        report.check(f"{row['name']}: gets no answer where probes are signed", refusals == ["signed-probe-required"], refusals)
+        report.check(f"{row['name']}: and knows what it knew", reached <= known + 1e-9, f"{reached:.3f}")
+        table.append((row["name"] + ", signed", *row["off"], asked, reached))
+    victim, other = rows[0], rows[1]
+    recorded = signed(victim["template"])
+    report.check("what a camera signed is answered", said(victim["victims"][2], recorded) == "match")
+    report.check("recorded and asked again it is not", said(victim["victims"][2], recorded) == "nonce-reused")
+    report.check("nor about somebody else", said(other["victims"][2], recorded) == "nonce-reused")
+    report.check("nor signed for another door", said(victim["victims"][2], signed(victim["template"], door="north-gate")) == "other-probe")
+    head, _, signature = signed(victim["template"]).split(".")
+    payload = signed(other["template"]).split(".")[1]
+    report.check("nor with another vector put in", said(other["victims"][2], f"{head}.{payload}.{signature}") == "bad-probe-signature")
+    report.check("nor signed by a key that is no camera's", said(victim["victims"][2], signed(victim["template"], own_key)) == "bad-probe-signature")
 
 
 def main():
     report, table = Report(), []
     with tempfile.TemporaryDirectory() as folder, Vault("--small", "--dimension", str(DIMENSION),
-                                                        "--thresholds", f"{int(THRESHOLD * 1e6)},700000") as vault:
+                                                        "--thresholds", f"{int(THRESHOLD * 1e6)},700000", adjust=CAMERA) as vault:
         client, rows = against_everyone(vault, folder, report, table)
         one_door_starves_nobody(client, rows, report)
         doors_budget(vault, folder, client, report)
         alarms(vault, report)
+        signed_probes(vault, folder, client, rows, report, table)
         auditors_agree(vault, folder, report)
     slow_for_a_month(report, table)
-    signed_probes(report)
-    print(f"\n{'attack, unsigned probes, ' + str(DIMENSION) + ' dimensions':58} {'off: questions':>15} {'cosine':>7} {'on: questions':>14} {'cosine':>7}")
+    print(f"\n{'attack, ' + str(DIMENSION) + ' dimensions':58} {'off: questions':>15} {'cosine':>7} {'on: questions':>14} {'cosine':>7}")
     for name, asked_off, off, asked_on, on in table:
         print(f"{name:58} {asked_off:15} {off:7.3f} {asked_on:14} {on:7.3f}")
     report.end()
