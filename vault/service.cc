@@ -150,7 +150,7 @@ std::shared_ptr<OpenVault> Service::take_vault() {
 std::shared_ptr<OpenVault> Service::detach_vault() {
   auto last = take_vault();
   if (loader_.joinable()) loader_.join();
-  engine_->clear();
+  if (engine_) engine_->clear();  // a start that failed has none
   marks_.clear();
   budgets_.clear();
   repetition_.clear();

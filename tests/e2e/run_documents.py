@@ -74,7 +74,7 @@ def run(command, answer):
         said += more
         if not more:
             break
-        if re.search(rb"\[y/N[^\]]*\] *$", more):
+        if re.search(rb"\[y/N[^\]]*\] $", said):  # the space, too: the answer's echo comes behind it
             os.write(terminal, answer.encode() + b"\n")
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode(errors="replace").replace("\r\n", "\n")
 
