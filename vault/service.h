@@ -84,7 +84,7 @@ struct SealStatus {
   std::uint64_t templates_total = 0;  // while open: loading progress
   std::uint64_t templates_loaded = 0;
   std::uint64_t templates_refused = 0;  // did not open, or not what the log says: they do not match
-  bool templates_ready = false;         // every site's gallery is loaded: doors are no longer told "refer"
+  bool templates_ready = false;         // galleries and budgets are there: doors are no longer told "refer"
   // What a custodian's program checks before it sends a share: the start event, its proof, the checkpoint.
   std::uint64_t start_entry = 0;
   std::string start_event;  // canonical
@@ -354,7 +354,6 @@ class Service {
   [[nodiscard]] bool clock_jumped() const { return clock_jumped_; }
   // Of the part of the state that budgets are, at this moment, while open (ledger::Budgets::digest).
   [[nodiscard]] Digest budgets_digest() const { return budgets_.digest(parts_.clock.now().uptime_ms); }
-  [[nodiscard]] bool budgets_ready() const { return budgets_.ready(); }
 
   // Proposals that are ready, due erasures, ended consents, period keys past their time, sums, an unseal that took too
   // long. Runs by itself every second; tests call it.
