@@ -253,22 +253,24 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   if (seen && seen->ref) {
     if (const auto subject = subject_now(q, *seen->ref)) return answer("match", *subject, seen->entry);
   }
+  ledger::Match asked = event_of(site, call, g.by);
   // A door or camera that goes on behind its budget is told what the log has of it already: no work, and no more
-  // entries.
-  if (!seen) {
-    FK_CHECK(check_probe(*vault, site, proof));
+  // entries. What it repeats costs more, so that is asked again below.
+  const auto told = [&]() -> std::optional<MatchAnswer> {
     const std::uint64_t uptime = parts_.clock.now().uptime_ms;
-    const auto told = sequencer_->read(
-        [&](const ledger::State& st) { return budgets_.told(st, uptime, event_of(site, call, g.by)); });
-    if (told) {
-      sums_.add("over-budget", 1);
-      return answer("refer", "", *told);
-    }
-  }
+    const auto entry = sequencer_->read([&](const ledger::State& st) { return budgets_.told(st, uptime, asked); });
+    if (seen || !entry) return std::nullopt;
+    sums_.add("over-budget", 1);
+    return answer("refer", "", *entry);
+  };
+  if (!seen) FK_CHECK(check_probe(*vault, site, proof));
+  if (auto refer = told()) return std::move(*refer);
   const std::string place = site + "/" + call.door + "/" + call.model;
   FK_TRY(const auto repetition, repetition_.look(place, probe));
+  if (repetition.kind) asked.repeat = std::string(*repetition.kind);
+  if (auto refer = told()) return std::move(*refer);
   FK_TRY(Finding f, look(q, call, probe, budgets_.ready()));
-  if (repetition.kind) f.repeat = std::string(*repetition.kind);
+  f.repeat = asked.repeat;
   if (seen) {
     // After an unseal the mark has the pseudonym alone: the one that is found must be the one that the log names.
     if (!seen->ref && f.decision == "match" && f.pseudonym == seen->subject && subject_now(q, *f.ref)) {

@@ -148,6 +148,26 @@ TEST_CASE("a door over its budget is told to refer, in one entry a minute; other
   f.stop(service);
 }
 
+TEST_CASE("a door that repeats what it can't pay is told so in one entry too, and other probes pass") {
+  NEEDS_TOKEN();
+  FixtureOptions options;
+  options.budgets = ledger::SiteBudgets();
+  options.budgets->door = {16, 10'000};
+  VaultFixture f(options);
+  auto service = std::move(*f.start());
+  REQUIRE(f.unseal(*service));
+  const auto asked = [&](std::uint32_t seed) {
+    return service->match(f.key("door/1"), "main", at("north", VaultFixture::random_face(64, seed)));
+  };
+  REQUIRE(decision(asked(1)) == "no_match");
+  const auto first = asked(1);
+  REQUIRE(decision(first) == "refer");
+  for (int i = 0; i < 5; ++i) CHECK(asked(1)->entry == first->entry);
+  for (const std::uint32_t other : {2, 3, 4}) CHECK(decision(asked(other)) == "no_match");
+  CHECK(decision(asked(5)) == "refer");
+  f.stop(service);
+}
+
 TEST_CASE("what a camera signed costs less, and the camera has a budget of its own") {
   NEEDS_TOKEN();
   FixtureOptions options = with_defaults();
