@@ -8,13 +8,14 @@
 //
 // The defaults. A probe that no camera signed costs 4 tokens, so in unsigned calls a bucket holds a quarter of its
 // burst:
-//   door          240 calls at once, then one every 2 s: two minutes of a full lobby at two a second, then 43,200 a
-//   day. camera        the same number of calls; what a camera has signed costs 1. subject_door  one person at one
-//   door: 16 calls at once (an armful of parcels, a bad light), then one every 45
-//                 minutes, 32 a day: people pass a door up to 48 times a day.
-//   subject       one person at all doors: 32 at once, 96 a day. So one door uses up half of a person's day, and the
-//                 others still open; and 600 chosen probes, which turn a photograph into a template (cosine .65 to
-//                 .87), take a week. Where cameras sign, the person has four times as many.
+// - door: 240 calls at once, then one every 2 s: two minutes of a full lobby at two a second, then 43,200 a day.
+// - camera: the same number of calls; what a camera has signed costs 1.
+// - subject_door: one person at one door: 16 calls at once (an armful of parcels, a bad light), then one every 45
+//   minutes, 32 a day: people pass a door up to 48 times a day.
+// - subject: one person at all doors: 32 at once, 96 a day. So one door uses up half of a person's day, and the others
+//   still open; and 600 chosen probes, which turn a photograph into a template (cosine .65 to .87), take a week. Where
+//   cameras sign, the person has four times as many.
+//
 // A flagged repetition (`repeat`) costs 4 times as much.
 #pragma once
 
