@@ -168,7 +168,7 @@ def no_call_widens():
     together = {"POST /v1/proposals", "POST /v1/proposals/{id}/approvals", "POST /v1/unseal"}
     narrowing = {"POST /v1/seal", "POST /v1/proposals/{id}/veto", "POST /v1/proposals/{id}/withdrawal", "POST /v1/revocations",
                  "POST /v1/suspensions", "POST /v1/tightenings", "POST /v1/acknowledgements", "DELETE /v1/sites/{site}/subjects/{subject}"}
-    daily = {"POST /v1/sites/{site}/verify", "POST /v1/sites/{site}/identify", "PUT /v1/sites/{site}/subjects/{subject}",
+    daily = {"POST /v1/sites/{site}/verify", "POST /v1/sites/{site}/identify", "POST /v1/sites/{site}/challenge", "PUT /v1/sites/{site}/subjects/{subject}",
              "POST /v1/sites/{site}/subjects/{subject}/templates", "POST /v1/sites/{site}/enrolments"}
     other = changing - together - narrowing - daily
     report.check("no other call changes anything", not other, sorted(other))
