@@ -166,8 +166,9 @@ Result<Service::ExportNames> Service::export_subjects(const Digest& spki, const 
   FK_TRY(const auto vault, open_vault());
   FK_TRY(const Named asked, sequencer_->read(named));
   std::size_t damaged = 0;
-  for (const auto& [ref, s] : asked.people) {
-    const auto subject = vault->open_subject(vault->site(asked.site), ref, s);
+  for (const auto& person : asked.people) {
+    const Id128& ref = person.first;
+    const auto subject = vault->open_subject(vault->site(asked.site), ref, person.second);
     if (subject) {
       out.subjects.push_back(subject->record.subject);
     } else if (sequencer_->read([&](const State& st) { return st.subject(ref) == nullptr; })) {

@@ -330,10 +330,10 @@ def everybody(r):
     for subject in read_subjects(r):
         answer = r.vault.ask("operator/1", "DELETE", f"/v1/sites/main/subjects/{subject}")
         states[answer.json["state"]] = states.get(answer.json["state"], 0) + 1
-    slower = r.vault.ask("property/3", "POST", "/v1/tightenings", {"action": r.rules(policy=rule(43200, property=1, residents=2))})
-    r.expect("the rule of policies is made slower, while people want to cancel", slower.status, 200)
     r.attempt("the rule to cancel made stricter by one person", r.vault.ask("property/2", "POST", "/v1/tightenings", {
         "action": r.rules(cancel=rule(0, 604800, property=1, residents=3))}), "bad-tightening", says="widens|narrows nothing")
+    slower = r.vault.ask("property/2", "POST", "/v1/tightenings", {"action": r.rules(policy=rule(43200, property=1, residents=2))})
+    r.expect("the rule of policies is made slower, while people want to cancel", slower.status, 200)
     saving = r.proposed("residents/3", {"kind": "cancel-erasures", "site": "main"})
     r.attempt("the cancelling of everybody's erasure vetoed", r.vote("property/1", saving, "veto"), "no-veto")
     for who in ("property/2", "residents/3"):
