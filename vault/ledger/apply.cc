@@ -252,6 +252,7 @@ Status State::apply_body(const Match& e) {
   }
   if (e.over && e.decision != decision_over(*e.over)) return broken("a match over a budget that decides otherwise");
   if (e.over == Over::kSubject && !e.subject) return broken("a match over the budget of nobody");
+  if (e.over == Over::kCamera && !e.camera) return broken("a match over the budget of no camera");
   return {};
 }
 

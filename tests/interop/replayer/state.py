@@ -195,7 +195,7 @@ class State(Proposals):
             over = body.get("over")
             _must(over is None or body["decision"] == ("no_match" if over == "subject" else "refer"),
                   "a match over a budget that decides otherwise")
-            _must(over != "subject" or "subject" in body, "a match over the budget of nobody")
+            _must(over not in ("subject", "camera") or over in body, f"a match over the budget of no {over}")
         else:
             good = p["role"] == "operator" or (p["role"] == "door" and body["what"] == "changes")
             _must(good, "metadata read by a wrong role")

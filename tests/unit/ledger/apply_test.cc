@@ -370,6 +370,9 @@ TEST_CASE("matches are of the door's own scope") {
   m.over = Over::kSubject;
   m.decision = "no_match";
   refuse(log, m, "a match over the budget of nobody");
+  m.over = Over::kCamera;
+  m.decision = "refer";
+  refuse(log, m, "a match over the budget of no camera");
   log.must(good);
 }
 
