@@ -224,6 +224,8 @@ def race(r, door):
             act.start()
         for act in acts:
             act.join()
+        # Signed before the revocation and sent after it: it counts for nothing.
+        r.expected["refused-governance"] = r.expected.get("refused-governance", 0) + (answers["vote"].status != 200)
         stage, alive = r.stage(proposal), r.connects("door/2")
         # Done and then revoked; or revoked, which left nothing of the signatures before it: never done with them afterwards.
         outcomes.append((answers["revoked"].status, alive, stage))
