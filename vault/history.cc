@@ -117,6 +117,9 @@ void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const s
   const std::uint64_t size = sequencer.durable_size();
   std::vector<std::pair<Digest, RequestMarks::Seen>> found;  // newest first
   bool all_read = true;
+  // No clock that was set back makes what the log has seen fresh again.
+  const UnixMillis newest = std::max(now, sequencer.read([](const ledger::State& st) { return st.last_time(); }));
+  nonces.begin(newest);
   // At most as many entries as a minute can hold; stops at the first event that is too old.
   for (std::uint64_t i = size; i-- > 0 && size - i < kMaxRequestMarks && !vault.closing;) {
     const auto event = read_entry(vault, sequencer, store, i);
@@ -124,6 +127,7 @@ void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const s
       all_read = false;
       continue;
     }
+    if (event->time > now) all_read = false;
     if (now - event->time > kRequestIdLife) break;
     if (const auto* t = std::get_if<ledger::TemplateAdded>(&event->body); t != nullptr && t->camera) {
       nonces.fold(t->camera->nonce, event->time);
@@ -136,7 +140,7 @@ void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const s
     }
   }
   for (auto it = found.rbegin(); it != found.rend(); ++it) marks.add(it->first, std::move(it->second));
-  if (!all_read) nonces.distrust(now);
+  if (!all_read) nonces.distrust(newest);
   vault.marks_folded = true;
 }
 

@@ -43,6 +43,12 @@ Status Nonces::use(const Id128& tag, std::optional<UnixMillis> time, UnixMillis 
   return {};
 }
 
+void Nonces::begin(UnixMillis now) {
+  const std::lock_guard lock(mutex_);
+  newest_ = std::max(newest_, now);
+  after_ = now - 1;
+}
+
 void Nonces::fold(const Id128& tag, UnixMillis time) {
   const std::lock_guard lock(mutex_);
   add_locked(tag, time + kNonceLife);

@@ -32,6 +32,9 @@ class Nonces {
   // In log order. "stale-probe", "nonce-reused"; "unavailable" if kMaxNonces are known. Without `time` the nonce is a
   // challenge, whose life is its own (challenges.h).
   Status use(const Id128& tag, std::optional<UnixMillis> time, UnixMillis now);
+  // From `now` on, which is not before any entry of the log: what was signed earlier is stale, whatever the clock says
+  // later. Before the first use, and after clear().
+  void begin(UnixMillis now);
   // An entry of the log that was written at `time`.
   void fold(const Id128& tag, UnixMillis time);
   // Not every entry of the last minute could be read: probes from before `now` + kFreshFor are stale, whatever they

@@ -4,6 +4,7 @@
 #include "tests/unit/dispatch/api_kit.h"
 #include "tools/common/sshsig_sign.h"
 #include "vault/base/digest.h"
+#include "vault/ledger/person_name.h"
 #include "vault/ledger/proposal.h"
 #include "vault/log/checkpoint.h"
 
@@ -21,6 +22,15 @@ inline Json door_record(const std::string& id, const Digest& key, const std::str
 }
 inline Json register_action(const std::string& id, const Digest& key) {
   return {{"kind", "register-principals"}, {"doors", Json::array()}, {"principals", {door_record(id, key)}}};
+}
+
+// door/7, with somebody's name.
+inline const ledger::PersonName kWang{"Wang Wei", sha256(as_bytes("salt"))};
+inline const Json kNames = ledger::to_json(ledger::PeopleNames{{"door/7", kWang}});
+inline Json named_door(const Digest& key = sha256(as_bytes("new door"))) {
+  Json action = register_action("door/7", key);
+  action["principals"][0]["name"] = to_hex(ledger::name_commitment(kWang));
+  return action;
 }
 
 inline Json site_action(const std::string& id) {
@@ -72,6 +82,20 @@ inline Json carry_out(ApiKit& kit, const Json& action, const Json& names = {}) {
   const Json now = ApiKit::json(kit.ask("property/1", "GET", path_of(made)));
   REQUIRE(now.at("stage") == "done");
   return made;
+}
+// door/1 serves the gate of a new site, and operator/1 works there too.
+inline void staff_site(ApiKit& kit, const std::string& site) {
+  Json scope = register_action("door/1", kit.vault.key("door/1"));
+  scope["principals"][0]["sites"] = {site};
+  scope["principals"][0]["doors"] = {"gate"};
+  carry_out(kit, scope);
+  ledger::PrincipalRecord desk;
+  desk.id = "operator/1";
+  desk.role = ledger::Role::kOperator;
+  desk.key = kit.vault.key("operator/1");
+  desk.name = sha256(as_bytes("name"));
+  desk.sites = {"main", site};
+  carry_out(kit, {{"kind", "register-principals"}, {"doors", Json::array()}, {"principals", {to_json(desk)}}});
 }
 inline http::Response approve(ApiKit& kit, const std::string& who, const Json& proposal) {
   return kit.ask(who, "POST", path_of(proposal, "/approvals"),

@@ -10,15 +10,6 @@ using namespace facekeep::test;
 
 namespace {
 
-const ledger::PersonName kWang{"Wang Wei", sha256(as_bytes("salt"))};
-const Json kNames = ledger::to_json(ledger::PeopleNames{{"door/7", kWang}});
-
-Json named_door(const Digest& key = sha256(as_bytes("new door"))) {
-  Json action = register_action("door/7", key);
-  action["principals"][0]["name"] = to_hex(ledger::name_commitment(kWang));
-  return action;
-}
-
 void put_row(ApiKit& kit, const Bytes& key, Bytes value) {
   store::Batch batch;
   batch.head_before = batch.head_after = kit.service->sequencer().durable_size();

@@ -8,15 +8,6 @@ using namespace facekeep::test;
 
 namespace {
 
-const ledger::PersonName kWang{"Wang Wei", sha256(as_bytes("salt"))};
-const Json kNames = ledger::to_json(ledger::PeopleNames{{"door/7", kWang}});
-
-Json named_door(const Digest& key = sha256(as_bytes("new door"))) {
-  Json action = register_action("door/7", key);
-  action["principals"][0]["name"] = to_hex(ledger::name_commitment(kWang));
-  return action;
-}
-
 std::string refused(ApiKit& kit, const Json& body) {
   return ApiKit::problem(kit.ask("property/1", "POST", "/v1/proposals", body.dump()));
 }
@@ -134,17 +125,7 @@ TEST_CASE("a site opened while the vault is open takes people at once, and opens
   if (!open) REQUIRE(kit.vault.unseal(*kit.service));
   CHECK(refused(kit, {{"purpose", "x"}, {"action", site_action("tower")}}) == "bad-action");
 
-  Json scope = register_action("door/1", kit.vault.key("door/1"));
-  scope["principals"][0]["sites"] = {"tower"};
-  scope["principals"][0]["doors"] = {"gate"};
-  carry_out(kit, scope);
-  ledger::PrincipalRecord operator_;
-  operator_.id = "operator/1";
-  operator_.role = ledger::Role::kOperator;
-  operator_.key = kit.vault.key("operator/1");
-  operator_.name = sha256(as_bytes("name"));
-  operator_.sites = {"main", "tower"};
-  carry_out(kit, {{"kind", "register-principals"}, {"doors", Json::array()}, {"principals", {to_json(operator_)}}});
+  staff_site(kit, "tower");
   CHECK(ask() == "no_match");
   const auto enrolled = kit.ask("operator/1", "POST", "/v1/sites/tower/enrolments",
                                 R"({"subject":"anna","consent":)" + VaultFixture::consent().dump() +

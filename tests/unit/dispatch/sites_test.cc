@@ -162,17 +162,7 @@ TEST_CASE("a site that a halt kept out of the log is opened anew, with the key t
   kit.service->housekeeping();
   REQUIRE(ApiKit::json(kit.ask("property/1", "GET", path_of(made))).at("stage") == "done");
 
-  Json scope = register_action("door/1", kit.vault.key("door/1"));
-  scope["principals"][0]["sites"] = {"tower"};
-  scope["principals"][0]["doors"] = {"gate"};
-  carry_out(kit, scope);
-  ledger::PrincipalRecord operator_;
-  operator_.id = "operator/1";
-  operator_.role = ledger::Role::kOperator;
-  operator_.key = kit.vault.key("operator/1");
-  operator_.name = sha256(as_bytes("name"));
-  operator_.sites = {"main", "tower"};
-  carry_out(kit, {{"kind", "register-principals"}, {"doors", Json::array()}, {"principals", {to_json(operator_)}}});
+  staff_site(kit, "tower");
   const std::string probe = Json(VaultFixture::random_face(64, 3)).dump();
   REQUIRE(ApiKit::text(kit.ask("operator/1", "POST", "/v1/sites/tower/enrolments",
                                R"({"subject":"anna","consent":)" + VaultFixture::consent().dump() +

@@ -108,3 +108,14 @@ TEST_CASE("a principal has 64 challenges open, and pushes out its own alone") {
   challenges.clear();
   CHECK_FALSE(challenges.open("main", theirs, 0));
 }
+
+TEST_CASE("after an unseal a clock that is set back makes no used probe fresh again") {
+  Nonces nonces;
+  const Id128 tag{9};
+  constexpr UnixMillis kUsed = 1'800'000'000'000;
+  REQUIRE(nonces.use(tag, kUsed, kUsed + 1000));
+  nonces.clear();
+  nonces.begin(kUsed + 300'000);
+  CHECK(said(nonces.use(tag, kUsed, kUsed + 5000)) == "stale-probe");
+  CHECK(nonces.use(tag, kUsed + 300'000, kUsed + 300'000));
+}
