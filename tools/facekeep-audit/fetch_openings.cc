@@ -111,6 +111,12 @@ void forget_narrower(const Mirror& mirror, const log::BundleId& id, const audit:
   }
 }
 
+// The vault may have published more since the checkpoint that this mirror is of.
+bool drop_later(audit::OpeningsOfBundle& doc, const log::BundleId& id) {
+  const std::uint64_t end = id.index * kTileWidth + id.width;
+  return std::erase_if(doc.entries, [&](const auto& e) { return e.first >= end; }) > 0;
+}
+
 // True if the answer calls something destroyed that was not known to be.
 bool says_ended(const audit::OpeningsOfBundle& doc, const std::optional<KeptOpenings>& before) {
   return std::any_of(doc.entries.begin(), doc.entries.end(), [&](const auto& e) {
@@ -140,7 +146,8 @@ Result<bool> openings_of(const Mirror& mirror, const log::BundleId& id,
     FK_CHECK(check_openings(doc, commitments));
     ++out.bundles;
     out.ended = out.ended || says_ended(doc, kept);
-    if (fill_from_narrower(mirror, id, commitments, doc)) *bytes = to_bytes(audit::openings_text(doc));
+    const bool dropped = drop_later(doc, id);
+    if (fill_from_narrower(mirror, id, commitments, doc) || dropped) *bytes = to_bytes(audit::openings_text(doc));
     // What is sealed now was there before at this very width: the answer has nothing new.
     const bool worse = kept && kept->path == path && has_more(kept->doc, doc);
     if (!worse) kept = KeptOpenings{{}, std::move(*bytes), std::move(doc)};

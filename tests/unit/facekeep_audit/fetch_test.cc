@@ -329,6 +329,21 @@ TEST_CASE("openings of the same width are not given up for an answer of a sealed
   CHECK(mirror_in(dir.path()).read(path).value() == before);
 }
 
+TEST_CASE("openings of what came behind the mirror's checkpoint are left out of it") {
+  const ScratchDir dir;
+  Server server{open_vault(100), {}};
+  const tools::Mirror mirror = mirror_in(dir.path());
+  const auto log = tools::fetch_log(mirror, log_signer().key, server.get());
+  REQUIRE(log);
+  pass(server, 3);
+  REQUIRE(tools::fetch_openings(mirror, log->checkpoint, server.get()));
+  const auto path = MemoryMirror::opening_path({0, static_cast<unsigned>(log->checkpoint.size)});
+  const auto kept = audit::parse_openings(as_chars(mirror.read(path).value()));
+  REQUIRE(kept);
+  CHECK_FALSE(kept->entries.empty());
+  for (const auto& [entry, opening] : kept->entries) CHECK(entry < log->checkpoint.size);
+}
+
 TEST_CASE("a key that ends between the checkpoint and the openings is no finding: its end is fetched too") {
   const ScratchDir dir;
   Server server{open_vault(100), {}};
