@@ -137,7 +137,8 @@ class Walk:
             "change-reveal": lambda: {"site": site, "hide_subject": pick((True, False))},
             "cancel-erasures": lambda: {"site": site},
             "open-site": lambda: {"site": council.new_site(pick(("tower", "cellar")))},
-            "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site, **self.probes()),
+            "change-policy": lambda: council.policy(pick((number(1, 60), 30, 29, *(days for days, _ in self.state.shortened.values()))),
+                                                    number(0, 4), site, **self.probes()),
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
         makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))

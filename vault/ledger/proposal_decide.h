@@ -14,8 +14,8 @@ bool counts(const State& state, const std::string& custodian, const Moment& now)
 bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock);
 
 // True for what only stops a destruction: cancelling erasures, or taking the access_log_days that one person shortened
-// back to at most what a quorum had agreed on, without a larger erase_daily. Its class is kCancelClass: it never waits,
-// and nobody vetoes it.
+// back up, to at most what a quorum had agreed on, without a larger erase_daily and with nothing else set. Its class is
+// kCancelClass: it never waits, and nobody vetoes it.
 bool only_stops(const State& state, const Action& action);
 
 // The rule that binds this proposal at that moment: that of its class, or the stricter one of an override, which asks
