@@ -264,6 +264,37 @@ class Walk:
         self.random.choices([act for _, act in acts], [n for n, _ in acts])[0]()
 
 
+def about_stopping(report, walk):
+    """A hold whose proposer sets the clock and floods the vault; policies that stop a destruction, and that only look so."""
+    def propose(name, action):
+        made = {"action": action, "by": "property/1", "id": some_hex(name, 16), "purpose": "walk"}
+        report.check(f"{name} is proposed", walk.offer("proposal", made))
+        return made
+
+    subject = {"ref": REFS[0], "site": "main"}
+    walk.offer("suspended", {**subject, "by": "operator/1", "due": format_time(walk.wall + 3 * DAY_MS), "reason": "over-allowance"})
+    propose("a hold", {"kind": "cancel-erasures", "site": "main"})
+    walk.wall += 8 * DAY_MS
+    for n in range(20):
+        noise = propose(f"noise {n}", {"kind": "cancel-erasures", "site": "annex"})
+        walk.offer("proposal-withdrawn", {"by": "property/1", "proposal": noise["id"]})
+    walk.wall, walk.uptime = walk.wall + 4 * DAY_MS, walk.uptime + 4 * DAY_MS
+    erased = {**subject, "by": "daemon", "reason": "delay-over"}
+    report.check("nobody has a hold forgotten", not walk.offer("erased", erased))
+    walk.wall, walk.uptime = walk.wall + 3 * DAY_MS, walk.uptime + 3 * DAY_MS
+    report.check("it ends by itself", walk.offer("erased", erased))
+
+    walk.offer("tightened", {"by": "residents/3", "action": council.policy(20, 2, "main")})
+    bucket = {"burst": 2, "refill_ms": 1000}
+    budgets = {"camera": bucket, "door": bucket, "repeat_cost": 1, "subject": bucket, "subject_door": bucket, "unsigned_cost": 1}
+    for days, more in ((30, {}), (21, {}), (31, {}), (20, {}), (1, {}), (30, {"min_pad": 0}), (30, {"signed_probes": "optional"}), (30, {"budgets": budgets})):
+        made = propose(f"{days} days with {sorted(more)}", council.policy(days, 2, "main", **more))
+        vote = {"by": "residents/3", "proposal": made["id"], "root": some_hex("root"), "rule": walk.state.rule_version, "size": walk.state.size}
+        vetoed = walk.offer("veto", council.signed_vote(walk.genesis["vault"], made, vote, "veto", key_of="residents/3"))
+        stops = 20 < days <= 30 and not more
+        report.check("nobody vetoes what only stops" if stops else "that is vetoed", vetoed != stops)
+
+
 def compare(report, walk, steps, kinds):
     for _ in range(steps):
         walk.step()
@@ -285,7 +316,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     report = Report()
-    compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1])
+    compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1] + WIDENING)
+    straight = Walk(options.seed)
+    about_stopping(report, straight)
+    compare(report, straight, 0, ())
     compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
     report.end()
 

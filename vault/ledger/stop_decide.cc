@@ -23,14 +23,18 @@ bool erasure_is_cancelled(const State& state, const Proposal& p, const SubjectSt
          state.current().sites[s.site].id == cancel->site;
 }
 
+bool may_hold(const State& state, const Proposal& p, const Moment& now) {
+  if (!std::holds_alternative<CancelErasures>(p.made.action)) return false;
+  if (is_final(p.stage) && p.stage != Stage::kExpired) return false;
+  const auto lifetime = static_cast<std::uint64_t>(rule_for(state, p.made, now).lifetime_s) * 1000;
+  return now.clock < p.opened.clock + lifetime;
+}
+
 bool erasure_is_held(const State& state, const SubjectState& s, const Moment& now) {
   return std::any_of(state.proposals().begin(), state.proposals().end(), [&](const auto& each) {
     const Proposal& p = each.second;
-    const bool ended = is_final(p.stage) && p.stage != Stage::kExpired;
-    if (ended || !erasure_is_cancelled(state, p, s)) return false;
-    const bool in_time = p.opened.wall < *s.erase_due || p.opened.clock < s.suspended_at_clock + kBulkEraseDelay;
-    const auto lifetime = static_cast<std::uint64_t>(rule_for(state, p.made, now).lifetime_s) * 1000;
-    return in_time && now.clock < p.opened.clock + lifetime;
+    if (!erasure_is_cancelled(state, p, s) || !may_hold(state, p, now)) return false;
+    return p.opened.wall < *s.erase_due || p.opened.clock < s.suspended_at_clock + kBulkEraseDelay;
   });
 }
 

@@ -138,6 +138,44 @@ TEST_CASE("nobody ends a hold by setting the clock forward") {
   CHECK_FALSE(log.state.subject(ref_of(1))->erase_due);
 }
 
+TEST_CASE("nobody has the vault forget a hold that expired by a clock that was set") {
+  Log log = waiting_log();
+  log.must(cancel(1));
+  log.must(approval(log, "property/1", Id128{0xab, 1}));
+  log.wait(71 * kHourMs);
+  log.wall += 8 * kDayMs;
+  // Proposals that end, more of them than are kept.
+  const auto flood = [](Log& to, std::uint8_t from) {
+    for (std::uint8_t n = 0; n < 2 * kMaxEndedProposals; ++n) {
+      const ProposalMade noise = made_by("property/1", static_cast<std::uint8_t>(from + n), CancelErasures{"annex"});
+      to.must(noise);
+      to.must(ProposalWithdrawn{noise.id, "property/1"});
+    }
+  };
+  flood(log, 20);
+  REQUIRE(stage(log, Id128{0xab, 1}) == Stage::kExpired);
+  log.wait(2 * kHourMs);
+  CHECK_FALSE(is_due(log));
+  refuse(log, erased_late(1), "while people decide to cancel it");
+  // Until its lifetime is over by the log's clock; then it goes like others.
+  log.wait(kWeekMs - 73 * kHourMs - 1);
+  CHECK_FALSE(is_due(log));
+  log.wait(1);
+  CHECK(is_due(log));
+  flood(log, 100);
+  CHECK_FALSE(log.state.proposals().contains(Id128{0xab, 1}));
+}
+
+TEST_CASE("a hold that expired by a clock that was set counts as open") {
+  Log log = open_log();
+  for (std::uint8_t n = 0; n < kMaxOpenProposals; ++n) log.must(cancel(n));
+  log.wall += 8 * kDayMs;
+  refuse(log, cancel(99), "16 proposals open");
+  log.wait(kWeekMs);
+  for (std::uint8_t n = 20; n < 20 + kMaxOpenProposals; ++n) log.must(cancel(n));
+  CHECK(log.state.proposals().size() == kMaxEndedProposals + kMaxOpenProposals);
+}
+
 TEST_CASE("its proposer takes a cancelling back only while nobody else has signed it") {
   Log log = waiting_log();
   log.must(cancel(1));
