@@ -16,12 +16,12 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
-from replayer import council  # noqa: E402
+from replayer import council, sshsig  # noqa: E402
 from replayer.canonical import DAY_MS, Bad, canonical, format_time  # noqa: E402
 from replayer.events import TYPES, read_event  # noqa: E402
 from replayer.proposals import STAGES  # noqa: E402
 from replayer.state import State  # noqa: E402
-from replayer.synthetic import BEGIN, genesis, some_hex, witness  # noqa: E402
+from replayer.synthetic import BEGIN, approval_key, genesis, principal, sign_genesis, some_hex, witness  # noqa: E402
 from replayer.tree import sha256  # noqa: E402
 from vault import BUILD, Report  # noqa: E402
 
@@ -29,8 +29,14 @@ PEOPLE = [f"{group}/{n}" for group in ("property", "residents") for n in (1, 2, 
 GOVERNANCE = ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended")
 EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "export-ended")
 CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel")
+WIDENING = ("template",)
 NARROWING = ("suspended", "erased", "period-key-destroyed", "unseal-share", "sealed")
 REFS = [some_hex(f"ref {n}", 16) for n in range(12)]
+
+
+def camera(who, **scope):
+    key = approval_key(who)
+    return principal(who, "camera", sites=["main"], signing_key=key, **{"key": sha256(sshsig.Key.from_text(key).spki).hex(), **scope})
 
 
 class Walk:
@@ -41,7 +47,9 @@ class Walk:
         self.lines, self.expected, self.tally = [], [], collections.Counter()
         self.lists = {}  # commitment -> the people behind it
         self.keys = {who: [who] for who in PEOPLE}
-        self.genesis = genesis()
+        plan = genesis()
+        plan["principals"] += [camera("camera/1"), camera("camera/2", doors=["north"])]
+        self.genesis = sign_genesis(plan)
         self.offer("genesis", self.genesis)
         while self.state.phase != "open":
             self.start()
@@ -78,6 +86,13 @@ class Walk:
     def enrol(self, slot, ref):
         self.offer("enrolled", {"by": "operator/1", "consent": some_hex("consent"), "record": some_hex("record"), "ref": ref,
                                 "site": "main", "slot": slot, "until": "2039-12-31"})
+
+    def template(self):
+        """Whose camera signs is bound to doors, or not, or there is none."""
+        who = self.random.choice(("camera/1", "camera/2", None))
+        signed = {"camera": who, "nonce": some_hex(f"nonce {len(self.lines)}", 16), "pad": self.random.randrange(4)} if who else {}
+        self.offer("template", {"blob": some_hex("blob"), "by": "operator/1", "model": "face", "model_version": 1, "ref": self.random.choice(REFS),
+                                "site": "main", "template": some_hex(f"template {len(self.lines)}", 16), **signed})
 
     def narrow(self):
         """Of the people and keys that there are: some wait for erasure, some are due, and some are kept by a proposal."""
@@ -255,7 +270,7 @@ class Walk:
         # Chances.
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
-                (export, self.about_export), (60, self.narrow),
+                (export, self.about_export), (60, self.narrow), (20 if not self.more else 2, self.template),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
                 (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
