@@ -425,6 +425,8 @@ class Service {
   // the state is about to forget.
   enum class Drop : std::uint8_t { kEnded, kForgotten };  // the second: before an event makes the state forget some
   std::vector<std::uint64_t> names_to_drop(const ledger::State& state, const Instant& now, Drop which) const;
+  // A wall clock that was set: what comes with time waits for the next start (max_clock_jump_ms).
+  [[nodiscard]] bool time_is_doubtful(const Instant& now) const;
   void drop_names();
   Status check_names_room(const ledger::State& state, const std::string& by, std::size_t more) const;
   Status carry_out(const Id128& proposal);
