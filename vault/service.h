@@ -371,9 +371,9 @@ class Service {
   Status make_collector();
   void keep();  // the keeper's thread
   void take_back(std::uint8_t group, std::uint8_t member);
-  std::shared_ptr<OpenVault> take_vault();    // no lock: requests find none from here on
-  std::shared_ptr<OpenVault> detach_vault();  // under phase_mutex_
-  void finish_closing(std::shared_ptr<OpenVault> vault);
+  void take_vault();      // no lock: requests find none from here on
+  void detach_vault();    // under phase_mutex_
+  void finish_closing();  // returns once the keys of every vault that was taken are gone
   Error no_such_subject_durably();
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
@@ -478,8 +478,9 @@ class Service {
   std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;
 
-  mutable std::mutex open_mutex_;  // open_
+  mutable std::mutex open_mutex_;  // open_, closing_
   std::shared_ptr<OpenVault> open_;
+  std::vector<std::shared_ptr<OpenVault>> closing_;  // taken; requests in flight still hold them
 
   std::mutex reserved_mutex_;  // index tags of enrolments in flight
   std::set<Digest> reserved_;
