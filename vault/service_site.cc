@@ -77,8 +77,7 @@ Status Service::open_site(const Id128& id) {
     w.after = [&] { durable = true; };
     return w;
   });
-  // A model that was added since the second look did not find this site.
-  if (written) return vault ? make_galleries(*sequencer_, *engine_) : Status();
+  if (written) return {};
   // After a failed commit nobody knows: the halt is fatal then, and nothing is taken out under a request. Any other
   // halt passes, and the site is opened anew, with another key.
   const auto halt = halted();

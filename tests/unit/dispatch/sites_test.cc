@@ -176,37 +176,3 @@ TEST_CASE("a site that a halt kept out of the log is opened anew, with the key t
   INFO(ApiKit::text(answer));
   CHECK(ApiKit::json(answer).at("decision") == "match");
 }
-
-TEST_CASE("a model that is added while a site's key is made has its galleries there") {
-  NEEDS_TOKEN();
-  SlowKit slow;
-  ApiKit& kit = slow.kit;
-  REQUIRE(kit.vault.unseal(*kit.service));
-  const Json made = slow.approved_site("tower");
-  const Json model = {
-      {"id", "late"}, {"version", 1}, {"dimension", 64}, {"verify_threshold", 500000}, {"identify_threshold", 500000}};
-  const Json added = propose(kit, "property/2", {{"kind", "add-model"}, {"model", model}});
-  REQUIRE(approve(kit, "property/2", added).status == 200);
-  const std::thread::id here = std::this_thread::get_id();
-  std::string stage;
-  slow.token->before_wrap([&] {
-    if (std::this_thread::get_id() != here) return Status(make_error(Errc::kHsmGone, "the token is away"));
-    if (stage.empty()) stage = ApiKit::json(approve(kit, "residents/2", added)).at("proposal").at("stage");
-    return Status();
-  });
-  slow.when_due(made);
-  kit.service->housekeeping();
-  REQUIRE(stage == "done");
-  REQUIRE(ApiKit::json(kit.ask("property/1", "GET", path_of(made))).at("stage") == "done");
-
-  staff_site(kit, "tower");
-  const std::string probe = Json(VaultFixture::random_face(64, 3)).dump();
-  REQUIRE(ApiKit::text(kit.ask("operator/1", "POST", "/v1/sites/tower/enrolments",
-                               R"({"subject":"anna","consent":)" + VaultFixture::consent().dump() +
-                                   R"(,"templates":[{"model":"late","template":)" + probe + "}]}\n"))
-              .find("created") != std::string::npos);
-  const auto answer =
-      kit.ask("door/1", "POST", "/v1/sites/tower/identify", R"({"door":"gate","model":"late","probe":)" + probe + "}");
-  INFO(ApiKit::text(answer));
-  CHECK(ApiKit::json(answer).at("decision") == "match");
-}
