@@ -310,11 +310,9 @@ class Service {
   Result<VoteAnswer> vote(const Digest& spki, ledger::Vote vote, ledger::Verb verb);
   Result<VoteAnswer> withdraw(const Digest& spki, const Id128& proposal);
   Result<RevokeAnswer> revoke(const Digest& spki, std::vector<std::string> principals, const std::string& reason);
-  // Each gives its entry.
-  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);
+  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);  // each gives its entry
   Result<std::uint64_t> tighten(const Digest& spki, ledger::Action action);
-  // One custodian has looked at every alarm of a budget up to that entry.
-  Result<std::uint64_t> acknowledge_alarms(const Digest& spki, std::uint64_t entry);
+  Result<std::uint64_t> acknowledge_alarms(const Digest& spki, std::uint64_t entry);  // all up to it were looked at
   // For custodians: everybody who is registered, by id.
   Result<std::vector<Registered>> principals(const Digest& spki) const;
 
@@ -425,8 +423,7 @@ class Service {
   // the state is about to forget.
   enum class Drop : std::uint8_t { kEnded, kForgotten };  // the second: before an event makes the state forget some
   std::vector<std::uint64_t> names_to_drop(const ledger::State& state, const Instant& now, Drop which) const;
-  // A wall clock that was set: what comes with time waits for the next start (max_clock_jump_ms).
-  [[nodiscard]] bool time_is_doubtful(const Instant& now) const;
+  [[nodiscard]] bool time_is_doubtful(const Instant& now) const;  // max_clock_jump_ms
   void drop_names();
   Status check_names_room(const ledger::State& state, const std::string& by, std::size_t more) const;
   Status carry_out(const Id128& proposal);
