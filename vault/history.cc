@@ -40,8 +40,34 @@ std::optional<ledger::Event> read_entry(OpenVault& vault, const log::Sequencer& 
   return event ? std::optional(std::move(*event)) : std::nullopt;
 }
 
-// Reads back through the log, and keeps what budgets are made of. The uptime of a run's last event counts, whatever
-// that is: the clock ran until then.
+bool starts_run(const ledger::Event& event) {
+  return std::holds_alternative<ledger::Start>(event.body) || std::holds_alternative<ledger::Genesis>(event.body);
+}
+
+// How long daemons ran between an event and the newest, in milliseconds: no wall clock that was set shortens it. Events
+// come newest first. The uptime of a run's last event counts, whatever that is: the clock ran until then.
+class RunningTime {
+ public:
+  // True for the last event of its run.
+  bool add(const ledger::Event& event) {
+    const bool ends_run = !run_end_;
+    if (ends_run) run_end_ = event.uptime_ms;
+    ran_ = later_runs_ + (*run_end_ - std::min(*run_end_, event.uptime_ms));
+    if (starts_run(event)) {
+      later_runs_ = ran_;
+      run_end_.reset();
+    }
+    return ends_run;
+  }
+  [[nodiscard]] std::uint64_t ran() const { return ran_; }
+
+ private:
+  std::uint64_t later_runs_ = 0;
+  std::uint64_t ran_ = 0;
+  std::optional<std::uint64_t> run_end_;
+};
+
+// Reads back through the log, and keeps what budgets are made of.
 class BudgetHistory {
  public:
   BudgetHistory(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store)
@@ -49,7 +75,7 @@ class BudgetHistory {
 
   // Goes back until `ms` of running lie behind the point reached, or to entry 0.
   void read_back(std::uint64_t ms) {
-    while (next_ > 0 && ran_ < ms && !vault_.closing) add(--next_);
+    while (next_ > 0 && running_.ran() < ms && !vault_.closing) add(--next_);
   }
   [[nodiscard]] bool at_start() const { return next_ == 0; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
@@ -59,20 +85,14 @@ class BudgetHistory {
   void add(std::uint64_t i) {
     auto event = read_entry(vault_, sequencer_, store_, i);
     if (!event) return;
-    const bool ends_run = !run_end_;
-    if (ends_run) run_end_ = event->uptime_ms;
-    ran_ = later_runs_ + (*run_end_ - std::min(*run_end_, event->uptime_ms));
-    const bool starts =
-        std::holds_alternative<ledger::Start>(event->body) || std::holds_alternative<ledger::Genesis>(event->body);
+    const bool ends_run = running_.add(*event);
+    const bool starts = starts_run(*event);
     auto* match = std::get_if<ledger::Match>(&event->body);
     if (match != nullptr && match->over) match = nullptr;
     if (ends_run || starts || match != nullptr) {
       kept_.push_back(
           {i, event->uptime_ms, starts, match == nullptr ? std::nullopt : std::optional(std::move(*match))});
     }
-    if (!starts) return;
-    later_runs_ = ran_;
-    run_end_.reset();
   }
 
   OpenVault& vault_;
@@ -80,9 +100,7 @@ class BudgetHistory {
   const store::Store& store_;
   const std::uint64_t size_;
   std::uint64_t next_;
-  std::uint64_t later_runs_ = 0;
-  std::uint64_t ran_ = 0;
-  std::optional<std::uint64_t> run_end_;
+  RunningTime running_;
   std::vector<BudgetEvent> kept_;  // newest first
 };
 
@@ -112,29 +130,36 @@ void fold_match_budgets(OpenVault& vault, const log::Sequencer& sequencer, const
 }
 
 void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
-                      RequestMarks& marks, probe::Nonces& nonces) {
+                      RequestMarks& marks, probe::Nonces& nonces, std::uint64_t most) {
   static_assert(probe::kNonceLife <= kRequestIdLife);
   const std::uint64_t size = sequencer.durable_size();
   std::vector<std::pair<Digest, RequestMarks::Seen>> found;  // newest first
   bool all_read = true;
+  RunningTime running;
   // No clock that was set back makes what the log has seen fresh again.
   const UnixMillis newest = std::max(now, sequencer.read([](const ledger::State& st) { return st.last_time(); }));
   nonces.begin(newest);
-  // At most as many entries as a minute can hold; stops at the first event that is too old.
-  for (std::uint64_t i = size; i-- > 0 && size - i < kMaxRequestMarks && !vault.closing;) {
+  for (std::uint64_t i = size; i-- > 0 && !vault.closing;) {
+    if (size - i > most) {
+      all_read = false;
+      break;
+    }
     const auto event = read_entry(vault, sequencer, store, i);
     if (!event) {
       all_read = false;
       continue;
     }
     if (event->time > now) all_read = false;
-    if (now - event->time > kRequestIdLife) break;
+    running.add(*event);
+    const bool old = now - event->time > kRequestIdLife;
+    // By the wall clock alone an event that was written while it was wrong would end this.
+    if (old && running.ran() >= static_cast<std::uint64_t>(kRequestIdLife)) break;
     if (const auto* t = std::get_if<ledger::TemplateAdded>(&event->body); t != nullptr && t->camera) {
       nonces.fold(t->camera->nonce, event->time);
     }
     const auto* m = std::get_if<ledger::Match>(&event->body);
     if (m != nullptr && m->camera) nonces.fold(m->camera->nonce, event->time);
-    if (m != nullptr && m->request) {
+    if (m != nullptr && m->request && !old) {
       found.emplace_back(m->request->id,
                          RequestMarks::Seen{m->request->body, m->decision, m->subject, {}, i, event->time});
     }

@@ -18,8 +18,10 @@ void fold_match_budgets(OpenVault& vault, const log::Sequencer& sequencer, const
                         MatchBudgets& budgets);
 inline constexpr std::uint64_t kMaxBudgetDays = 32;
 
-// What the entries of the last minute feed: Request-Ids, and the nonces of signed probes.
+// What the entries of the last minute feed: Request-Ids, and the nonces of signed probes. The minute is over where both
+// the wall clock and the time that daemons ran say so. If an entry in it can't be read, or it has more than `most`,
+// nonces are not trusted (Nonces::distrust).
 void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
-                      RequestMarks& marks, probe::Nonces& nonces);
+                      RequestMarks& marks, probe::Nonces& nonces, std::uint64_t most = kMaxRequestMarks);
 
 }  // namespace facekeep

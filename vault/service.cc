@@ -134,21 +134,19 @@ Result<std::shared_ptr<OpenVault>> Service::open_vault() const {
 }
 
 // From here on no request gets at a key; what is in flight ends at its commit, which refuses it now.
-std::shared_ptr<OpenVault> Service::take_vault() {
-  std::shared_ptr<OpenVault> last;
+void Service::take_vault() {
   {
     const std::lock_guard lock(open_mutex_);
-    last = std::exchange(open_, nullptr);
+    if (!open_) return;
+    open_->closing = true;
+    closing_.push_back(std::exchange(open_, nullptr));
   }
-  if (!last) return last;
-  last->closing = true;
   engine_->clear();
-  return last;
 }
 
 // The loader may have gone on filling what was emptied: it ends first, then all of it is emptied again.
-std::shared_ptr<OpenVault> Service::detach_vault() {
-  auto last = take_vault();
+void Service::detach_vault() {
+  take_vault();
   if (loader_.joinable()) loader_.join();
   if (engine_) engine_->clear();  // a start that failed has none
   marks_.clear();
@@ -156,16 +154,24 @@ std::shared_ptr<OpenVault> Service::detach_vault() {
   repetition_.clear();
   nonces_.clear();
   challenges_.clear();
-  return last;
 }
 
-// The keys go with the last request that holds them.
-void Service::finish_closing(std::shared_ptr<OpenVault> vault) {
-  while (vault && vault.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+// The keys go behind the last request that holds them, whichever seal closed the vault: none says so before. Under the
+// lock, so that nobody finds the list empty while they are being overwritten.
+void Service::finish_closing() {
+  for (;;) {
+    {
+      const std::lock_guard lock(open_mutex_);
+      std::erase_if(closing_, [](const auto& vault) { return vault.use_count() == 1; });
+      if (closing_.empty()) return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 void Service::close_vault() {
-  finish_closing(detach_vault());
+  detach_vault();
+  finish_closing();
 }
 
 Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::string& reason) {
@@ -192,9 +198,9 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   }));
   // Narrowing waits for no disk and no token, nor for who holds the lock while it waits for one: the keys go first, the
   // log is told next. What an unseal opened meanwhile goes behind the lock.
-  std::shared_ptr<OpenVault> taken = take_vault();
+  take_vault();
   const std::lock_guard phase_lock(phase_mutex_);
-  std::shared_ptr<OpenVault> late = detach_vault();
+  detach_vault();
   collector_->clear();
   unseal_since_ms_ = 0;
   const auto last_start = sequencer_->read([&](const ledger::State& st) {
@@ -202,16 +208,14 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   });
   if (last_start) {
     const auto [start, size] = *last_start;
-    finish_closing(std::move(taken));
-    finish_closing(std::move(late));
+    finish_closing();
     // Custodians read every entry since the start before they give a share: a far start would keep the vault shut.
     if (size - start < options_.old_start_entries) return start;
     return write_start();
   }
   auto entry = write_sealed(by, "request");
   seal_owed_by_ = entry ? "" : by;
-  finish_closing(std::move(taken));
-  finish_closing(std::move(late));
+  finish_closing();
   flush_sums();
   return entry;
 }

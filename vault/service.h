@@ -310,11 +310,9 @@ class Service {
   Result<VoteAnswer> vote(const Digest& spki, ledger::Vote vote, ledger::Verb verb);
   Result<VoteAnswer> withdraw(const Digest& spki, const Id128& proposal);
   Result<RevokeAnswer> revoke(const Digest& spki, std::vector<std::string> principals, const std::string& reason);
-  // Each gives its entry.
-  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);
+  Result<std::uint64_t> suspend_custodian(const Digest& spki, const std::string& custodian);  // each gives its entry
   Result<std::uint64_t> tighten(const Digest& spki, ledger::Action action);
-  // One custodian has looked at every alarm of a budget up to that entry.
-  Result<std::uint64_t> acknowledge_alarms(const Digest& spki, std::uint64_t entry);
+  Result<std::uint64_t> acknowledge_alarms(const Digest& spki, std::uint64_t entry);  // all up to it were looked at
   // For custodians: everybody who is registered, by id.
   Result<std::vector<Registered>> principals(const Digest& spki) const;
 
@@ -371,9 +369,9 @@ class Service {
   Status make_collector();
   void keep();  // the keeper's thread
   void take_back(std::uint8_t group, std::uint8_t member);
-  std::shared_ptr<OpenVault> take_vault();    // no lock: requests find none from here on
-  std::shared_ptr<OpenVault> detach_vault();  // under phase_mutex_
-  void finish_closing(std::shared_ptr<OpenVault> vault);
+  void take_vault();      // no lock: requests find none from here on
+  void detach_vault();    // under phase_mutex_
+  void finish_closing();  // returns once the keys of every vault that was taken are gone
   Error no_such_subject_durably();
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
@@ -425,6 +423,7 @@ class Service {
   // the state is about to forget.
   enum class Drop : std::uint8_t { kEnded, kForgotten };  // the second: before an event makes the state forget some
   std::vector<std::uint64_t> names_to_drop(const ledger::State& state, const Instant& now, Drop which) const;
+  [[nodiscard]] bool time_is_doubtful(const Instant& now) const;  // max_clock_jump_ms
   void drop_names();
   Status check_names_room(const ledger::State& state, const std::string& by, std::size_t more) const;
   Status carry_out(const Id128& proposal);
@@ -476,8 +475,9 @@ class Service {
   std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;
 
-  mutable std::mutex open_mutex_;  // open_
+  mutable std::mutex open_mutex_;  // open_, closing_
   std::shared_ptr<OpenVault> open_;
+  std::vector<std::shared_ptr<OpenVault>> closing_;  // taken; requests in flight still hold them
 
   std::mutex reserved_mutex_;  // index tags of enrolments in flight
   std::set<Digest> reserved_;

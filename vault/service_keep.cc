@@ -27,12 +27,12 @@ void Service::housekeeping() {
   }
   suspend_ended_consents();
   carry_out_ready();
-  drop_names();
   run_exports();
   const Instant now = parts_.clock.now();
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
   // if the clock is set back, since nobody knows which of the two was right.
-  if (facekeep::clock_jumped(started_, now, options_.max_clock_jump_ms)) clock_jumped_ = true;
+  if (time_is_doubtful(now)) clock_jumped_ = true;
+  drop_names();  // of what lapsed: only by a clock that nobody set
   if (!clock_jumped_) {
     erase_due_subjects();
     destroy_old_period_keys();
@@ -41,6 +41,10 @@ void Service::housekeeping() {
     last_sums_ms_ = now.uptime_ms;
     flush_sums();
   }
+}
+
+bool Service::time_is_doubtful(const Instant& now) const {
+  return clock_jumped_ || facekeep::clock_jumped(started_, now, options_.max_clock_jump_ms);
 }
 
 void Service::flush_sums() {

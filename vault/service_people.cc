@@ -67,28 +67,28 @@ Result<Service::RegisterPage> Service::people(const Digest& spki, std::uint64_t 
   return out;
 }
 
-// A vetoed proposal can be put again with the names that came with it, so these stay while the state has it. Of those
-// that ended, apply() keeps kMaxEndedProposals of each proposer; it counts one that is over its time as ended.
+// A vetoed proposal can be put again with the names that came with it, so these stay while the state has it; so do
+// those of one that lapsed by a clock that is in doubt. Of those that ended, apply() keeps kMaxEndedProposals of each
+// proposer; it counts one that is over its time as ended.
 std::vector<std::uint64_t> Service::names_to_drop(const State& st, const Instant& now, Drop which) const {
-  std::map<std::string, std::set<std::uint64_t>> vetoed;
-  std::map<std::string, std::set<std::uint64_t>> ended;
+  std::map<std::string, std::map<std::uint64_t, Stage>> ended;
   std::vector<std::uint64_t> out;
+  const bool lapses = !time_is_doubtful(now);
+  const ledger::Moment moment = st.moment_at(now);
   for (const auto& [id, p] : st.proposals()) {
-    const Stage stage = stage_at(st, p, st.moment_at(now));
-    // As the fold counts: a result that is still handed out pushes nobody out.
-    const bool served =
-        stage == Stage::kDone && st.exports().contains(id) && !lifetime_is_over(st, p, st.moment_at(now));
-    if (!is_final(stage) || served) continue;
-    ended[p.made.by].insert(p.entry);
-    if (stage == Stage::kVetoed) vetoed[p.made.by].insert(p.entry);
-    if (stage == Stage::kExpired || stage == Stage::kWithdrawn) out.push_back(p.entry);
+    const Stage stage = stage_at(st, p, moment);
+    // As the fold counts: a result that is still handed out, or what still holds an erasure, pushes nobody out.
+    const bool served = stage == Stage::kDone && st.exports().contains(id) && !lifetime_is_over(st, p, moment);
+    if (!is_final(stage) || served || may_hold(st, p, moment)) continue;
+    ended[p.made.by].emplace(p.entry, stage);
+    if (stage == Stage::kWithdrawn || (stage == Stage::kExpired && lapses)) out.push_back(p.entry);
   }
   if (which == Drop::kEnded) return out;
-  for (const auto& [by, own] : vetoed) {
-    const auto& all = ended.at(by);
-    for (const std::uint64_t entry : own) {
-      const auto newer = std::distance(all.upper_bound(entry), all.end());
-      if (newer >= static_cast<std::ptrdiff_t>(ledger::kMaxEndedProposals)) out.push_back(entry);
+  for (const auto& [by, own] : ended) {
+    auto oldest = own.begin();
+    for (std::size_t n = own.size(); n > ledger::kMaxEndedProposals; --n, ++oldest) {
+      const auto [entry, stage] = *oldest;
+      if (stage == Stage::kVetoed || (stage == Stage::kExpired && !lapses)) out.push_back(entry);
     }
   }
   return out;

@@ -50,7 +50,10 @@ Status Service::use_probe(const OpenVault& vault, const log::Turn& turn, const p
   if (!proof) return probe::decide_unsigned(*turn.state.site(site));
   FK_CHECK(probe::decide_again(turn.state, *proof, site, std::string(about.door), turn.now.wall));
   if (!proof->time && !challenges_.take(site, proof->nonce, turn.now.uptime_ms)) return stale_challenge();
-  return nonces_.use(vault.site(site).nonce_tag(proof->camera, proof->nonce), proof->time, turn.now.wall);
+  FK_CHECK(nonces_.use(vault.site(site).nonce_tag(proof->camera, proof->nonce), proof->time, turn.now.wall));
+  // Behind the use: a seal sets this first and forgets the nonces then, so whoever met a list without them sees it.
+  if (!vault.closing) return {};
+  return make_problem(Errc::kSealed, "sealed", "the vault is sealed", "custodians open it with `facekeep unseal`");
 }
 
 Result<Challenge> Service::challenge(const Digest& spki, const std::string& site) {

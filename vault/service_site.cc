@@ -56,7 +56,7 @@ Status Service::open_site(const Id128& id) {
          seal::seal_site_key_for_all(parts_.custody, {o.vault, o.site.id, o.site.epoch}, o.u_public, spare, key));
   // An unseal that is under way would miss the site. What the token did is behind us: sealing waits for this lock.
   const std::lock_guard phase_lock(phase_mutex_);
-  FK_CHECK(asked());  // still: another thread may have been faster
+  FK_TRY(const SiteToOpen still, asked());  // another thread may have been faster, or have added a model
   std::shared_ptr<OpenVault> vault;
   {
     const std::lock_guard lock(open_mutex_);
@@ -64,7 +64,7 @@ Status Service::open_site(const Id128& id) {
   }
   if (auto h = sequencer_->halted()) return std::move(h->reason);
   if (vault) {
-    FK_CHECK(make_galleries(o.site.id, o.models, *engine_));
+    FK_CHECK(make_galleries(o.site.id, still.models, *engine_));
     FK_CHECK(vault->add_site(o.site, key, 0, true));
   }
   bool durable = false;

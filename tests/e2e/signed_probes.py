@@ -18,6 +18,7 @@ from vault import Report, Vault
 report = Report()
 ADJUST = """
 plan["principals"].append({"name": "Gate camera", "role": "camera", "sites": ["main"], "doors": ["north-gate"], "certificate": new_key("camera-1")})
+plan["principals"].append({"name": "Desk camera", "role": "camera", "sites": ["main"], "certificate": new_key("camera-2")})
 """
 
 
@@ -120,8 +121,13 @@ def main():
             "kind": "change-policy", "site": "main", "access_log_days": 30, "erase_daily": 50, "signed_probes": "optional", "min_pad": 0}}), "bad-tightening")
         enrolled = v.ask("operator/1", "POST", f"/v1/sites/main/subjects/{who}/templates", {"model": "face", "template": plain})
         refused("an unsigned template is refused as well", enrolled, "signed-probe-required")
+        enrol = {"use": "enrol", "door": None, "pad": 2}
+        bound = v.ask("operator/1", "POST", f"/v1/sites/main/subjects/{who}/templates",
+                      {"model": "face", "template": camera.sign(camera.claims(face, **enrol))})
+        refused("one by a camera that is bound to a door, too", bound, "unknown-camera")
+        desk = Camera(v, "camera/2", "camera-2")
         taken = v.ask("operator/1", "POST", f"/v1/sites/main/subjects/{who}/templates",
-                      {"model": "face", "template": camera.sign(camera.claims(face, use="enrol", door=None, pad=2))})
+                      {"model": "face", "template": desk.sign(desk.claims(face, **enrol))})
         report.check("a signed one is enrolled", taken.status in (200, 201), taken)
 
 

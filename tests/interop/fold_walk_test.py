@@ -16,12 +16,12 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
-from replayer import council  # noqa: E402
+from replayer import council, sshsig  # noqa: E402
 from replayer.canonical import DAY_MS, Bad, canonical, format_time  # noqa: E402
 from replayer.events import TYPES, read_event  # noqa: E402
 from replayer.proposals import STAGES  # noqa: E402
 from replayer.state import State  # noqa: E402
-from replayer.synthetic import BEGIN, genesis, some_hex, witness  # noqa: E402
+from replayer.synthetic import BEGIN, approval_key, genesis, principal, sign_genesis, some_hex, witness  # noqa: E402
 from replayer.tree import sha256  # noqa: E402
 from vault import BUILD, Report  # noqa: E402
 
@@ -29,8 +29,14 @@ PEOPLE = [f"{group}/{n}" for group in ("property", "residents") for n in (1, 2, 
 GOVERNANCE = ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended")
 EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "export-ended")
 CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel")
+WIDENING = ("template",)
 NARROWING = ("suspended", "erased", "period-key-destroyed", "unseal-share", "sealed")
 REFS = [some_hex(f"ref {n}", 16) for n in range(12)]
+
+
+def camera(who, **scope):
+    key = approval_key(who)
+    return principal(who, "camera", sites=["main"], signing_key=key, **{"key": sha256(sshsig.Key.from_text(key).spki).hex(), **scope})
 
 
 class Walk:
@@ -41,7 +47,9 @@ class Walk:
         self.lines, self.expected, self.tally = [], [], collections.Counter()
         self.lists = {}  # commitment -> the people behind it
         self.keys = {who: [who] for who in PEOPLE}
-        self.genesis = genesis()
+        plan = genesis()
+        plan["principals"] += [camera("camera/1"), camera("camera/2", doors=["north"])]
+        self.genesis = sign_genesis(plan)
         self.offer("genesis", self.genesis)
         while self.state.phase != "open":
             self.start()
@@ -78,6 +86,13 @@ class Walk:
     def enrol(self, slot, ref):
         self.offer("enrolled", {"by": "operator/1", "consent": some_hex("consent"), "record": some_hex("record"), "ref": ref,
                                 "site": "main", "slot": slot, "until": "2039-12-31"})
+
+    def template(self):
+        """Whose camera signs is bound to doors, or not, or there is none."""
+        who = self.random.choice(("camera/1", "camera/2", None))
+        signed = {"camera": who, "nonce": some_hex(f"nonce {len(self.lines)}", 16), "pad": self.random.randrange(4)} if who else {}
+        self.offer("template", {"blob": some_hex("blob"), "by": "operator/1", "model": "face", "model_version": 1, "ref": self.random.choice(REFS),
+                                "site": "main", "template": some_hex(f"template {len(self.lines)}", 16), **signed})
 
     def narrow(self):
         """Of the people and keys that there are: some wait for erasure, some are due, and some are kept by a proposal."""
@@ -137,7 +152,8 @@ class Walk:
             "change-reveal": lambda: {"site": site, "hide_subject": pick((True, False))},
             "cancel-erasures": lambda: {"site": site},
             "open-site": lambda: {"site": council.new_site(pick(("tower", "cellar")))},
-            "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site, **self.probes()),
+            "change-policy": lambda: council.policy(pick((number(1, 60), 30, 29, *(days for days, _ in self.state.shortened.values()))),
+                                                    number(0, 4), site, **self.probes()),
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
         makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))
@@ -254,13 +270,44 @@ class Walk:
         # Chances.
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
-                (export, self.about_export), (60, self.narrow),
+                (export, self.about_export), (60, self.narrow), (20 if not self.more else 2, self.template),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
                 (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
                     "by": pick(PEOPLE), "action": self.tightening() if self.random.random() < 0.6 else self.action()})),
                 (20 if not self.more else 2, lambda: self.offer("custodian-suspended", {"by": pick(PEOPLE), "custodian": pick(PEOPLE)})))
         self.random.choices([act for _, act in acts], [n for n, _ in acts])[0]()
+
+
+def about_stopping(report, walk):
+    """A hold whose proposer sets the clock and floods the vault; policies that stop a destruction, and that only look so."""
+    def propose(name, action):
+        made = {"action": action, "by": "property/1", "id": some_hex(name, 16), "purpose": "walk"}
+        report.check(f"{name} is proposed", walk.offer("proposal", made))
+        return made
+
+    subject = {"ref": REFS[0], "site": "main"}
+    walk.offer("suspended", {**subject, "by": "operator/1", "due": format_time(walk.wall + 3 * DAY_MS), "reason": "over-allowance"})
+    propose("a hold", {"kind": "cancel-erasures", "site": "main"})
+    walk.wall += 8 * DAY_MS
+    for n in range(20):
+        noise = propose(f"noise {n}", {"kind": "cancel-erasures", "site": "annex"})
+        walk.offer("proposal-withdrawn", {"by": "property/1", "proposal": noise["id"]})
+    walk.wall, walk.uptime = walk.wall + 4 * DAY_MS, walk.uptime + 4 * DAY_MS
+    erased = {**subject, "by": "daemon", "reason": "delay-over"}
+    report.check("nobody has a hold forgotten", not walk.offer("erased", erased))
+    walk.wall, walk.uptime = walk.wall + 3 * DAY_MS, walk.uptime + 3 * DAY_MS
+    report.check("it ends by itself", walk.offer("erased", erased))
+
+    walk.offer("tightened", {"by": "residents/3", "action": council.policy(20, 2, "main")})
+    bucket = {"burst": 2, "refill_ms": 1000}
+    budgets = {"camera": bucket, "door": bucket, "repeat_cost": 1, "subject": bucket, "subject_door": bucket, "unsigned_cost": 1}
+    for days, more in ((30, {}), (21, {}), (31, {}), (20, {}), (1, {}), (30, {"min_pad": 0}), (30, {"signed_probes": "optional"}), (30, {"budgets": budgets})):
+        made = propose(f"{days} days with {sorted(more)}", council.policy(days, 2, "main", **more))
+        vote = {"by": "residents/3", "proposal": made["id"], "root": some_hex("root"), "rule": walk.state.rule_version, "size": walk.state.size}
+        vetoed = walk.offer("veto", council.signed_vote(walk.genesis["vault"], made, vote, "veto", key_of="residents/3"))
+        stops = 20 < days <= 30 and not more
+        report.check("nobody vetoes what only stops" if stops else "that is vetoed", vetoed != stops)
 
 
 def compare(report, walk, steps, kinds):
@@ -284,7 +331,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     report = Report()
-    compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1])
+    compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1] + WIDENING)
+    straight = Walk(options.seed)
+    about_stopping(report, straight)
+    compare(report, straight, 0, ())
     compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
     report.end()
 

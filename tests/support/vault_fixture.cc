@@ -158,7 +158,7 @@ Status VaultFixture::hold_ceremony(const FixtureOptions& options) {
       vault->add_signature({c.id, ledger::armor_sshsig(blob)});
     }
   }
-  FK_CHECK(vault->commit(dir()));
+  FK_CHECK(vault->commit(dir(), clock));
   genesis_ = vault->genesis();
   return {};
 }

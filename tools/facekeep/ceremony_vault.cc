@@ -174,7 +174,7 @@ Status NewVault::draw_keys() {
   return {};
 }
 
-Status NewVault::write_files(const std::string& dir) {
+Status NewVault::write_files(const std::string& dir, const Clock& clock) {
   for (const auto& d : {dir, dir + "/db", dir + "/keys", dir + "/tls"}) FK_CHECK(make_dir(d));
   store::RocksOptions options;
   options.dir = dir + "/db";
@@ -191,7 +191,6 @@ Status NewVault::write_files(const std::string& dir) {
   FK_TRY(const seal::Aad aad, seal::make_aad({genesis_.vault, seal::kVaultKeyName}, 1, seal::Purpose::kRegister, {}));
   FK_TRY(const Bytes sealed_register, seal::seal_blob(*register_key_, aad, as_bytes(names)));
 
-  const SystemClock clock;
   FK_TRY(const auto sequencer, log::Sequencer::open(*db, *custody_, *slots, clock, {}));
   FK_TRY(const auto receipt, sequencer->submit([&](const log::Turn&) -> Result<log::Write> {
     log::Write w;
@@ -208,11 +207,11 @@ Status NewVault::write_files(const std::string& dir) {
   return {};
 }
 
-Status NewVault::commit(const std::string& dir) {
+Status NewVault::commit(const std::string& dir, const Clock& clock) {
   FK_CHECK(ledger::check_genesis_signatures(genesis_));
   // A software token never syncs its files itself: everything that entry 0 relies on goes to disk first.
   sync();
-  FK_CHECK(write_files(dir));
+  FK_CHECK(write_files(dir, clock));
   committed_ = true;
   sync();
   return {};

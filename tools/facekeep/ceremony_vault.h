@@ -8,6 +8,7 @@
 
 #include "hsm/token_custody.h"
 #include "tools/facekeep/ceremony_plan.h"
+#include "vault/base/clock.h"
 #include "vault/ledger/person_name.h"
 #include "vault/seal/site_key.h"
 #include "vault/seal/slip39.h"
@@ -40,8 +41,8 @@ class NewVault {
   // Writes the vault: key slots, site keys, register, server key, entry 0, checkpoint, anchor; synced to
   // disk, the token's files included. kAlreadyExists if the directory holds a vault.
   // Commit points: a crash before entry 0 is durable leaves a directory that no daemon opens (remove it
-  // and hold the ceremony again); after it the vault exists.
-  Status commit(const std::string& dir);
+  // and hold the ceremony again); after it the vault exists. `clock` dates entry 0.
+  Status commit(const std::string& dir, const Clock& clock = SystemClock());
 
   // The public notice (JSON): vault, origin, vkey, addresses, pin, groups, card commitments, and the first checkpoint,
   // so that a client's first contact is already held to this genesis.
@@ -52,7 +53,7 @@ class NewVault {
   Status draw_cards();
   Status draw_keys();
   void add_principals();
-  Status write_files(const std::string& dir);
+  Status write_files(const std::string& dir, const Clock& clock);
 
   const Plan& plan_;
   const std::shared_ptr<hsm::SessionPool> token_;

@@ -34,13 +34,13 @@ void State::note_origin(const Proposal& done) {
 }
 
 // Lapsed proposals become `expired`, and of those that ended the latest of each proposer are kept: nobody makes the
-// vault forget what somebody else proposed and a veto stopped, which can be put again.
+// vault forget what somebody else proposed and a veto stopped, which can be put again, nor what still holds an erasure.
 void State::settle_ended_proposals() {
   std::map<std::string, std::map<std::uint64_t, Id128>> ended;
   for (auto& [id, p] : proposals_) {
     if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
     const bool served = p.stage == Stage::kDone && exports_.contains(id) && !lifetime_is_over(*this, p, moment());
-    if (is_final(p.stage) && !served) ended[p.made.by].emplace(p.entry, id);
+    if (is_final(p.stage) && !served && !may_hold(*this, p, moment())) ended[p.made.by].emplace(p.entry, id);
   }
   // Nobody pushes an export out by making proposals; what is over leaves.
   std::erase_if(exports_, [&](const auto& e) {

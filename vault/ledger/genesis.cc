@@ -263,7 +263,8 @@ bool may_sign(const PrincipalRecord& p, const std::string& site, const std::stri
   const auto has = [](const std::vector<std::string>& list, const std::string& x) {
     return std::find(list.begin(), list.end(), x) != list.end();
   };
-  return !p.signing_key.empty() && has(p.sites, site) && (door.empty() || p.doors.empty() || has(p.doors, door));
+  // An enrolment is at no door: who is bound to doors is bound to their questions.
+  return !p.signing_key.empty() && has(p.sites, site) && (p.doors.empty() || (!door.empty() && has(p.doors, door)));
 }
 
 Status check_genesis(const Genesis& g) {

@@ -183,7 +183,7 @@ Status check_genesis(const Genesis& genesis);
 Status check_genesis_signatures(const Genesis& genesis);
 
 // May this principal sign probes for the place? `door` empty: for enrolment. A camera whose doors are not named serves
-// every door of its sites.
+// every door of its sites and enrolment; one with doors serves those alone.
 bool may_sign(const PrincipalRecord& p, const std::string& site, const std::string& door);
 
 // People of each group, deputies included: each is a custodian with a key of the own.

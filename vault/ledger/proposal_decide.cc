@@ -139,7 +139,9 @@ Status decide_propose(const State& state, const ProposalMade& made, const Moment
     return make_problem(Errc::kAlreadyExists, "bad-action", "there is a proposal with this id already");
   }
   std::size_t open = 0;
-  for (const auto& [id, p] : state.proposals()) open += p.made.by == made.by && !is_final(stage_at(state, p, now));
+  for (const auto& [id, p] : state.proposals()) {
+    open += p.made.by == made.by && (!is_final(stage_at(state, p, now)) || may_hold(state, p, now));
+  }
   if (open >= kMaxOpenProposals) {
     return make_problem(Errc::kExhausted, "too-many-proposals", "this custodian has 16 proposals open",
                         "withdraw one, or have it decided");

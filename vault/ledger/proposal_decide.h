@@ -14,8 +14,8 @@ bool counts(const State& state, const std::string& custodian, const Moment& now)
 bool is_suspended(const State& state, const std::string& custodian, std::uint64_t clock);
 
 // True for what only stops a destruction: cancelling erasures, or taking the access_log_days that one person shortened
-// back to at most what a quorum had agreed on, without a larger erase_daily. Its class is kCancelClass: it never waits,
-// and nobody vetoes it.
+// back up, to at most what a quorum had agreed on, without a larger erase_daily and with nothing else set. Its class is
+// kCancelClass: it never waits, and nobody vetoes it.
 bool only_stops(const State& state, const Action& action);
 
 // The rule that binds this proposal at that moment: that of its class, or the stricter one of an override, which asks
@@ -51,8 +51,12 @@ Status decide_carry_out(const State& state, const Id128& proposal, const Moment&
 // True for a suspended subject that this proposal, a CancelErasures, brings back.
 bool erasure_is_cancelled(const State& state, const Proposal& proposal, const SubjectState& subject);
 
-// True while a proposal to cancel it, made before it was due, can still bring this suspended subject back: until its
-// lifetime has passed on the log's clock, which nobody sets forward, unless it is withdrawn. So a hold ends by itself.
+// True while this proposal, a CancelErasures, can hold erasures: until its lifetime has passed on the log's clock,
+// which nobody sets forward, unless it is done or withdrawn. So a hold ends by itself. Such a one counts as open and is
+// not forgotten, even if it has expired by the wall clock.
+bool may_hold(const State& state, const Proposal& proposal, const Moment& now);
+
+// True while a proposal to cancel it, made before it was due, holds the erasure of this suspended subject (may_hold).
 bool erasure_is_held(const State& state, const SubjectState& subject, const Moment& now);
 
 // "bad-revocation": none, twice, a custodian, or somebody who is not registered.

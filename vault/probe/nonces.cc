@@ -10,7 +10,13 @@ Status Nonces::check_locked(const Id128& tag, std::optional<UnixMillis> time, Un
     known_.erase(ends_.begin()->second);
     ends_.erase(ends_.begin());
   }
-  if (time && (*time < newest_ - kFreshFor || *time > newest_ + kFreshFor || (after_ && *time <= *after_))) {
+  const bool fresh_by_now = time && *time >= now - kFreshFor && *time <= now + kFreshFor;
+  if (fresh_by_now && *time < newest_ - kFreshFor) {
+    return make_problem(Errc::kPermissionDenied, "stale-probe",
+                        "the vault's clock was ahead, and takes no time that is older than what it said then",
+                        "sign challenges in place of the time until the clock is there again");
+  }
+  if (time && (!fresh_by_now || (after_ && *time <= *after_))) {
     return make_problem(Errc::kPermissionDenied, "stale-probe",
                         "the probe was signed more than 30 seconds before or after the vault's time",
                         "set the camera's clock, or sign a challenge in place of the time");

@@ -24,7 +24,9 @@ inline constexpr UnixMillis kNonceLife = 2 * kFreshFor;
 // A machine of this kind writes some ten thousand entries a second: more than a minute of them.
 inline constexpr std::size_t kMaxNonces = 1'000'000;
 
-// Thread safe. Time is the wall clock, and never goes back in here: who sets it back brings no probe back.
+// Thread safe. Time is the wall clock. How old a probe may be is measured from the latest that it has read, so that who
+// sets it back brings no probe back; how new, from what it reads now, so that none is used more than kFreshFor before
+// its time.
 class Nonces {
  public:
   // What use() would say, and nothing is used: asked before the work of a comparison.

@@ -206,7 +206,7 @@ def _check_signing_key(p):
 
 def may_sign(p, site, door=None):
     """May this principal sign probes for the place? Without `door`: for enrolment."""
-    return "signing_key" in p and site in p.get("sites", ()) and (door is None or door in p.get("doors", [door]))
+    return "signing_key" in p and site in p.get("sites", ()) and ("doors" not in p or door in p["doors"])
 
 
 def _check_principals(g):

@@ -74,11 +74,13 @@ class Proposals(Exports):
         _must(self._counts(who, time, now), f"{who} is no custodian who counts now")
 
     def _only_stops(self, action):
-        """It cancels erasures, or takes a retention that one person shortened back to what was agreed on."""
+        """It cancels erasures, or takes a retention that one person shortened back up, to at most what was agreed on, and sets nothing else."""
         if action["kind"] != "change-policy" or action["site"] not in self.shortened:
             return action["kind"] == "cancel-erasures"
         agreed, _ = self.shortened[action["site"]]
-        return action["access_log_days"] <= agreed and action["erase_daily"] <= self.sites[action["site"]]["erase_daily"]
+        site = self.sites[action["site"]]
+        return (action.keys() == {"kind", "site", "access_log_days", "erase_daily"} and action["erase_daily"] <= site["erase_daily"] and
+                site["access_log_days"] < action["access_log_days"] <= agreed)
 
     def _agreed(self):
         agreed = {**self.current["rules"], **self.agreed}
@@ -116,16 +118,20 @@ class Proposals(Exports):
         over = time >= p["complete"][0] + delay and now >= p["complete"][1] + delay
         return next_stage(p["stage"], "delay-over" if over else "delay-runs")
 
+    def _may_hold(self, p, time, now):
+        """It can hold erasures until its lifetime is over by the log's clock, expired or not."""
+        alive = p["stage"] in STAGES or p["stage"] == "expired"
+        return (alive and p["made"]["action"]["kind"] == "cancel-erasures" and
+                now < p["opened"][1] + 1000 * self.rule_for(p["made"], time, now)["lifetime_s"])
+
     def _is_held(self, subject, time, now):
         """A proposal that was made before the erasure was due can still cancel it, by the log's clock."""
         due, clock = parse_time(subject["due"]), subject["clock"]
         for p in self.proposals.values():
-            action, (opened_time, opened_clock) = p["made"]["action"], p["opened"]
-            alive = p["stage"] in STAGES or p["stage"] == "expired"
-            if alive and action["kind"] == "cancel-erasures" and action["site"] == subject["site"] and clock <= opened_clock:
-                in_time = opened_time < due or opened_clock < clock + DELAY_MS
-                if in_time and now < opened_clock + 1000 * self.rule_for(p["made"], time, now)["lifetime_s"]:
-                    return True
+            opened_time, opened_clock = p["opened"]
+            in_time = clock <= opened_clock and (opened_time < due or opened_clock < clock + DELAY_MS)
+            if in_time and self._may_hold(p, time, now) and p["made"]["action"]["site"] == subject["site"]:
+                return True
         return False
 
     def _days_kept(self, site, time, now):
@@ -146,7 +152,8 @@ class Proposals(Exports):
     def _proposal(self, body, time, now):
         by = body["by"]
         self._must_count(by, time, now)
-        live = [p for p in self.proposals.values() if p["made"]["by"] == by and self.stage_at(p, time, now) in STAGES]
+        live = [p for p in self.proposals.values()
+                if p["made"]["by"] == by and (self.stage_at(p, time, now) in STAGES or self._may_hold(p, time, now))]
         _must(len(live) < MAX_OPEN, f"{by} has too many proposals open")
         _must(body["id"] not in self.proposals, "there is a proposal with this id already")
         if "overrides" in body:
@@ -162,11 +169,11 @@ class Proposals(Exports):
         for p in self.proposals.values():
             if self.stage_at(p, time, now) == "expired":
                 p["stage"] = "expired"
-        served = {key for key, p in self.proposals.items() if self._is_served(key, p, time, now)}
+        kept = {key for key, p in self.proposals.items() if self._is_served(key, p, time, now) or self._may_hold(p, time, now)}
         self._settle_exports(time, now)
         for by in {p["made"]["by"] for p in self.proposals.values()}:
             ended = sorted((p["entry"], key) for key, p in self.proposals.items()
-                           if p["made"]["by"] == by and p["stage"] not in STAGES and key not in served)
+                           if p["made"]["by"] == by and p["stage"] not in STAGES and key not in kept)
             for _, key in ended[:-MAX_ENDED]:
                 del self.proposals[key]
 

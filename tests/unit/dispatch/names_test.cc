@@ -113,6 +113,36 @@ TEST_CASE("the register comes in pages, and what one person puts into it is boun
   propose(kit, "property/1", action, brought);
 }
 
+TEST_CASE("a clock that somebody set drops no names, until their proposal is forgotten") {
+  NEEDS_TOKEN();
+  ApiKit kit;
+  REQUIRE(kit.vault.unseal(*kit.service));
+  const Json lapsed = propose(kit, "property/1", named_door(), kNames);
+  const Json theirs = propose(kit, "property/2", named_door(), kNames);
+  kit.vault.clock.wall += lapsed.at("rule").at("lifetime_s").get<std::int64_t>() * 1000;
+  REQUIRE(ApiKit::json(kit.ask("property/1", "GET", path_of(lapsed))).at("stage") == "expired");
+  // Nobody's act drops them either; what is withdrawn goes.
+  const Json taken_back = propose(kit, "property/1", named_door(), kNames);
+  REQUIRE(kit.ask("property/1", "POST", path_of(taken_back, "/withdrawal")).status == 200);
+  CHECK_FALSE(has_names(kit, taken_back));
+  CHECK(has_names(kit, lapsed));
+  kit.service->housekeeping();
+  REQUIRE(kit.service->clock_jumped());
+  CHECK(has_names(kit, lapsed));
+  for (std::size_t n = 0; n < ledger::kMaxEndedProposals + 1; ++n) {
+    const Json next = propose(kit, "property/1", register_action("door/7", sha256(as_bytes("new door"))));
+    REQUIRE(kit.ask("property/1", "POST", path_of(next, "/withdrawal")).status == 200);
+  }
+  REQUIRE(kit.ask("property/1", "GET", path_of(lapsed)).status == 404);
+  CHECK_FALSE(has_names(kit, lapsed));
+  // Somebody has looked at the clock.
+  CHECK(has_names(kit, theirs));
+  kit.stop();
+  kit.start();
+  kit.service->housekeeping();
+  CHECK_FALSE(has_names(kit, theirs));
+}
+
 TEST_CASE("names go with what comes to nothing, and stay with what may be put again or was carried out") {
   NEEDS_TOKEN();
   ApiKit kit;

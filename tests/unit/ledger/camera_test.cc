@@ -155,6 +155,15 @@ TEST_CASE("who signed a probe is a camera of that place") {
   refuse(log, match(signed_by("camera/1")), "no camera of the place");
 }
 
+TEST_CASE("a camera that is bound to doors signs no enrolment") {
+  Log log = camera_log();
+  TemplateAdded t = template_of(1, 1);
+  t.camera = signed_by("camera/2");
+  refuse(log, t, "no camera of the place");
+  t.camera = signed_by("camera/1");
+  log.must(t);
+}
+
 TEST_CASE("where signatures are required, none is missing") {
   Log log = camera_log();
   set_policy(log, true, {});
@@ -163,7 +172,7 @@ TEST_CASE("where signatures are required, none is missing") {
   log.must(match(signed_by("camera/1")));
   TemplateAdded t = template_of(1, 1);
   refuse(log, t, "a probe without a signature");
-  t.camera = signed_by("camera/2");  // its doors do not bind an enrolment
+  t.camera = signed_by("camera/1");
   log.must(t);
 }
 

@@ -138,6 +138,44 @@ TEST_CASE("nobody ends a hold by setting the clock forward") {
   CHECK_FALSE(log.state.subject(ref_of(1))->erase_due);
 }
 
+TEST_CASE("nobody has the vault forget a hold that expired by a clock that was set") {
+  Log log = waiting_log();
+  log.must(cancel(1));
+  log.must(approval(log, "property/1", Id128{0xab, 1}));
+  log.wait(71 * kHourMs);
+  log.wall += 8 * kDayMs;
+  // Proposals that end, more of them than are kept.
+  const auto flood = [](Log& to, std::uint8_t from) {
+    for (std::uint8_t n = 0; n < 2 * kMaxEndedProposals; ++n) {
+      const ProposalMade noise = made_by("property/1", static_cast<std::uint8_t>(from + n), CancelErasures{"annex"});
+      to.must(noise);
+      to.must(ProposalWithdrawn{noise.id, "property/1"});
+    }
+  };
+  flood(log, 20);
+  REQUIRE(stage(log, Id128{0xab, 1}) == Stage::kExpired);
+  log.wait(2 * kHourMs);
+  CHECK_FALSE(is_due(log));
+  refuse(log, erased_late(1), "while people decide to cancel it");
+  // Until its lifetime is over by the log's clock; then it goes like others.
+  log.wait(kWeekMs - 73 * kHourMs - 1);
+  CHECK_FALSE(is_due(log));
+  log.wait(1);
+  CHECK(is_due(log));
+  flood(log, 100);
+  CHECK_FALSE(log.state.proposals().contains(Id128{0xab, 1}));
+}
+
+TEST_CASE("a hold that expired by a clock that was set counts as open") {
+  Log log = open_log();
+  for (std::uint8_t n = 0; n < kMaxOpenProposals; ++n) log.must(cancel(n));
+  log.wall += 8 * kDayMs;
+  refuse(log, cancel(99), "16 proposals open");
+  log.wait(kWeekMs);
+  for (std::uint8_t n = 20; n < 20 + kMaxOpenProposals; ++n) log.must(cancel(n));
+  CHECK(log.state.proposals().size() == kMaxEndedProposals + kMaxOpenProposals);
+}
+
 TEST_CASE("its proposer takes a cancelling back only while nobody else has signed it") {
   Log log = waiting_log();
   log.must(cancel(1));
@@ -221,9 +259,45 @@ TEST_CASE("more than was agreed on, or a larger allowance beside it, takes the d
   }
 }
 
-TEST_CASE("a quorum's shorter retention holds at once") {
+TEST_CASE("anything else beside the days that were agreed on takes the delay of the policy and may be vetoed") {
+  Log log = old_key_log();
+  const Site site = *log.state.site("main");
+  log.must(Tightened{"residents/3", ChangePolicy{"main", 1, site.erase_daily, true, 2}});
+  const ChangePolicy undo{"main", site.access_log_days, site.erase_daily, {}, {}, {}};
+  REQUIRE(only_stops(log.state, undo));
+  std::vector<ChangePolicy> wide(4, undo);
+  wide[0].signed_probes_required = false;
+  wide[1].min_pad = 0;
+  wide[2].budgets = log.state.budgets("main");
+  wide[2].budgets->subject.burst += 1;
+  wide[3].signed_probes_required = true;  // what is in force
+  for (std::uint8_t n = 0; n < wide.size(); ++n) {
+    INFO(int{n});
+    const ProposalMade made = made_by("property/1", static_cast<std::uint8_t>(20 + n), wide[n]);
+    CHECK_FALSE(only_stops(log.state, made.action));
+    log.must(made);
+    sign_both(log, made.id);
+    CHECK(stage(log, made.id) == Stage::kWaiting);
+    refuse(log, ProposalDone{made.id}, "not ready");
+    log.must(veto(log, "residents/3", made.id));
+  }
+}
+
+TEST_CASE("a quorum's shorter retention takes the delay of the policy, and then holds at once") {
   Log log = old_key_log();
   log.must(Tightened{"residents/3", keep_days(log, 20)});
+  // As many days as there are now would end the wait of 72 hours, too.
+  for (const std::uint32_t days : {1U, 20U}) {
+    INFO(days);
+    Log vetoed = log;
+    const ProposalMade made = made_by("property/1", kUndo, keep_days(vetoed, days));
+    vetoed.must(made);
+    sign_both(vetoed, made.id);
+    CHECK(stage(vetoed, made.id) == Stage::kWaiting);
+    refuse(vetoed, ProposalDone{made.id}, "not ready");
+    vetoed.must(veto(vetoed, "residents/3", made.id));
+    CHECK(vetoed.state.shortened().contains("main"));
+  }
   decide_together(log, made_by("property/1", kUndo, keep_days(log, 1)), 86400);
   log.wait(17 * kDayMs);
   log.must(Tightened{"residents/3", ChangePolicy{"main", 1, 0}});  // shortens nothing

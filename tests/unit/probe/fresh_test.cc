@@ -54,6 +54,24 @@ TEST_CASE("a clock that is set back brings no probe back") {
   CHECK(said(nonces.use(tag(1), kNow, kNow + 10)) == "stale-probe");
 }
 
+TEST_CASE("a clock that was ahead is told apart from a camera's wrong clock") {
+  Nonces nonces;
+  const auto message = [&](UnixMillis time, UnixMillis now) { return nonces.check(tag(1), time, now).error().message; };
+  REQUIRE(said(nonces.use(tag(1), kNow + 3'600'000, kNow + 3'600'000)) == "ok");
+  CHECK(message(kNow, kNow).find("the vault's clock was ahead") != std::string::npos);
+  CHECK(message(kNow - 30'001, kNow).find("more than 30 seconds") != std::string::npos);
+  CHECK(message(kNow + 30'001, kNow).find("more than 30 seconds") != std::string::npos);
+  CHECK(said(nonces.use(tag(2), std::nullopt, kNow)) == "ok");
+  CHECK(said(nonces.use(tag(3), kNow + 3'600'000, kNow + 3'600'000)) == "ok");
+}
+
+TEST_CASE("no probe is used more than 30 seconds before its time, though the clock was ahead") {
+  Nonces nonces;
+  REQUIRE(said(nonces.use(tag(1), kNow + 20'000, kNow + 20'000)) == "ok");
+  CHECK(said(nonces.use(tag(2), kNow + 30'001, kNow)) == "stale-probe");
+  CHECK(said(nonces.use(tag(2), kNow + 30'000, kNow)) == "ok");
+}
+
 TEST_CASE("what is folded from the log counts as used") {
   Nonces nonces;
   nonces.fold(tag(1), kNow - 59'000);

@@ -2,6 +2,7 @@
 #include "tests/support/camera.h"
 #include "tests/support/catch.h"
 #include "tests/unit/vault/calls.h"
+#include "vault/history.h"
 #include "vault/ledger/opening.h"
 
 using namespace facekeep;
@@ -154,9 +155,58 @@ TEST_CASE("a signed probe is fresh for 30 seconds, and used once, over a restart
   v.f.clock.advance(20'000);
   v.restart();
   CHECK(decision(v.ask(used)) == "nonce-reused");
-  CHECK(decision(v.ask(waiting)) == "match");
+  CHECK(decision(v.ask(waiting)) == "stale-probe");  // signed before the vault was opened
   v.f.clock.advance(40'001);
   CHECK(decision(v.ask(used)) == "stale-probe");
+}
+
+TEST_CASE("a clock that was wrong for a while hides no used probe from the next unseal") {
+  NEEDS_TOKEN();
+  Open v;
+  probe::Claims ahead = v.claims();
+  ahead.time = *ahead.time + 30'000;
+  const std::string used = sign(v.f, ahead);
+  REQUIRE(decision(v.ask(used)) == "match");
+  constexpr std::int64_t kTwoHours = 2LL * 3600 * 1000;
+  v.f.clock.wall -= kTwoHours;
+  REQUIRE(decision(v.service->match(v.f.key("door/1"), "main", test::ask(v.face))) == "match");
+  v.f.clock.wall += kTwoHours;
+  v.f.clock.advance(1000);
+  v.restart();
+  CHECK(decision(v.ask(used)) == "nonce-reused");
+  // The minute is over by both.
+  v.f.clock.advance(60'001);
+  v.restart();
+  CHECK(v.said(v.claims()) == "match");
+}
+
+TEST_CASE("nonces are not trusted where the last minute has more entries than are read") {
+  NEEDS_TOKEN();
+  VaultFixture f(with_cameras());
+  auto service = std::move(*f.start());
+  f.clock.advance(1000);
+  OpenVault vault(f.genesis().vault, *f.store, *f.slots);
+  const UnixMillis now = f.clock.now().wall;
+  const std::uint64_t size = service->sequencer().durable_size();
+  for (const std::uint64_t most : {size, size - 1}) {
+    RequestMarks marks;
+    probe::Nonces nonces;
+    fold_last_minute(vault, service->sequencer(), *f.store, now, marks, nonces, most);
+    const Status said = nonces.check({1}, now + 1, now + 1);
+    CHECK((said ? std::string("ok") : said.error().problem) == (most == size ? "ok" : "stale-probe"));
+  }
+  f.stop(service);
+}
+
+TEST_CASE("a camera that is bound to doors signs no enrolment") {
+  NEEDS_TOKEN();
+  Open v;
+  const auto enrolled = [&](const std::string& camera) {
+    const std::string jws = sign(v.f, v.claims("enrol"), camera);
+    return problem(v.service->add_template(v.f.key("operator/1"), "main", "x", {"face", {}, jws}));
+  };
+  CHECK(enrolled("camera/2") == "unknown-camera");
+  CHECK(enrolled("camera/1") == "ok");
 }
 
 TEST_CASE("a nonce of one camera is not another's") {
@@ -239,7 +289,7 @@ TEST_CASE("a template that a camera signed is enrolled once, and the log says by
   NEEDS_TOKEN();
   Open v;
   const Digest& op = v.f.key("operator/1");
-  const std::string jws = sign(v.f, v.claims("enrol"), "camera/2");
+  const std::string jws = sign(v.f, v.claims("enrol"));
   std::vector<EnrolInput> rows;
   for (const char* id : {"y", "z"}) {
     rows.push_back(person(id, {}));
@@ -250,7 +300,7 @@ TEST_CASE("a template that a camera signed is enrolled once, and the log says by
   CHECK(problem(done[1]) == "nonce-reused");
   const auto event = std::get<ledger::TemplateAdded>(v.opened(done[0]->entry + 1).body);
   REQUIRE(event.camera);
-  CHECK(event.camera->camera == "camera/2");
+  CHECK(event.camera->camera == "camera/1");
   v.restart();
   CHECK(problem(v.service->add_template(op, "main", "x", {"face", {}, jws})) == "nonce-reused");
   const std::string other = sign(v.f, v.claims("identify"));
