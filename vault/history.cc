@@ -50,13 +50,11 @@ class RunningTime {
  public:
   // True for the last event of its run.
   bool add(const ledger::Event& event) {
-    const bool ends_run = !run_end_;
+    const bool ends_run = between_runs_;
     if (ends_run) run_end_ = event.uptime_ms;
-    ran_ = later_runs_ + (*run_end_ - std::min(*run_end_, event.uptime_ms));
-    if (starts_run(event)) {
-      later_runs_ = ran_;
-      run_end_.reset();
-    }
+    ran_ = later_runs_ + (run_end_ - std::min(run_end_, event.uptime_ms));
+    between_runs_ = starts_run(event);
+    if (between_runs_) later_runs_ = ran_;
     return ends_run;
   }
   [[nodiscard]] std::uint64_t ran() const { return ran_; }
@@ -64,7 +62,8 @@ class RunningTime {
  private:
   std::uint64_t later_runs_ = 0;
   std::uint64_t ran_ = 0;
-  std::optional<std::uint64_t> run_end_;
+  bool between_runs_ = true;
+  std::uint64_t run_end_ = 0;  // uptime of the last event of the run
 };
 
 // Reads back through the log, and keeps what budgets are made of.

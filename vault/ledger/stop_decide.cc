@@ -11,9 +11,9 @@ bool only_stops(const State& state, const Action& action) {
   if (change == nullptr) return false;
   const Site* site = state.site(change->site);
   const auto shortened = state.shortened().find(change->site);
-  // More days than now: it ends the wait that the shortening brought, and without them would destroy at once.
-  return site != nullptr && shortened != state.shortened().end() && change->access_log_days > site->access_log_days &&
-         change->access_log_days <= shortened->second.agreed_days && change->erase_daily <= site->erase_daily &&
+  // Exactly the days that were agreed on: it ends the wait that the shortening brought, and with fewer would destroy.
+  return site != nullptr && shortened != state.shortened().end() &&
+         change->access_log_days == shortened->second.agreed_days && change->erase_daily <= site->erase_daily &&
          !change->signed_probes_required && !change->min_pad && !change->budgets;
 }
 

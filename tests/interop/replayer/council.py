@@ -198,7 +198,7 @@ def _exports(c):
 def _kept_and_erased(c):
     """A retention shortened by one person and taken back; an erasure held as long as a proposal to cancel it can live."""
     c.tighten("property/1", policy(7, 3))
-    c.decide("residents/1", policy(35, 3), "property/2", "residents/2", after_ms=MINUTE)
+    c.decide("residents/1", policy(40, 3), "property/2", "residents/2", after_ms=MINUTE)
     c.tighten("property/1", policy(20, 0))  # and left so
     subject = {"ref": some_hex("ref 2", 16), "site": "main"}
     c.log.add("suspended", {**subject, "by": "operator/1", "due": format_time(c.log.wall + 3 * DAY + MINUTE), "reason": "over-allowance"})

@@ -74,13 +74,13 @@ class Proposals(Exports):
         _must(self._counts(who, time, now), f"{who} is no custodian who counts now")
 
     def _only_stops(self, action):
-        """It cancels erasures, or takes a retention that one person shortened back up, to at most what was agreed on, and sets nothing else."""
+        """It cancels erasures, or takes a retention that one person shortened back to what was agreed on, and sets nothing else."""
         if action["kind"] != "change-policy" or action["site"] not in self.shortened:
             return action["kind"] == "cancel-erasures"
         agreed, _ = self.shortened[action["site"]]
         site = self.sites[action["site"]]
         return (action.keys() == {"kind", "site", "access_log_days", "erase_daily"} and action["erase_daily"] <= site["erase_daily"] and
-                site["access_log_days"] < action["access_log_days"] <= agreed)
+                action["access_log_days"] == agreed)
 
     def _agreed(self):
         agreed = {**self.current["rules"], **self.agreed}

@@ -286,8 +286,8 @@ TEST_CASE("anything else beside the days that were agreed on takes the delay of 
 TEST_CASE("a quorum's shorter retention takes the delay of the policy, and then holds at once") {
   Log log = old_key_log();
   log.must(Tightened{"residents/3", keep_days(log, 20)});
-  // As many days as there are now would end the wait of 72 hours, too.
-  for (const std::uint32_t days : {1U, 20U}) {
+  // Whatever is fewer than was agreed on would end the wait of 72 hours, and destroy.
+  for (const std::uint32_t days : {1U, 20U, 29U}) {
     INFO(days);
     Log vetoed = log;
     const ProposalMade made = made_by("property/1", kUndo, keep_days(vetoed, days));
