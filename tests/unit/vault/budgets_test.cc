@@ -223,7 +223,8 @@ TEST_CASE("a probe below the site's PAD level is told to refer, whatever is left
     return sign(f, claims);
   };
   EnrolInput in = person("x", face);
-  in.templates[0] = {"face", {}, signed_for("enrol", 3)};
+  const std::string jws = signed_for("enrol", 3);
+  in.templates[0] = {"face", {}, jws};
   REQUIRE(service->put_subject(f.key("operator/1"), "main", std::move(in)));
   const auto verify = [&](std::uint32_t pad) {
     return decision(service->match(f.key("door/1"), "main", as_signed(signed_for("verify", pad), "x")));
