@@ -114,22 +114,20 @@ Result<WrapKey> load_rsa(Session& s, ck_object_handle_t key, const std::string& 
   return WrapKey{key, WrapMechanism::kRsaOaep, std::move(rsa), std::move(evidence)};
 }
 
-Result<std::size_t> destroy_matching(SessionPool& pool, const std::string& label, bool prefix) {
+using Find = Result<std::vector<LabelledObject>>(Session&, std::string_view);
+
+Result<std::vector<LabelledObject>> find_exact(Session& s, std::string_view label) {
+  FK_TRY(auto found, find_prefixed(s, label));
+  std::erase_if(found, [&](const LabelledObject& o) { return o.label != label; });
+  return found;
+}
+
+Result<std::size_t> destroy_found(SessionPool& pool, Find* find, const std::string& text) {
   std::size_t destroyed = 0;  // over both runs, if the first was cut short
   return pool.run(Repeat::kSafe, [&](Session& s) -> Result<std::size_t> {
-    Attributes all;
-    if (!prefix) all.add_text(CKA_LABEL, label);
-    FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
-    if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
-    FK_TRY(const auto objects, s.calls.find_objects(s.handle, all));
-    for (const auto object : objects) {
-      auto is = s.calls.attribute(s.handle, object, CKA_LABEL);
-      if (!is) {
-        if (s.calls.failure().session_lost()) return std::move(is).error();
-        continue;  // an object without a label is not ours
-      }
-      if (prefix ? !as_chars(*is).starts_with(label) : as_chars(*is) != label) continue;
-      FK_CHECK(s.calls.destroy_object(s.handle, object));
+    FK_TRY(const auto objects, find(s, text));
+    for (const LabelledObject& object : objects) {
+      FK_CHECK(s.calls.destroy_object(s.handle, object.handle));
       ++destroyed;
     }
     return destroyed;
@@ -175,6 +173,23 @@ Result<ck_object_handle_t> find_one(Session& s, ck_object_class_t object_class, 
                       "someone put a second one there; find out who before anything is used");
   }
   return ck_object_handle_t{found.front()};
+}
+
+Result<std::vector<LabelledObject>> find_prefixed(Session& s, std::string_view prefix) {
+  FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
+  if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
+  Attributes any;
+  FK_TRY(const auto objects, s.calls.find_objects(s.handle, any));
+  std::vector<LabelledObject> out;
+  for (const auto object : objects) {
+    auto label = s.calls.attribute(s.handle, object, CKA_LABEL);
+    if (!label) {
+      if (s.calls.failure().session_lost()) return std::move(label).error();
+      continue;  // an object without a label is not ours
+    }
+    if (as_chars(*label).starts_with(prefix)) out.push_back({object, std::string(as_chars(*label))});
+  }
+  return out;
 }
 
 Result<KeyEvidence> check_key(Session& s, ck_object_handle_t key, std::string_view label, std::string mechanism) {
@@ -256,13 +271,13 @@ Result<WrapKey> create_wrap_key(SessionPool& pool, const std::string& label, boo
 }
 
 Status destroy_key(SessionPool& pool, const std::string& label) {
-  FK_TRY(const std::size_t destroyed, destroy_matching(pool, label, false));
+  FK_TRY(const std::size_t destroyed, destroy_found(pool, find_exact, label));
   if (destroyed == 0) return make_error(Errc::kNotFound, "the token has no object " + label);
   return {};
 }
 
 Result<std::size_t> destroy_all(SessionPool& pool, const Id128& vault) {
-  return destroy_matching(pool, object_prefix(vault), true);
+  return destroy_found(pool, find_prefixed, object_prefix(vault));
 }
 
 }  // namespace facekeep::hsm
