@@ -40,15 +40,33 @@ Attributes key_attributes(std::string_view label) {
 Attributes secret_attributes(std::string_view label) {
   Attributes a = key_attributes(label);
   a.add_flag(CKA_PRIVATE, true).add_flag(CKA_SENSITIVE, true).add_flag(CKA_EXTRACTABLE, false);
-  a.add_flag(CKA_DECRYPT, true).add_flag(CKA_SIGN, false).add_flag(CKA_UNWRAP, false).add_flag(CKA_DERIVE, false);
+  a.add_flag(CKA_DECRYPT, true);
   return a;
+}
+
+void forbid(Attributes& a, std::initializer_list<ck_attribute_type_t> uses) {
+  for (const auto use : uses) a.add_flag(use, false);
 }
 
 Result<ck_object_handle_t> generate_aes(Session& s, const std::string& label) {
   Attributes a = secret_attributes(label);
   a.add(CKA_CLASS, CKO_SECRET_KEY).add(CKA_KEY_TYPE, CKK_AES).add(CKA_VALUE_LEN, 32);
-  a.add_flag(CKA_ENCRYPT, true).add_flag(CKA_VERIFY, false).add_flag(CKA_WRAP, false);
+  a.add_flag(CKA_ENCRYPT, true);
+  forbid(a, {CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE});
   return s.calls.generate_key(s.handle, {CKM_AES_KEY_GEN, nullptr, 0}, a);
+}
+
+Status generate_rsa_of(Session& s, const std::string& label, unsigned long bits, bool strict) {
+  Attributes pub = key_attributes(label);
+  pub.add(CKA_MODULUS_BITS, bits).add_bytes(CKA_PUBLIC_EXPONENT, kExponent).add_flag(CKA_ENCRYPT, true);
+  Attributes priv = secret_attributes(label);
+  if (strict) {
+    forbid(pub, {CKA_VERIFY, CKA_WRAP});
+    forbid(priv, {CKA_SIGN, CKA_UNWRAP, CKA_DERIVE});
+  }
+  FK_TRY(const auto pair, s.calls.generate_key_pair(s.handle, {CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0}, pub, priv));
+  (void)pair;
+  return {};
 }
 
 // 3072 bits, or 2048 where the token refuses them.
@@ -60,14 +78,12 @@ Status generate_rsa(Session& s, const std::string& label) {
   }
   Status last = make_error(Errc::kHsm, "the token makes no RSA key of 2048 bits or more");
   for (const unsigned long bits : {3072UL, 2048UL}) {
-    Attributes pub = key_attributes(label);
-    pub.add(CKA_MODULUS_BITS, bits).add_bytes(CKA_PUBLIC_EXPONENT, kExponent);
-    pub.add_flag(CKA_ENCRYPT, true).add_flag(CKA_VERIFY, false).add_flag(CKA_WRAP, false);
-    Attributes priv = secret_attributes(label);
-    auto pair = s.calls.generate_key_pair(s.handle, {CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0}, pub, priv);
-    if (pair) return {};
-    last = std::move(pair).error();
-    if (s.calls.failure().session_lost()) break;
+    // A TPM's key signs and decrypts, and its module takes no template that says otherwise.
+    for (const bool strict : {true, false}) {
+      last = generate_rsa_of(s, label, bits, strict);
+      if (last || s.calls.failure().session_lost()) return last;
+      if (s.calls.failure().code == CKR_KEY_SIZE_RANGE) break;
+    }
   }
   return last;
 }
@@ -104,10 +120,9 @@ Result<WrapKey> load_aes(Session& s, ck_object_handle_t key, const std::string& 
 Result<WrapKey> load_rsa(Session& s, ck_object_handle_t key, const std::string& label) {
   FK_TRY(const unsigned long type, number(s, key, CKA_KEY_TYPE));
   if (type != CKK_RSA) return make_error(Errc::kIntegrity, "the key " + label + " is not an RSA key");
-  for (const auto use : {CKA_SIGN, CKA_UNWRAP}) {
-    FK_TRY(const bool allowed, may(s, key, use));
-    if (allowed) return make_error(Errc::kIntegrity, "the key " + label + " may do more than decrypt");
-  }
+  // That it may sign is no matter: whoever may decrypt with an RSA key can compute the same power with it.
+  FK_TRY(const bool unwraps, may(s, key, CKA_UNWRAP));
+  if (unwraps) return make_error(Errc::kIntegrity, "the key " + label + " may unwrap other keys");
   FK_TRY(RsaPublicKey rsa, rsa_public_half(s, key, label));
   const std::string mechanism = "RSA-" + std::to_string(rsa.bits()) + "-OAEP-SHA1";
   FK_TRY(KeyEvidence evidence, check_key(s, key, label, mechanism));

@@ -229,7 +229,13 @@ Result<SecretBytes> Calls::decrypt(Session session, ck_mechanism mechanism, Obje
   if (!check("C_DecryptInit", f_->C_DecryptInit(session, &mechanism, key))) return failed();
   SecretBytes plain(sealed.size() + kSlack);
   unsigned long size = plain.size();
-  if (!check("C_Decrypt", f_->C_Decrypt(session, in(sealed), sealed.size(), plain.data(), &size))) return failed();
+  if (!check("C_Decrypt", f_->C_Decrypt(session, in(sealed), sealed.size(), plain.data(), &size))) {
+    // A failure ends the operation (PKCS#11 2.40, 5.9); a module that leaves it open keeps the key in use, which then
+    // can't be destroyed. Of one that ended, this says that there is none.
+    size = plain.size();
+    if (!failure_.session_lost()) f_->C_DecryptFinal(session, plain.data(), &size);
+    return failed();
+  }
   if (size > plain.size()) return make_error(Errc::kHsm, "C_Decrypt: impossible length");
   plain.shrink(size);
   return plain;
