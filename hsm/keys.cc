@@ -173,6 +173,12 @@ Result<std::vector<ck_object_handle_t>> find_labelled(Session& s, ck_object_clas
   Attributes a;
   a.add(CKA_CLASS, object_class).add_text(CKA_LABEL, label);
   FK_TRY(auto found, s.calls.find_objects(s.handle, a));
+  // A handle must name what was asked for. tpm2-pkcs11 gives a new object the handle of an old one once its first
+  // object was destroyed; it counts rightly again when it is initialised anew.
+  for (const auto object : found) {
+    FK_TRY(const Bytes is, s.calls.attribute(s.handle, object, CKA_LABEL));
+    if (as_chars(is) != label) return s.calls.lost(CKR_CRYPTOKI_NOT_INITIALIZED, "C_FindObjects");
+  }
   if (found.empty()) {
     FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
     if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
@@ -194,7 +200,11 @@ Result<std::vector<LabelledObject>> find_prefixed(Session& s, std::string_view p
   FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
   if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
   Attributes any;
-  FK_TRY(const auto objects, s.calls.find_objects(s.handle, any));
+  FK_TRY(auto objects, s.calls.find_objects(s.handle, any));
+  std::sort(objects.begin(), objects.end());
+  if (std::adjacent_find(objects.begin(), objects.end()) != objects.end()) {  // as in find_labelled
+    return s.calls.lost(CKR_CRYPTOKI_NOT_INITIALIZED, "C_FindObjects");
+  }
   std::vector<LabelledObject> out;
   for (const auto object : objects) {
     auto label = s.calls.attribute(s.handle, object, CKA_LABEL);

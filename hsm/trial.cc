@@ -74,32 +74,40 @@ Status remove_all(SessionPool& pool, const Id128& vault, std::size_t& removed) {
 }
 
 // For the time that each speed takes: at least once, at most a few thousand times.
-void take_speeds(Trial& trial, const TrialOptions& options, TrialReport& report) {
+Status take_speed(const SpeedOperation& operation, const TrialOptions& options, TrialReport& report) {
   using Clock = std::chrono::steady_clock;
   constexpr unsigned kMost = 5000;
-  for (const SpeedOperation& o : speed_operations(trial)) {
-    const auto start = Clock::now();
-    std::chrono::duration<double> took{};
-    unsigned done = 0;
-    while (done < kMost && (done == 0 || took < options.a_speed)) {
-      if (report.interrupted || (options.interrupted && options.interrupted())) {
-        report.interrupted = true;
-        return;
-      }
-      if (!o.once()) break;
-      ++done;
-      took = Clock::now() - start;
-    }
-    if (done > 0) report.speeds.push_back({o.name, done / std::max(took.count(), 1e-9)});
+  const auto start = Clock::now();
+  std::chrono::duration<double> took{};
+  unsigned done = 0;
+  while (done < kMost && (done == 0 || took < options.a_speed)) {
+    report.interrupted = report.interrupted || (options.interrupted && options.interrupted());
+    if (report.interrupted) return {};
+    FK_CHECK(operation.once());
+    ++done;
+    took = Clock::now() - start;
   }
+  report.speeds.push_back({operation.name, done / std::max(took.count(), 1e-9)});
+  return {};
+}
+
+void take_speeds(Trial& trial, const TrialOptions& options, TrialReport& report) {
+  TrialRow row{TrialStep::kRepeat, Finding::kWorks, {}};
+  for (const SpeedOperation& o : speed_operations(trial)) {
+    const Status taken = take_speed(o, options, report);
+    if (!taken) row = {TrialStep::kRepeat, Finding::kRefused, std::string(o.name) + ": " + taken.error().message};
+    if (!taken || report.interrupted) break;
+  }
+  if (report.interrupted || report.speeds.empty()) row.finding = Finding::kNotTried;
+  report.rows.push_back(std::move(row));
 }
 
 }  // namespace
 
 std::string_view to_string(TrialStep step) noexcept {
-  constexpr std::array<std::string_view, 13> kNames = {"root",     "log-key",    "evidence", "hidden", "wrap",
+  constexpr std::array<std::string_view, 14> kNames = {"root",     "log-key",    "evidence", "hidden", "wrap",
                                                        "context",  "sign",       "anchor",   "rotate", "sessions",
-                                                       "rsa-oaep", "ecdsa-p256", "removed"};
+                                                       "rsa-oaep", "ecdsa-p256", "repeat",   "removed"};
   return kNames.at(static_cast<std::size_t>(step));
 }
 
@@ -123,7 +131,7 @@ TrialReport try_token(const std::shared_ptr<SessionPool>& pool, const TrialOptio
   TrialReport report;
   report.prefix = std::string(kPrefix) + to_hex(as_bytes(kMark));
   attempt_all(trial, options, report);
-  if (options.whole && options.a_speed.count() > 0 && !report.interrupted) take_speeds(trial, options, report);
+  if (options.whole && options.a_speed.count() > 0) take_speeds(trial, options, report);
   if (trial.root) report.root = trial.root->evidence;
   if (trial.log_key) report.log_key = trial.log_key->evidence;
   trial.custody.reset();

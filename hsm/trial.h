@@ -28,6 +28,7 @@ enum class TrialStep : std::uint8_t {
   kSessions,  // two at once
   kOaep,      // an RSA pair as a spare token keeps it, and a root without AES-GCM
   kP256,      // a log key without Ed25519
+  kRepeat,    // the same again and again, while speeds are taken
   kRemoved,   // nothing is left
 };
 std::string_view to_string(TrialStep step) noexcept;  // "root", "log-key", ...

@@ -12,6 +12,7 @@ namespace facekeep::hsm {
 namespace {
 
 const ByteView kContext = as_bytes("trial context");
+const ByteView kNote = as_bytes("trial\n1\nroot\n");
 
 Outcome refused(const Error& error) {
   return {Finding::kRefused, error.message};
@@ -210,7 +211,7 @@ Outcome try_context(Trial& t) {
 }
 
 Outcome try_sign(Trial& t) {
-  auto signature = t.custody->sign_checkpoint(as_bytes("trial\n1\nroot\n"));  // which verifies what it returns
+  auto signature = t.custody->sign_checkpoint(kNote);  // which verifies what it returns
   if (!signature) return refused(signature.error());
   return {Finding::kWorks, {}};
 }
@@ -247,29 +248,32 @@ Outcome try_p256(Trial& t) {
   if (!made) return {Finding::kMissing, made.error().message};
   auto custody = TokenCustody::open(t.pool, t.second);
   if (!custody) return {Finding::kMissing, custody.error().message};
-  const auto signature = (*custody)->sign_checkpoint(as_bytes("trial\n1\nroot\n"));
+  const auto signature = (*custody)->sign_checkpoint(kNote);
   if (!signature) return {Finding::kMissing, signature.error().message};
   return {Finding::kWorks, made->evidence.mechanism};
 }
 
 std::vector<SpeedOperation> speed_operations(Trial& t) {
+  const auto outcome = [](const auto& result) { return result ? Status() : Status(result.error()); };
+  const auto secret = std::make_shared<SecretBytes>(random_secret(32));
+  const auto blob = std::make_shared<Bytes>();
+  const auto size = std::make_shared<std::uint64_t>(10);
   std::vector<SpeedOperation> out;
   if (t.custody) {
-    const auto secret = std::make_shared<SecretBytes>(random_secret(32));
-    if (const auto blob = t.custody->wrap(t.epoch, secret->view(), kContext)) {
-      out.push_back({"wrap", [&t, secret] { return t.custody->wrap(t.epoch, secret->view(), kContext).has_value(); }});
-      out.push_back({"unwrap", [&t, b = *blob] { return t.custody->unwrap(t.epoch, b, kContext).has_value(); }});
-    }
-    out.push_back({"sign", [&t] { return t.custody->sign_checkpoint(as_bytes("trial\n1\nroot\n")).has_value(); }});
-    const auto size = std::make_shared<std::uint64_t>(10);
-    out.push_back({"anchor-write", [&t, size] { return t.custody->write_anchor({++*size, {}, 0}).has_value(); }});
-    out.push_back({"anchor-read", [&t] { return t.custody->read_anchor().has_value(); }});
+    out.push_back({"wrap", [&t, secret, blob]() -> Status {
+                     FK_TRY(*blob, t.custody->wrap(t.epoch, secret->view(), kContext));
+                     return {};
+                   }});
+    out.push_back({"unwrap", [=, &t] { return outcome(t.custody->unwrap(t.epoch, *blob, kContext)); }});
+    out.push_back({"sign", [=, &t] { return outcome(t.custody->sign_checkpoint(kNote)); }});
+    out.push_back({"anchor-write", [&t, size] { return t.custody->write_anchor({++*size, {}, 0}); }});
+    out.push_back({"anchor-read", [=, &t] { return outcome(t.custody->read_anchor()); }});
   }
   if (t.spare) {
-    if (const auto blob = wrap_to_spare(t.spare->key, 1, random_secret(32).view(), kContext)) {
-      out.push_back(
-          {"oaep-unwrap", [&t, b = *blob] { return unwrap_with_spare(*t.pool, t.vault, 1, b, kContext).has_value(); }});
-    }
+    const auto sealed = wrap_to_spare(t.spare->key, 1, secret->view(), kContext);
+    if (!sealed) return out;
+    out.push_back(
+        {"oaep-unwrap", [=, &t, b = *sealed] { return outcome(unwrap_with_spare(*t.pool, t.vault, 1, b, kContext)); }});
   }
   return out;
 }

@@ -41,7 +41,7 @@ Outcome try_p256(Trial& trial);
 
 struct SpeedOperation {
   std::string_view name;
-  std::function<bool()> once;  // false: it failed
+  std::function<Status()> once;
 };
 // Those whose keys are there. They refer to `trial`.
 std::vector<SpeedOperation> speed_operations(Trial& trial);

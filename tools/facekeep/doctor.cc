@@ -46,7 +46,7 @@ Msg title_of(TrialStep step) {
   constexpr std::array kTitles = {Msg::kDoctorRoot,   Msg::kDoctorLogKey,   Msg::kDoctorEvidence, Msg::kDoctorHidden,
                                   Msg::kDoctorWrap,   Msg::kDoctorContext,  Msg::kDoctorSign,     Msg::kDoctorAnchor,
                                   Msg::kDoctorRotate, Msg::kDoctorSessions, Msg::kDoctorOaep,     Msg::kDoctorP256,
-                                  Msg::kDoctorRemoved};
+                                  Msg::kDoctorRepeat, Msg::kDoctorRemoved};
   return kTitles.at(static_cast<std::size_t>(step));
 }
 
