@@ -7,7 +7,7 @@ namespace facekeep::hsm {
 Result<std::shared_ptr<SessionPool>> SessionPool::open(std::shared_ptr<Token> token, PoolOptions options) {
   std::shared_ptr<SessionPool> pool(new SessionPool(std::move(token), options));
   const std::lock_guard lock(pool->recovery_);
-  FK_CHECK(pool->connect());
+  FK_CHECK(pool->connect(false));
   return pool;
 }
 
