@@ -11,9 +11,8 @@ import tempfile
 import time
 
 from vault import BUILD, FACEKEEP, Report
-from tokens import new_token
+from tokens import PIN, new_token
 
-PIN = "648219"
 SHIM = BUILD / "tests/support/libfacekeep_pkcs11_shim.so"
 report = Report()
 

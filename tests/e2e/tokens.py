@@ -1,12 +1,12 @@
 """A token for a suite: SoftHSM, or what FACEKEEP_TEST_TOKEN names (tests/support/test_token.h). A library, not a suite."""
 import dataclasses
 import os
+import pathlib
 import subprocess
 import sys
 
-from vault import SOURCE
-
-SO_PIN = "90217345"
+SETUPS = pathlib.Path(__file__).resolve().parents[1] / "support/tokens"
+PIN, SO_PIN = "648219", "90217345"
 
 
 @dataclasses.dataclass
@@ -17,11 +17,12 @@ class Made:
 
 def setup_program():
     name = os.environ.get("FACEKEEP_TEST_TOKEN") or "softhsm"
-    return name if "/" in name else str(SOURCE / "tests/support/tokens" / name)
+    return name if "/" in name else str(SETUPS / name)
 
 
 def new_token(folder, label, pin, so_pin=SO_PIN):
     """An empty token in the folder. Ends the suite as skipped where this machine can't make one."""
+    folder.mkdir(exist_ok=True)
     done = subprocess.run([setup_program(), str(folder), label, pin, so_pin], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode == 77:
         print(done.stderr.strip())
