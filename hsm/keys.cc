@@ -176,8 +176,10 @@ Result<std::vector<ck_object_handle_t>> find_labelled(Session& s, ck_object_clas
   // A handle must name what was asked for. tpm2-pkcs11 gives a new object the handle of an old one once its first
   // object was destroyed; it counts rightly again when it is initialised anew.
   for (const auto object : found) {
-    FK_TRY(const Bytes is, s.calls.attribute(s.handle, object, CKA_LABEL));
-    if (as_chars(is) != label) return s.calls.lost(CKR_CRYPTOKI_NOT_INITIALIZED, "C_FindObjects");
+    FK_TRY(const unsigned long its_class, number(s, object, CKA_CLASS));
+    FK_TRY(const Bytes its_label, s.calls.attribute(s.handle, object, CKA_LABEL));
+    if (its_class != object_class || as_chars(its_label) != label)
+      return s.calls.lost(CKR_CRYPTOKI_NOT_INITIALIZED, "C_FindObjects");
   }
   if (found.empty()) {
     FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));

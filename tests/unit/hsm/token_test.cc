@@ -5,7 +5,7 @@
 using namespace facekeep;
 using namespace facekeep::hsm;
 
-TEST_CASE("a token says what it is") {
+TEST_CASE("a token says what it is", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
   REQUIRE_OK(pool);

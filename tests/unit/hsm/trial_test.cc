@@ -83,7 +83,7 @@ TEST_CASE("a trial names the fallbacks that a token takes") {
   CHECK(report.usable());
 }
 
-TEST_CASE("a trial refuses a token without a second way, and does not try what hangs on it") {
+TEST_CASE("a trial refuses a token without a second way, and does not try what hangs on it", "[softhsm]") {
   const ShimmedToken t;
   const TrialReport no_root = under(t, "hide 0x1087\nhide 0x9");  // nor CKM_RSA_PKCS_OAEP
   CHECK(found(no_root, TrialStep::kRoot) == Finding::kRefused);
@@ -114,7 +114,7 @@ TEST_CASE("a token that keeps no data objects is refused for its anchor, at the 
   CHECK(objects(**pool) == 0);
 }
 
-TEST_CASE("what a token needs only as a spare is missing, not refused") {
+TEST_CASE("what a token needs only as a spare is missing, not refused", "[softhsm]") {
   const ShimmedToken t;
   const TrialReport report = under(t, "hide 0x9\nhide 0x1041");
   CHECK(found(report, TrialStep::kOaep) == Finding::kMissing);
