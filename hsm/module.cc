@@ -32,6 +32,7 @@ Result<std::shared_ptr<Module>> Module::load(const std::string& path) {
     return make_error(Errc::kInvalidArgument, "the PKCS#11 module must be named by an absolute path",
                       "give module-path=/... in the token's URI");
   }
+  std::shared_ptr<Module> module;  // outlives the lock, which its destructor takes
   const std::lock_guard lock(registry_mutex);
   auto& slot = registry()[path];
   if (auto living = slot.lock()) return living;
@@ -47,7 +48,7 @@ Result<std::shared_ptr<Module>> Module::load(const std::string& path) {
   if (get == nullptr || get(&functions) != CKR_OK || functions == nullptr) {
     return make_error(Errc::kIo, path + " is not a PKCS#11 module");
   }
-  std::shared_ptr<Module> module(new Module(path, functions));
+  module.reset(new Module(path, functions));
   FK_CHECK(module->initialise());
   slot = module;
   return module;

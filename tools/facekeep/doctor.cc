@@ -74,7 +74,9 @@ std::optional<Msg> meaning_of(const TrialReport& trial, const TrialRow& row) {
     return Msg::kDoctorSessionsTaken;
   }
   const bool oaep = row.step == TrialStep::kOaep;
-  if (row.finding == Finding::kMissing) return oaep ? Msg::kDoctorOaepMissing : Msg::kDoctorP256Missing;
+  if (row.finding == Finding::kMissing && (oaep ? trial.root.has_value() : trial.log_key.has_value())) {
+    return oaep ? Msg::kDoctorOaepMissing : Msg::kDoctorP256Missing;
+  }
   if (row.finding != Finding::kWorks) return std::nullopt;
   if (oaep && trial.root && trial.root->mechanism == row.detail) return Msg::kDoctorIsIt;
   if (row.step == TrialStep::kP256 && trial.log_key && trial.log_key->mechanism == row.detail)
