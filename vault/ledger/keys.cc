@@ -1,5 +1,7 @@
 #include "vault/ledger/keys.h"
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -33,6 +35,15 @@ std::string pem_of(const EVP_PKEY* key) {
   if (!out || PEM_write_bio_PUBKEY(out.get(), key) != 1) return {};
   const long size = BIO_get_mem_data(out.get(), &text);
   return {text, static_cast<std::size_t>(size)};
+}
+
+bool is_fit_for_spare(const EVP_PKEY* key) {
+  if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA) return false;
+  const int bits = EVP_PKEY_bits(key);
+  BIGNUM* e = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) != 1) return false;
+  const std::unique_ptr<BIGNUM, Free<BN_free>> owned(e);
+  return bits >= kMinSpareBits && bits <= kMaxSpareBits && BN_is_odd(e) && BN_num_bits(e) >= 17 && BN_num_bits(e) <= 64;
 }
 
 Status change_spare(Genesis& g, const std::optional<std::string>& pem) {
@@ -87,7 +98,7 @@ Result<Digest> spare_digest(std::string_view pem) {
   // An encrypted one would have OpenSSL ask for its password.
   const auto no_password = [](char*, int, int, void*) { return -1; };
   const Key key(in ? PEM_read_bio_PUBKEY(in.get(), nullptr, no_password, nullptr) : nullptr);
-  if (!key || EVP_PKEY_base_id(key.get()) != EVP_PKEY_RSA || EVP_PKEY_bits(key.get()) < kMinSpareBits) return bad();
+  if (!key || !is_fit_for_spare(key.get())) return bad();
   // One key is one text.
   if (pem_of(key.get()) != pem) return bad();
   std::uint8_t* der = nullptr;
