@@ -1,5 +1,3 @@
-#include "vault/ledger/keys.h"
-
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -11,6 +9,7 @@
 #include <set>
 
 #include "vault/base/digest.h"
+#include "vault/ledger/reshare.h"
 
 namespace facekeep::ledger {
 namespace {
@@ -124,7 +123,7 @@ Status change_keys(Genesis& g, const RotateKeys& a) {
   return change_spare(g, a.spare);
 }
 
-Status change_keys(Genesis& g, const Reshare& a) {
+Status change_cards(Genesis& g, const Reshare& a) {
   FK_CHECK(check_new_cards(g, a));
   FK_CHECK(change_spare(g, a.spare));
   g.preset = preset_of(a.groups);
@@ -136,6 +135,11 @@ Status change_keys(Genesis& g, const Reshare& a) {
                [](const PrincipalRecord& p) { return p.role != Role::kCustodian; });
   if (people.size() > kMaxPrincipals) return refused("the vault would have too many principals");
   g.principals = std::move(people);
+  return {};
+}
+
+Status change_keys(Genesis& g, const Reshare& a) {
+  FK_CHECK(change_cards(g, a));
   FK_TRY(const std::string statement, reshare_statement(a, g.vault));
   if (auto ok = check_ceremony_signatures(g.principals, a.signatures, statement); !ok) {
     return refused(ok.error().message, "every custodian of the new set signs, each with the own approval key");
