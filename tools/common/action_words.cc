@@ -112,16 +112,21 @@ struct Describe {
       for (const auto& card : g.shares) {
         std::vector<std::string> holders;
         for (const auto h : card.holders) holders.push_back(g.id + "/" + std::to_string(h));
-        say(Msg::kPropReshareCard, {std::to_string(card.number), list_of(lang, holders, Msg::kPropAll)});
+        say(Msg::kPropReshareCard,
+            {std::to_string(card.number), list_of(lang, holders, Msg::kPropAll), to_hex(card.commitment)});
       }
     }
     for (const auto& p : a.custodians) {
-      say(Msg::kPropReshareCustodian, {p.id, to_hex(p.key), fingerprint(p.approval_key)});
+      say(Msg::kPropReshareCustodian,
+          {p.id, std::string(to_string(p.role)), to_hex(p.key), fingerprint(p.approval_key)});
       rest_of(p);
     }
     operator()(ledger::ChangeRules{a.rules});
     say(Msg::kPropUnsealKey, {to_hex(a.unseal_key)});
     say(Msg::kPropTranscript, {to_hex(a.transcript)});
+    std::vector<std::string> signers;
+    for (const auto& s : a.signatures) signers.push_back(s.by);
+    say(Msg::kPropReshareSigned, {list_of(lang, signers, Msg::kPropAll)});
     say_spare(a.spare);
   }
   void operator()(const ledger::ChangeWitnesses& a) const {

@@ -20,7 +20,11 @@ inline NewKeys new_keys(const State& state) {
 inline void sign_reshare(Reshare& a) {
   a.signatures.clear();
   const std::string statement = reshare_statement(a, valid_genesis().vault).value();
-  for (const auto& p : a.custodians) a.signatures.push_back({p.id, sign_as(p.id, kCeremonyNamespace, statement)});
+  for (const auto& p : a.custodians) {
+    std::string key = p.id;  // whose it is, also where two have the same
+    for (const auto& other : a.custodians) key = approval_line(other.id) == p.approval_key ? other.id : key;
+    a.signatures.push_back({p.id, sign_as(key, kCeremonyNamespace, statement)});
+  }
 }
 
 // New cards for the same people; unsigned. `set` names the cards.
