@@ -343,7 +343,9 @@ def main():
     report = Report()
     compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1])
     compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
-    compare(report, Walk(options.seed, list(keys.CEREMONIES)), options.steps, KEYS)
+    walk = Walk(options.seed, [*keys.CEREMONIES, "reshare"])
+    compare(report, walk, options.steps, KEYS)
+    report.check("cards were replaced", walk.state.retired, len(walk.state.retired))
     report.end()
 
 

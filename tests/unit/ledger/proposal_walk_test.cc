@@ -111,7 +111,7 @@ class Walk {
   // New cards for the same people; now and then with a rule, one card too few, or without somebody's signature.
   Reshare random_reshare() {
     Reshare a = new_cards(log_.state.current(), "set " + std::to_string(++next_set_));
-    const int odd = pick(8);
+    const int odd = pick(15);
     if (odd == 0) a.unseal_key = log_.state.current().unseal_key;
     if (odd == 1) a.groups[0].threshold = 1;
     if (odd == 2) a.rules["export"] = random_rule();
@@ -121,8 +121,7 @@ class Walk {
     return a;
   }
   Action random_action() {
-    if (pick(12) == 0) return RotateKeys{};
-    if (pick(12) == 0) return random_reshare();
+    if (pick(5) == 0) return pick(3) == 0 ? Action(RotateKeys{}) : Action(random_reshare());
     if (pick(2) == 0) {
       const auto& classes = action_classes();
       return ChangeRules{{{std::string(classes[static_cast<std::size_t>(pick(static_cast<int>(classes.size())))].name),
