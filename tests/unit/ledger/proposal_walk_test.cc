@@ -68,8 +68,11 @@ class Walk {
   Id128 some_proposal() {
     std::vector<Id128> ids;
     const bool any = pick(10) == 0;
+    const bool of_keys = pick(5) == 0;  // there is one at most
     for (const auto& [id, p] : log_.state.proposals()) {
-      if (any || !is_final(stage(log_, id))) ids.push_back(id);
+      const bool alive = !is_final(stage(log_, id));
+      if (alive && of_keys && renews_keys(p.made.action)) return id;
+      if (any || alive) ids.push_back(id);
     }
     return ids.empty() ? Id128{} : ids[static_cast<std::size_t>(pick(static_cast<int>(ids.size())))];
   }
@@ -89,11 +92,17 @@ class Walk {
     REQUIRE(add(Start{"0.1.0", {}, {}, {}, true}));
     unseal();
   }
-  // As far as those who come with a card count.
+  // Two of each group who count, if there are as many: custodian n holds card n.
   void unseal() {
-    const std::vector<std::string> people = {"property/1", "property/2", "residents/1", "residents/3"};
+    std::vector<std::string> people;
+    std::map<std::string, int> taken;
+    for (const auto& id : who_count(log_)) {
+      if (++taken[group_of(id)] <= 2) people.push_back(id);
+    }
+    if (people.size() != 4) return;
+    std::sort(people.begin(), people.end());
     for (const auto& id : people) {
-      if (!add(UnsealShare{id, group_of(id), static_cast<std::uint32_t>(id.back() - '0')})) return;
+      REQUIRE(add(UnsealShare{id, group_of(id), static_cast<std::uint32_t>(id.back() - '0')}));
     }
     REQUIRE(add(Unsealed{people}));
   }
