@@ -27,7 +27,9 @@ std::uint32_t read_slot(ObjectReader& r) {
 
 // ---- writers
 
-Json write(const Genesis& e) {
+// Of a body that is written where it is declared.
+template <class T>
+Json write(const T& e) {
   return to_json(e);
 }
 Json write(const Start& e) {
@@ -59,9 +61,6 @@ Json write(const OpeningsRead& e) {
   if (e.bundle) j["bundle"] = *e.bundle;
   return j;
 }
-Json write(const ProposalMade& e) {
-  return to_json(e);
-}
 Json write(const Approval& e) {
   return to_json(e.vote);
 }
@@ -80,26 +79,14 @@ Json write(const ProposalDone& e) {
 Json write(const Revoked& e) {
   return {{"by", e.by}, {"principals", e.principals}, {"reason", e.reason}};
 }
-Json write(const ExportSealed& e) {
-  return to_json(e);
-}
 Json write(const ExportEnded& e) {
   return {{"proposal", to_hex(e.proposal)}, {"reason", e.reason}};
 }
 Json write(const ExportGiven& e) {
   return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
 }
-Json write(const Rewrapped& e) {
-  return to_json(e);
-}
 Json write(const KeysRetired& e) {
   return {{"epoch", e.epoch}};
-}
-Json write(const ExportSubjects& e) {
-  return to_json(e);
-}
-Json write(const Exported& e) {
-  return to_json(e);
 }
 Json write(const Tightened& e) {
   return {{"action", to_json(e.action)}, {"by", e.by}};
