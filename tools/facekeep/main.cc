@@ -32,6 +32,7 @@ constexpr std::array kCommands = {
     AddCommand{add_tighten},
     AddCommand{add_status},
     AddCommand{add_share},
+    AddCommand{add_reshare},
     AddCommand{add_enrol},
     AddCommand{add_template_command},
     AddCommand{add_import},

@@ -27,7 +27,9 @@ std::uint32_t read_slot(ObjectReader& r) {
 
 // ---- writers
 
-Json write(const Genesis& e) {
+// Of a body that is written where it is declared.
+template <class T>
+Json write(const T& e) {
   return to_json(e);
 }
 Json write(const Start& e) {
@@ -59,9 +61,6 @@ Json write(const OpeningsRead& e) {
   if (e.bundle) j["bundle"] = *e.bundle;
   return j;
 }
-Json write(const ProposalMade& e) {
-  return to_json(e);
-}
 Json write(const Approval& e) {
   return to_json(e.vote);
 }
@@ -74,13 +73,11 @@ Json write(const ProposalWithdrawn& e) {
 Json write(const ProposalDone& e) {
   Json j = {{"proposal", to_hex(e.proposal)}};
   if (e.check) j["check"] = to_hex(*e.check);
+  if (e.keys) j["keys"] = to_json(*e.keys);
   return j;
 }
 Json write(const Revoked& e) {
   return {{"by", e.by}, {"principals", e.principals}, {"reason", e.reason}};
-}
-Json write(const ExportSealed& e) {
-  return to_json(e);
 }
 Json write(const ExportEnded& e) {
   return {{"proposal", to_hex(e.proposal)}, {"reason", e.reason}};
@@ -88,11 +85,8 @@ Json write(const ExportEnded& e) {
 Json write(const ExportGiven& e) {
   return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
 }
-Json write(const ExportSubjects& e) {
-  return to_json(e);
-}
-Json write(const Exported& e) {
-  return to_json(e);
+Json write(const KeysRetired& e) {
+  return {{"epoch", e.epoch}};
 }
 Json write(const Tightened& e) {
   return {{"action", to_json(e.action)}, {"by", e.by}};
@@ -263,10 +257,14 @@ Result<Body> read(Tag<ProposalWithdrawn>, const Json& j) {
 }
 Result<Body> read(Tag<ProposalDone>, const Json& j) {
   ObjectReader r(j, "proposal-done event");
-  ProposalDone e{r.hex<16>("proposal"), {}};
+  ProposalDone e{r.hex<16>("proposal")};
   if (r.has("check")) e.check = r.hex<32>("check");
+  const Json* keys = r.has("keys") ? &r.object("keys") : nullptr;
   FK_CHECK(r.finish());
-  return Body(e);
+  if (keys != nullptr) {
+    FK_TRY(e.keys, new_keys_from_json(*keys));
+  }
+  return Body(std::move(e));
 }
 Result<Body> read(Tag<Revoked>, const Json& j) {
   ObjectReader r(j, "revoked event");
@@ -292,6 +290,14 @@ Result<Body> read(Tag<ExportGiven>, const Json& j) {
   ExportGiven e{r.hex<16>("proposal"), r.text("by", kMaxPrincipalId)};
   FK_CHECK(r.finish());
   return Body(std::move(e));
+}
+Result<Body> read(Tag<Rewrapped>, const Json& j) {
+  FK_TRY(Rewrapped e, rewrapped_from_json(j));
+  return Body(e);
+}
+Result<Body> read(Tag<KeysRetired>, const Json& j) {
+  FK_TRY(KeysRetired e, keys_retired_from_json(j));
+  return Body(e);
 }
 Result<Body> read(Tag<ExportSubjects>, const Json& j) {
   FK_TRY(ExportSubjects e, export_subjects_from_json(j));

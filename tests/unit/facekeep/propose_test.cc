@@ -1,4 +1,7 @@
 // `facekeep propose` and `tighten`: what is sent for what a person asks, and what is refused before anything is sent.
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
 #include <array>
 
 #include "tests/unit/facekeep/machine.h"
@@ -58,6 +61,14 @@ struct Room : Machine {
     return sent[0].second.at("action");
   }
 };
+
+std::string public_pem(const EVP_PKEY* key) {
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> out(BIO_new(BIO_s_mem()), &BIO_free_all);
+  REQUIRE(PEM_write_bio_PUBKEY(out.get(), key) == 1);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
+}
 
 }  // namespace
 
@@ -152,6 +163,12 @@ TEST_CASE("every other kind is put together from its options or its file") {
             .at("export")
             .at("groups")
             .at("residents") == 2);
+  CHECK(room.proposed({"rotate"}) == Json{{"kind", "rotate-keys"}});
+  room.dir.write("spare.pem", "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n");
+  CHECK(room.run({"propose", "rotate", "--spare", room.path("spare.pem"), "--purpose", "test"}) == 1);
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> rsa(EVP_RSA_gen(2048), &EVP_PKEY_free);
+  room.dir.write("spare.pem", public_pem(rsa.get()));
+  CHECK(room.proposed({"rotate", "--spare", room.path("spare.pem")}).at("spare") == public_pem(rsa.get()));
   CHECK(room.proposed({"witnesses", "--none"}) == Json{{"kind", "change-witnesses"}});
   room.dir.write("action.json", R"({"kind":"cancel-erasures","site":"annex"})");
   CHECK(room.proposed({"action", room.path("action.json")}).at("site") == "annex");
@@ -180,6 +197,7 @@ TEST_CASE("every act of dual control has words, and nothing else has") {
       ledger::ExportSealed{{1}, {}, {{9, {}}}, 3, 3, 0},
       ledger::ExportEnded{{1}, "nobody"},
       ledger::ExportGiven{{1}, "property/1"},
+      ledger::KeysRetired{1},
       ledger::Revoked{"property/1", {"door/1"}, "lost"},
       ledger::Tightened{"property/1", ledger::CancelErasures{"main"}},
       ledger::CustodianSuspended{"property/1", "residents/1"}};

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "tests/unit/ledger/proposal_maker.h"
+#include "tests/unit/ledger/keys_maker.h"
 
 namespace facekeep::ledger::test {
 
@@ -34,6 +34,9 @@ class Account {
   [[nodiscard]] const std::map<std::string, Rule>& rules() const { return rules_; }
   [[nodiscard]] const std::map<std::string, PrincipalRecord>& people() const { return people_; }
   [[nodiscard]] std::pair<std::int32_t, std::int32_t> thresholds() const { return {verify_, identify_}; }
+  // How often all keys were drawn anew, and the unseal key of the present cards.
+  [[nodiscard]] std::uint32_t epoch() const { return epoch_; }
+  [[nodiscard]] const Digest& unseal_key() const { return unseal_key_; }
   void start_with(const Model& model) {
     verify_ = model.verify_threshold;
     identify_ = model.identify_threshold;
@@ -143,6 +146,8 @@ class Account {
     return (undoes ? agreed_ : rules_).at(std::string(kind_of(action).action_class));
   }
   void act(const Action& action) {
+    if (renews_keys(action)) ++epoch_;
+    if (const auto* cards = std::get_if<Reshare>(&action)) take(*cards);
     if (const auto* rules = std::get_if<ChangeRules>(&action)) {
       for (const auto& [name, rule] : rules->rules) rules_[name] = agreed_[name] = rule;
     } else if (const auto* t = std::get_if<ChangeThresholds>(&action)) {
@@ -155,6 +160,19 @@ class Account {
     }
     if (!unsettles(action)) return;
     for (auto& [id, t] : told_) make_stale(t);
+  }
+  void take(const Reshare& cards) {
+    REQUIRE(cards.groups.size() == 2);
+    const std::string text = reshare_statement(cards, valid_genesis().vault).value();
+    REQUIRE(cards.signatures.size() == cards.custodians.size());
+    std::erase_if(people_, [](const auto& p) { return p.second.role == Role::kCustodian; });
+    for (const auto& p : cards.custodians) people_[p.id] = p;
+    for (const auto& s : cards.signatures) {
+      REQUIRE(verify_sshsig(s.signature, people_.at(s.by).approval_key, kCeremonyNamespace, as_bytes(text)));
+    }
+    for (const auto& [name, rule] : cards.rules) rules_[name] = agreed_[name] = rule;
+    REQUIRE(unseal_keys_.insert(cards.unseal_key).second);
+    unseal_key_ = cards.unseal_key;
   }
   void make_stale(Told& t) {
     t.signatures.clear();
@@ -186,6 +204,9 @@ class Account {
   std::map<Id128, Told> told_;
   std::uint64_t entries_ = 0;
   std::map<std::string, std::pair<std::string, std::uint64_t>> suspended_;
+  std::uint32_t epoch_ = 1;
+  Digest unseal_key_ = valid_genesis().unseal_key;
+  std::set<Digest> unseal_keys_ = {valid_genesis().unseal_key};  // ever
   std::int32_t verify_ = 0;
   std::int32_t identify_ = 0;
   UnixMillis wall_ = 0;

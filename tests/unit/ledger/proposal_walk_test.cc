@@ -27,6 +27,7 @@ class Walk {
  public:
   explicit Walk(unsigned seed) : random_(seed), log_(sealed_log()), account_(log_.state.current(), log_.state.size()) {
     account_.start_with(log_.state.current().models.at(0));
+    unseal();
   }
 
   void step() {
@@ -57,6 +58,8 @@ class Walk {
   [[nodiscard]] int refused() const { return refused_; }
   [[nodiscard]] int rule_changes() const { return rule_changes_; }
   [[nodiscard]] int overrides() const { return overrides_; }
+  [[nodiscard]] int rotations() const { return rotations_; }
+  [[nodiscard]] int reshares() const { return reshares_; }
 
  private:
   int pick(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
@@ -65,8 +68,11 @@ class Walk {
   Id128 some_proposal() {
     std::vector<Id128> ids;
     const bool any = pick(10) == 0;
+    const bool of_keys = pick(5) == 0;  // there is one at most
     for (const auto& [id, p] : log_.state.proposals()) {
-      if (any || !is_final(stage(log_, id))) ids.push_back(id);
+      const bool alive = !is_final(stage(log_, id));
+      if (alive && of_keys && renews_keys(p.made.action)) return id;
+      if (any || alive) ids.push_back(id);
     }
     return ids.empty() ? Id128{} : ids[static_cast<std::size_t>(pick(static_cast<int>(ids.size())))];
   }
@@ -84,6 +90,21 @@ class Walk {
     if (pick(10) != 0) return;
     log_.uptime = 0;
     REQUIRE(add(Start{"0.1.0", {}, {}, {}, true}));
+    unseal();
+  }
+  // Two of each group who count, if there are as many: custodian n holds card n.
+  void unseal() {
+    std::vector<std::string> people;
+    std::map<std::string, int> taken;
+    for (const auto& id : who_count(log_)) {
+      if (++taken[group_of(id)] <= 2) people.push_back(id);
+    }
+    if (people.size() != 4) return;
+    std::sort(people.begin(), people.end());
+    for (const auto& id : people) {
+      REQUIRE(add(UnsealShare{id, group_of(id), static_cast<std::uint32_t>(id.back() - '0')}));
+    }
+    REQUIRE(add(Unsealed{people}));
   }
 
   Rule random_rule() {
@@ -96,7 +117,20 @@ class Walk {
     rule.lifetime_s = (pick(4) + 1) * 86400;
     return rule;
   }
+  // New cards for the same people; now and then with a rule, one card too few, or without somebody's signature.
+  Reshare random_reshare() {
+    Reshare a = new_cards(log_.state.current(), "set " + std::to_string(++next_set_));
+    const int odd = pick(15);
+    if (odd == 0) a.unseal_key = log_.state.current().unseal_key;
+    if (odd == 1) a.groups[0].threshold = 1;
+    if (odd == 2) a.rules["export"] = random_rule();
+    if (odd == 3) a.groups.pop_back();
+    sign_reshare(a);
+    if (odd == 4) a.signatures.pop_back();
+    return a;
+  }
   Action random_action() {
+    if (pick(5) == 0) return pick(3) == 0 ? Action(RotateKeys{}) : Action(random_reshare());
     if (pick(2) == 0) {
       const auto& classes = action_classes();
       return ChangeRules{{{std::string(classes[static_cast<std::size_t>(pick(static_cast<int>(classes.size())))].name),
@@ -140,9 +174,19 @@ class Walk {
   }
   void carry_out() {
     const Id128 id = some_proposal();
-    if (!add(ProposalDone{id})) return;
+    const auto known = log_.state.proposals().find(id);
+    const bool renews = known != log_.state.proposals().end() && renews_keys(known->second.made.action);
+    const auto keys = renews == (pick(10) != 0) ? std::optional(new_keys(log_.state)) : std::nullopt;
+    const bool done = add(ProposalDone{id, {}, keys});
+    if (const auto& rotation = log_.state.rotation(); rotation && pick(2) == 0) {
+      const std::uint32_t from = rotation->from;
+      if (add(rewrapped(log_, kAllRefs))) add(KeysRetired{from});
+    }
+    if (!done) return;
     const ProposalMade& made = log_.state.proposals().at(id).made;
     ++done_;
+    rotations_ += std::holds_alternative<RotateKeys>(made.action) ? 1 : 0;
+    reshares_ += std::holds_alternative<Reshare>(made.action) ? 1 : 0;
     rule_changes_ += std::holds_alternative<ChangeRules>(made.action) ? 1 : 0;
     overrides_ += made.overrides ? 1 : 0;
   }
@@ -150,6 +194,8 @@ class Walk {
   void nothing_else_is_in_force() {
     const Genesis& current = log_.state.current();
     REQUIRE(current.rules == account_.rules());
+    REQUIRE(log_.state.root_epoch() == account_.epoch());
+    REQUIRE(current.unseal_key == account_.unseal_key());
     REQUIRE(current.models.at(0).verify_threshold == account_.thresholds().first);
     REQUIRE(current.models.at(0).identify_threshold == account_.thresholds().second);
     REQUIRE(current.principals.size() == account_.people().size());
@@ -206,10 +252,15 @@ class Walk {
   int refused_ = 0;
   int rule_changes_ = 0;
   int overrides_ = 0;
+  int rotations_ = 0;
+  int reshares_ = 0;
+  int next_set_ = 0;
 };
 
 TEST_CASE("no sequence of proposals and rule changes widens anything without people of both groups") {
   int overrides = 0;
+  int rotations = 0;
+  int reshares = 0;
   std::uint64_t rule_changes = 0;
   for (const unsigned seed : {1U, 2U, 3U}) {
     CAPTURE(seed);
@@ -219,9 +270,13 @@ TEST_CASE("no sequence of proposals and rule changes widens anything without peo
     CHECK(walk.done() > 20);
     CHECK(walk.refused() > 500);
     overrides += walk.overrides();
+    rotations += walk.rotations();
+    reshares += walk.reshares();
     rule_changes += static_cast<std::uint64_t>(walk.rule_changes());
   }
   CHECK(overrides > 0);
+  CHECK(rotations > 0);
+  CHECK(reshares > 0);
   CHECK(rule_changes > 0);
 }
 

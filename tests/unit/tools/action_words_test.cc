@@ -38,7 +38,16 @@ std::vector<Action> full_actions() {
                           test::digest_of("list"),
                           ExportBasis::kLegalOrder,
                           test::digest_of("order"),
-                          {{test::digest_of("spki"), to_bytes("certificate")}}}};
+                          {{test::digest_of("spki"), to_bytes("certificate")}}},
+          RotateKeys{"no key at all"},
+          Reshare{{{"residents", 2, {{1, test::digest_of("card"), {1, 2}}}}},
+                  {custodian},
+                  test::digest_of("U"),
+                  7,
+                  {{"export", {{{"property", 1}, {"residents", 1}}, 60, 3600, 2}}},
+                  test::digest_of("transcript"),
+                  "no key either",
+                  {{"residents/1", "signature"}}}};
 }
 
 // Other values of a leaf that a strict reader may take.
@@ -48,6 +57,7 @@ std::vector<Json> others(const std::string& field, const Json& value) {
   const std::string text = value.get<std::string>();
   if (field == "role") return {"operator", "auditor"};
   if (field == "basis") return {"consent"};
+  if (field == "signature") return {};  // who signed is said; that it is that person's is checked, not read
   if (field == "on_missing") return {"open"};
   if (field == "approval_held") return {"file"};
   if (field == "approval_key") return {test::approval_line("somebody else")};
