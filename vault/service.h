@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "vault/backup_run.h"
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
 #include "vault/export/folder.h"
@@ -66,6 +67,8 @@ struct ServiceOptions {
   // Sealed exports wait here for those who fetch them; empty: exports are refused. Parts have at most that many bytes.
   std::string export_dir;
   std::uint64_t export_part_size = exporter::kMaxPartSize;
+  // Backups are written here; empty: they are refused.
+  std::string backup_dir;
   // An approved export that failed and is tried again later: for the journal. Any thread.
   std::function<void(const Id128& proposal, const Error& why)> on_export_failed;
   log::SequencerOptions sequencer;
@@ -195,7 +198,8 @@ struct ChangePage {
 struct Opening {
   std::uint64_t entry = 0;
   Bytes opening;  // 0x01 || salt (32) || canonical event, of custody and access events alike; empty: see `missing`
-  std::string missing;  // "sealed": while the vault is; "destroyed": its month is over; "damaged": does not fit
+  std::string missing;  // "sealed": while the vault is; "destroyed": its month is over; "damaged": does not fit;
+                        // "lost": behind a backup
 };
 
 // A proposal as it stands, with what a custodian's program needs to check and sign it.
@@ -335,6 +339,13 @@ class Service {
   };
   Result<ExportNames> export_subjects(const Digest& spki, const Id128& proposal);
 
+  // Backups (service_backup.cc), for custodians. One at a time, in the background; "bad-backup", and what backup_run.h
+  // says. The digest is told once the log has it (backup-made).
+  Result<BackupStatus> begin_backup(const Digest& spki, const std::optional<backup::Since>& since);
+  Result<BackupStatus> backup_status(const Digest& spki, const Id128& id) const;
+  // At most kExportChunk bytes from byte `from` on; none at the end.
+  Result<Bytes> backup_piece(const Digest& spki, const Id128& id, std::uint64_t from) const;
+
   // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
   void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
 
@@ -418,6 +429,8 @@ class Service {
   Result<std::optional<ledger::ExportSubjects>> prepare_export(ledger::ProposalMade& made,
                                                                const std::vector<std::string>& subjects) const;
   void run_exports();
+  Result<std::string> backing_up(const Digest& spki) const;
+  void add_restored(const log::Turn& turn, log::Write& w) const;
   Status finish_export(OpenVault& vault, const Id128& proposal);
   void note_export(const Id128& proposal, const Status& done);
   void join_exporter();
@@ -467,6 +480,7 @@ class Service {
   std::thread exporter_;
   Id128 last_export_{};  // they take turns
   std::atomic<bool> exporting_{false};
+  std::unique_ptr<BackupRun> backups_;
   struct ExportRetry {
     std::uint32_t failures = 0;
     std::uint64_t not_before_ms = 0;  // uptime

@@ -25,7 +25,9 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"alarms-acknowledged", Msg::kRepActAcknowledged},
                                  {"export-sealed", Msg::kRepActExportSealed},
                                  {"export-ended", Msg::kRepActExportEnded},
-                                 {"export-given", Msg::kRepActExportGiven}}) {
+                                 {"export-given", Msg::kRepActExportGiven},
+                                 {"backup-made", Msg::kRepActBackupMade},
+                                 {"restored", Msg::kRepActRestored}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
@@ -63,6 +65,11 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"alarms_to", Msg::kRepAlarmsTo},
                                 {"subjects", Msg::kRepExportPeople},
                                 {"templates", Msg::kRepExportTemplates},
+                                {"backup_size", Msg::kRepBackupSize},
+                                {"backup_since", Msg::kRepBackupSince},
+                                {"backup_digest", Msg::kRepBackupDigest},
+                                {"entries_from_mirror", Msg::kRepFromMirror},
+                                {"subjects_lost", Msg::kRepSubjectsLost},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},

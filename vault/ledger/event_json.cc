@@ -103,6 +103,12 @@ Json write(const CustodianSuspended& e) {
 Json write(const AlarmsAcknowledged& e) {
   return {{"by", e.by}, {"entry", e.entry}};
 }
+Json write(const BackupMade& e) {
+  return {{"by", e.by}, {"digest", to_hex(e.digest)}, {"root", to_hex(e.root)}, {"since", e.since}, {"size", e.size}};
+}
+Json write(const Restored& e) {
+  return {{"entries", e.entries}, {"size", e.size}, {"subjects", e.subjects}};
+}
 Json write(const Enrolled& e) {
   return {{"by", e.by},
           {"consent", to_hex(e.consent)},
@@ -322,6 +328,26 @@ Result<Body> read(Tag<AlarmsAcknowledged>, const Json& j) {
                        static_cast<std::uint64_t>(r.integer("entry", 0, 9007199254740991))};
   FK_CHECK(r.finish());
   return Body(std::move(e));
+}
+Result<Body> read(Tag<BackupMade>, const Json& j) {
+  ObjectReader r(j, "backup-made event");
+  BackupMade e;
+  e.by = r.text("by", kMaxPrincipalId);
+  e.digest = r.hex<32>("digest");
+  e.root = r.hex<32>("root");
+  e.since = static_cast<std::uint64_t>(r.integer("since", 0, 9007199254740991));
+  e.size = static_cast<std::uint64_t>(r.integer("size", 1, 9007199254740991));
+  FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Restored>, const Json& j) {
+  ObjectReader r(j, "restored event");
+  Restored e;
+  e.entries = static_cast<std::uint64_t>(r.integer("entries", 0, 9007199254740991));
+  e.size = static_cast<std::uint64_t>(r.integer("size", 1, 9007199254740991));
+  e.subjects = static_cast<std::uint64_t>(r.integer("subjects", 0, 9007199254740991));
+  FK_CHECK(r.finish());
+  return Body(e);
 }
 Result<Body> read(Tag<Enrolled>, const Json& j) {
   ObjectReader r(j, "enrolled event");

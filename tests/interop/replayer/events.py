@@ -94,6 +94,15 @@ def _alarms_acknowledged(f):
     f.principal("by"), f.int("entry", 0, 2**53 - 1)
 
 
+def _backup_made(f):
+    f.principal("by"), f.hex("digest", 32), f.hex("root", 32)
+    f.int("since", 0, 2**53 - 1), f.int("size", 1, 2**53 - 1)
+
+
+def _restored(f):
+    f.int("entries", 0, 2**53 - 1), f.int("size", 1, 2**53 - 1), f.int("subjects", 0, 2**53 - 1)
+
+
 def _enrolled(f):
     f.principal("by"), f.hex("consent", 32), f.hex("record", 32), f.hex("ref", 16), f.slug("site")
     f.int("slot", 0, 2**32 - 1), f.day("until")
@@ -170,6 +179,8 @@ TYPES = {
     "export-sealed": ("governance", lambda f: exports.read_sealed(f, read_each), "sums"),
     "export-ended": ("governance", exports.read_ended, "sums"),
     "export-given": ("governance", exports.read_given, "sums"),
+    "backup-made": ("governance", _backup_made, "sums"),
+    "restored": ("governance", _restored, "sums"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),

@@ -32,6 +32,8 @@ inline std::vector<Body> sample_bodies() {
       ExportSealed{{0xdd}, digest_of("manifest"), {{1000, digest_of("part")}}, 2, 3, 1},
       ExportEnded{{0xdd}, "over-limit"},
       ExportGiven{{0xdd}, "property/1"},
+      BackupMade{"property/1", 4711, digest_of("root"), digest_of("backup"), 4000},
+      Restored{4711, 12, 3},
       Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
       TemplateAdded{
           ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob"), SignedBy{"camera/1", 3, {0xee}}},
