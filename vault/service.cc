@@ -33,6 +33,7 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
     return make_error(Errc::kFailedPrecondition, "there is no vault in this directory",
                       "hold a key ceremony first: `facekeep ceremony`");
   }
+  FK_CHECK(s->check_restored());
   s->backups_ =
       std::make_unique<BackupRun>(s->options_.backup_dir, backup::Source{parts.store, parts.slots, *s->sequencer_});
   s->source_ =

@@ -430,6 +430,7 @@ class Service {
                                                                const std::vector<std::string>& subjects) const;
   void run_exports();
   Result<std::string> backing_up(const Digest& spki) const;
+  Status check_restored() const;
   void add_restored(const log::Turn& turn, log::Write& w) const;
   Status finish_export(OpenVault& vault, const Id128& proposal);
   void note_export(const Id128& proposal, const Status& done);

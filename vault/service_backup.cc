@@ -1,4 +1,6 @@
 // Backups, for custodians: asked for, followed, fetched. And the entry that a start behind a restore begins with.
+#include <algorithm>
+
 #include "vault/backup_run.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/service.h"
@@ -28,6 +30,20 @@ Result<BackupStatus> Service::backup_status(const Digest& spki, const Id128& id)
 Result<Bytes> Service::backup_piece(const Digest& spki, const Id128& id, std::uint64_t from) const {
   FK_TRY(const std::string by, backing_up(spki));
   return backups_->read(id, by, from, kExportChunk);
+}
+
+// The mark of a restore is of this very log: its end, or one that the log has.
+Status Service::check_restored() const {
+  const auto& range = options_.sequencer.restored;
+  if (!range) return {};
+  const bool fits = sequencer_->read([&](const State& st) {
+    if (st.size() == range->upto) return range->from > 0 && range->from <= range->upto;
+    return std::any_of(st.restores().begin(), st.restores().end(),
+                       [&](const ledger::BehindBackup& r) { return r.from == range->from && r.upto == range->upto; });
+  });
+  if (fits) return {};
+  return make_error(Errc::kFailedPrecondition, "the data directory has the mark of a restore that is not of this log",
+                    "find out who put restored.json there; without it the vault starts");
 }
 
 // What the log has not been told yet of the restore before this start: right behind the start, in one batch with it,

@@ -105,6 +105,7 @@ class Walk:
 
     def back_up(self):
         size = self.state.size
+        self.offer("period-key", {"purpose": "changes", "site": "main", "period": f"2027-01-{self.random.randrange(10, 32)}", "slot": 5000 + size})
         self.offer("backup-made", {"by": self.random.choice(PEOPLE), "digest": some_hex("file"), "root": some_hex("root"),
                                    "since": self.random.choice((0, 0, size // 2, size)), "size": self.random.choice((size, size, size - 1, size + 1))})
 
@@ -114,7 +115,7 @@ class Walk:
         if number(4):
             self.offer("start", {"version": "1", "program": some_hex("p"), "config": some_hex("c"), "after_crash": True,
                                  "unseal_to": some_hex(f"to {len(self.lines)}")})
-        size = max(1, self.state.start - pick((0, 1, 30, 90)))
+        size = max(min(30, self.state.start), self.state.start - pick((0, 1, 30, 90)))  # not the keys of the beginning
         lost = sum(s["entry"] >= size for s in self.state.subjects.values())
         self.offer("restored", {"entries": self.state.start - size + (number(5) == 0), "size": size, "subjects": lost + (number(5) == 0)})
         self.start()
