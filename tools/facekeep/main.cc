@@ -30,6 +30,7 @@ constexpr std::array kCommands = {
     AddCommand{add_suspend},
     AddCommand{add_acknowledge},
     AddCommand{add_tighten},
+    AddCommand{add_backup},
     AddCommand{add_status},
     AddCommand{add_share},
     AddCommand{add_enrol},

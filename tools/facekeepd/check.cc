@@ -75,9 +75,10 @@ Status check_slots(seal::KeySlots& slots, const ledger::State& state, CheckRepor
 
 }  // namespace
 
-Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress) {
+Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress,
+                                const std::optional<ledger::BehindBackup>& unlogged) {
   CheckReport report;
-  FK_TRY(const log::Recovered recovered, log::recover(store, progress));
+  FK_TRY(const log::Recovered recovered, log::recover(store, progress, unlogged));
   const ledger::State& state = recovered.state;
   if (state.phase() == ledger::Phase::kNew) {
     return make_error(Errc::kFailedPrecondition, "there is no vault in this directory");

@@ -30,7 +30,9 @@ struct CheckReport {
 
 // Recovers the log (tree, openings, checkpoint's signature), then compares every sealed record and template with its
 // digest in the log, and the key slots with those that the log owns. Fails only if the log itself can't be read.
-Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress = {});
+// `unlogged`: of a restore that the log does not have yet.
+Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress = {},
+                                const std::optional<ledger::BehindBackup>& unlogged = {});
 
 std::string to_text(const CheckReport& report);
 std::string to_json_text(const CheckReport& report);

@@ -45,6 +45,11 @@ std::uint32_t root_epoch(const ledger::State& state) {
   return state.genesis().register_epoch;
 }
 
+bool is_manifest_of(const ledger::BackupMade& made, const FileReport& file) {
+  const Header& h = file.header;
+  return made.digest == file.digest && made.size == h.size && made.root == h.root && made.since == h.from();
+}
+
 bool Chain::is_new(std::uint64_t entry) const {
   return files_.back().header.from() <= entry;
 }
@@ -192,9 +197,7 @@ void Chain::note_manifest(std::uint64_t index, ByteView entry) {
   const auto* made = event == nullptr ? nullptr : std::get_if<ledger::BackupMade>(&event->body);
   if (made == nullptr) return;
   for (FileReport& f : files_) {
-    const bool same = made->digest == f.digest && made->size == f.header.size && made->root == f.header.root &&
-                      made->since == f.header.from();
-    if (same && !f.manifest) f.manifest = index;
+    if (is_manifest_of(*made, f) && !f.manifest) f.manifest = index;
   }
 }
 
@@ -313,6 +316,12 @@ Status Chain::end(const Reader& reader) {
 Status Chain::extend(ByteView entry, const std::optional<Bytes>& opening) {
   checkpoint_note_.clear();
   return fold(entry, opening);
+}
+
+void Chain::attest(ByteView entry) {
+  note_manifest(tree_.size(), entry);
+  tree_.append(log::leaf_hash(entry), completed_);
+  completed_.clear();
 }
 
 Status Chain::finish() const {

@@ -32,6 +32,9 @@ struct FileReport {
   std::optional<std::uint64_t> manifest;  // the entry `backup-made` that has its digest
 };
 
+// True if that event is this file's manifest.
+bool is_manifest_of(const ledger::BackupMade& made, const FileReport& file);
+
 class Chain {
  public:
   struct Entry {
@@ -52,6 +55,10 @@ class Chain {
 
   // The next entry of the log, behind the last file. Access events have no opening there.
   Status extend(ByteView entry, const std::optional<Bytes>& opening);
+
+  // The same for a reader of the public log: hashed and looked at for manifests, not folded. Nothing is extended
+  // behind.
+  void attest(ByteView entry);
 
   // When nothing follows: access openings that are missing in the files are excused by the log.
   Status finish() const;
