@@ -1,8 +1,14 @@
 // Backups: asked for, followed, fetched.
+#include <chrono>
+#include <thread>
+
 #include "api/handlers.h"
 
 namespace facekeep::api {
 namespace {
+
+constexpr std::chrono::milliseconds kPause{10};
+constexpr int kLooks = 100;
 
 Result<Id128> id_segment(const std::string& text) {
   const auto id = from_hex_exact<16>(text);
@@ -44,6 +50,12 @@ OrderedJson to_json(const BackupStatus& s) {
   return out;
 }
 
+Result<http::Response> answer(ApiContext& api, const BackupStatus& s, int status) {
+  OrderedJson out = to_json(s);
+  if (s.state == "done") FK_CHECK(add_receipt(api, s.entry, out));
+  return json_response(out, status);
+}
+
 }  // namespace
 
 Result<http::Response> begin_backup(ApiContext& api, const Call& call) {
@@ -53,17 +65,20 @@ Result<http::Response> begin_backup(ApiContext& api, const Call& call) {
   const auto field = fields.take_optional("since");
   FK_CHECK(fields.finish());
   FK_TRY(const auto since, since_of(field));
-  FK_TRY(const BackupStatus s, api.service.begin_backup(call.request.peer_spki, since));
-  return json_response(to_json(s), 202);
+  FK_TRY(BackupStatus s, api.service.begin_backup(call.request.peer_spki, since));
+  // A small one is done at once, and its manifest in the log.
+  for (int i = 0; i < kLooks && s.state == "running"; ++i) {
+    std::this_thread::sleep_for(kPause);
+    FK_TRY(s, api.service.backup_status(call.request.peer_spki, s.id));
+  }
+  return answer(api, s, 202);
 }
 
 Result<http::Response> get_backup(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   FK_TRY(const Id128 id, id_segment(call.captured[0]));
   FK_TRY(const BackupStatus s, api.service.backup_status(call.request.peer_spki, id));
-  OrderedJson out = to_json(s);
-  if (s.state == "done") FK_CHECK(add_receipt(api, s.entry, out));
-  return json_response(out);
+  return answer(api, s, 200);
 }
 
 Result<http::Response> get_backup_piece(ApiContext& api, const Call& call) {
