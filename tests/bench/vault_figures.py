@@ -1,5 +1,8 @@
 """What is measured on a whole running vault. Each function takes the sheet, the sizes and the vault. A library."""
 import json
+import os
+import shutil
+import signal
 import subprocess
 import threading
 import time
