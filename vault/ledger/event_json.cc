@@ -1,6 +1,7 @@
 // Writer and reader of events, one pair a type. FORMAT.md's tables follow this file.
 #include <algorithm>
 
+#include "vault/ledger/backup_json.h"
 #include "vault/ledger/event.h"
 #include "vault/ledger/hot_reader.h"
 #include "vault/ledger/json_reader.h"
@@ -103,11 +104,11 @@ Json write(const CustodianSuspended& e) {
 Json write(const AlarmsAcknowledged& e) {
   return {{"by", e.by}, {"entry", e.entry}};
 }
-Json write(const BackupMade& e) {
-  return {{"by", e.by}, {"digest", to_hex(e.digest)}, {"root", to_hex(e.root)}, {"since", e.since}, {"size", e.size}};
-}
-Json write(const Restored& e) {
-  return {{"entries", e.entries}, {"size", e.size}, {"subjects", e.subjects}};
+template <class E>
+concept BackupEvent = std::is_same_v<E, BackupMade> || std::is_same_v<E, Restored>;
+template <BackupEvent E>
+Json write(const E& e) {
+  return to_json(e);
 }
 Json write(const Enrolled& e) {
   return {{"by", e.by},
@@ -329,24 +330,9 @@ Result<Body> read(Tag<AlarmsAcknowledged>, const Json& j) {
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
-Result<Body> read(Tag<BackupMade>, const Json& j) {
-  ObjectReader r(j, "backup-made event");
-  BackupMade e;
-  e.by = r.text("by", kMaxPrincipalId);
-  e.digest = r.hex<32>("digest");
-  e.root = r.hex<32>("root");
-  e.since = static_cast<std::uint64_t>(r.integer("since", 0, 9007199254740991));
-  e.size = static_cast<std::uint64_t>(r.integer("size", 1, 9007199254740991));
-  FK_CHECK(r.finish());
-  return Body(std::move(e));
-}
-Result<Body> read(Tag<Restored>, const Json& j) {
-  ObjectReader r(j, "restored event");
-  Restored e;
-  e.entries = static_cast<std::uint64_t>(r.integer("entries", 0, 9007199254740991));
-  e.size = static_cast<std::uint64_t>(r.integer("size", 1, 9007199254740991));
-  e.subjects = static_cast<std::uint64_t>(r.integer("subjects", 0, 9007199254740991));
-  FK_CHECK(r.finish());
+template <BackupEvent E>
+Result<Body> read(Tag<E>, const Json& j) {
+  FK_TRY(const E e, backup_event_from_json<E>(j));
   return Body(e);
 }
 Result<Body> read(Tag<Enrolled>, const Json& j) {
