@@ -169,7 +169,7 @@ def main():
         report.check("it is smaller than the whole", increment.stat().st_size * 3 < whole.stat().st_size)
         older = mirror(vault, "older")
         report.check("cora is erased behind the last backup", people.erase("cora").status == 200)
-        revoked = vault.cli("residents-1", "revoke", "door/2", "--reason", "lost", "--yes")
+        revoked = vault.cli("residents-1", "revoke", "door/2", "--reason", "lost")
         report.check("a door is revoked behind it", revoked.returncode == 0, revoked.stderr[-200:])
         people.enrol("edda")
         report.check("and somebody enrolled", people.identified("edda") == "edda")
@@ -188,8 +188,7 @@ def main():
         report.check("not a second time over it", "there is a vault" in again.stderr, again.stderr[:200])
         checked = subprocess.run([FACEKEEPD, "check", "--config", vault.folder / "facekeepd.toml"], env=vault.env, capture_output=True, text=True,
                                  timeout=300, check=False)
-        # Of the one who was enrolled behind the backup the log has a record's digest, until the first start takes it back.
-        report.check("its files hold together but for that person's", checked.stdout.count("error:") <= 3, checked.stdout[-300:])
+        report.check("its files hold together", checked.returncode == 0, checked.stdout[-300:])
         vault.start()
         vault.unseal()
         report.check("anna opens the door", people.identified("anna") == "anna")

@@ -5,7 +5,6 @@
 #include <fstream>
 
 #include "tests/unit/vault/calls.h"
-#include "tools/facekeepd/check.h"
 #include "tools/facekeepd/mirror.h"
 #include "tools/facekeepd/mirror_log.h"
 #include "vault/backup/file.h"
