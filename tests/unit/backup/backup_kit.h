@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/catch.h"
 #include "tests/unit/vault/calls.h"
 #include "tools/facekeepd/mirror.h"
 #include "tools/facekeepd/mirror_log.h"

@@ -112,7 +112,7 @@ TEST_CASE("what stands behind the end mark is refused, and lengths that lie take
   longer.push_back(0);
   CHECK_FALSE(read_all(longer));
   Bytes lying = encode_header(some_header());
-  for (const std::uint8_t b : {'R', 0, 3, 1, 0xff, 0xff, 0xff, 'k', 'e', 'y'}) lying.push_back(b);
+  for (const int b : {0x52, 0, 3, 1, 0xff, 0xff, 0xff, 0x6b, 0x65, 0x79}) lying.push_back(static_cast<std::uint8_t>(b));
   const auto read = read_all(lying);
   REQUIRE_FALSE(read);
   CHECK(read.error().code == Errc::kMalformed);

@@ -5,6 +5,7 @@
 #include "tests/unit/backup/backup_kit.h"
 #include "tests/unit/backup/memory_file.h"
 #include "vault/base/digest.h"
+#include "vault/store/keys.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
