@@ -46,6 +46,11 @@ Result<http::Response> witnesses(ApiContext& api, const Call& call);
 Result<http::Response> openings(ApiContext& api, const Call& call);
 Result<http::Response> people(ApiContext& api, const Call& call);
 
+// handlers_backup.cc
+Result<http::Response> begin_backup(ApiContext& api, const Call& call);
+Result<http::Response> get_backup(ApiContext& api, const Call& call);
+Result<http::Response> get_backup_piece(ApiContext& api, const Call& call);
+
 // handlers_propose.cc
 Result<http::Response> propose(ApiContext& api, const Call& call);
 Result<http::Response> list_proposals(ApiContext& api, const Call& call);

@@ -19,6 +19,7 @@ constexpr std::array kKinds = {
     ProblemKind{"already-exists", 409, "It exists already", "", true},
     ProblemKind{"already-open", 409, "The vault is open already", "", true},
     ProblemKind{"bad-action", 400, "The action of a proposal can't be", kBadRequest, true},
+    ProblemKind{"bad-backup", 400, "The backup to build on is not one of this log", kBadRequest, true},
     ProblemKind{"bad-base64", 400, "A value is not base64", kBadRequest, true},
     ProblemKind{"bad-consent", 400, "The consent record is not complete or not well-formed", kBadRequest, true},
     ProblemKind{"bad-cursor", 400, "The cursor is not one that this call gave", kBadRequest, true},

@@ -52,6 +52,12 @@ constexpr std::array kRoutes = {
     Route{"tighten", "POST", "/v1/tightenings", kMain, kCustodians, kLogged, "governance", kRunning, 64 * kKiB,
           tighten},
     Route{"listPrincipals", "GET", "/v1/principals", kMain, kCustodians, kUnlogged, "", kRunning, 0, principals},
+    // Backups. Nothing is told of one but how far it is, and no byte of it leaves, before the log has its manifest.
+    Route{"beginBackup", "POST", "/v1/backups", kMain, kCustodians, kLogged, "governance", kRunning, kKiB,
+          begin_backup},
+    Route{"getBackup", "GET", "/v1/backups/{id}", kMain, kCustodians, kUnlogged, "", kRunning, 0, get_backup},
+    Route{"getBackupPiece", "GET", "/v1/backups/{id}/file", kMain, kCustodians, kUnlogged, "", kRunning, 0,
+          get_backup_piece},
     // Doors.
     Route{"verify", "POST", "/v1/sites/{site}/verify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB, verify},
     Route{"identify", "POST", "/v1/sites/{site}/identify", kMain, kDoors, kLogged, "access", kOpen, 64 * kKiB,

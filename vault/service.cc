@@ -33,6 +33,9 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
     return make_error(Errc::kFailedPrecondition, "there is no vault in this directory",
                       "hold a key ceremony first: `facekeep ceremony`");
   }
+  FK_CHECK(s->check_restored());
+  s->backups_ =
+      std::make_unique<BackupRun>(s->options_.backup_dir, backup::Source{parts.store, parts.slots, *s->sequencer_});
   s->source_ =
       std::make_unique<SealedSource>(*s->sequencer_, parts.store, [raw = s.get()] { return raw->open_vault(); });
   match::EngineOptions engine;
@@ -58,6 +61,7 @@ Result<std::uint64_t> Service::write_start() {
                                    const Phase phase = turn.state.phase();
                                    Write w;
                                    w.drafts.push_back(new_start(phase == Phase::kOpen || phase == Phase::kUnsealing));
+                                   add_restored(turn, w);
                                    w.checkpoint = true;
                                    return w;
                                  },
@@ -90,6 +94,7 @@ void Service::shut() {
   }
   keeper_wakes_.notify_all();
   if (keeper_.joinable()) keeper_.join();
+  if (backups_) backups_->stop();
   if (sequencer_ && !sequencer_->halted()) {
     flush_sums();
     const bool was_sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });

@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "vault/backup_run.h"
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
 #include "vault/export/folder.h"
@@ -33,6 +34,7 @@
 #include "vault/probe/challenges.h"
 #include "vault/probe/nonces.h"
 #include "vault/probe/signed_probe.h"
+#include "vault/read_answers.h"
 #include "vault/read_budget.h"
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
@@ -66,6 +68,8 @@ struct ServiceOptions {
   // Sealed exports wait here for those who fetch them; empty: exports are refused. Parts have at most that many bytes.
   std::string export_dir;
   std::uint64_t export_part_size = exporter::kMaxPartSize;
+  // Backups are written here; empty: they are refused.
+  std::string backup_dir;
   // An approved export that failed and is tried again later: for the journal. Any thread.
   std::function<void(const Id128& proposal, const Error& why)> on_export_failed;
   log::SequencerOptions sequencer;
@@ -157,45 +161,12 @@ struct EraseAnswer {
   UnixMillis due = 0;
 };
 
-struct SubjectInfo {
-  std::string subject;
-  std::string until;
-  bool suspended = false;
-  std::uint64_t entry = 0;
-  struct Template {
-    std::string id;
-    std::string model;
-    std::uint32_t version = 0;
-    std::uint64_t entry = 0;
-  };
-  std::vector<Template> templates;
-  Json consent;  // single subject only
-};
-struct SubjectPage {
-  std::vector<SubjectInfo> subjects;
-  // Enrolled by these entries, but the record in the database is missing or not the one that the log names.
-  std::vector<std::uint64_t> damaged;
-  std::string next;  // cursor, empty at the end
-  std::uint64_t entry = 0;
-};
-
-struct Change {
-  std::uint64_t entry = 0;
-  std::string what;                    // "enrolled", "suspended", "erased"
-  std::optional<std::string> subject;  // unset once its 30 days of readability are over
-};
-struct ChangePage {
-  std::vector<Change> changes;
-  std::uint64_t next = 0;  // pass as `after`
-  bool more = false;
-  std::uint64_t entry = 0;
-};
-
 // The private entries of one bundle as an auditor may see them, in order.
 struct Opening {
   std::uint64_t entry = 0;
   Bytes opening;  // 0x01 || salt (32) || canonical event, of custody and access events alike; empty: see `missing`
-  std::string missing;  // "sealed": while the vault is; "destroyed": its month is over; "damaged": does not fit
+  std::string missing;  // "sealed": while the vault is; "destroyed": its month is over; "damaged": does not fit;
+                        // "lost": behind a backup
 };
 
 // A proposal as it stands, with what a custodian's program needs to check and sign it.
@@ -333,6 +304,13 @@ class Service {
   };
   Result<ExportNames> export_subjects(const Digest& spki, const Id128& proposal);
 
+  // Backups (service_backup.cc), for custodians. One at a time, in the background; "bad-backup", and what backup_run.h
+  // says. The digest is told once the log has it (backup-made).
+  Result<BackupStatus> begin_backup(const Digest& spki, const std::optional<backup::Since>& since);
+  Result<BackupStatus> backup_status(const Digest& spki, const Id128& id) const;
+  // At most kExportChunk bytes from byte `from` on; none at the end.
+  Result<Bytes> backup_piece(const Digest& spki, const Id128& id, std::uint64_t from) const;
+
   // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
   void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
 
@@ -416,6 +394,9 @@ class Service {
   Result<std::optional<ledger::ExportSubjects>> prepare_export(ledger::ProposalMade& made,
                                                                const std::vector<std::string>& subjects) const;
   void run_exports();
+  Result<std::string> backing_up(const Digest& spki) const;
+  Status check_restored() const;
+  void add_restored(const log::Turn& turn, log::Write& w) const;
   Status finish_export(OpenVault& vault, const Id128& proposal);
   void note_export(const Id128& proposal, const Status& done);
   void join_exporter();
@@ -466,6 +447,7 @@ class Service {
   std::thread exporter_;
   Id128 last_export_{};  // they take turns
   std::atomic<bool> exporting_{false};
+  std::unique_ptr<BackupRun> backups_;
   struct ExportRetry {
     std::uint32_t failures = 0;
     std::uint64_t not_before_ms = 0;  // uptime

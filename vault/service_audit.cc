@@ -1,6 +1,7 @@
 // What auditors are given: the openings of private entries. And what the vault asks of its witnesses.
 #include "vault/ledger/decide.h"
 #include "vault/log/sequencer/access_opening.h"
+#include "vault/log/sequencer/recovery.h"
 #include "vault/open_vault.h"
 #include "vault/service.h"
 #include "vault/store/keys.h"
@@ -76,7 +77,10 @@ Result<Opening> Service::opening_of(std::uint64_t entry, OpenVault* vault) const
   const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
   if (hidden == nullptr) return Opening{entry, {}, {}};
   FK_TRY(auto stored, parts_.store.get(keys::opening(entry)));
-  if (!stored) return missing(entry, "damaged");
+  if (!stored) {
+    const bool lost = sequencer_->read([&](const ledger::State& st) { return log::is_behind_backup(st, entry); });
+    return missing(entry, lost ? "lost" : "damaged");
+  }
   if (hidden->event_class == ledger::EventClass::kAccess) {
     return open_access_entry(entry, hidden->commitment, *stored, vault);
   }

@@ -25,4 +25,7 @@ allow_unlocked = true
 
 [metrics]
 listener = "public"
+
+[backup]
+dir = "{folder}/backups"
 """)

@@ -1,5 +1,8 @@
 """What is measured on a whole running vault. Each function takes the sheet, the sizes and the vault. A library."""
 import json
+import os
+import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -144,6 +147,47 @@ def opening(sheet, sizes, vault):
               [dimension * 4], lower_is_better=True)
 
 
+def copied(path, into):
+    """Seconds to copy a file, synced."""
+    start = time.monotonic()
+    with open(path, "rb") as source, open(into, "wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.flush()
+        os.fsync(target.fileno())
+    took = time.monotonic() - start
+    into.unlink()
+    return took
+
+
+def backups(sheet, sizes, vault, templates):
+    """A backup while the vault serves, and a restore of it, each beside copying the same bytes. The vault is gone after it."""
+    taken, yard = [], []
+    for n in range(sizes.rounds):
+        backup = vault.dir / f"{n}.facekeep-backup"
+        start = time.monotonic()
+        vault.facekeep("property-1", "backup", "--out", backup)
+        taken.append(time.monotonic() - start)
+        yard.append(copied(backup, vault.dir / "copy"))
+    size = backup.stat().st_size >> 20
+    what = f"copying the same {size} MiB, synced"
+    sheet.add(f"backup of {templates} templates, taken and fetched over HTTPS", taken, "s", what, yard, lower_is_better=True)
+    time.sleep(1.3)
+    mirror = vault.dir / "mirror"
+    subprocess.run([BUILD / "tools/facekeep-audit", "fetch", "--url", vault.demo["public"], "--vkey", vault.demo["vkey"], "--out", mirror, "--api",
+                    vault.demo["api"], "--key", vault.dir / "keys/auditor-1.key", "--rate", "1000"], env=vault.env, check=True, capture_output=True)
+    os.kill(vault.pid, signal.SIGKILL)
+    restored, config = [], vault.dir / "facekeepd.toml"
+    for n in range(sizes.rounds):
+        other = vault.dir / f"restored-{n}"
+        text = config.read_text().replace(f'data_dir = "{vault.dir}/data"', f'data_dir = "{other}"')
+        (vault.dir / "other.toml").write_text(text)
+        start = time.monotonic()
+        subprocess.run([BUILD / "tools/facekeepd", "restore", "--config", vault.dir / "other.toml", "--backup", backup, "--mirror", mirror],
+                       env=vault.env, check=True, capture_output=True)
+        restored.append(time.monotonic() - start)
+    sheet.add(f"restore of {templates} templates", restored, "s", what, yard, lower_is_better=True)
+
+
 def all_of_them(sheet, sizes):
     with demo_vault.DemoVault() as vault:
         verify_rate(sheet, sizes, vault)
@@ -153,3 +197,4 @@ def all_of_them(sheet, sizes):
         templates = vault.status()["templates"]["total"]
         waits_at_200_doors(sheet, sizes, vault, templates)
         waits_during_import(sheet, sizes, vault, templates)
+        backups(sheet, sizes, vault, vault.status()["templates"]["total"])

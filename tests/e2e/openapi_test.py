@@ -396,9 +396,25 @@ def dual_control(v, site):
     export(v, site, one, other, signed)
     v.call("acknowledgeAlarms", other, {"entry": 0})
     v.call("acknowledgeAlarms", other, {"entry": 9007199254740991}, want="not-in-log")
+    backups(v, one, other)
     v.call("suspendCustodian", other, {"custodian": "residents/1"}, want="bad-suspension")
     v.call("suspendCustodian", other, {"custodian": "property/1"})
     v.call("listProposals", one, want="suspended-custodian")
+
+
+def backups(v, one, other):
+    v.call("beginBackup", one, {"since": {"size": 9007199254740991, "digest": "ab" * 32}}, want="bad-backup")
+    job = v.call("beginBackup", one, {})["id"]
+    v.call("getBackup", other, id=job, want="not-found")
+    for _ in range(120):
+        done = v.call("getBackup", one, id=job)
+        if done["state"] != "running":
+            break
+        time.sleep(0.25)
+    if done["state"] != "done":
+        v.failures.append(f"a backup ended as {done}")
+    v.call("getBackupPiece", one, id=job, query="?from=0")
+    v.call("getBackupPiece", other, id=job, want="not-found")
 
 
 def export(v, site, one, other, signed):

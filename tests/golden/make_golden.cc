@@ -36,6 +36,7 @@ class FailingDisk final : public store::Store {
     return fails ? make_error(Errc::kIo, "the disk is gone") : inner_.commit(batch, urgency);
   }
   [[nodiscard]] Result<std::uint64_t> head() const override { return inner_.head(); }
+  [[nodiscard]] Result<std::unique_ptr<store::Snapshot>> snapshot() const override { return inner_.snapshot(); }
   [[nodiscard]] Status check() const override { return inner_.check(); }
   std::atomic<bool> fails{false};
 

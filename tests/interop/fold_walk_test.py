@@ -31,6 +31,7 @@ EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "expo
 CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel", "rotate", "reshare")
 WIDENING = ("template",)
 KEYS = ("rewrapped", "keys-retired")
+BACKUPS = ("backup-made", "restored")
 NARROWING = ("suspended", "erased", "period-key-destroyed", "unseal-share", "sealed")
 REFS = [some_hex(f"ref {n}", 16) for n in range(12)]
 
@@ -117,6 +118,26 @@ class Walk:
         else:
             by = pick(PEOPLE)
             self.offer(kind, {"by": by, "group": by.split("/")[0], "share": int(by[-1])})
+
+    def back_up(self):
+        size = self.state.size
+        self.offer("period-key", {"purpose": "changes", "site": "main", "period": f"2027-01-{self.random.randrange(10, 32)}", "slot": 5000 + size})
+        self.offer("backup-made", {"by": self.random.choice(PEOPLE), "digest": some_hex("file"), "root": some_hex("root"),
+                                   "since": self.random.choice((0, 0, size // 2, size)), "size": self.random.choice((size, size, size - 1, size + 1))})
+
+    def restore(self):
+        """Right behind a start, of the last entries; now and then somewhere else, or with a wrong count."""
+        pick, number = self.random.choice, self.random.randrange
+        if number(4):
+            self.offer("start", {"version": "1", "program": some_hex("p"), "config": some_hex("c"), "after_crash": True,
+                                 "unseal_to": some_hex(f"to {len(self.lines)}")})
+        size = max(min(30, self.state.start), self.state.start - pick((0, 1, 30, 90)))  # not the keys of the beginning
+        lost = sum(s["entry"] >= size for s in self.state.subjects.values())
+        self.offer("restored", {"entries": self.state.start - size + (number(5) == 0), "size": size, "subjects": lost + (number(5) == 0)})
+        self.start()
+        for n, ref in enumerate(REFS):
+            if ref not in self.state.subjects:
+                self.enrol(2000 + len(self.lines) + n, ref)
 
     def pass_time(self):
         step = self.random.choice([1000, 60_000, 600_000] * 9 + [3_600_000] * 3 + [DAY_MS // 2, DAY_MS, 2 * DAY_MS + 1])
@@ -328,6 +349,7 @@ class Walk:
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
                 (export, self.about_export), (40, self.rewrap), (60, self.narrow), (20 if not self.more else 2, self.template),
+                (10, self.back_up), (12, self.restore),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
                 (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
@@ -388,7 +410,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     report = Report()
-    compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1] + WIDENING)
+    compare(report, Walk(options.seed), options.steps, GOVERNANCE + BACKUPS + NARROWING[:-1] + WIDENING)
     straight = Walk(options.seed)
     about_stopping(report, straight)
     compare(report, straight, 0, ())

@@ -68,12 +68,14 @@ class MemoryStore final : public store::Store {
       if (failed_) return failed();
       copy = records_;
     }
-    const Bytes start = std::max(to_bytes(prefix), to_bytes(from));
-    for (auto it = copy.lower_bound(start); it != copy.end(); ++it) {
-      if (!as_chars(it->first).starts_with(as_chars(prefix))) break;
-      if (!visit(it->first, it->second)) break;
-    }
+    visit_records(copy, prefix, from, visit);
     return {};
+  }
+
+  Result<std::unique_ptr<store::Snapshot>> snapshot() const override {
+    const std::scoped_lock lock(mutex_);
+    if (failed_) return failed();
+    return std::unique_ptr<store::Snapshot>(new Copy(records_, head_));
   }
 
   Status commit(const store::Batch& batch, store::Urgency) override {
@@ -108,6 +110,31 @@ class MemoryStore final : public store::Store {
   }
 
  private:
+  using Records = std::map<Bytes, Bytes>;
+  static void visit_records(const Records& records, ByteView prefix, ByteView from, const Visit& visit) {
+    const Bytes start = std::max(to_bytes(prefix), to_bytes(from));
+    for (auto it = records.lower_bound(start); it != records.end(); ++it) {
+      if (!as_chars(it->first).starts_with(as_chars(prefix))) break;
+      if (!visit(it->first, it->second)) break;
+    }
+  }
+  class Copy final : public store::Snapshot {
+   public:
+    Copy(Records records, std::uint64_t head) : records_(std::move(records)), head_(head) {}
+    Result<std::optional<Bytes>> get(ByteView key) const override {
+      const auto it = records_.find(to_bytes(key));
+      return it == records_.end() ? std::optional<Bytes>() : std::optional<Bytes>(it->second);
+    }
+    Status scan(ByteView prefix, ByteView from, const Visit& visit) const override {
+      visit_records(records_, prefix, from, visit);
+      return {};
+    }
+    Result<std::uint64_t> head() const override { return head_; }
+
+   private:
+    const Records records_;
+    const std::uint64_t head_;
+  };
   static Error failed() { return make_error(Errc::kIo, "the store has failed, and what it holds is unknown"); }
 
   mutable std::mutex mutex_;

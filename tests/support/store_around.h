@@ -14,6 +14,7 @@ class StoreAround : public store::Store {
   }
   Status commit(const store::Batch& batch, store::Urgency urgency) override { return inner_.commit(batch, urgency); }
   Result<std::uint64_t> head() const override { return inner_.head(); }
+  Result<std::unique_ptr<store::Snapshot>> snapshot() const override { return inner_.snapshot(); }
   Status check() const override { return inner_.check(); }
 
  private:

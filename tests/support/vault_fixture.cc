@@ -172,6 +172,7 @@ Result<std::unique_ptr<Service>> VaultFixture::start(ServiceOptions options) {
   FK_TRY(custody, hsm::TokenCustody::open(std::move(pool), genesis_.vault));
   options.version = "test";
   if (options.export_dir.empty()) options.export_dir = dir() + "/exports";
+  if (options.backup_dir.empty()) options.backup_dir = dir() + "/backups";
   options.allow_unlocked_memory = true;
   store::Store& used = around_store ? around_store(*store) : *store;
   Custody& token = around_custody ? around_custody(*custody) : *custody;

@@ -66,6 +66,8 @@ class VaultFixture {
   // One custodian's own card, sealed to this start.
   Result<UnsealProgress> hand_in(Service& service, const std::string& who);
   Bytes sealed_share(Service& service, const std::string& card);
+  // Logs in to the token. While the vault runs it has its own.
+  Result<std::shared_ptr<hsm::SessionPool>> open_token();
 
   [[nodiscard]] const Digest& key(const std::string& principal) const { return spki_.at(principal); }
   // Its TLS key; a custodian's approval key too.
@@ -92,7 +94,6 @@ class VaultFixture {
  private:
   tools::Plan make_plan(const FixtureOptions& options);
   Status hold_ceremony(const FixtureOptions& options);
-  Result<std::shared_ptr<hsm::SessionPool>> open_token();
 
   SoftHsm hsm_;
   std::filesystem::path dir_;

@@ -27,7 +27,9 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"export-ended", Msg::kRepActExportEnded},
                                  {"export-given", Msg::kRepActExportGiven},
                                  {"rewrapped", Msg::kRepActRewrapped},
-                                 {"keys-retired", Msg::kRepActKeysRetired}}) {
+                                 {"keys-retired", Msg::kRepActKeysRetired},
+                                 {"backup-made", Msg::kRepActBackupMade},
+                                 {"restored", Msg::kRepActRestored}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
@@ -67,6 +69,11 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"templates", Msg::kRepExportTemplates},
                                 {"epoch", Msg::kRepEpoch},
                                 {"batches", Msg::kRepBatches},
+                                {"backup_size", Msg::kRepBackupSize},
+                                {"backup_since", Msg::kRepBackupSince},
+                                {"backup_digest", Msg::kRepBackupDigest},
+                                {"entries_from_mirror", Msg::kRepFromMirror},
+                                {"subjects_lost", Msg::kRepSubjectsLost},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},

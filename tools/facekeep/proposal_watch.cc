@@ -60,6 +60,13 @@ struct ActText {
   std::optional<std::string> operator()(const ledger::CustodianSuspended& e) const {
     return words(lang, Msg::kActSuspended, {entry, e.custodian, e.by});
   }
+  std::optional<std::string> operator()(const ledger::BackupMade& e) const {
+    return words(lang, Msg::kActBackupMade, {entry, e.by, std::to_string(e.size), to_hex(e.digest)});
+  }
+  std::optional<std::string> operator()(const ledger::Restored& e) const {
+    return words(lang, Msg::kActRestored,
+                 {entry, std::to_string(e.size), std::to_string(e.entries), std::to_string(e.subjects)});
+  }
   std::optional<std::string> operator()(const ledger::AlarmsAcknowledged& e) const {
     return words(lang, Msg::kActAcknowledged, {entry, std::to_string(e.entry), e.by});
   }

@@ -38,12 +38,24 @@ Status compare(const store::Store& store, const Bytes& key, const Digest& digest
   return {};
 }
 
-Status check_subjects(const store::Store& store, const ledger::State& state, CheckReport& report, Faults& faults) {
+// Of a restore that the log does not have yet: what was sealed there is gone, and the first start says so.
+using Unlogged = std::optional<ledger::BehindBackup>;
+bool is_lost(const Unlogged& unlogged, std::uint64_t entry) {
+  return unlogged && unlogged->has(entry);
+}
+
+Status check_subjects(const store::Store& store, const ledger::State& state, const Unlogged& unlogged,
+                      CheckReport& report, Faults& faults) {
   for (const auto& [ref, subject] : state.subjects()) {
+    if (is_lost(unlogged, subject.entry)) {
+      ++report.lost;
+      continue;
+    }
     ++report.subjects;
     const std::string at = " of log entry " + std::to_string(subject.entry);
     FK_CHECK(compare(store, store::keys::record(ref), subject.record, "the sealed record" + at, faults));
     for (const auto& t : subject.templates) {
+      if (is_lost(unlogged, t.entry)) continue;
       ++report.templates;
       FK_CHECK(compare(store, store::keys::template_of(ref, t.id), t.blob,
                        "the sealed template of log entry " + std::to_string(t.entry), faults));
@@ -61,11 +73,20 @@ Status check_site_keys(const store::Store& store, const ledger::State& state, Fa
   return {};
 }
 
-Status check_slots(seal::KeySlots& slots, const ledger::State& state, CheckReport& report, Faults& faults) {
+Status check_slots(seal::KeySlots& slots, const ledger::State& state, const Unlogged& unlogged, CheckReport& report,
+                   Faults& faults) {
   FK_TRY(const auto used, slots.in_use());
+  std::set<std::uint32_t> empty;
+  for (const auto& [ref, subject] : state.subjects()) {
+    if (is_lost(unlogged, subject.entry)) empty.insert(subject.slot);
+  }
+  for (const auto& [id, key] : state.period_keys()) {
+    if (is_lost(unlogged, key.entry)) empty.insert(key.slot);
+  }
   const std::set<std::uint32_t> in_use(used.begin(), used.end());
   for (const std::uint32_t slot : state.slots()) {
-    if (!in_use.contains(slot)) faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+    if (!in_use.contains(slot) && !empty.contains(slot))
+      faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
   }
   for (const std::uint32_t slot : in_use) {
     if (!state.slots().contains(slot)) ++report.spare_slots;
@@ -75,9 +96,10 @@ Status check_slots(seal::KeySlots& slots, const ledger::State& state, CheckRepor
 
 }  // namespace
 
-Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress) {
+Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress,
+                                const std::optional<ledger::BehindBackup>& unlogged) {
   CheckReport report;
-  FK_TRY(const log::Recovered recovered, log::recover(store, progress));
+  FK_TRY(const log::Recovered recovered, log::recover(store, progress, unlogged));
   const ledger::State& state = recovered.state;
   if (state.phase() == ledger::Phase::kNew) {
     return make_error(Errc::kFailedPrecondition, "there is no vault in this directory");
@@ -93,8 +115,8 @@ Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots
   Faults faults(report.faults);
   if (!recovered.checkpoint) faults.add("the log has no signed checkpoint");
   FK_CHECK(check_site_keys(store, state, faults));
-  FK_CHECK(check_subjects(store, state, report, faults));
-  FK_CHECK(check_slots(slots, state, report, faults));
+  FK_CHECK(check_subjects(store, state, unlogged, report, faults));
+  FK_CHECK(check_slots(slots, state, unlogged, report, faults));
   faults.finish();
   return report;
 }
@@ -109,6 +131,9 @@ std::string to_text(const CheckReport& r) {
     out += "checkpoint  signature verified, at " + std::to_string(r.checkpoint) + " entries\n";
   }
   out += "subjects    " + std::to_string(r.subjects) + ", with " + std::to_string(r.templates) + " templates\n";
+  if (r.lost > 0) {
+    out += "restored    " + std::to_string(r.lost) + " people of the log have no key: the first start takes them out\n";
+  }
   if (r.spare_slots > 0) {
     out += "key slots   " + std::to_string(r.spare_slots) + " that no entry owns; the next start clears them\n";
   }
@@ -119,12 +144,20 @@ std::string to_text(const CheckReport& r) {
 }
 
 std::string to_json_text(const CheckReport& r) {
-  const nlohmann::ordered_json out = {
-      {"ok", r.faults.empty()},   {"vault", r.vault},         {"origin", r.origin},
-      {"rehearsal", r.rehearsal}, {"state", r.state},         {"entries", r.entries},
-      {"root", r.root},           {"digest", r.digest},       {"checkpoint", r.checkpoint},
-      {"subjects", r.subjects},   {"templates", r.templates}, {"spare_slots", r.spare_slots},
-      {"faults", r.faults}};
+  const nlohmann::ordered_json out = {{"ok", r.faults.empty()},
+                                      {"vault", r.vault},
+                                      {"origin", r.origin},
+                                      {"rehearsal", r.rehearsal},
+                                      {"state", r.state},
+                                      {"entries", r.entries},
+                                      {"root", r.root},
+                                      {"digest", r.digest},
+                                      {"checkpoint", r.checkpoint},
+                                      {"subjects", r.subjects},
+                                      {"templates", r.templates},
+                                      {"lost", r.lost},
+                                      {"spare_slots", r.spare_slots},
+                                      {"faults", r.faults}};
   return out.dump(2) + "\n";
 }
 

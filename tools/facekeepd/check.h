@@ -24,13 +24,16 @@ struct CheckReport {
   std::string digest;            // of the state, hexadecimal: FORMAT.md, "State digest"
   std::uint64_t subjects = 0;
   std::uint64_t templates = 0;
+  std::uint64_t lost = 0;           // subjects enrolled behind a backup that was restored and is not logged yet
   std::uint64_t spare_slots = 0;    // keys in slots that no event owns; the next start clears them
   std::vector<std::string> faults;  // each a sentence; empty: all is well
 };
 
 // Recovers the log (tree, openings, checkpoint's signature), then compares every sealed record and template with its
 // digest in the log, and the key slots with those that the log owns. Fails only if the log itself can't be read.
-Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress = {});
+// `unlogged`: of a restore that the log does not have yet.
+Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress = {},
+                                const std::optional<ledger::BehindBackup>& unlogged = {});
 
 std::string to_text(const CheckReport& report);
 std::string to_json_text(const CheckReport& report);

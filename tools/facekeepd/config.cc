@@ -92,6 +92,7 @@ constexpr std::int64_t kHourMs = 3'600'000;
 
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = {
+      {"backup.dir", path(&Config::backup_dir)},
       {"data_dir", path(&Config::data_dir)},
       {"listen.allow_public_bind", boolean(&Config::allow_public_bind)},
       {"listen.main.address", text(&Config::main_address)},

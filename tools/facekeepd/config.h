@@ -72,6 +72,8 @@ struct Config {
   bool allow_unlocked_memory = false;
   std::int64_t template_memory_mib = 64;
 
+  std::string backup_dir;  // where backups are written; empty: they are refused
+
   std::string user;  // empty: stay what we are
 
   std::string log_level = "info";

@@ -19,6 +19,7 @@
 #include "tools/facekeepd/seccomp_filter.h"
 #include "tools/facekeepd/start.h"
 #include "tools/facekeepd/witness_client.h"
+#include "vault/backup/mark.h"
 #include "vault/base/digest.h"
 
 namespace facekeep::daemon {
@@ -112,6 +113,8 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
   service.max_clock_jump_ms = config.max_clock_jump_hours * 3'600'000;
   service.witness_max_age_ms = config.witness_max_age_ms;
   service.export_dir = config.data_dir + "/exports";
+  service.backup_dir = config.backup_dir;
+  FK_TRY(service.sequencer.restored, backup::read_mark(config.data_dir));
   service.on_export_failed = [](const Id128& proposal, const Error& why) {
     journal(Level::kError, "export-failed",
             {{Field::kProposal, to_hex(proposal)}, {Field::kReason, why.message}, {Field::kHint, why.hint}});
@@ -119,6 +122,8 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
   service.sequencer.checkpoint_interval_ms = config.checkpoint_ms;
   service.sequencer.anchor_interval_ms = config.anchor_ms;
   FK_TRY(r.service, Service::start({*r.files.store, *r.custody, *r.files.slots, r.clock}, service));
+  // Behind the entry that says so, it has no more to say.
+  if (service.sequencer.restored) FK_CHECK(backup::remove_mark(config.data_dir));
   journal(Level::kInfo, "vault-started",
           {{Field::kVersion, FACEKEEP_VERSION},
            {Field::kProgram, to_hex(service.program)},

@@ -16,7 +16,7 @@ Result<audit::Opening> opening_of(const store::Store& store, std::uint64_t entry
     if (!stored) return make_error(Errc::kIntegrity, "log entry " + std::to_string(entry) + ": its opening is missing");
     return audit::Opening{OpeningState::kThere, *stored};
   }
-  if (!stored) return audit::Opening{OpeningState::kDestroyed, {}};
+  if (!stored) return audit::Opening{OpeningState::kLost, {}};  // else the log was not recovered
   FK_TRY(const auto header, log::parse_access_opening(*stored));
   const bool has_key = state.period_keys().contains({"access", header.site, header.period});
   return audit::Opening{has_key ? OpeningState::kSealed : OpeningState::kDestroyed, {}};
@@ -35,8 +35,9 @@ Status append_entry(const store::Store& store, std::uint64_t index, const ledger
 
 }  // namespace
 
-Status export_log(const store::Store& store, const std::filesystem::path& dir) {
-  FK_TRY(const log::Recovered recovered, log::recover(store));
+Status export_log(const store::Store& store, const std::filesystem::path& dir,
+                  const std::optional<ledger::BehindBackup>& unlogged) {
+  FK_TRY(const log::Recovered recovered, log::recover(store, {}, unlogged));
   if (!recovered.checkpoint) {
     return make_error(Errc::kFailedPrecondition, "the log has no signed checkpoint", "start the daemon once");
   }

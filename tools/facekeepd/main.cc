@@ -3,6 +3,7 @@
 //   facekeepd --config FILE [--pin-fd N] [--ready-fd N] [--ready-file FILE]
 //   facekeepd check --config FILE [--json] [--export DIR]
 //   facekeepd digest --config FILE [--json]
+//   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--pin-fd N] [--json]
 //   facekeepd --version
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -12,6 +13,8 @@
 #include "tools/facekeepd/daemon.h"
 #include "tools/facekeepd/files.h"
 #include "tools/facekeepd/mirror.h"
+#include "tools/facekeepd/restore.h"
+#include "vault/backup/mark.h"
 #include "vault/base/digest.h"
 
 namespace {
@@ -28,13 +31,15 @@ int fail(const Error& error) {
 int check(const daemon::Config& config, bool json, const std::string& export_dir) {
   auto files = daemon::open_vault_files(config);
   if (!files) return fail(files.error());
-  const auto report = daemon::check_vault(*files->store, *files->slots);
+  const auto unlogged = facekeep::backup::read_mark(config.data_dir);
+  if (!unlogged) return fail(unlogged.error());
+  const auto report = daemon::check_vault(*files->store, *files->slots, {}, *unlogged);
   if (!report) {
     fail(report.error());
     return daemon::kExitFailed;
   }
   if (!export_dir.empty()) {
-    if (const auto exported = daemon::export_log(*files->store, export_dir); !exported) {
+    if (const auto exported = daemon::export_log(*files->store, export_dir, *unlogged); !exported) {
       fail(exported.error());
       return daemon::kExitFailed;
     }
@@ -80,6 +85,15 @@ int main(int argc, char** argv) {
   CLI::App* digest_command = app.add_subcommand("digest", "print the digests that a start event of this program has");
   digest_command->add_option("--config", path, "the configuration file (TOML)");
   digest_command->add_flag("--json", json, "print JSON");
+  daemon::RestoreOptions restore;
+  CLI::App* restore_command =
+      app.add_subcommand("restore", "put a vault back from backups and a mirror of its log, beside its token");
+  restore_command->add_option("--config", path, "the configuration file (TOML); its data_dir has no vault");
+  restore_command->add_option("--backup", restore.backups,
+                              "a backup: the whole one first, then each that builds on it");
+  restore_command->add_option("--mirror", restore.mirror, "an auditor's mirror of the log, with custody openings");
+  restore_command->add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
+  restore_command->add_flag("--json", restore.json, "print JSON");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -94,6 +108,7 @@ int main(int argc, char** argv) {
     const auto config = daemon::load_config(path);
     if (!config) return fail(config.error());
     if (digest_command->parsed()) return digest(*config, json);
+    if (restore_command->parsed()) return daemon::run_restore(*config, options, restore);
     return check_command->parsed() ? check(*config, json, export_dir) : daemon::run_daemon(*config, options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: the daemon failed: %s\n", e.what());

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "vault/audit/openings.h"
 #include "vault/base/bytes.h"
 #include "vault/base/result.h"
+#include "vault/ledger/backup.h"
 #include "vault/log/tiles.h"
 #include "vault/store/store.h"
 
@@ -41,7 +43,8 @@ class MirrorWriter {
 
 // Writes the stored log, up to its latest checkpoint, with every custody opening, into a new folder. Access openings
 // stay sealed: they need the custodians. For an auditor who can't reach the daemon. Recovers the log first, so a
-// damaged one is refused.
-Status export_log(const store::Store& store, const std::filesystem::path& dir);
+// damaged one is refused. `unlogged`: of a restore that the log does not have yet.
+Status export_log(const store::Store& store, const std::filesystem::path& dir,
+                  const std::optional<ledger::BehindBackup>& unlogged = {});
 
 }  // namespace facekeep::daemon

@@ -13,13 +13,25 @@ void AccessClaims::Claim::add(std::uint64_t entry, std::uint64_t n) {
 
 void AccessClaims::access(std::uint64_t entry, OpeningState opening) {
   bundle_of(entry, opening);
+  in_lost_run_ = in_lost_run_ && opening == OpeningState::kLost;
   switch (opening) {
     case OpeningState::kThere: return;
     case OpeningState::kAbsent: findings_.add(Code::kAccessMissing, entry); return;
     case OpeningState::kDamaged: findings_.add(Code::kAccessDamaged, entry); return;
     case OpeningState::kSealed: sealed_.add(entry); return;
+    case OpeningState::kLost: lose(entry); return;
     case OpeningState::kDestroyed: destroyed_.add(entry); run_.add(entry);
   }
+}
+
+void AccessClaims::lose(std::uint64_t entry) {
+  lost_.add(entry);
+  if (in_lost_run_) {
+    lost_runs_.back().upto = entry + 1;
+  } else {
+    lost_runs_.push_back({entry, entry + 1});
+  }
+  in_lost_run_ = true;
 }
 
 // The vault is open or sealed for a whole answer.
@@ -58,6 +70,11 @@ void AccessClaims::close_run(std::optional<UnixMillis> next, const ledger::State
 void AccessClaims::event(const ledger::Event& event, const ledger::State& before) {
   close_run(event.time, before);
   time_ = event.time;
+  if (const auto* restored = std::get_if<ledger::Restored>(&event.body)) {
+    const std::uint64_t upto = before.size();
+    std::erase_if(lost_runs_, [&](const auto& run) { return restored->size <= run.from && run.upto <= upto; });
+    in_lost_run_ = false;
+  }
   const auto* ended = std::get_if<ledger::PeriodKeyDestroyed>(&event.body);
   if (ended == nullptr) return;
   const auto key = before.period_keys().find({ended->purpose, ended->site, ended->period});
@@ -71,6 +88,10 @@ void AccessClaims::event(const ledger::Event& event, const ledger::State& before
 void AccessClaims::finish(const ledger::State& state, bool keys_known) {
   if (sealed_.count > 0) findings_.add(Code::kAccessSealed, sealed_.first, {std::to_string(sealed_.count)});
   if (destroyed_.count > 0) findings_.add(Code::kAccessDestroyed, destroyed_.first, {std::to_string(destroyed_.count)});
+  if (lost_.count > 0) findings_.add(Code::kAccessLost, lost_.first, {std::to_string(lost_.count)});
+  std::uint64_t unlogged = 0;
+  for (const auto& run : lost_runs_) unlogged += run.upto - run.from;
+  if (unlogged > 0) findings_.add(Code::kLostUnlogged, lost_runs_.front().from, {std::to_string(unlogged)});
   if (!keys_known) return;
   close_run(std::nullopt, state);
   for (const auto& [can_have, claim] : claims_) {

@@ -1,7 +1,7 @@
 // What a vault says of the access openings that it does not give, held against its log. `destroyed` is an excuse only
-// where a key that can have sealed the entry was destroyed later; `sealed` only if the vault gave no access opening of
-// the same bundle, since it was asked once for all of them (vault/log/FORMAT.md, section 7). Pure, one thread; memory
-// grows with the period keys, never with the accesses.
+// where a key that can have sealed the entry was destroyed later; `lost` where a later `restored` covers it; `sealed`
+// only if the vault gave no access opening of the same bundle, since it was asked once for all of them
+// (vault/log/FORMAT.md, section 7). Pure, one thread; memory grows with the period keys, never with the accesses.
 #pragma once
 
 #include <cstdint>
@@ -38,11 +38,16 @@ class AccessClaims {
   // One life of an access key: (site and month), and the entry that made it.
   using Life = std::pair<ledger::State::PeriodId, std::uint64_t>;
   void close_run(std::optional<UnixMillis> next, const ledger::State& keys);
+  void lose(std::uint64_t entry);
   void bundle_of(std::uint64_t entry, OpeningState opening);
 
   Findings& findings_;
   Claim sealed_;
   Claim destroyed_;
+  Claim lost_;
+  // Entries called lost that no restore covers yet, as ranges: a run of them counts as one.
+  std::vector<ledger::BehindBackup> lost_runs_;
+  bool in_lost_run_ = false;
   Claim run_;  // called destroyed since the last event that could be read
   std::optional<UnixMillis> time_;
   std::map<std::vector<Life>, Claim> claims_;  // by the keys that can have sealed them, none of which has ended yet

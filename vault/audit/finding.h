@@ -47,9 +47,11 @@ std::string_view to_string(Severity s) noexcept;
   X(kAccessMissing, "access-opening-missing", kError)                                                            \
   X(kAccessDamaged, "access-opening-damaged", kError)                                                            \
   X(kDestroyedUnlogged, "destroyed-without-entry", kError) /* {0} how many */                                    \
+  X(kLostUnlogged, "lost-without-entry", kError)           /* {0} how many */                                    \
   X(kSealedBesideOpen, "sealed-beside-opened", kError)                                                           \
   X(kAccessSealed, "access-openings-sealed", kNote)       /* {0} how many */                                     \
   X(kAccessDestroyed, "access-openings-destroyed", kNote) /* {0} how many */                                     \
+  X(kAccessLost, "access-openings-lost", kNote)           /* {0} how many */                                     \
   X(kPublicOnly, "public-only", kNote)                                                                           \
   X(kUptimeFell, "uptime-fell", kError)                      /* {0} before, {1} now, in ms */                    \
   X(kWallBack, "clock-set-back", kWarning)                   /* {0} before, {1} now */                           \

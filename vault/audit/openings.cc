@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::int64_t kMaxEntry = 9007199254740991;  // 2^53 - 1
 
-constexpr std::pair<std::string_view, OpeningState> kReasons[] = {
-    {"sealed", OpeningState::kSealed}, {"destroyed", OpeningState::kDestroyed}, {"damaged", OpeningState::kDamaged}};
+constexpr std::pair<std::string_view, OpeningState> kReasons[] = {{"sealed", OpeningState::kSealed},
+                                                                  {"destroyed", OpeningState::kDestroyed},
+                                                                  {"damaged", OpeningState::kDamaged},
+                                                                  {"lost", OpeningState::kLost}};
 
 std::optional<OpeningState> state_of(std::string_view reason) {
   for (const auto& [name, state] : kReasons) {

@@ -1,7 +1,7 @@
 // Openings as the vault hands them to an auditor: one JSON document a bundle of 256 entries.
 //
 //   {"bundle":n,"openings":[{"entry":N,"opening":"<base64 of 0x01 || salt 32 || canonical event>"}],
-//    "missing":[{"entry":N,"reason":"sealed"|"destroyed"|"damaged"}]}
+//    "missing":[{"entry":N,"reason":"sealed"|"destroyed"|"damaged"|"lost"}]}
 //
 // Pure; nothing is checked against the log here.
 #pragma once
@@ -22,6 +22,7 @@ enum class OpeningState : std::uint8_t {
   kSealed,     // the vault was sealed when it was asked
   kDestroyed,  // its monthly key is destroyed
   kDamaged,    // what the vault has stored does not fit the entry
+  kLost,       // the vault was restored from a backup before it
 };
 
 struct Opening {

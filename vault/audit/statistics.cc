@@ -57,6 +57,16 @@ struct DescribeAct {
     act.facts["reason"] = e.reason;
   }
   void operator()(const ExportGiven& e) const { of(e.proposal, false); }
+  void operator()(const BackupMade& e) const {
+    act.facts["backup_size"] = std::to_string(e.size);
+    if (e.since > 0) act.facts["backup_since"] = std::to_string(e.since);
+    act.facts["backup_digest"] = to_hex(e.digest);
+  }
+  void operator()(const Restored& e) const {
+    act.facts["backup_size"] = std::to_string(e.size);
+    act.facts["entries_from_mirror"] = std::to_string(e.entries);
+    act.facts["subjects_lost"] = std::to_string(e.subjects);
+  }
   template <class Other>
   void operator()(const Other&) const {}
 };

@@ -34,6 +34,8 @@ struct InputOf {
   PhaseInput operator()(const ExportEnded&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportGiven&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const Rewrapped&) const { return PhaseInput::kWidening; }
+  PhaseInput operator()(const BackupMade&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const Restored&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportSubjects&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Exported&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Enrolled&) const { return PhaseInput::kWidening; }

@@ -30,6 +30,8 @@ const std::vector<std::string_view>& event_types() {
                                                       "export-given",
                                                       "rewrapped",
                                                       "keys-retired",
+                                                      "backup-made",
+                                                      "restored",
                                                       "enrolled",
                                                       "template",
                                                       "erased",

@@ -13,6 +13,7 @@
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
+#include "vault/ledger/backup.h"
 #include "vault/ledger/budget.h"
 #include "vault/ledger/genesis.h"
 #include "vault/ledger/proposal.h"
@@ -172,12 +173,12 @@ struct MetadataRead {
 };
 
 // Governance events about proposals, and one person's narrowing acts, are in proposal.h; those of exports in export.h,
-// those of new keys in keys.h.
-using Body =
-    std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade, Approval,
-                 Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended, AlarmsAcknowledged,
-                 ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired, Enrolled, TemplateAdded, Erased,
-                 Suspended, PeriodKey, PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
+// those of new keys in keys.h, those of backups in backup.h.
+using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
+                          Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended,
+                          AlarmsAcknowledged, ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired,
+                          BackupMade, Restored, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
+                          PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

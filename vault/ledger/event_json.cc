@@ -1,6 +1,7 @@
 // Writer and reader of events, one pair a type. FORMAT.md's tables follow this file.
 #include <algorithm>
 
+#include "vault/ledger/backup_json.h"
 #include "vault/ledger/event.h"
 #include "vault/ledger/hot_reader.h"
 #include "vault/ledger/json_reader.h"
@@ -96,6 +97,12 @@ Json write(const CustodianSuspended& e) {
 }
 Json write(const AlarmsAcknowledged& e) {
   return {{"by", e.by}, {"entry", e.entry}};
+}
+template <class E>
+concept BackupEvent = std::is_same_v<E, BackupMade> || std::is_same_v<E, Restored>;
+template <BackupEvent E>
+Json write(const E& e) {
+  return to_json(e);
 }
 Json write(const Enrolled& e) {
   return {{"by", e.by},
@@ -328,6 +335,11 @@ Result<Body> read(Tag<AlarmsAcknowledged>, const Json& j) {
                        static_cast<std::uint64_t>(r.integer("entry", 0, 9007199254740991))};
   FK_CHECK(r.finish());
   return Body(std::move(e));
+}
+template <BackupEvent E>
+Result<Body> read(Tag<E>, const Json& j) {
+  FK_TRY(const E e, backup_event_from_json<E>(j));
+  return Body(e);
 }
 Result<Body> read(Tag<Enrolled>, const Json& j) {
   ObjectReader r(j, "enrolled event");

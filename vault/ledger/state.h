@@ -154,6 +154,9 @@ class State {
   // events folded into this object alone: a state read from a text (state_text.h) does not know earlier ones, and no
   // digest covers it.
   [[nodiscard]] bool period_was_destroyed(const PeriodId& id, std::uint64_t entry) const;
+  // The entries behind the backups from which the vault was restored, in log order: of their access events the stored
+  // openings are gone. Of events folded into this object alone, and under no digest.
+  [[nodiscard]] const std::vector<BehindBackup>& restores() const { return restores_; }
   // Slots that an event owns. Recovery clears every other slot.
   [[nodiscard]] const std::set<std::uint32_t>& slots() const { return slots_; }
   // Keys ever wrapped under the site's S/wrap, of all its epochs (use counter, never goes back).
@@ -199,6 +202,8 @@ class State {
   Status apply_body(const ExportGiven& e);
   Status apply_body(const Rewrapped& e);
   Status apply_body(const KeysRetired& e);
+  Status apply_body(const BackupMade& e);
+  Status apply_body(const Restored& e);
   Status apply_body(const ExportSubjects& e);
   Status apply_body(const Exported& e);
   Status apply_body(const Enrolled& e);
@@ -257,6 +262,7 @@ class State {
   std::map<std::string, std::uint64_t> wraps_;
   std::map<PeriodId, PeriodKeyState> period_keys_;
   std::multimap<PeriodId, std::pair<std::uint64_t, std::uint64_t>> periods_ended_;  // entries: made, destroyed
+  std::vector<BehindBackup> restores_;
   std::set<std::uint32_t> slots_;
   std::map<std::string, std::pair<std::string, std::uint32_t>> erased_;  // operator -> (latest day, count)
 };

@@ -135,6 +135,9 @@ struct RocksStore::Impl {
   std::uint64_t room_missing(std::uint64_t free, std::uint64_t bytes, Urgency urgency) const;
   Status ensure_room(std::uint64_t bytes, Urgency urgency);
   std::vector<TableFile> tables() const;
+  // Of the newest state, or of a snapshot.
+  Result<std::optional<Bytes>> get(ByteView key, const rocksdb::Snapshot* at) const;
+  Status scan(ByteView prefix, ByteView from, const Store::Visit& visit, const rocksdb::Snapshot* at) const;
 };
 
 Status RocksStore::Impl::open() {
@@ -273,29 +276,68 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& request
   return std::unique_ptr<RocksStore>(new RocksStore(std::move(impl)));
 }
 
-Result<std::optional<Bytes>> RocksStore::get(ByteView key) const {
-  FK_CHECK(impl_->latch->status());
+Result<std::optional<Bytes>> RocksStore::Impl::get(ByteView key, const rocksdb::Snapshot* at) const {
+  FK_CHECK(latch->status());
   std::string value;
-  const rocksdb::Status status = impl_->engine.db->Get({}, slice(key), &value);
+  rocksdb::ReadOptions read;
+  read.snapshot = at;
+  const rocksdb::Status status = engine.db->Get(read, slice(key), &value);
   if (status.IsNotFound()) return std::optional<Bytes>();
-  if (!status.ok()) return impl_->latch->set(engine_error("a read from the store failed", status));
+  if (!status.ok()) return latch->set(engine_error("a read from the store failed", status));
   return std::optional<Bytes>(to_bytes(std::string_view(value)));
 }
 
-Status RocksStore::scan(ByteView prefix, ByteView from, const Visit& visit) const {
-  FK_CHECK(impl_->latch->status());
+Status RocksStore::Impl::scan(ByteView prefix, ByteView from, const Store::Visit& visit,
+                              const rocksdb::Snapshot* at) const {
+  FK_CHECK(latch->status());
   const Bytes end = end_of(prefix);
   const rocksdb::Slice bound = slice(end);
   rocksdb::ReadOptions read;
+  read.snapshot = at;
   read.fill_cache = false;  // a replay of the log must not push everything else out
   if (!end.empty()) read.iterate_upper_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> it(impl_->engine.db->NewIterator(read));
+  const std::unique_ptr<rocksdb::Iterator> it(engine.db->NewIterator(read));
   const bool later = std::lexicographical_compare(prefix.begin(), prefix.end(), from.begin(), from.end());
   for (it->Seek(slice(later ? from : prefix)); it->Valid(); it->Next()) {
     if (!visit(view(it->key()), view(it->value()))) break;
   }
-  if (!it->status().ok()) return impl_->latch->set(engine_error("a read from the store failed", it->status()));
+  if (!it->status().ok()) return latch->set(engine_error("a read from the store failed", it->status()));
   return {};
+}
+
+class RocksStore::AtOneMoment final : public Snapshot {
+ public:
+  explicit AtOneMoment(const Impl& store) : store_(store), at_(store.engine.db->GetSnapshot()) {}
+  ~AtOneMoment() override { store_.engine.db->ReleaseSnapshot(at_); }
+  AtOneMoment(const AtOneMoment&) = delete;
+  AtOneMoment& operator=(const AtOneMoment&) = delete;
+
+  Result<std::optional<Bytes>> get(ByteView key) const override { return store_.get(key, at_); }
+  Status scan(ByteView prefix, ByteView from, const Visit& visit) const override {
+    return store_.scan(prefix, from, visit, at_);
+  }
+  Result<std::uint64_t> head() const override {
+    FK_TRY(const auto value, store_.get(keys::meta_head(), at_));
+    if (!value || value->size() != 8) return make_error(Errc::kIntegrity, "the store's head record is damaged");
+    return load_be64(value->data());
+  }
+
+ private:
+  const Impl& store_;
+  const rocksdb::Snapshot* at_;
+};
+
+Result<std::optional<Bytes>> RocksStore::get(ByteView key) const {
+  return impl_->get(key, nullptr);
+}
+
+Status RocksStore::scan(ByteView prefix, ByteView from, const Visit& visit) const {
+  return impl_->scan(prefix, from, visit, nullptr);
+}
+
+Result<std::unique_ptr<Snapshot>> RocksStore::snapshot() const {
+  FK_CHECK(impl_->latch->status());
+  return std::unique_ptr<Snapshot>(new AtOneMoment(*impl_));
 }
 
 Status RocksStore::commit(const Batch& batch, Urgency urgency) {

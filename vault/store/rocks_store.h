@@ -49,6 +49,7 @@ class RocksStore final : public Store {
   Status scan(ByteView prefix, ByteView from, const Visit& visit) const override;
   Status commit(const Batch& batch, Urgency urgency) override;
   Result<std::uint64_t> head() const override;
+  Result<std::unique_ptr<Snapshot>> snapshot() const override;
   Status check() const override;
 
   // Whether the engine writes tables in the background, or is about to. Any thread.
@@ -56,6 +57,7 @@ class RocksStore final : public Store {
 
  private:
   struct Impl;
+  class AtOneMoment;
   explicit RocksStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

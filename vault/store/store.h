@@ -1,9 +1,8 @@
 // Store: the one narrow interface to durable storage.
 //
-// Get, scan a prefix, and an atomic durable batch with a precondition on the log head. Nothing else,
-// because a fleet will one day run on a distributed SQL engine instead of the embedded one. The
-// store is not trusted: whatever is read back is checked against the log (digests) or opens under an
-// AEAD, or is refused.
+// Get, scan a prefix, an atomic durable batch with a precondition on the log head, and a view of one moment. Nothing
+// else, because a fleet will one day run on a distributed SQL engine instead of the embedded one. The store is not
+// trusted: whatever is read back is checked against the log (digests) or opens under an AEAD, or is refused.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +34,17 @@ struct Batch {
 // on a full disk, so a ballast is kept that only it may use.
 enum class Urgency : std::uint8_t { kOrdinary, kNarrowing };
 
+// The store as it was at one moment, whatever is committed since. Thread safe; must not outlive its store.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  // As those of Store.
+  virtual Result<std::optional<Bytes>> get(ByteView key) const = 0;
+  using Visit = std::function<bool(ByteView key, ByteView value)>;
+  virtual Status scan(ByteView prefix, ByteView from, const Visit& visit) const = 0;
+  virtual Result<std::uint64_t> head() const = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -44,7 +54,7 @@ class Store {
   // Calls `visit` for each pair whose key starts with `prefix` and is not less than `from` (empty:
   // from the prefix), in byte order of the keys, until it returns false. The views live for the call
   // only.
-  using Visit = std::function<bool(ByteView key, ByteView value)>;
+  using Visit = Snapshot::Visit;
   virtual Status scan(ByteView prefix, ByteView from, const Visit& visit) const = 0;
 
   // One caller at a time (the sequencer). Returns only when the batch is on stable storage.
@@ -56,6 +66,9 @@ class Store {
 
   // Entries in the log as stored; 0 for a new store.
   virtual Result<std::uint64_t> head() const = 0;
+
+  // Holds up no commit. What it sees is kept on the disk until it goes.
+  virtual Result<std::unique_ptr<Snapshot>> snapshot() const = 0;
 
   // Checks that the files are still the ones that were opened (deleted, replaced or truncated files
   // are an inconsistency: kIntegrity) and that there is room for a write buffer of

@@ -97,6 +97,15 @@ def _alarms_acknowledged(f):
     f.principal("by"), f.int("entry", 0, 2**53 - 1)
 
 
+def _backup_made(f):
+    f.principal("by"), f.hex("digest", 32), f.hex("root", 32)
+    f.int("since", 0, 2**53 - 1), f.int("size", 1, 2**53 - 1)
+
+
+def _restored(f):
+    f.int("entries", 0, 2**53 - 1), f.int("size", 1, 2**53 - 1), f.int("subjects", 0, 2**53 - 1)
+
+
 def _enrolled(f):
     f.principal("by"), f.hex("consent", 32), f.hex("record", 32), f.hex("ref", 16), f.slug("site")
     f.int("slot", 0, 2**32 - 1), f.day("until")
@@ -175,6 +184,8 @@ TYPES = {
     "export-given": ("governance", exports.read_given, "sums"),
     "rewrapped": ("governance", read_rewrapped, "widening"),
     "keys-retired": ("governance", read_retired, "narrowing"),
+    "backup-made": ("governance", _backup_made, "sums"),
+    "restored": ("governance", _restored, "sums"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),

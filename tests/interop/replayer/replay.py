@@ -60,7 +60,7 @@ class Replay:
         self.mirror, self.report, self.each = Mirror(folder), Report(), each
         self.trusted, self.remembered = vkey, remembered
         self.state, self.folding, self.tiles = State(), True, Tiles()
-        self.uptime, self.time, self.destroyed = 0, 0, set()
+        self.uptime, self.time, self.destroyed, self.lost = 0, 0, set(), []
         self.budgets = BudgetCheck()
 
     def run(self):
@@ -137,7 +137,7 @@ class Replay:
                     if set(item) != {"entry", field} or at in out or at not in range(first, first + width):
                         raise Bad(f"it names entry {at!r} twice, or one of another bundle")
                     out[at] = value if key == "missing" else unbase64(value, f"the opening of entry {at}")
-                    if key == "missing" and value not in ("sealed", "destroyed"):
+                    if key == "missing" and value not in ("sealed", "destroyed", "lost"):
                         raise Bad(f"the reason {value!r} is unknown")
         except (Bad, ValueError, KeyError, TypeError) as e:
             self.report.add(first, f"{path}: {e if isinstance(e, Bad) else 'it is malformed'}")
@@ -165,6 +165,8 @@ class Replay:
     def governance(self, n, event):
         if n == 0 and event["type"] == "genesis" and event["body"]["log_key"] != self.vkey.text:
             self.report.add(n, "genesis names another log key than the mirror's vkey")
+        if event["type"] == "restored":
+            self.lost = [at for at in self.lost if at < event["body"]["size"]]
         if self.folding:
             self.keep_budgets(n, event)
             self.state.apply(event)
@@ -207,6 +209,8 @@ class Replay:
             self.report.add(n, "its opening is missing, and nothing says why")
         elif opening == "destroyed":
             self.claims_destroyed = getattr(self, "claims_destroyed", n)
+        elif opening == "lost":
+            self.lost.append(n)
         if self.folding:
             if event:
                 self.state.check_access(event)
@@ -235,6 +239,8 @@ class Replay:
         self.stored_tiles()
         if hasattr(self, "claims_destroyed") and not self.destroyed:
             report.add(self.claims_destroyed, "its opening is called destroyed, but no key was ever destroyed")
+        for n in self.lost[:1]:
+            report.add(n, "its opening is called lost, but the log has no restore from a backup before it")
         if self.folding and self.tiles.size() == size:
             report.digest, report.budgets = self.state.digest(), self.budgets.digest()
 

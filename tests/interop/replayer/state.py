@@ -178,6 +178,23 @@ class State(Proposals):
         self.slots.remove(slot)
         del self.period_keys[key]
 
+    def _backup_made(self, body, time, now):
+        self._must_count(body["by"], time, now)
+        _must(body["since"] < body["size"] <= self.size, "a backup of other entries than there are")
+
+    def _restored(self, body, *_):
+        size = body["size"]
+        _must(self.start + 1 == self.size, "a restore that is not right behind a start")
+        _must(size <= self.start and body["entries"] == self.start - size, "a restore of other entries than those before the start")
+        lost = [ref for ref, s in self.subjects.items() if s["entry"] >= size]
+        _must(len(lost) == body["subjects"], "a restore that lost others than those enrolled behind its backup")
+        for ref in lost:
+            self.slots.remove(self.subjects.pop(ref)["slot"])
+        for subject in self.subjects.values():
+            subject["templates"] = [t for t in subject["templates"] if t["entry"] < size]
+        for key in [key for key, (_, entry, _) in self.period_keys.items() if entry >= size]:
+            self.slots.remove(self.period_keys.pop(key)[0])
+
     # Access events that were opened: checks alone.
 
     def check_access(self, event):

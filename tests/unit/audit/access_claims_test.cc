@@ -97,6 +97,33 @@ TEST_CASE("openings are sealed all together or not at all") {
   }
 }
 
+TEST_CASE("an opening can be lost only where the log has a restore from a backup before it") {
+  const auto restored_from = [](std::uint64_t size) {
+    MemoryMirror m = open_vault(10);  // accesses in entries 20 to 29
+    const std::uint64_t start = m.entries.size();
+    m.add(ledger::Start{"0.1.0", {1}, {2}, {4}, true});
+    if (size < start) m.add(ledger::Restored{size, start - size, 0});
+    m.publish();
+    return m;
+  };
+  SECTION("behind the backup") {
+    const Outcome out = withheld(restored_from(20), 20, 29, "lost");
+    INFO(out.text());
+    CHECK(out.first_error().empty());
+    CHECK(out.has(Code::kAccessLost, 20));
+  }
+  SECTION("before it") {
+    const Outcome out = withheld(restored_from(25), 22, 29, "lost");
+    INFO(out.text());
+    CHECK(out.first_error() == "lost-without-entry@22");
+  }
+  SECTION("without any restore") {
+    const Outcome out = withheld(restored_from(UINT64_MAX), 27, 27, "lost");
+    INFO(out.text());
+    CHECK(out.first_error() == "lost-without-entry@27");
+  }
+}
+
 TEST_CASE("an opening can be destroyed only where the log has the end of a key that can have sealed it") {
   SECTION("November's, whose key ended") {
     const Outcome out = withheld(TwoMonths(), 20, 29, "destroyed");

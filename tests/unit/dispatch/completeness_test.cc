@@ -81,6 +81,7 @@ std::vector<Good> good_requests(ApiKit& kit) {
       {"tighten", "property/2", "POST", "/v1/tightenings",
        R"({"action":{"kind":"change-reveal","site":"main","hide_subject":true}})"},
       {"acknowledgeAlarms", "residents/2", "POST", "/v1/acknowledgements", R"({"entry":0})"},
+      {"beginBackup", "residents/2", "POST", "/v1/backups", "{}"},
       {"suspendCustodian", "property/1", "POST", "/v1/suspensions", R"({"custodian":"residents/1"})"},
       {"seal", "property/1", "POST", "/v1/seal", ""}};
 }
@@ -192,11 +193,13 @@ TEST_CASE("what is unlogged writes nothing") {
   REQUIRE(kit.vault.unseal(*kit.service));
   facekeep::test::enrol_one(kit, "ben", 1);
   const std::string result = sealed_export(kit);  // "/v1/proposals/{id}/result"
+  const std::string backup = ApiKit::json(kit.ask("property/1", "POST", "/v1/backups", "{}")).at("id");
   const std::uint64_t before = kit.service->sequencer().durable_size();
   for (const api::Route& r : api::routes()) {
     if (r.route_class != api::RouteClass::kUnlogged) continue;
     std::string target(r.pattern);
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"{entry}", "0"},
+                                   {"/backups/{id}", "/backups/" + backup},
                                    {"{id}", result.substr(14, 32)},
                                    {"{part}", "1"},
                                    {"{site}", "main"},

@@ -36,6 +36,8 @@ inline std::vector<Body> sample_bodies() {
       ExportGiven{{0xdd}, "property/1"},
       Rewrapped{2, {0xab, 0xff}, digest_of("batch")},
       KeysRetired{1},
+      BackupMade{"property/1", 4711, digest_of("root"), digest_of("backup"), 4000},
+      Restored{4711, 12, 3},
       Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
       TemplateAdded{
           ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob"), SignedBy{"camera/1", 3, {0xee}}},

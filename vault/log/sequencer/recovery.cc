@@ -1,5 +1,7 @@
 #include "vault/log/sequencer/recovery.h"
 
+#include <algorithm>
+
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/access_opening.h"
 #include "vault/store/keys.h"
@@ -12,33 +14,35 @@ Error at_entry(std::uint64_t index, const std::string& why) {
                     "the database was changed from outside; restore a backup and keep this copy as evidence");
 }
 
-Status fold_leaf(const store::Store& store, std::uint64_t index, ByteView entry, ledger::State& state,
-                 std::vector<bool>& is_access) {
+using OpeningOf = std::function<Result<std::optional<Bytes>>()>;
+
+Result<bool> fold_leaf(ledger::State& state, ByteView entry, const OpeningOf& opening_of) {
+  const std::uint64_t index = state.size();
   auto leaf = ledger::decode_leaf(as_chars(entry));
   if (!leaf) return at_entry(index, leaf.error().message);
   if (const auto* event = std::get_if<ledger::Event>(&*leaf)) {
     if (auto ok = apply(state, *event); !ok) return at_entry(index, ok.error().message);
-    return {};
+    return false;
   }
   const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
   if (hidden.event_class == ledger::EventClass::kAccess) {
     if (auto ok = apply_access(state); !ok) return at_entry(index, ok.error().message);
-    is_access[index] = true;
-    return {};
+    return true;
   }
-  FK_TRY(const auto opening, store.get(store::keys::opening(index)));
+  FK_TRY(const auto opening, opening_of());
   if (!opening) return at_entry(index, "its opening is missing");
   auto event = open_custody(hidden, *opening);
   if (!event) return at_entry(index, event.error().message);
   if (auto ok = apply(state, *event); !ok) return at_entry(index, ok.error().message);
-  return {};
+  return false;
 }
 
 // What an access event was is not folded, but its sealed opening must be there, and of a site of this vault:
 // openings outlive their key, so one that is missing was taken away from outside. Whether it opens is for an
 // auditor, since its key is out of reach while the vault is sealed.
-Status check_access_openings(const store::Store& store, const ledger::State& state,
-                             const std::vector<bool>& is_access) {
+Status check_access_openings(const store::Store& store, const ledger::State& state, const std::vector<bool>& is_access,
+                             const std::optional<ledger::BehindBackup>& unlogged) {
+  const auto excused = [&](std::uint64_t i) { return is_behind_backup(state, i) || (unlogged && unlogged->has(i)); };
   const auto next_from = [&](std::uint64_t i) {
     while (i < is_access.size() && !is_access[i]) ++i;
     return i;
@@ -47,6 +51,7 @@ Status check_access_openings(const store::Store& store, const ledger::State& sta
   Status failed;
   FK_CHECK(store.scan(store::keys::prefix(store::keys::Kind::kOpening), {}, [&](ByteView key, ByteView opening) {
     const auto index = store::keys::parse_opening(key);
+    while (index && next < *index && excused(next)) next = next_from(next + 1);
     if (!index || *index < next) return true;  // a custody event's: folded above
     if (*index != next) return false;          // that of `next` is missing
     const auto header = parse_access_opening(opening);
@@ -58,6 +63,7 @@ Status check_access_openings(const store::Store& store, const ledger::State& sta
     return true;
   }));
   FK_CHECK(std::move(failed));
+  while (next < is_access.size() && excused(next)) next = next_from(next + 1);
   if (next < is_access.size()) return at_entry(next, "its opening is missing");
   return {};
 }
@@ -122,7 +128,17 @@ Result<ledger::Event> open_custody(const ledger::PrivateLeaf& leaf, ByteView ope
   return event;
 }
 
-Result<Recovered> recover(const store::Store& store, const Progress& progress) {
+Result<bool> fold_entry(ledger::State& state, ByteView entry, const std::optional<Bytes>& opening) {
+  return fold_leaf(state, entry, [&] { return Result<std::optional<Bytes>>(opening); });
+}
+
+bool is_behind_backup(const ledger::State& state, std::uint64_t entry) {
+  const auto& all = state.restores();
+  return std::any_of(all.begin(), all.end(), [&](const ledger::BehindBackup& r) { return r.has(entry); });
+}
+
+Result<Recovered> recover(const store::Store& store, const Progress& progress,
+                          const std::optional<ledger::BehindBackup>& unlogged) {
   FK_TRY(const std::uint64_t head, store.head());
   Recovered r;
   Status failed;
@@ -135,8 +151,10 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress) {
       failed = at_entry(index, index >= head ? "is behind the end of the log" : "is missing");
       return false;
     }
-    failed = fold_leaf(store, index, entry, r.state, is_access);
+    const auto access = fold_leaf(r.state, entry, [&] { return store.get(store::keys::opening(index)); });
+    if (!access) failed = access.error();
     if (!failed) return false;
+    is_access[index] = *access;
     completed.clear();
     r.tree.append(leaf_hash(entry), completed);
     failed = check_tiles(store, completed);
@@ -147,7 +165,7 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress) {
   if (r.tree.size() != head)
     return at_entry(r.tree.size(), "is missing; the log has " + std::to_string(head) + " entries");
   if (head > 0) {
-    FK_CHECK(check_access_openings(store, r.state, is_access));
+    FK_CHECK(check_access_openings(store, r.state, is_access, unlogged));
     FK_CHECK(read_checkpoint(store, store::keys::checkpoint_latest(), "published", r, r.checkpoint_note, r.checkpoint));
     FK_CHECK(read_checkpoint(store, store::keys::checkpoint_cosigned(), "cosigned", r, r.cosigned_note, r.cosigned));
   }

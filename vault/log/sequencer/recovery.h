@@ -31,9 +31,19 @@ struct Recovered {
   std::string cosigned_note;
 };
 
-// kIntegrity names the first entry that is wrong. `progress` is told entries done and the total.
+// kIntegrity names the first entry that is wrong. `progress` is told entries done and the total. Access entries behind
+// a backup from which the vault was restored have no opening: the log says so (`restored`), or, before the first start
+// after a restore, `unlogged`.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
-Result<Recovered> recover(const store::Store& store, const Progress& progress = {});
+Result<Recovered> recover(const store::Store& store, const Progress& progress = {},
+                          const std::optional<ledger::BehindBackup>& unlogged = {});
+
+// Folds the entry at state.size(), a custody event through its opening. True for an access event, whose opening is
+// looked at by nobody here. kIntegrity as above.
+Result<bool> fold_entry(ledger::State& state, ByteView entry, const std::optional<Bytes>& opening);
+
+// True if the log says that this entry is behind a backup from which the vault was restored.
+bool is_behind_backup(const ledger::State& state, std::uint64_t entry);
 
 // The clear opening of a custody event, checked against its leaf.
 Result<ledger::Event> open_custody(const ledger::PrivateLeaf& leaf, ByteView opening);

@@ -39,7 +39,7 @@ Sequencer::Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slot
 
 Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody& custody, seal::KeySlots& slots,
                                                    const Clock& clock, SequencerOptions options) {
-  FK_TRY(Recovered r, recover(store));
+  FK_TRY(Recovered r, recover(store, {}, options.restored));
   FK_TRY(const auto anchor, custody.read_anchor());
   if (anchor) {
     FK_CHECK(check_anchor(*anchor, r.tree, tile_reader(store)));

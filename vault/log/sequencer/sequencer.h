@@ -81,6 +81,7 @@ struct SequencerOptions {
   std::int64_t checkpoint_interval_ms = 1000;
   std::int64_t anchor_interval_ms = 60000;  // besides every group that asks for a checkpoint
   std::int64_t token_retry_ms = 2000;
+  std::optional<ledger::BehindBackup> restored;      // a restore that the log does not have yet: recovery.h
   std::function<void(const char*)> at_commit_point;  // fault tests stop the process here
 };
 

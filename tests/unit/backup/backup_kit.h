@@ -1,0 +1,107 @@
+// A vault that is backed up, mirrored, lost and restored.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/catch.h"
+#include "tests/unit/vault/calls.h"
+#include "tools/facekeepd/mirror.h"
+#include "tools/facekeepd/mirror_log.h"
+#include "vault/backup/file.h"
+#include "vault/backup/mark.h"
+#include "vault/backup/restore.h"
+
+namespace facekeep::test {
+
+namespace fs = std::filesystem;
+
+struct BackupKit {
+  VaultFixture f;
+  std::unique_ptr<Service> service;
+  std::string backups = f.dir() + "-backups";
+  std::string mirror = f.dir() + "-mirror";
+
+  BackupKit() { open(); }
+
+  Status try_open() {
+    ServiceOptions options;
+    options.backup_dir = backups;
+    FK_TRY(options.sequencer.restored, backup::read_mark(f.dir()));
+    FK_TRY(service, f.start(options));
+    FK_CHECK(backup::remove_mark(f.dir()));
+    return f.unseal(*service);
+  }
+  void open() {
+    const Status opened = try_open();
+    INFO((opened ? "" : opened.error().message));
+    REQUIRE(opened);
+  }
+  void enrol(const std::string& who, std::uint64_t seed) {
+    REQUIRE(problem(service->put_subject(f.key("operator/1"), "main", person(who, face(seed)))) == "ok");
+  }
+  static Vector face(std::uint64_t seed) { return VaultFixture::random_face(64, seed); }
+  std::string matched(std::uint64_t seed) {
+    const auto answer = service->match(f.key("door/1"), "main", ask(face(seed)));
+    if (!answer || answer->decision != "match") return decision(answer);
+    return *answer->subject;
+  }
+
+  // Takes one and waits for it.
+  BackupStatus take(const std::optional<backup::Since>& since = {}, const std::string& who = "property/1") {
+    auto now = service->begin_backup(f.key(who), since);
+    REQUIRE(problem(now) == "ok");
+    while (now->state == "running") {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      now = service->backup_status(f.key(who), now->id);
+      REQUIRE(now);
+    }
+    INFO(now->why);
+    REQUIRE(now->state == "done");
+    return *now;
+  }
+
+  // Stops the vault and keeps its log as an auditor's mirror would, then loses the data directory.
+  void lose() {
+    f.stop(service);
+    mirror_now();
+    fs::remove_all(f.dir());
+  }
+  void mirror_now() {
+    fs::remove_all(mirror);
+    store::RocksOptions options;
+    options.dir = f.dir() + "/db";
+    const auto store = store::RocksStore::open(options);
+    REQUIRE(store);
+    const Status exported = daemon::export_log(**store, mirror);
+    INFO((exported ? "" : exported.error().message));
+    REQUIRE(exported);
+  }
+  Result<backup::RestoreReport> restore(const std::vector<std::string>& files) {
+    FK_TRY(const daemon::OpenedMirror log, daemon::open_mirror_log(mirror));
+    const auto token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
+      FK_TRY(auto pool, f.open_token());
+      FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), genesis.vault));
+      backup::TokenFacts out;
+      FK_TRY(out.log_public_key, custody->log_public_key());
+      FK_TRY(out.anchor, custody->read_anchor());
+      return out;
+    };
+    return backup::restore(files, log.log, token, f.dir());
+  }
+  template <class F>
+  auto state(F&& read) const {
+    return service->sequencer().read(std::forward<F>(read));
+  }
+};
+
+inline Bytes file_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+inline void write_file(const std::string& path, const Bytes& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+}  // namespace facekeep::test

@@ -1,0 +1,93 @@
+#include "tools/facekeepd/restore.h"
+
+#include <cstdio>
+
+#include "tools/facekeepd/mirror_log.h"
+#include "tools/facekeepd/start.h"
+#include "vault/base/json.h"
+
+namespace facekeep::daemon {
+namespace {
+
+constexpr std::size_t kNamed = 50;  // entries; more are only counted
+
+Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptions& options, const RestoreOptions& r) {
+  if (r.mirror.empty()) {
+    return make_error(
+        Errc::kInvalidArgument,
+        "a restore takes the log's entries behind the backup from an auditor's mirror: --mirror DIR",
+        "to go on without them would be a loss that a quorum accepts, with a new log that names this one and people in "
+        "doubt held back; this version does not do that");
+  }
+  FK_TRY(const OpenedMirror mirror, open_mirror_log(r.mirror));
+  const auto ask_token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
+    FK_TRY(SecretBytes pin, read_pin(config, options));
+    FK_TRY(const auto custody, open_custody(config, genesis, std::move(pin)));
+    backup::TokenFacts out;
+    FK_TRY(out.log_public_key, custody->log_public_key());
+    FK_TRY(out.anchor, custody->read_anchor());
+    return out;
+  };
+  return backup::restore(r.backups, mirror.log, ask_token, config.data_dir);
+}
+
+std::string entries_text(const std::vector<std::uint64_t>& entries) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(entries.size(), kNamed); ++i) {
+    out += (i == 0 ? "" : ", ") + std::to_string(entries[i]);
+  }
+  return entries.size() > kNamed ? out + " and " + std::to_string(entries.size() - kNamed) + " more" : out;
+}
+
+std::string to_text(const backup::RestoreReport& r) {
+  std::string out = "log         " + std::to_string(r.size + r.entries) + " entries: " + std::to_string(r.size) +
+                    " from the backup, " + std::to_string(r.entries) + " from the mirror\n";
+  out += "state       " + r.digest + "\n";
+  out += "subjects    " + std::to_string(r.subjects) + ", with " + std::to_string(r.templates) + " templates\n";
+  if (r.dropped > 0) {
+    out += "left out    " + std::to_string(r.dropped) + " people whom the log erased behind their backup\n";
+  }
+  if (!r.lost.empty()) {
+    out += "lost        " + std::to_string(r.lost.size()) +
+           " people enrolled behind the backup, to be enrolled again: log entries " + entries_text(r.lost) + "\n";
+  }
+  if (r.lost_templates > 0) {
+    out += "lost        " + std::to_string(r.lost_templates) + " templates added behind the backup\n";
+  }
+  if (!r.without_key.empty()) {
+    out += "warning: no backup has the key of those of log entries " + entries_text(r.without_key) +
+           "; they do not match: erase them and enrol them again\n";
+  }
+  for (const std::string& fault : r.faults) out += "warning: left out: " + fault + "\n";
+  return out +
+         "restored. Start the daemon; custodians open the vault as ever. Its log will say that it was restored.\n";
+}
+
+std::string to_json_text(const backup::RestoreReport& r) {
+  const nlohmann::ordered_json out = {{"size", r.size},
+                                      {"entries", r.entries},
+                                      {"digest", r.digest},
+                                      {"subjects", r.subjects},
+                                      {"templates", r.templates},
+                                      {"dropped", r.dropped},
+                                      {"lost", r.lost},
+                                      {"lost_templates", r.lost_templates},
+                                      {"without_key", r.without_key},
+                                      {"faults", r.faults}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace
+
+int run_restore(const Config& config, const RunOptions& options, const RestoreOptions& restore) {
+  const auto report = restore_vault(config, options, restore);
+  if (!report) {
+    std::fprintf(stderr, "error: %s\n", report.error().message.c_str());
+    if (!report.error().hint.empty()) std::fprintf(stderr, "hint: %s\n", report.error().hint.c_str());
+    return exit_code(report.error());
+  }
+  std::fputs((restore.json ? to_json_text(*report) : to_text(*report)).c_str(), stdout);
+  return 0;
+}
+
+}  // namespace facekeep::daemon

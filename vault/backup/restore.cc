@@ -1,0 +1,348 @@
+#include "vault/backup/restore.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <unordered_map>
+
+#include "vault/backup/file.h"
+#include "vault/backup/mark.h"
+#include "vault/base/digest.h"
+#include "vault/log/sequencer/recovery.h"
+#include "vault/seal/slots.h"
+#include "vault/store/keys.h"
+#include "vault/store/rocks_store.h"
+
+namespace facekeep::backup {
+namespace {
+
+namespace fs = std::filesystem;
+namespace keys = store::keys;
+using keys::Kind;
+
+constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
+constexpr std::size_t kSlotsAtOnce = 4096;
+constexpr const char* kLossHint =
+    "take the newest mirror that anyone has. To go on without these entries would be a loss that a quorum accepts, "
+    "with a "
+    "new log that names this one and people in doubt held back; this version does not do that";
+
+Error refused(std::string message, std::string hint = {}) {
+  return make_error(Errc::kFailedPrecondition, std::move(message), std::move(hint));
+}
+
+// Rows into the new store, some mebibytes a batch.
+class Filler {
+ public:
+  explicit Filler(store::Store& store) : store_(store) {}
+  Status put(Bytes key, ByteView value) {
+    bytes_ += key.size() + value.size();
+    batch_.puts.push_back({std::move(key), to_bytes(value)});
+    return bytes_ < kBatchBytes ? Status() : flush();
+  }
+  Status entry(const Chain::Entry& e) {
+    for (const log::FullTile& t : e.completed) {
+      FK_CHECK(put(keys::tile(static_cast<std::uint8_t>(t.level), t.index), t.hashes));
+    }
+    if (e.opening) FK_CHECK(put(keys::opening(e.index), *e.opening));
+    batch_.head_after = e.index + 1;
+    return put(keys::entry(e.index), e.bytes);
+  }
+  Status flush() {
+    FK_CHECK(store_.commit(batch_, store::Urgency::kOrdinary));
+    const std::uint64_t head = batch_.head_after;
+    batch_ = {};
+    batch_.head_before = batch_.head_after = head;
+    bytes_ = 0;
+    return {};
+  }
+
+ private:
+  store::Store& store_;
+  store::Batch batch_;
+  std::size_t bytes_ = 0;
+};
+
+class Restore {
+ public:
+  Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir)
+      : paths_(files), mirror_(mirror), token_(token), dir_(std::move(data_dir)), work_(dir_ + "/restoring") {}
+
+  Result<RestoreReport> run() {
+    FK_CHECK(begin());
+    FK_CHECK(read_backups());
+    FK_CHECK(read_mirror());
+    FK_CHECK(check_manifests());
+    FK_CHECK(check_token());
+    FK_CHECK(check_site_keys());
+    FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
+    FK_CHECK(write_people());
+    FK_CHECK(fill_->flush());
+    report();
+    slots_.reset();
+    fill_.reset();
+    store_.reset();
+    FK_CHECK(finish());
+    return std::move(report_);
+  }
+
+ private:
+  const ledger::State& state() const { return chain_.state(); }
+  const Header& last() const { return chain_.files().back().header; }
+
+  Status begin() {
+    std::error_code ec;
+    fs::create_directories(dir_, ec);
+    const bool interrupted = fs::exists(work_, ec);
+    if (fs::exists(dir_ + "/db", ec) || (!interrupted && fs::exists(dir_ + "/keys", ec))) {
+      return refused("there is a vault in " + dir_ + " already", "restore into a directory without one; keep this one");
+    }
+    if (interrupted) {
+      fs::remove_all(work_, ec);
+      fs::remove_all(dir_ + "/keys", ec);
+      FK_CHECK(remove_mark(dir_));
+    }
+    if (::mkdir(work_.c_str(), 0700) != 0 || ::mkdir((work_ + "/keys").c_str(), 0700) != 0) {
+      return make_error(Errc::kIo, "can't make " + work_);
+    }
+    store::RocksOptions options;
+    options.dir = work_ + "/db";
+    options.create_if_missing = true;
+    FK_TRY(store_, store::RocksStore::open(options));
+    fill_.emplace(*store_);
+    return {};
+  }
+
+  Status read_backups() {
+    if (paths_.empty()) return refused("no backup is named");
+    for (const std::string& path : paths_) {
+      FK_TRY(Reader reader, open_backup(path));
+      if (auto ok = chain_.add(std::move(reader)); !ok) {
+        ok.error().message = path + ": " + ok.error().message;
+        return ok;
+      }
+    }
+    return {};
+  }
+
+  Status read_mirror() {
+    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
+    const auto head = log::open_checkpoint(mirror_.checkpoint, key);
+    if (!head) return refused("the mirror is of another log than the backup: " + head.error().message);
+    const std::uint64_t size = last().size;
+    if (head->size <= size) {
+      return refused("the mirror ends at entry " + std::to_string(head->size) + ", before the backup of " +
+                         std::to_string(size) + " is in the log",
+                     kLossHint);
+    }
+    for (std::uint64_t i = size; i < head->size; ++i) {
+      FK_TRY(const MirrorEntry e, mirror_.entry(i));
+      if (auto ok = chain_.extend(e.entry, e.opening); !ok) {
+        if (!e.opening) ok.error().hint = "the mirror must have the custody openings; an auditor's has";
+        return ok;
+      }
+    }
+    if (chain_.tree().root() != head->root) {
+      return make_error(Errc::kIntegrity,
+                        "the backup's entries and the mirror's do not add up to the root that the vault signed at " +
+                            std::to_string(head->size) + " entries: one of them is another log's, or was altered");
+    }
+    report_.entries = head->size - size;
+    return chain_.finish();
+  }
+
+  Status check_manifests() const {
+    for (std::size_t i = 0; i < paths_.size(); ++i) {
+      if (chain_.files()[i].manifest) continue;
+      return refused(paths_[i] + ": the log does not vouch for a backup with this SHA-256",
+                     "it was altered, or never finished; take another copy");
+    }
+    return {};
+  }
+
+  Status check_token() {
+    FK_TRY(const TokenFacts token, token_(state().genesis()));
+    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
+    if (token.log_public_key != key.public_key) {
+      return refused("the token's log-signing key is not the one that genesis names",
+                     "restore beside the vault's own token");
+    }
+    if (!token.anchor)
+      return refused("the token has no rollback anchor of this vault", "restore beside the vault's own token");
+    if (token.anchor->size > chain_.tree().size()) {
+      return make_error(Errc::kIntegrity,
+                        "backup and mirror end at " + std::to_string(chain_.tree().size()) +
+                            " entries, but the token has seen " + std::to_string(token.anchor->size) +
+                            ": what was erased or revoked in between is not known",
+                        kLossHint);
+    }
+    FK_CHECK(fill_->flush());  // the tiles
+    FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
+    for (const FileReport& f : chain_.files()) FK_CHECK(check_root_epoch(f.header.root_epoch, root_epoch(state())));
+    return {};
+  }
+
+  Status check_site_keys() const {
+    for (const auto& site : state().current().sites) {
+      FK_TRY(const Bytes key, keys::site_key(site.id, site.epoch, keys::SiteKeyKind::kMain));
+      FK_TRY(const auto value, store_->get(key));
+      if (value) continue;
+      return refused("the key of site " + site.id + " is in no backup: the site was opened behind them",
+                     "take a backup that is newer; after a site is opened, one has to be taken");
+    }
+    return {};
+  }
+
+  // The second reading: what belongs to those who are in the log where it ends.
+  Status write_people() {
+    FK_TRY(slots_, seal::KeySlots::create(work_ + "/keys", state().genesis().vault));
+    for (const auto& [ref, s] : state().subjects()) owners_[s.slot] = s.entry;
+    for (const auto& [id, key] : state().period_keys()) owners_[key.slot] = key.entry;
+    for (std::size_t i = 0; i < paths_.size(); ++i) {
+      file_ = &chain_.files()[i];
+      FK_TRY(Reader reader, open_backup(paths_[i]));
+      for (;;) {
+        FK_TRY(const auto record, reader.next());
+        if (!record) break;
+        if (const auto* row = std::get_if<Row>(&*record)) {
+          FK_CHECK(person_row(*row, i + 1 == paths_.size()));
+        } else {
+          FK_CHECK(slot(std::get<Slot>(*record)));
+        }
+      }
+      if (reader.digest() != file_->digest) return refused(paths_[i] + " was changed while it was read");
+    }
+    return flush_slots();
+  }
+
+  [[nodiscard]] bool is_from_this_file(std::uint64_t entry) const {
+    return file_->header.from() <= entry && entry < file_->header.size;
+  }
+  [[nodiscard]] const ledger::SubjectState* person(const Id128& ref) const {
+    const auto* s = state().subject(ref);
+    return s != nullptr && is_from_this_file(s->entry) ? s : nullptr;
+  }
+
+  Status person_row(const Row& row, bool newest) {
+    const auto put = [&] { return fill_->put(to_bytes(row.key), row.value); };
+    switch (static_cast<Kind>(row.key.front())) {
+      case Kind::kNames: return newest ? put() : Status();
+      case Kind::kDeleted: return deleted_row(row);
+      case Kind::kRecord: {
+        FK_TRY(const Id128 ref, keys::parse_record(row.key));
+        const auto* s = person(ref);
+        if (s == nullptr) ++report_.dropped;
+        return s != nullptr && sha256(row.value) == s->record ? put() : Status();
+      }
+      case Kind::kTemplate: {
+        FK_TRY(const keys::TemplateKey key, keys::parse_template(row.key));
+        const auto* s = state().subject(key.ref);
+        const bool wanted =
+            s != nullptr && std::any_of(s->templates.begin(), s->templates.end(), [&](const auto& t) {
+              return t.id == key.template_id && is_from_this_file(t.entry) && sha256(row.value) == t.blob;
+            });
+        return wanted ? put() : Status();
+      }
+      case Kind::kSubjectIndex: {
+        Id128 ref{};
+        std::copy_n(row.value.begin(), std::min(row.value.size(), ref.size()), ref.begin());
+        return person(ref) != nullptr ? put() : Status();
+      }
+      default: return {};
+    }
+  }
+
+  // Ids of those erased on a day whose key has ended open no more.
+  Status deleted_row(const Row& row) {
+    FK_TRY(const keys::DeletedKey key, keys::parse_deleted(row.key));
+    const auto& all = state().period_keys();
+    const bool readable = std::any_of(all.begin(), all.end(), [&](const auto& k) {
+      return std::get<0>(k.first) == "changes" && std::get<2>(k.first) == key.day;
+    });
+    return readable ? fill_->put(to_bytes(row.key), row.value) : Status();
+  }
+
+  Status slot(const Slot& slot) {
+    const auto owner = owners_.find(slot.slot);
+    if (owner == owners_.end() || !is_from_this_file(owner->second)) return {};
+    owners_.erase(owner);
+    writes_.push_back({slot.slot, to_bytes(slot.data)});
+    return writes_.size() < kSlotsAtOnce ? Status() : flush_slots();
+  }
+  Status flush_slots() {
+    if (!writes_.empty()) FK_CHECK(slots_->write(writes_));
+    writes_.clear();
+    return {};
+  }
+
+  void report() {
+    const std::uint64_t size = last().size;
+    report_.size = size;
+    report_.digest = to_hex(state().digest());
+    report_.faults = chain_.faults();
+    for (const auto& [ref, s] : state().subjects()) {
+      const std::uint64_t before = std::uint64_t(
+          std::count_if(s.templates.begin(), s.templates.end(), [&](const auto& t) { return t.entry < size; }));
+      if (s.entry >= size) {
+        report_.lost.push_back(s.entry);
+        continue;
+      }
+      ++report_.subjects;
+      report_.templates += before;
+      report_.lost_templates += s.templates.size() - before;
+      if (owners_.contains(s.slot)) report_.without_key.push_back(s.entry);
+    }
+    std::sort(report_.lost.begin(), report_.lost.end());
+    std::sort(report_.without_key.begin(), report_.without_key.end());
+  }
+
+  // The database comes last: without it there is no vault in the directory.
+  Status finish() {
+    FK_CHECK(sync_directory(work_));
+    FK_CHECK(write_mark(dir_, {last().size, chain_.tree().size()}));
+    std::error_code ec;
+    for (const char* name : {"/keys", "/db"}) {
+      fs::rename(work_ + name, dir_ + name, ec);
+      if (ec) return make_error(Errc::kIo, "can't move a folder into " + dir_ + ": " + ec.message());
+      FK_CHECK(sync_directory(dir_));
+    }
+    fs::remove(work_, ec);
+    return {};
+  }
+
+  const std::vector<std::string>& paths_;
+  const MirrorLog& mirror_;
+  const AskToken& token_;
+  const std::string dir_;
+  const std::string work_;
+  RestoreReport report_;
+  std::unique_ptr<store::RocksStore> store_;
+  std::optional<Filler> fill_;
+  std::unique_ptr<seal::KeySlots> slots_;
+  Chain chain_{[this](const Chain::Entry& e) { return fill_->entry(e); },
+               [this](const Row& row) {
+                 const auto kind = static_cast<Kind>(row.key.front());
+                 const bool now = kind == Kind::kMeta || kind == Kind::kSiteKey;
+                 return now ? fill_->put(to_bytes(row.key), row.value) : Status();
+               }};
+  std::unordered_map<std::uint32_t, std::uint64_t> owners_;  // slot -> entry of its owner; of those not yet written
+  std::vector<seal::SlotWrite> writes_;
+  const FileReport* file_ = nullptr;
+};
+
+}  // namespace
+
+Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now) {
+  if (of_backup == now) return {};
+  return refused("the backup was sealed under root key " + std::to_string(of_backup) + ", and the vault has root key " +
+                     std::to_string(now) + ": nobody can open it any more",
+                 "the erasure horizon has passed it, as it is meant to: take a backup from after the rotation");
+}
+
+Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
+                              const std::string& data_dir) {
+  return Restore(files, mirror, token, data_dir).run();
+}
+
+}  // namespace facekeep::backup

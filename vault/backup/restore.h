@@ -1,0 +1,60 @@
+// A restore: backups, the log's entries behind them from a mirror, and the vault's own token make a data directory
+// again, as if the vault had stopped where the mirror ends.
+//
+// Every erasure, revocation and suspension behind the backups is replayed before anything can be opened: rows and key
+// slots of everybody whom the log erased are not written at all. What was sealed behind the backups is in no backup:
+// the first start logs it as lost (`restored`). A vault whose log has to be cut is not restored here.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/backup/chain.h"
+#include "vault/seal/custody.h"
+
+namespace facekeep::backup {
+
+struct MirrorEntry {
+  Bytes entry;
+  std::optional<Bytes> opening;  // of custody events alone: 0x01 || salt || event
+};
+// A log as an auditor's mirror has it. Nothing in it is trusted but what the note's signature covers.
+struct MirrorLog {
+  std::string checkpoint;  // signed note
+  std::function<Result<MirrorEntry>(std::uint64_t entry)> entry;
+  std::function<Result<Bytes>(std::uint64_t entry)> bytes;  // of the entry alone: a public mirror has no openings
+};
+
+// What the token says: asked once the vault's genesis is known.
+struct TokenFacts {
+  Bytes log_public_key;
+  std::optional<Anchor> anchor;
+};
+using AskToken = std::function<Result<TokenFacts>(const ledger::Genesis& genesis)>;
+
+struct RestoreReport {
+  std::uint64_t size = 0;     // entries in the backups
+  std::uint64_t entries = 0;  // behind them, from the mirror
+  std::string digest;         // of the state where the mirror ends, hexadecimal: FORMAT.md, "State digest"
+  std::uint64_t subjects = 0;
+  std::uint64_t templates = 0;
+  std::uint64_t dropped = 0;               // records of people whom the log erased behind their backup
+  std::vector<std::uint64_t> lost;         // entries of those who were enrolled behind the backups
+  std::uint64_t lost_templates = 0;        // behind the backups, of others
+  std::vector<std::uint64_t> without_key;  // entries of those whose key no backup has
+  std::vector<std::string> faults;         // rows that did not fit the log and were left out
+};
+
+// Into a directory without a vault (db/ and keys/; other files in it stay). An interrupted restore is begun anew.
+// Errors: those of Chain; kIntegrity (the mirror's log is another one, lacks an entry or a custody opening, or the
+// token has seen a longer log: both positions); kFailedPrecondition (the directory has a vault; a backup that the log
+// does not vouch for; another token; an older root key; a site that was opened behind the backups).
+Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
+                              const std::string& data_dir);
+
+// kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.
+Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now);
+
+}  // namespace facekeep::backup

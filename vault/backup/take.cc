@@ -1,0 +1,222 @@
+#include "vault/backup/take.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "vault/backup/chain.h"
+#include "vault/store/keys.h"
+
+namespace facekeep::backup {
+namespace {
+
+namespace keys = store::keys;
+using keys::Kind;
+using ledger::State;
+
+constexpr std::size_t kRowsAtOnce = 1024;   // judged under one lock of the state
+constexpr std::size_t kSlotsAtOnce = 4096;  // owners read under one lock of the state
+constexpr std::uint64_t kAskEvery = 256;    // rows
+
+class Taking {
+ public:
+  Taking(const Source& source, const store::Snapshot& at, const Header& header, Writer& out, const GoOn& go_on)
+      : source_(source), at_(at), header_(header), out_(out), go_on_(go_on) {}
+
+  Status run() {
+    FK_CHECK(out_.begin(header_));
+    FK_CHECK(row_if_there(keys::meta_spare()));
+    FK_CHECK(row_if_there(keys::meta_vault()));
+    FK_CHECK(row_if_there(keys::checkpoint_latest()));
+    FK_CHECK(entries());
+    FK_CHECK(all(Kind::kSiteKey));
+    FK_CHECK(all(Kind::kNames));
+    FK_CHECK(deleted_ids());
+    FK_CHECK(records());
+    FK_CHECK(templates());
+    FK_CHECK(index());
+    FK_CHECK(subject_slots());
+    FK_CHECK(period_slots());
+    return out_.finish();
+  }
+
+ private:
+  bool is_new(std::uint64_t entry) const { return header_.from() <= entry && entry < header_.size; }
+
+  Status ask() {
+    if (rows_++ % kAskEvery != 0 || go_on_(entries_, out_.bytes())) return {};
+    return make_error(Errc::kUnavailable, "the backup was ended before it was whole");
+  }
+  Status row(ByteView key, ByteView value) {
+    FK_CHECK(ask());
+    return out_.row(key, value);
+  }
+  Status row_if_there(const Bytes& key) {
+    FK_TRY(const auto value, at_.get(key));
+    return value ? row(key, *value) : Status();
+  }
+
+  // An Error of `each` ends the scan and is what comes of it.
+  template <class Each>
+  Status scan(Kind kind, const Bytes& from, const Each& each) {
+    Status failed;
+    FK_CHECK(at_.scan(keys::prefix(kind), from, [&](ByteView key, ByteView value) {
+      failed = each(key, value);
+      return failed.has_value();
+    }));
+    return failed;
+  }
+  Status all(Kind kind) {
+    return scan(kind, {}, [&](ByteView key, ByteView value) { return row(key, value); });
+  }
+
+  Status entries() {
+    std::uint64_t next = header_.from();
+    FK_CHECK(scan(Kind::kEntry, keys::entry(next), [&](ByteView key, ByteView value) -> Status {
+      FK_TRY(const std::uint64_t index, keys::parse_entry(key));
+      if (index != next) return make_error(Errc::kIntegrity, "log entry " + std::to_string(next) + " is missing");
+      ++next;
+      ++entries_;
+      FK_CHECK(row(key, value));
+      return row_if_there(keys::opening(index));
+    }));
+    return next == header_.size ? Status() : Status(make_error(Errc::kIntegrity, "the log's last entries are missing"));
+  }
+
+  Status deleted_ids() {
+    return scan(Kind::kDeleted, {}, [&](ByteView key, ByteView value) -> Status {
+      FK_TRY(const keys::DeletedKey parsed, keys::parse_deleted(key));
+      return is_new(parsed.entry) ? row(key, value) : Status();
+    });
+  }
+
+  // Rows of people. A whole backup has all of them; one that builds on another those of entries behind it, as the state
+  // says: who has been erased since the snapshot is not in it any more, and neither here.
+  template <class Keep>
+  Status of_people(Kind kind, const Keep& keep) {
+    if (!header_.since) return all(kind);
+    std::vector<std::pair<Bytes, Bytes>> rows;
+    const auto flush = [&]() -> Status {
+      const auto kept = source_.sequencer.read([&](const State& st) {
+        std::vector<bool> out;
+        for (const auto& [key, value] : rows) out.push_back(keep(st, key, value));
+        return out;
+      });
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (kept[i]) FK_CHECK(row(rows[i].first, rows[i].second));
+      }
+      rows.clear();
+      return {};
+    };
+    FK_CHECK(scan(kind, {}, [&](ByteView key, ByteView value) -> Status {
+      rows.emplace_back(to_bytes(key), to_bytes(value));
+      return rows.size() < kRowsAtOnce ? ask() : flush();
+    }));
+    return flush();
+  }
+
+  Status records() {
+    return of_people(Kind::kRecord, [&](const State& st, const Bytes& key, const Bytes&) {
+      const auto ref = keys::parse_record(key);
+      const auto* s = ref ? st.subject(*ref) : nullptr;
+      return s != nullptr && is_new(s->entry);
+    });
+  }
+
+  Status templates() {
+    return of_people(Kind::kTemplate, [&](const State& st, const Bytes& key, const Bytes&) {
+      const auto parsed = keys::parse_template(key);
+      const auto* s = parsed ? st.subject(parsed->ref) : nullptr;
+      return s != nullptr && std::any_of(s->templates.begin(), s->templates.end(),
+                                         [&](const auto& t) { return t.id == parsed->template_id && is_new(t.entry); });
+    });
+  }
+
+  Status index() {
+    return of_people(Kind::kSubjectIndex, [&](const State& st, const Bytes&, const Bytes& value) {
+      Id128 ref{};
+      if (value.size() != ref.size()) return false;
+      std::copy(value.begin(), value.end(), ref.begin());
+      const auto* s = st.subject(ref);
+      return s != nullptr && is_new(s->entry);
+    });
+  }
+
+  Status slot(std::uint32_t slot) {
+    FK_CHECK(ask());
+    auto data = source_.slots.read(slot);
+    // Erased a moment ago; or damaged, which no backup mends.
+    const bool gone = !data && (data.error().code == Errc::kNotFound || data.error().code == Errc::kIntegrity);
+    if (gone) return {};
+    if (!data) return std::move(data).error();
+    return out_.slot(slot, *data);
+  }
+
+  // Slots that were given to somebody new meanwhile have an owner behind this backup, and are left out. One that
+  // changes hands between the look at the state and the read holds a key that opens nothing of its old owner's.
+  Status subject_slots() {
+    std::optional<Id128> last;
+    for (bool more = true; more;) {
+      const auto slots = source_.sequencer.read([&](const State& st) {
+        std::vector<std::uint32_t> out;
+        auto it = last ? st.subjects().upper_bound(*last) : st.subjects().begin();
+        for (std::size_t n = 0; n < kSlotsAtOnce && it != st.subjects().end(); ++n, ++it) {
+          if (is_new(it->second.entry)) out.push_back(it->second.slot);
+          last = it->first;
+        }
+        more = it != st.subjects().end();
+        return out;
+      });
+      for (const std::uint32_t s : slots) FK_CHECK(slot(s));
+    }
+    return {};
+  }
+
+  Status period_slots() {
+    const auto slots = source_.sequencer.read([&](const State& st) {
+      std::vector<std::uint32_t> out;
+      for (const auto& [id, key] : st.period_keys()) {
+        if (is_new(key.entry)) out.push_back(key.slot);
+      }
+      return out;
+    });
+    for (const std::uint32_t s : slots) FK_CHECK(slot(s));
+    return {};
+  }
+
+  const Source& source_;
+  const store::Snapshot& at_;
+  const Header& header_;
+  Writer& out_;
+  const GoOn& go_on_;
+  std::uint64_t rows_ = 0;
+  std::uint64_t entries_ = 0;
+};
+
+}  // namespace
+
+Result<Header> write_backup(const Source& source, const std::optional<Since>& since, Writer& out, const GoOn& go_on) {
+  FK_TRY(const auto at, source.store.snapshot());
+  Header header;
+  FK_TRY(header.size, at->head());
+  if (since && since->size >= header.size) {
+    return make_problem(Errc::kInvalidArgument, "bad-backup",
+                        "the log has " + std::to_string(header.size) + " entries, no more than the backup to build on",
+                        "name a backup of this vault");
+  }
+  header.since = since;
+  // The tree of a group follows its batch at once.
+  while (source.sequencer.durable_size() < header.size) {
+    if (const auto halt = source.sequencer.halted()) return halt->reason;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  FK_TRY(header.root, source.sequencer.root_at(header.size));
+  source.sequencer.read([&](const State& st) {
+    header.vault = st.genesis().vault;
+    header.root_epoch = root_epoch(st);
+  });
+  FK_CHECK(Taking(source, *at, header, out, go_on).run());
+  return header;
+}
+
+}  // namespace facekeep::backup

@@ -1,0 +1,67 @@
+// The background job that takes a backup into the daemon's own folder, and what became of the latest one. One at a
+// time, beside everything else: it reads a snapshot and holds up no commit.
+//
+// The manifest is a log entry, written when the file is durable and its digest known. A process that dies before leaves
+// a file without an entry, which no restore takes.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "vault/backup/take.h"
+#include "vault/base/clock.h"
+
+namespace facekeep {
+
+struct BackupStatus {
+  Id128 id{};
+  std::string by;
+  std::string state;          // "running", "done", "failed"
+  std::uint64_t entries = 0;  // written so far
+  std::uint64_t bytes = 0;
+  // Failed:
+  std::string why;
+  std::string hint;
+  // Done:
+  std::string file;         // where the daemon has it
+  ledger::BackupMade made;  // as the log has it
+  std::uint64_t entry = 0;  // where
+};
+
+// Thread safe.
+class BackupRun {
+ public:
+  // `dir` empty: every backup is refused.
+  BackupRun(std::string dir, backup::Source source) : dir_(std::move(dir)), source_(source) {}
+  ~BackupRun() { stop(); }
+  BackupRun(const BackupRun&) = delete;
+  BackupRun& operator=(const BackupRun&) = delete;
+
+  // kFailedPrecondition without a folder, kConflict while one runs, "bad-backup" if `since` is beyond the log.
+  Result<BackupStatus> begin(log::Sequencer& log, const std::string& by, const std::optional<backup::Since>& since);
+  // The latest, if it has that id and is that custodian's. kNotFound.
+  [[nodiscard]] Result<BackupStatus> status(const Id128& id, const std::string& by) const;
+  // At most `max` bytes of its file, from `from` on; none at its end. "not-ready" before it is done.
+  [[nodiscard]] Result<Bytes> read(const Id128& id, const std::string& by, std::uint64_t from, std::size_t max) const;
+  // Ends what runs.
+  void stop();
+
+ private:
+  void run(log::Sequencer& log, const std::optional<backup::Since>& since);
+  Result<BackupStatus> take(log::Sequencer& log, BackupStatus now, const std::optional<backup::Since>& since);
+  void note(const std::function<void(BackupStatus&)>& change);
+
+  const std::string dir_;
+  const backup::Source source_;
+  mutable std::mutex mutex_;  // latest_
+  std::optional<BackupStatus> latest_;
+  std::mutex thread_mutex_;  // thread_
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace facekeep
