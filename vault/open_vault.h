@@ -16,7 +16,7 @@
 #include "vault/ledger/state.h"
 #include "vault/seal/aead.h"
 #include "vault/seal/site_key.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"
 #include "vault/subject/consent.h"
 #include "vault/subject/record.h"
@@ -52,7 +52,7 @@ struct OpenSubject {
 
 class OpenVault {
  public:
-  OpenVault(const Id128& vault, const store::Store& store, seal::KeySlots& slots)
+  OpenVault(const Id128& vault, const store::Store& store, seal::SlotGenerations& slots)
       : vault_(vault), store_(store), slots_(slots) {}
 
   // A site is here before the state has it, so that whoever finds it there finds it here. `empty`: it has no templates
@@ -111,7 +111,7 @@ class OpenVault {
 
   const Id128 vault_;
   const store::Store& store_;
-  seal::KeySlots& slots_;
+  seal::SlotGenerations& slots_;
   mutable std::shared_mutex sites_mutex_;
   std::map<std::string, std::unique_ptr<SiteSession>> sites_;
   std::unique_ptr<seal::AeadKey> register_key_;

@@ -37,7 +37,7 @@
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
 #include "vault/seal/share_set.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"
 #include "vault/sums.h"
 
@@ -240,7 +240,7 @@ class Service {
   struct Parts {
     store::Store& store;
     Custody& custody;
-    seal::KeySlots& slots;
+    seal::SlotGenerations& slots;
     const Clock& clock;
   };
   // Recovers the log, writes the `start` event. The vault is sealed.

@@ -28,7 +28,7 @@ void check_blob(const store::Store& store, const Bytes& key, const Digest& diges
   }
 }
 
-void check_subjects(const store::Store& store, seal::KeySlots& slots, const ledger::State& st, Findings& out) {
+void check_subjects(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& st, Findings& out) {
   for (const auto& [ref, s] : st.subjects()) {
     check_blob(store, keys::record(ref), s.record, "the record of " + name(ref), out);
     for (const auto& t : s.templates)
@@ -75,11 +75,11 @@ void check_leftovers(const store::Store& store, const ledger::State& st, Finding
 
 }  // namespace
 
-std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& st) {
+std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& st) {
   return audit_vault(store, slots, st, log::recover(store));
 }
 
-std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& st,
+std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& st,
                                      const Result<log::Recovered>& recovered) {
   Findings out;
   check_subjects(store, slots, st, out);

@@ -61,7 +61,7 @@ Status check_site_keys(const store::Store& store, const ledger::State& state, Fa
   return {};
 }
 
-Status check_slots(seal::KeySlots& slots, const ledger::State& state, CheckReport& report, Faults& faults) {
+Status check_slots(seal::SlotGenerations& slots, const ledger::State& state, CheckReport& report, Faults& faults) {
   FK_TRY(const auto used, slots.in_use());
   const std::set<std::uint32_t> in_use(used.begin(), used.end());
   for (const std::uint32_t slot : state.slots()) {
@@ -75,7 +75,7 @@ Status check_slots(seal::KeySlots& slots, const ledger::State& state, CheckRepor
 
 }  // namespace
 
-Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress) {
+Result<CheckReport> check_vault(const store::Store& store, seal::SlotGenerations& slots, const log::Progress& progress) {
   CheckReport report;
   FK_TRY(const log::Recovered recovered, log::recover(store, progress));
   const ledger::State& state = recovered.state;

@@ -12,7 +12,7 @@ namespace {
 
 // Slots in use that no event owns: a crash came between a key and its event, or between an erasure's
 // event and the end of its key.
-Status clear_orphans(seal::KeySlots& slots, const ledger::State& state) {
+Status clear_orphans(seal::SlotGenerations& slots, const ledger::State& state) {
   FK_TRY(std::vector<std::uint32_t> used, slots.in_use());
   std::erase_if(used, [&](std::uint32_t slot) { return state.slots().contains(slot); });
   return used.empty() ? Status() : slots.erase(used);
@@ -33,11 +33,11 @@ struct Sequencer::Group {
   bool receipt = false;
 };
 
-Sequencer::Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock,
+Sequencer::Sequencer(store::Store& store, Custody& custody, seal::SlotGenerations& slots, const Clock& clock,
                      SequencerOptions options)
     : store_(store), custody_(custody), slots_(slots), clock_(clock), options_(std::move(options)) {}
 
-Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody& custody, seal::KeySlots& slots,
+Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody& custody, seal::SlotGenerations& slots,
                                                    const Clock& clock, SequencerOptions options) {
   FK_TRY(Recovered r, recover(store));
   FK_TRY(const auto anchor, custody.read_anchor());
