@@ -5,6 +5,7 @@
 
 #include "vault/base/digest.h"
 #include "vault/base/json.h"
+#include "vault/log/sequencer/slot_owners.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::daemon {
@@ -61,21 +62,37 @@ Status check_site_keys(const store::Store& store, const ledger::State& state, Fa
   return {};
 }
 
-Status check_slots(seal::SlotGenerations& slots, const ledger::State& state, CheckReport& report, Faults& faults) {
-  FK_TRY(const auto used, slots.in_use());
-  const std::set<std::uint32_t> in_use(used.begin(), used.end());
-  for (const std::uint32_t slot : state.slots()) {
-    if (!in_use.contains(slot)) faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+Status check_slots(const seal::SlotGenerations& slots, const ledger::State& state, CheckReport& report,
+                   Faults& faults) {
+  std::set<std::uint32_t> known;
+  for (const log::Generation& g : log::generations(state)) {
+    known.insert(g.epoch);
+    if (!slots.has(g.epoch)) {
+      if (g.needed) faults.add("the key slots of root epoch " + std::to_string(g.epoch) + " are missing");
+      continue;
+    }
+    FK_TRY(const auto used, slots.in_use(g.epoch));
+    const std::set<std::uint32_t> in_use(used.begin(), used.end());
+    // In the generation before lie those keys alone that are not rewrapped yet, and what nobody needs any more.
+    for (const std::uint32_t slot : g.must_hold) {
+      if (!in_use.contains(slot)) faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+    }
+    for (const std::uint32_t slot : in_use) {
+      if (!g.owned.contains(slot)) ++report.spare_slots;
+    }
   }
-  for (const std::uint32_t slot : in_use) {
-    if (!state.slots().contains(slot)) ++report.spare_slots;
+  for (const std::uint32_t epoch : slots.epochs()) {
+    if (known.contains(epoch)) continue;
+    FK_TRY(const auto used, slots.in_use(epoch));
+    report.spare_slots += used.size();
   }
   return {};
 }
 
 }  // namespace
 
-Result<CheckReport> check_vault(const store::Store& store, seal::SlotGenerations& slots, const log::Progress& progress) {
+Result<CheckReport> check_vault(const store::Store& store, const seal::SlotGenerations& slots,
+                                const log::Progress& progress) {
   CheckReport report;
   FK_TRY(const log::Recovered recovered, log::recover(store, progress));
   const ledger::State& state = recovered.state;

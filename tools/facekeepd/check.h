@@ -30,7 +30,8 @@ struct CheckReport {
 
 // Recovers the log (tree, openings, checkpoint's signature), then compares every sealed record and template with its
 // digest in the log, and the key slots with those that the log owns. Fails only if the log itself can't be read.
-Result<CheckReport> check_vault(const store::Store& store, seal::SlotGenerations& slots, const log::Progress& progress = {});
+Result<CheckReport> check_vault(const store::Store& store, const seal::SlotGenerations& slots,
+                                const log::Progress& progress = {});
 
 std::string to_text(const CheckReport& report);
 std::string to_json_text(const CheckReport& report);

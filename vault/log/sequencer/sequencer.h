@@ -157,7 +157,8 @@ class Sequencer {
   };
   struct Group;
 
-  Sequencer(store::Store& store, Custody& custody, seal::SlotGenerations& slots, const Clock& clock, SequencerOptions options);
+  Sequencer(store::Store& store, Custody& custody, seal::SlotGenerations& slots, const Clock& clock,
+            SequencerOptions options);
   void run();
   std::vector<Pending*> next_group();
   Status room_for_narrowing(const Error& why);
