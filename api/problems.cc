@@ -35,6 +35,7 @@ constexpr std::array kKinds = {
     ProblemKind{"bad-suspension", 409, "This custodian can't be suspended now", kGovernance, true},
     ProblemKind{"bad-tightening", 409, "This does not narrow, or not now", kGovernance, true},
     ProblemKind{"being-enrolled", 409, "This subject is being enrolled by another request or row", "", true},
+    ProblemKind{"ceremony-running", 409, "A rotation or re-share of the keys is not over", kGovernance, true},
     ProblemKind{"conflict", 409, "Another change came first; nothing was changed", "", true},
     ProblemKind{"consent-ended", 409, "The consent of this subject has ended", "", true},
     ProblemKind{"crypto", 500, "A cryptographic operation failed", "", false},

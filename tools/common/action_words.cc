@@ -95,6 +95,35 @@ struct Describe {
     probes(a.signed_probes_required, a.min_pad);
     if (a.budgets) say_budgets(a.site, *a.budgets);
   }
+  // A PEM that the reader takes; whether it is a key is for whoever checks the action.
+  void say_spare(const std::optional<std::string>& pem) const {
+    if (!pem) return;
+    const auto digest = ledger::spare_digest(*pem);
+    say(Msg::kPropSpare, {digest ? to_hex(*digest) : *pem});
+  }
+  void operator()(const ledger::RotateKeys& a) const {
+    say(Msg::kPropRotate, {});
+    say_spare(a.spare);
+  }
+  void operator()(const ledger::Reshare& a) const {
+    say(Msg::kPropReshare, {std::to_string(a.share_set)});
+    for (const auto& g : a.groups) {
+      say(Msg::kPropReshareGroup, {g.id, std::to_string(g.threshold), std::to_string(g.shares.size())});
+      for (const auto& card : g.shares) {
+        std::vector<std::string> holders;
+        for (const auto h : card.holders) holders.push_back(g.id + "/" + std::to_string(h));
+        say(Msg::kPropReshareCard, {std::to_string(card.number), list_of(lang, holders, Msg::kPropAll)});
+      }
+    }
+    for (const auto& p : a.custodians) {
+      say(Msg::kPropReshareCustodian, {p.id, to_hex(p.key), fingerprint(p.approval_key)});
+      rest_of(p);
+    }
+    operator()(ledger::ChangeRules{a.rules});
+    say(Msg::kPropUnsealKey, {to_hex(a.unseal_key)});
+    say(Msg::kPropTranscript, {to_hex(a.transcript)});
+    say_spare(a.spare);
+  }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
     say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,

@@ -25,7 +25,9 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"alarms-acknowledged", Msg::kRepActAcknowledged},
                                  {"export-sealed", Msg::kRepActExportSealed},
                                  {"export-ended", Msg::kRepActExportEnded},
-                                 {"export-given", Msg::kRepActExportGiven}}) {
+                                 {"export-given", Msg::kRepActExportGiven},
+                                 {"rewrapped", Msg::kRepActRewrapped},
+                                 {"keys-retired", Msg::kRepActKeysRetired}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
@@ -63,6 +65,8 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"alarms_to", Msg::kRepAlarmsTo},
                                 {"subjects", Msg::kRepExportPeople},
                                 {"templates", Msg::kRepExportTemplates},
+                                {"epoch", Msg::kRepEpoch},
+                                {"batches", Msg::kRepBatches},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},

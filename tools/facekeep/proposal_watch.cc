@@ -46,6 +46,9 @@ struct ActText {
   std::optional<std::string> operator()(const ledger::ExportGiven& e) const {
     return words(lang, Msg::kActExportGiven, {entry, to_hex(e.proposal), e.by});
   }
+  std::optional<std::string> operator()(const ledger::KeysRetired& e) const {
+    return words(lang, Msg::kActKeysRetired, {entry, std::to_string(e.epoch)});
+  }
   std::optional<std::string> operator()(const ledger::Revoked& e) const {
     std::string who;
     for (const auto& id : e.principals) who += (who.empty() ? "" : ", ") + id;

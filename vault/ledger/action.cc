@@ -52,15 +52,14 @@ Status run(Genesis& g, const ChangeCustodian& a) {
   PrincipalRecord* known = find_principal(g, a.custodian.id);
   if (known == nullptr || known->role != Role::kCustodian || a.custodian.role != Role::kCustodian) {
     return refused("\"" + a.custodian.id + "\" is no custodian of this vault",
-                   "a new custodian needs a card: that takes new cards for everyone");
+                   "a new custodian needs a card, and that new cards for everyone: `facekeep reshare`");
   }
   *known = a.custodian;
   return {};
 }
 
-Status run(Genesis& g, const ChangeRules& a) {
-  if (a.rules.empty()) return refused("the action changes no rule");
-  for (const auto& [name, rule] : a.rules) {
+Status set_rules(Genesis& g, const std::map<std::string, Rule>& rules) {
+  for (const auto& [name, rule] : rules) {
     if (find_action_class(name) == nullptr) return refused("there is no class of actions called \"" + name + "\"");
     if (rule.delay_s >= rule.lifetime_s) {
       return refused("the rule for \"" + name + "\" has a delay that its lifetime never lets pass",
@@ -69,6 +68,20 @@ Status run(Genesis& g, const ChangeRules& a) {
     g.rules[name] = rule;
   }
   return {};
+}
+
+Status run(Genesis& g, const ChangeRules& a) {
+  if (a.rules.empty()) return refused("the action changes no rule");
+  return set_rules(g, a.rules);
+}
+
+Status run(Genesis& g, const RotateKeys& a) {
+  return change_keys(g, a);
+}
+
+Status run(Genesis& g, const Reshare& a) {
+  FK_CHECK(change_keys(g, a));
+  return set_rules(g, a.rules);
 }
 
 Status run(Genesis& g, const ChangeThresholds& a) {
@@ -141,6 +154,8 @@ const std::vector<ActionKind>& action_kinds() {
       {"change-policy", kPolicyClass},
       {"change-witnesses", "witness"},
       {"export", "export"},
+      {"rotate-keys", "rotate"},
+      {"reshare", "reshare"},
   };
   return kinds;
 }
@@ -201,6 +216,8 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const OpenSite&) const { return false; }
     bool operator()(const ChangeWitnesses&) const { return false; }
     bool operator()(const ExportTemplates&) const { return false; }
+    bool operator()(const RotateKeys&) const { return false; }
+    bool operator()(const Reshare&) const { return false; }
   };
   if (!std::visit(Narrows{current}, action)) return false;
   Genesis next = current;
@@ -210,6 +227,7 @@ bool is_tightening(const Genesis& current, const Action& action) {
 std::vector<PrincipalRecord> records_in(const Action& action) {
   if (const auto* a = std::get_if<RegisterPrincipals>(&action)) return a->principals;
   if (const auto* a = std::get_if<ChangeCustodian>(&action)) return {a->custodian};
+  if (const auto* a = std::get_if<Reshare>(&action)) return a->custodians;
   return {};
 }
 
@@ -225,7 +243,22 @@ bool binds_alone(const Action& action, const std::string& custodian) {
 }
 
 bool unsettles(const Action& action) {
-  return std::holds_alternative<ChangeRules>(action) || std::holds_alternative<ChangeCustodian>(action);
+  return std::holds_alternative<ChangeRules>(action) || std::holds_alternative<ChangeCustodian>(action) ||
+         std::holds_alternative<Reshare>(action);
+}
+
+std::map<std::string, Rule> rules_in(const Action& action) {
+  if (const auto* a = std::get_if<ChangeRules>(&action)) return a->rules;
+  if (const auto* a = std::get_if<Reshare>(&action)) return a->rules;
+  return {};
+}
+
+bool renews_keys(const Action& action) {
+  return std::holds_alternative<RotateKeys>(action) || std::holds_alternative<Reshare>(action);
+}
+
+bool waits_for_keys(const Action& action) {
+  return renews_keys(action) || std::holds_alternative<OpenSite>(action);
 }
 
 }  // namespace facekeep::ledger

@@ -15,6 +15,7 @@
 #include "vault/base/json.h"
 #include "vault/ledger/export.h"
 #include "vault/ledger/genesis.h"
+#include "vault/ledger/keys.h"
 
 namespace facekeep::ledger {
 
@@ -62,7 +63,7 @@ struct CancelErasures {
   std::string site;
 };
 
-// Opens a site. Its key is drawn when the action is carried out: until then it has no check, and epoch 1.
+// Opens a site. Its key is drawn when the action is carried out: until then it has no check, and no epoch.
 struct OpenSite {
   Site site;
 };
@@ -83,8 +84,9 @@ struct ChangeWitnesses {
   std::optional<Witnesses> witnesses;
 };
 
-using Action = std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
-                            CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates>;
+using Action =
+    std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
+                 CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates, RotateKeys, Reshare>;
 
 struct ActionKind {
   std::string_view name;          // "kind" in the JSON form
@@ -116,7 +118,15 @@ std::vector<std::string> principals_in(const Action& action);
 // True if the action binds this custodian alone, who then has no veto.
 bool binds_alone(const Action& action, const std::string& custodian);
 
+// The rules that the action replaces.
+std::map<std::string, Rule> rules_in(const Action& action);
+
 // True for actions after which earlier approvals no longer count: a rule, or a custodian, changed.
 bool unsettles(const Action& action);
+
+// True for those with which all keys are drawn anew: a ceremony, of which there is one at a time.
+bool renews_keys(const Action& action);
+// True for those that change which keys there are, and so wait while subjects are being rewrapped.
+bool waits_for_keys(const Action& action);
 
 }  // namespace facekeep::ledger

@@ -57,6 +57,13 @@ Json write(const ExportTemplates& a) {
   return to_json(a);
 }
 
+Json write(const RotateKeys& a) {
+  return to_json(a);
+}
+Json write(const Reshare& a) {
+  return to_json(a);
+}
+
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
   RegisterPrincipals a;
   const Json& doors = r.array("doors", kMaxDoors);
@@ -150,6 +157,15 @@ Result<Action> read(Tag<ChangeWitnesses>, ObjectReader& r) {
 
 Result<Action> read(Tag<ExportTemplates>, ObjectReader& r) {
   FK_TRY(ExportTemplates a, export_from_json(r));
+  return Action(std::move(a));
+}
+
+Result<Action> read(Tag<RotateKeys>, ObjectReader& r) {
+  FK_TRY(RotateKeys a, rotate_from_json(r));
+  return Action(std::move(a));
+}
+Result<Action> read(Tag<Reshare>, ObjectReader& r) {
+  FK_TRY(Reshare a, reshare_from_json(r));
   return Action(std::move(a));
 }
 

@@ -33,6 +33,7 @@ struct InputOf {
   PhaseInput operator()(const ExportSealed&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportEnded&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportGiven&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const Rewrapped&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const ExportSubjects&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Exported&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Enrolled&) const { return PhaseInput::kWidening; }
@@ -40,6 +41,7 @@ struct InputOf {
   PhaseInput operator()(const PeriodKey&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Erased&) const { return PhaseInput::kNarrowing; }
   PhaseInput operator()(const Suspended&) const { return PhaseInput::kNarrowing; }
+  PhaseInput operator()(const KeysRetired&) const { return PhaseInput::kNarrowing; }
   PhaseInput operator()(const PeriodKeyDestroyed&) const { return PhaseInput::kNarrowing; }
   PhaseInput operator()(const Match&) const { return PhaseInput::kAccess; }
   PhaseInput operator()(const MetadataRead&) const { return PhaseInput::kAccess; }
@@ -80,8 +82,8 @@ Status State::apply_body(const UnsealShare& e) {
   if (p == nullptr || p->role != Role::kCustodian) return broken("a share from somebody who is no custodian");
   if (!counts(*this, e.by, moment())) return broken("a share from a custodian who is gone or suspended");
   const auto group =
-      std::find_if(genesis_->groups.begin(), genesis_->groups.end(), [&](const Group& g) { return g.id == e.group; });
-  if (group == genesis_->groups.end() || e.share > group->shares.size()) return broken("a share that does not exist");
+      std::find_if(current_->groups.begin(), current_->groups.end(), [&](const Group& g) { return g.id == e.group; });
+  if (group == current_->groups.end() || e.share > group->shares.size()) return broken("a share that does not exist");
   const auto& holders = group->shares[e.share - 1].holders;
   const bool holds = std::any_of(holders.begin(), holders.end(),
                                  [&](std::uint32_t h) { return e.by == e.group + "/" + std::to_string(h); });
@@ -93,7 +95,7 @@ Status State::apply_body(const UnsealShare& e) {
 }
 
 Status State::apply_body(const Unsealed& e) {
-  for (const auto& g : genesis_->groups) {
+  for (const auto& g : current_->groups) {
     const auto in = shares_in_.find(g.id);
     if (in == shares_in_.end() || in->second.size() < g.threshold) return broken("an unseal without its quorum");
   }

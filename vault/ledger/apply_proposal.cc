@@ -29,7 +29,9 @@ State::Origin State::origin_of(const std::string& principal) const {
 void State::note_origin(const Proposal& done) {
   const Origin origin{done.entry, approval_entries_[done.made.id], size_};
   for (const auto& id : principals_in(done.made.action)) origins_[id] = origin;
-  if (std::holds_alternative<ChangeCustodian>(done.made.action)) custodian_changes_.push_back(origin);
+  if (std::holds_alternative<ChangeCustodian>(done.made.action) || std::holds_alternative<Reshare>(done.made.action)) {
+    custodian_changes_.push_back(origin);
+  }
   if (std::holds_alternative<ChangeWitnesses>(done.made.action)) witnesses_origin_ = origin;
 }
 
@@ -130,10 +132,13 @@ Status State::apply_body(const ProposalDone& e) {
   if (opens != e.check.has_value()) {
     return in_log(make_error(Errc::kIntegrity, "a site is opened with the check of its key, and nothing else has one"));
   }
-  if (opens) next.sites.back().check = *e.check;
-  if (const auto* change = std::get_if<ChangeRules>(&p.made.action)) {
-    for (const auto& [name, rule] : change->rules) agreed_rules_.erase(name);
+  if (opens) {
+    next.sites.back().check = *e.check;
+    next.sites.back().epoch = root_epoch();
   }
+  FK_CHECK(in_log(check_new_keys(p.made.action, e.keys, next)));
+  if (e.keys) note_new_keys(*e.keys, next);
+  for (const auto& [name, rule] : rules_in(p.made.action)) agreed_rules_.erase(name);
   if (const auto* change = std::get_if<ChangePolicy>(&p.made.action)) shortened_.erase(change->site);
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
   p.stage = Stage::kDone;

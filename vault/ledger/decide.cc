@@ -133,7 +133,7 @@ Status decide_unseal_share(const State& state, const PrincipalRecord& by, const 
                         "`facekeep status` shows its state");
   }
   FK_CHECK(check_custodian(state, by.id, now));
-  const auto& groups = state.genesis().groups;
+  const auto& groups = state.current().groups;
   const auto g = std::find_if(groups.begin(), groups.end(), [&](const Group& x) { return x.id == group; });
   if (g == groups.end() || share < 1 || share > g->shares.size()) {
     return make_problem(Errc::kInvalidArgument, "foreign-share", "this card is not one of this vault's cards");
@@ -156,7 +156,7 @@ Status decide_unseal_share(const State& state, const PrincipalRecord& by, const 
 }
 
 bool completes_quorum(const State& state, const std::string& group, std::uint32_t share) {
-  for (const auto& g : state.genesis().groups) {
+  for (const auto& g : state.current().groups) {
     std::set<std::uint32_t> in;
     if (const auto it = state.shares_in().find(g.id); it != state.shares_in().end()) in = it->second;
     if (g.id == group) in.insert(share);

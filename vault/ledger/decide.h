@@ -59,7 +59,7 @@ inline constexpr std::uint64_t kMaxReadsBehindStart = 131'072;
 Status decide_openings_read(const State& state, const OpeningsRead& event);
 
 // May this custodian hand in this card? Only one who counts ("no-custodian", "suspended-custodian") and is a holder
-// named in genesis: "not-your-card"; "already-open"; "duplicate-share".
+// of the present set of cards: "not-your-card"; "already-open"; "duplicate-share".
 Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group, std::uint32_t share,
                            const Moment& now);
 

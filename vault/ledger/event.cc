@@ -28,6 +28,8 @@ const std::vector<std::string_view>& event_types() {
                                                       "export-sealed",
                                                       "export-ended",
                                                       "export-given",
+                                                      "rewrapped",
+                                                      "keys-retired",
                                                       "enrolled",
                                                       "template",
                                                       "erased",

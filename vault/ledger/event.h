@@ -171,11 +171,13 @@ struct MetadataRead {
   std::optional<Id128> subject;  // pseudonym, for "subject"
 };
 
-// Governance events about proposals, and one person's narrowing acts, are in proposal.h; those of exports in export.h.
-using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
-                          Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended,
-                          AlarmsAcknowledged, ExportSealed, ExportEnded, ExportGiven, Enrolled, TemplateAdded, Erased,
-                          Suspended, PeriodKey, PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
+// Governance events about proposals, and one person's narrowing acts, are in proposal.h; those of exports in export.h,
+// those of new keys in keys.h.
+using Body =
+    std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade, Approval,
+                 Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended, AlarmsAcknowledged,
+                 ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired, Enrolled, TemplateAdded, Erased,
+                 Suspended, PeriodKey, PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

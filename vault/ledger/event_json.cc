@@ -74,6 +74,7 @@ Json write(const ProposalWithdrawn& e) {
 Json write(const ProposalDone& e) {
   Json j = {{"proposal", to_hex(e.proposal)}};
   if (e.check) j["check"] = to_hex(*e.check);
+  if (e.keys) j["keys"] = to_json(*e.keys);
   return j;
 }
 Json write(const Revoked& e) {
@@ -87,6 +88,12 @@ Json write(const ExportEnded& e) {
 }
 Json write(const ExportGiven& e) {
   return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
+}
+Json write(const Rewrapped& e) {
+  return to_json(e);
+}
+Json write(const KeysRetired& e) {
+  return {{"epoch", e.epoch}};
 }
 Json write(const ExportSubjects& e) {
   return to_json(e);
@@ -263,10 +270,14 @@ Result<Body> read(Tag<ProposalWithdrawn>, const Json& j) {
 }
 Result<Body> read(Tag<ProposalDone>, const Json& j) {
   ObjectReader r(j, "proposal-done event");
-  ProposalDone e{r.hex<16>("proposal"), {}};
+  ProposalDone e{r.hex<16>("proposal")};
   if (r.has("check")) e.check = r.hex<32>("check");
+  const Json* keys = r.has("keys") ? &r.object("keys") : nullptr;
   FK_CHECK(r.finish());
-  return Body(e);
+  if (keys != nullptr) {
+    FK_TRY(e.keys, new_keys_from_json(*keys));
+  }
+  return Body(std::move(e));
 }
 Result<Body> read(Tag<Revoked>, const Json& j) {
   ObjectReader r(j, "revoked event");
@@ -292,6 +303,14 @@ Result<Body> read(Tag<ExportGiven>, const Json& j) {
   ExportGiven e{r.hex<16>("proposal"), r.text("by", kMaxPrincipalId)};
   FK_CHECK(r.finish());
   return Body(std::move(e));
+}
+Result<Body> read(Tag<Rewrapped>, const Json& j) {
+  FK_TRY(Rewrapped e, rewrapped_from_json(j));
+  return Body(e);
+}
+Result<Body> read(Tag<KeysRetired>, const Json& j) {
+  FK_TRY(KeysRetired e, keys_retired_from_json(j));
+  return Body(e);
 }
 Result<Body> read(Tag<ExportSubjects>, const Json& j) {
   FK_TRY(ExportSubjects e, export_subjects_from_json(j));

@@ -40,8 +40,8 @@ Status check_shape_of_preset(const Genesis& g) {
     if (g.preset == Preset::kSmall && (group.threshold != 1 || group.shares.size() != 1)) {
       return bad("preset small has one share in each group");
     }
-    if (g.preset == Preset::kStandard && (group.threshold != 2 || group.shares.size() < 3)) {
-      return bad("preset standard needs two of at least three shares in each group");
+    if (g.preset == Preset::kStandard && (group.threshold < 2 || group.shares.size() <= group.threshold)) {
+      return bad("preset standard needs two shares or more in each group, and has more of them than it needs");
     }
   }
   return {};
@@ -274,8 +274,8 @@ Status check_genesis(const Genesis& g) {
   FK_CHECK(check_token(g));
   const GroupSizes sizes = group_sizes(g);
   for (const auto& action : action_classes()) {
-    // Vaults from before there was this class have no rule of its own for it.
-    if (action.name != kCancelClass && !g.rules.contains(std::string(action.name)))
+    // Vaults from before there was a class have no rule of its own for it.
+    if (action.fallback.empty() && !g.rules.contains(std::string(action.name)))
       return bad("no rule for the action class \"" + std::string(action.name) + "\"");
   }
   for (const auto& [name, rule] : g.rules) {
@@ -303,17 +303,22 @@ Result<std::string> genesis_statement(const Genesis& g) {
 
 Status check_genesis_signatures(const Genesis& g) {
   FK_TRY(const std::string statement, genesis_statement(g));
+  return check_ceremony_signatures(g.principals, g.signatures, statement);
+}
+
+Status check_ceremony_signatures(const std::vector<PrincipalRecord>& principals,
+                                 const std::vector<GenesisSignature>& signatures, const std::string& statement) {
   std::set<std::string> signed_by;
-  for (const auto& s : g.signatures) {
-    const auto p = std::find_if(g.principals.begin(), g.principals.end(),
+  for (const auto& s : signatures) {
+    const auto p = std::find_if(principals.begin(), principals.end(),
                                 [&](const PrincipalRecord& x) { return x.role == Role::kCustodian && x.id == s.by; });
-    if (p == g.principals.end()) return bad("signed by \"" + s.by + "\", who is no custodian");
+    if (p == principals.end()) return bad("signed by \"" + s.by + "\", who is no custodian");
     if (!signed_by.insert(s.by).second) return bad("signed twice by \"" + s.by + "\"");
-    if (auto ok = verify_sshsig(s.signature, p->approval_key, "facekeep-ceremony", as_bytes(statement)); !ok) {
+    if (auto ok = verify_sshsig(s.signature, p->approval_key, kCeremonyNamespace, as_bytes(statement)); !ok) {
       return bad("the signature of \"" + s.by + "\" does not verify: " + ok.error().message);
     }
   }
-  for (const auto& p : g.principals) {
+  for (const auto& p : principals) {
     if (p.role == Role::kCustodian && !signed_by.contains(p.id))
       return bad("custodian \"" + p.id + "\" has not signed");
   }

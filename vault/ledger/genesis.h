@@ -143,7 +143,9 @@ struct Genesis {
 
 inline constexpr std::size_t kMaxGroups = 8;
 inline constexpr std::size_t kMaxSharesPerGroup = 16;  // SLIP-39
-inline constexpr std::size_t kMaxPrincipals = 1000;    // the entry's 65,535 bytes end it earlier
+inline constexpr std::int64_t kMaxShareSet = 32767;    // SLIP-39
+inline constexpr std::size_t kMaxGenesisSignatures = 128;
+inline constexpr std::size_t kMaxPrincipals = 1000;  // the entry's 65,535 bytes end it earlier
 inline constexpr std::size_t kMaxSites = 64;
 inline constexpr std::size_t kMaxDoors = 1000;
 inline constexpr std::size_t kMaxModels = 200;
@@ -160,11 +162,18 @@ Result<SiteBudgets> budgets_from_json(const Json& value, const std::string& what
 // Parts that actions have too. `what` names the object in errors. The readers check form alone.
 Json to_json(const PrincipalRecord& principal);
 Json to_json(const Model& model);
+Json to_json(const Group& group);
+Json to_json(const KeyEvidence& evidence);
+Json to_json(const std::vector<GenesisSignature>& signatures);
 // A site before it was opened has neither epoch nor check.
 Json to_json(const Site& site, bool opened = true);
 Result<Site> site_from_json(const Json& value, const std::string& what, bool opened = true);
 Result<PrincipalRecord> principal_from_json(const Json& value, const std::string& what);
 Result<Model> model_from_json(const Json& value, const std::string& what);
+Result<Group> group_from_json(const Json& value, const std::string& what);
+Result<KeyEvidence> key_evidence_from_json(const Json& value, const std::string& what);
+// Of a list of at most kMaxGenesisSignatures.
+Result<std::vector<GenesisSignature>> signatures_from_json(const Json& list, const std::string& what);
 
 // Reads and checks (check_genesis without the signatures' cryptography).
 Result<Genesis> genesis_from_json(const Json& body);
@@ -181,6 +190,9 @@ Result<std::string> genesis_statement(const Genesis& genesis);
 Status check_genesis(const Genesis& genesis);
 // Every custodian signed, each with the registered approval key.
 Status check_genesis_signatures(const Genesis& genesis);
+// The same of any ceremony: every custodian among `principals` has signed the statement once, and nobody else.
+Status check_ceremony_signatures(const std::vector<PrincipalRecord>& principals,
+                                 const std::vector<GenesisSignature>& signatures, const std::string& statement);
 
 // May this principal sign probes for the place? `door` empty: for enrolment. A camera whose doors are not named serves
 // every door of its sites.

@@ -8,13 +8,13 @@ Json share_json(const ShareCard& s) {
   return {{"commitment", to_hex(s.commitment)}, {"holders", s.holders}, {"number", s.number}};
 }
 
-Json group_json(const Group& g) {
+}  // namespace
+
+Json to_json(const Group& g) {
   Json shares = Json::array();
   for (const auto& s : g.shares) shares.push_back(share_json(s));
   return {{"id", g.id}, {"shares", std::move(shares)}, {"threshold", g.threshold}};
 }
-
-}  // namespace
 
 Json to_json(const PrincipalRecord& p) {
   Json j = {{"id", p.id}, {"key", to_hex(p.key)}, {"name", to_hex(p.name)}, {"role", std::string(to_string(p.role))}};
@@ -70,9 +70,7 @@ Json to_json(const Model& m) {
           {"version", m.version}};
 }
 
-namespace {
-
-Json evidence_json(const KeyEvidence& e) {
+Json to_json(const KeyEvidence& e) {
   return {{"always_sensitive", e.always_sensitive},
           {"extractable", e.extractable},
           {"local", e.local},
@@ -80,6 +78,14 @@ Json evidence_json(const KeyEvidence& e) {
           {"never_extractable", e.never_extractable},
           {"sensitive", e.sensitive}};
 }
+
+Json to_json(const std::vector<GenesisSignature>& signatures) {
+  Json out = Json::array();
+  for (const auto& s : signatures) out.push_back({{"by", s.by}, {"signature", s.signature}});
+  return out;
+}
+
+namespace {
 
 std::vector<std::string> read_slugs(ObjectReader& r, const char* key, std::size_t max) {
   std::vector<std::string> out;
@@ -95,8 +101,8 @@ std::vector<std::string> read_slugs(ObjectReader& r, const char* key, std::size_
   return out;
 }
 
-Result<ShareCard> read_share(const Json& j) {
-  ObjectReader r(j, "share of genesis");
+Result<ShareCard> read_share(const Json& j, const std::string& what) {
+  ObjectReader r(j, "share of " + what);
   ShareCard s;
   s.number = static_cast<std::uint32_t>(r.integer("number", 1, kMaxSharesPerGroup));
   s.commitment = r.hex<32>("commitment");
@@ -111,21 +117,21 @@ Result<ShareCard> read_share(const Json& j) {
   return s;
 }
 
-Result<Group> read_group(const Json& j) {
-  ObjectReader r(j, "group of genesis");
+}  // namespace
+
+Result<Group> group_from_json(const Json& j, const std::string& what) {
+  ObjectReader r(j, what);
   Group g;
   g.id = r.slug("id");
   g.threshold = static_cast<std::uint32_t>(r.integer("threshold", 1, kMaxSharesPerGroup));
   const Json& shares = r.array("shares", kMaxSharesPerGroup);
   FK_CHECK(r.finish());
   for (const auto& s : shares) {
-    FK_TRY(ShareCard card, read_share(s));
+    FK_TRY(ShareCard card, read_share(s, what));
     g.shares.push_back(std::move(card));
   }
   return g;
 }
-
-}  // namespace
 
 Result<PrincipalRecord> principal_from_json(const Json& j, const std::string& what) {
   ObjectReader r(j, what);
@@ -227,10 +233,8 @@ Result<Model> model_from_json(const Json& j, const std::string& what) {
   return m;
 }
 
-namespace {
-
-Result<KeyEvidence> read_evidence(const Json& j) {
-  ObjectReader r(j, "key evidence of genesis");
+Result<KeyEvidence> key_evidence_from_json(const Json& j, const std::string& what) {
+  ObjectReader r(j, what);
   KeyEvidence e;
   e.mechanism = r.text("mechanism", 32);
   e.local = r.boolean("local");
@@ -241,6 +245,19 @@ Result<KeyEvidence> read_evidence(const Json& j) {
   FK_CHECK(r.finish());
   return e;
 }
+
+Result<std::vector<GenesisSignature>> signatures_from_json(const Json& list, const std::string& what) {
+  std::vector<GenesisSignature> out;
+  for (const auto& j : list) {
+    ObjectReader r(j, what);
+    GenesisSignature s{r.text("by", kMaxSlug + 8), r.text("signature", 4096)};
+    FK_CHECK(r.finish());
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+namespace {
 
 Result<TokenEvidence> read_token(const Json& j) {
   ObjectReader r(j, "token of genesis");
@@ -253,14 +270,14 @@ Result<TokenEvidence> read_token(const Json& j) {
   const Json& root = r.object("root");
   const Json& log_sign = r.object("log_sign");
   FK_CHECK(r.finish());
-  FK_TRY(t.root, read_evidence(root));
-  FK_TRY(t.log_sign, read_evidence(log_sign));
+  FK_TRY(t.root, key_evidence_from_json(root, "root key of genesis"));
+  FK_TRY(t.log_sign, key_evidence_from_json(log_sign, "log key of genesis"));
   return t;
 }
 
 Status read_lists(Genesis& g, const Json& groups, const Json& principals, const Json& sites, const Json& models) {
   for (const auto& j : groups) {
-    FK_TRY(Group v, read_group(j));
+    FK_TRY(Group v, group_from_json(j, "group of genesis"));
     g.groups.push_back(std::move(v));
   }
   for (const auto& j : principals) {
@@ -282,7 +299,7 @@ Status read_lists(Genesis& g, const Json& groups, const Json& principals, const 
 
 Json to_json(const Genesis& g, bool with_signatures) {
   Json groups = Json::array();
-  for (const auto& v : g.groups) groups.push_back(group_json(v));
+  for (const auto& v : g.groups) groups.push_back(to_json(v));
   Json principals = Json::array();
   for (const auto& v : g.principals) principals.push_back(to_json(v));
   Json sites = Json::array();
@@ -310,21 +327,17 @@ Json to_json(const Genesis& g, bool with_signatures) {
             {"token",
              {{"class", g.token.token_class},
               {"firmware", g.token.firmware},
-              {"log_sign", evidence_json(g.token.log_sign)},
+              {"log_sign", to_json(g.token.log_sign)},
               {"manufacturer", g.token.manufacturer},
               {"model", g.token.model},
-              {"root", evidence_json(g.token.root)},
+              {"root", to_json(g.token.root)},
               {"serial", g.token.serial}}},
             {"transcript", to_hex(g.transcript)},
             {"unseal_key", to_hex(g.unseal_key)},
             {"vault", to_hex(g.vault)}};
   if (g.spare_key) j["spare_key"] = to_hex(*g.spare_key);
   if (g.witnesses) j["witnesses"] = to_json(*g.witnesses);
-  if (with_signatures) {
-    Json signatures = Json::array();
-    for (const auto& s : g.signatures) signatures.push_back({{"by", s.by}, {"signature", s.signature}});
-    j["signatures"] = std::move(signatures);
-  }
+  if (with_signatures) j["signatures"] = to_json(g.signatures);
   return j;
 }
 
@@ -342,7 +355,7 @@ Result<Genesis> genesis_from_json(const Json& body) {
   } else {
     r.fail(preset.error().message);
   }
-  g.share_set = static_cast<std::uint32_t>(r.integer("share_set", 0, 32767));
+  g.share_set = static_cast<std::uint32_t>(r.integer("share_set", 0, kMaxShareSet));
   g.unseal_key = r.hex<32>("unseal_key");
   g.log_key = r.text("log_key", 512);
   if (r.has("spare_key")) g.spare_key = r.hex<32>("spare_key");
@@ -357,7 +370,7 @@ Result<Genesis> genesis_from_json(const Json& body) {
   const Json& token = r.object("token");
   const Json& reg = r.object("register");
   const Json* witnesses = r.has("witnesses") ? &r.object("witnesses") : nullptr;
-  const Json& signatures = r.array("signatures", 128);
+  const Json& signatures = r.array("signatures", kMaxGenesisSignatures);
   FK_CHECK(r.finish());
   ObjectReader rr(reg, "register of genesis");
   g.register_check = rr.hex<32>("check");
@@ -372,12 +385,7 @@ Result<Genesis> genesis_from_json(const Json& body) {
   if (witnesses != nullptr) {
     FK_TRY(g.witnesses, witnesses_from_json(*witnesses, "witnesses of genesis"));
   }
-  for (const auto& j : signatures) {
-    ObjectReader sr(j, "signature of genesis");
-    GenesisSignature s{sr.text("by", kMaxSlug + 8), sr.text("signature", 4096)};
-    FK_CHECK(sr.finish());
-    g.signatures.push_back(std::move(s));
-  }
+  FK_TRY(g.signatures, signatures_from_json(signatures, "signature of genesis"));
   FK_CHECK(check_genesis(g));
   return g;
 }

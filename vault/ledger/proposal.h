@@ -54,6 +54,7 @@ struct ProposalWithdrawn {
 struct ProposalDone {
   Id128 proposal{};
   std::optional<Digest> check = {};  // of an opened site: HKDF(S, "check") of the key drawn for it
+  std::optional<NewKeys> keys = {};  // of a rotation or a re-share
 };
 
 // One custodian ends principals that are no custodians, at once.

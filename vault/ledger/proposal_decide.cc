@@ -66,7 +66,39 @@ bool only_undoes(const State& state, const Action& action) {
 Rule rule_of(const State& state, const Action& action) {
   if (only_stops(state, action)) return *state.agreed_rule(kCancelClass);
   const std::string action_class(kind_of(action).action_class);
-  return only_undoes(state, action) ? *state.agreed_rule(action_class) : state.current().rules.at(action_class);
+  return only_undoes(state, action) ? *state.agreed_rule(action_class) : *state.rule(action_class);
+}
+
+Error ceremony_running(std::string message, std::string hint) {
+  return make_problem(Errc::kFailedPrecondition, "ceremony-running", std::move(message), std::move(hint));
+}
+
+// One at a time, from the proposal on.
+Status check_no_other_ceremony(const State& state, const Action& action, const Moment& now) {
+  if (!renews_keys(action)) return {};
+  const auto& all = state.proposals();
+  const bool another = std::any_of(all.begin(), all.end(), [&](const auto& each) {
+    return renews_keys(each.second.made.action) && !is_final(stage_at(state, each.second, now));
+  });
+  if (!another) return {};
+  return ceremony_running("another rotation or re-share is proposed, and not decided",
+                          "`facekeep proposals` shows it: have it decided, withdraw it or veto it");
+}
+
+// Of what an action can be, the part that takes more than current: what was retired by a re-share stays so.
+Status check_action(const State& state, const Action& action, const Moment& now) {
+  if (const auto* reshare = std::get_if<Reshare>(&action)) {
+    bool comes_back = state.retired_cards().contains(reshare->unseal_key);
+    for (const auto& group : reshare->groups) {
+      for (const auto& card : group.shares) comes_back |= state.retired_cards().contains(card.commitment);
+    }
+    if (comes_back) {
+      return make_problem(Errc::kInvalidArgument, "bad-action", "a card or the unseal key is one of an earlier set",
+                          "draw new cards: `facekeep reshare`");
+    }
+  }
+  const auto next = apply_action(state.current(), action, format_day(latest(state, now)));
+  return next ? Status() : Status(next.error());
 }
 
 }  // namespace
@@ -145,8 +177,8 @@ Status decide_propose(const State& state, const ProposalMade& made, const Moment
                         "withdraw one, or have it decided");
   }
   FK_CHECK(check_override(state, made));
-  const auto next = apply_action(state.current(), made.action, format_day(latest(state, now)));
-  return next ? Status() : Status(next.error());
+  FK_CHECK(check_no_other_ceremony(state, made.action, now));
+  return check_action(state, made.action, now);
 }
 
 Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment& now) {
@@ -211,8 +243,11 @@ Status decide_carry_out(const State& state, const Id128& id, const Moment& now) 
     return make_problem(Errc::kFailedPrecondition, "not-ready",
                         "the proposal is " + std::string(to_string(stage)) + " and not ready");
   }
-  const auto next = apply_action(state.current(), p->made.action, format_day(latest(state, now)));
-  return next ? Status() : Status(next.error());
+  if (waits_for_keys(p->made.action) && state.rotation()) {
+    return ceremony_running("subjects are being rewrapped under new keys",
+                            "the proposal is carried out when the old keys are destroyed");
+  }
+  return check_action(state, p->made.action, now);
 }
 
 Status decide_revoke(const State& state, const Revoked& r, const Moment& now) {

@@ -33,7 +33,8 @@ bool lifetime_is_over(const State& state, const Proposal& proposal, const Moment
 // "unknown-override", unless this overrides nothing, or a vetoed proposal of exactly the same action.
 Status check_override(const State& state, const ProposalMade& made);
 
-// "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals".
+// "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals",
+// "ceremony-running" (another rotation or re-share is not decided).
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now);
 
 // "unknown-proposal", "proposal-ended", "proposal-stale" (another rule version, or signed before what unsettled it),
@@ -45,7 +46,8 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
 // "proposal-ended".
 Status decide_withdraw(const State& state, const ProposalWithdrawn& withdrawn, const Moment& now);
 
-// kFailedPrecondition unless the proposal is ready, and its action can still be.
+// kFailedPrecondition unless the proposal is ready, and its action can still be; "ceremony-running": it waits for the
+// end of a rotation.
 Status decide_carry_out(const State& state, const Id128& proposal, const Moment& now);
 
 // True for a suspended subject that this proposal, a CancelErasures, brings back.

@@ -23,7 +23,9 @@ const std::vector<ActionClass>& action_classes() {
       {"model", 0, kWeek, 1, "add a model"},
       {"reveal", kDay, kWeek, 1, "let a door see which subject matched"},
       {"witness", kDay, kWeek, 1, "change the witness policy"},
-      {kCancelClass, 0, kWeek, 1, "keep what one person had destroyed or shortened, before it is gone"},
+      {kCancelClass, 0, kWeek, 1, "keep what one person had destroyed or shortened, before it is gone", kPolicyClass},
+      {"rotate", kDay, kWeek, 1, "draw all keys of the token and the sites anew", "custodian"},
+      {"reshare", kDay, kWeek, 1, "new cards and custodians, and all keys anew", "custodian"},
   };
   return table;
 }

@@ -19,13 +19,14 @@ struct ActionClass {
   std::int64_t lifetime_s;  // default time in which a proposal can be approved and carried out
   std::uint32_t uses;       // default number of times that what was approved may be used
   std::string_view meaning;
+  std::string_view fallback = {};  // where a vault has no rule of this class (older ones): the class whose rule it is
 };
 // The table of action classes with the defaults that a ceremony proposes (tests/snapshots/).
 const std::vector<ActionClass>& action_classes();
 const ActionClass* find_action_class(std::string_view name);
 
 // The class of what stops a destruction before it can't be undone: it never waits, nobody vetoes it, and no one person
-// makes its rule stricter. A vault whose genesis has no rule for it has that of kPolicyClass, without delay.
+// makes its rule stricter. Where it falls back to another class, it has no delay either.
 inline constexpr std::string_view kCancelClass = "cancel";
 inline constexpr std::string_view kPolicyClass = "policy";
 

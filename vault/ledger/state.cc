@@ -5,6 +5,18 @@
 #include "vault/base/digest.h"
 
 namespace facekeep::ledger {
+namespace {
+
+template <class RuleOf>
+std::optional<Rule> of_fallback(std::string_view action_class, const RuleOf& rule_of) {
+  const ActionClass* found = find_action_class(action_class);
+  if (found == nullptr || found->fallback.empty()) return std::nullopt;
+  std::optional<Rule> rule = rule_of(found->fallback);
+  if (rule && action_class == kCancelClass) rule->delay_s = 0;
+  return rule;
+}
+
+}  // namespace
 
 const PrincipalRecord* State::principal_by_key(const Digest& spki, UnixMillis now) const {
   const auto it = principals_by_key_.find(spki);
@@ -26,10 +38,13 @@ std::optional<Rule> State::agreed_rule(std::string_view action_class) const {
   const std::string name(action_class);
   if (const auto it = agreed_rules_.find(name); it != agreed_rules_.end()) return it->second;
   if (const auto it = current_->rules.find(name); it != current_->rules.end()) return it->second;
-  if (action_class != kCancelClass) return std::nullopt;
-  auto rule = agreed_rule(kPolicyClass);
-  if (rule) rule->delay_s = 0;
-  return rule;
+  return of_fallback(action_class, [this](std::string_view other) { return agreed_rule(other); });
+}
+
+std::optional<Rule> State::rule(std::string_view action_class) const {
+  const auto it = current_->rules.find(std::string(action_class));
+  if (it != current_->rules.end()) return it->second;
+  return of_fallback(action_class, [this](std::string_view other) { return rule(other); });
 }
 
 const Site* State::site(const std::string& id) const {
@@ -148,6 +163,13 @@ std::string State::digest_head() const {
   }
   for (const auto& [by, s] : suspensions_) {
     head += "suspension " + by + " " + s.custodian + " " + std::to_string(s.clock) + "\n";
+  }
+  for (const auto& digest : retired_cards_) head += "retired " + to_hex(digest) + "\n";
+  if (rotation_) {
+    head += "rotation " + std::to_string(rotation_->from) + " " + std::to_string(rotation_->to) + " " +
+            to_hex(rotation_->upto) + " " + std::to_string(rotation_->entry) + "\n";
+    head += "old-register-check " + to_hex(rotation_->old_register_check) + "\n";
+    for (const auto& [site, check] : rotation_->old_checks) head += "old-check " + site + " " + to_hex(check) + "\n";
   }
   return head;
 }

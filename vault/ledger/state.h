@@ -73,8 +73,7 @@ class State {
 
   // The entry that last changed a rule or a custodian; 0 is genesis. Signatures name it.
   [[nodiscard]] std::uint64_t rule_version() const { return rule_version_; }
-  // The rule of a class as the last quorum set it, whatever one person tightened since. Of kCancelClass, where no rule
-  // of its own was ever set, that of kPolicyClass without its delay. None: no such class.
+  // The rule of a class as the last quorum set it, whatever one person tightened since. None: no such class.
   [[nodiscard]] std::optional<Rule> agreed_rule(std::string_view action_class) const;
   // By custodian: log_clock() when that person last tightened rules.
   [[nodiscard]] const std::map<std::string, std::uint64_t>& tightenings() const { return tightenings_; }
@@ -90,6 +89,9 @@ class State {
   [[nodiscard]] const Origin& origin_of_witnesses() const { return witnesses_origin_; }
   // Every change of a custodian's keys, in log order: whose signature counts was decided there.
   [[nodiscard]] const std::vector<Origin>& custodian_changes() const { return custodian_changes_; }
+  // The rule of a class in force: its own, or where there is none that of the class it falls back to. None: no such
+  // class.
+  [[nodiscard]] std::optional<Rule> rule(std::string_view action_class) const;
   // Every open proposal, and the latest of those that ended.
   [[nodiscard]] const std::map<Id128, Proposal>& proposals() const { return proposals_; }
   // By custodian: whom that person suspended last, and log_clock() then.
@@ -98,6 +100,24 @@ class State {
     std::uint64_t clock = 0;
   };
   [[nodiscard]] const std::map<std::string, Suspension>& suspensions() const { return suspensions_; }
+
+  // While subjects still have keys of the epoch before: from the proposal-done with new keys to keys-retired.
+  struct Rotation {
+    std::uint32_t from = 0;  // root epochs
+    std::uint32_t to = 0;
+    std::map<std::string, Digest> old_checks;  // site -> check of its key of `from`
+    Digest old_register_check{};
+    Id128 upto{};             // subjects up to here are rewrapped
+    std::uint64_t entry = 0;  // of the proposal-done
+  };
+  [[nodiscard]] const std::optional<Rotation>& rotation() const { return rotation_; }
+  // Of the root that is in force, 1 at genesis; and of the one under whose site key this subject's key lies.
+  [[nodiscard]] std::uint32_t root_epoch() const { return current_->register_epoch; }
+  [[nodiscard]] std::uint32_t key_epoch(const Id128& ref) const {
+    return !rotation_ || ref <= rotation_->upto ? root_epoch() : rotation_->from;
+  }
+  // Commitments of the cards, and the unseal keys, of every set before the present one: none comes back.
+  [[nodiscard]] const std::set<Digest>& retired_cards() const { return retired_cards_; }
 
   // Exports of those proposals, from the proposal's list of people or from proposal-done on.
   [[nodiscard]] const std::map<Id128, ExportState>& exports() const { return exports_; }
@@ -136,7 +156,7 @@ class State {
   [[nodiscard]] bool period_was_destroyed(const PeriodId& id, std::uint64_t entry) const;
   // Slots that an event owns. Recovery clears every other slot.
   [[nodiscard]] const std::set<std::uint32_t>& slots() const { return slots_; }
-  // Keys ever wrapped under the site's S/wrap (use counter, never goes back).
+  // Keys ever wrapped under the site's S/wrap, of all its epochs (use counter, never goes back).
   [[nodiscard]] std::uint64_t wraps(const std::string& site) const;
   // Erasures of this operator that destroyed at once on the log's current day: the UTC day of `now`, or of
   // the latest event if the wall clock went back (no allowance is gained by setting a clock).
@@ -177,6 +197,8 @@ class State {
   Status apply_body(const ExportSealed& e);
   Status apply_body(const ExportEnded& e);
   Status apply_body(const ExportGiven& e);
+  Status apply_body(const Rewrapped& e);
+  Status apply_body(const KeysRetired& e);
   Status apply_body(const ExportSubjects& e);
   Status apply_body(const Exported& e);
   Status apply_body(const Enrolled& e);
@@ -197,6 +219,8 @@ class State {
   void set_current(Genesis current);
   void note_origin(const Proposal& done);
   void note_shortening(const Action& action);
+  Status check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const;
+  void note_new_keys(const NewKeys& keys, const Genesis& next);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -213,6 +237,8 @@ class State {
   std::uint64_t rule_version_ = 0;
   std::map<Id128, Proposal> proposals_;
   std::map<Id128, ExportState> exports_;
+  std::optional<Rotation> rotation_;
+  std::set<Digest> retired_cards_;
   bool all_custody_ = true;
   std::map<Id128, std::vector<std::uint64_t>> approval_entries_;  // of proposals_
   std::map<std::string, Origin> origins_;                         // of principals that a proposal registered or changed

@@ -162,6 +162,18 @@ Status StateTextReader::state_line(const Words& w) {
     suspension.custodian = w[2];
     ok = number(w[3], suspension.clock);
   }
+  if (w[0] == "retired" && w.size() == 2) {
+    Digest digest{};
+    ok = hex(w[1], digest) && s.retired_cards_.insert(digest).second;
+  }
+  if (w[0] == "rotation" && w.size() == 5) {
+    auto& r = s.rotation_.emplace();
+    ok = number(w[1], r.from) && number(w[2], r.to) && hex(w[3], r.upto) && number(w[4], r.entry);
+  }
+  if (w[0] == "old-register-check" && w.size() == 2) ok = s.rotation_ && hex(w[1], s.rotation_->old_register_check);
+  if (w[0] == "old-check" && w.size() == 3) {
+    ok = s.rotation_ && hex(w[2], s.rotation_->old_checks[std::string(w[1])]);
+  }
   if (w[0] == "erased" && w.size() == 4) {
     auto& day = s.erased_[std::string(w[1])];
     day.first = w[2];

@@ -89,7 +89,10 @@ TEST_CASE("every kind of action goes through its text and back") {
                       digest_of("list"),
                       ExportBasis::kLegalOrder,
                       digest_of("order"),
-                      {{digest_of("key"), Bytes{0x30, 0}}}}};
+                      {{digest_of("key"), Bytes{0x30, 0}}}},
+      RotateKeys{"-----BEGIN PUBLIC KEY-----"},
+      Reshare{
+          g.groups, {g.principals[0]}, digest_of("U"), 32767, g.rules, digest_of("transcript"), "PEM", g.signatures}};
   REQUIRE(actions.size() == std::variant_size_v<Action>);
   for (std::size_t i = 0; i < actions.size(); ++i) {
     REQUIRE(actions[i].index() == i);
@@ -113,7 +116,7 @@ std::vector<Body> without_genesis() {
 
 TEST_CASE("an event without any one of its fields is refused by name") {
   static const std::set<std::string> kOptional = {"/body/subject", "/body/request", "/body/overrides", "/body/check",
-                                                  "/body/camera",  "/body/over",    "/body/repeat"};
+                                                  "/body/keys",    "/body/camera",  "/body/over",      "/body/repeat"};
   for (const Body& body : without_genesis()) {
     const Json good = json_of(body);
     walk_fields(good, "", [&](const std::string& object, const std::string& key) {

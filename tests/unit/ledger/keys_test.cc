@@ -1,0 +1,294 @@
+// Rotation: a new root and new site keys by a quorum, subjects rewrapped in order, and the old keys retired.
+#include "vault/ledger/keys.h"
+
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include <sstream>
+
+#include "tests/unit/ledger/keys_maker.h"
+#include "vault/ledger/state_text.h"
+
+using namespace facekeep;
+using namespace facekeep::ledger;
+using namespace facekeep::ledger::test;
+
+namespace {
+
+void refuse(Log& log, Body body, const std::string& why) {
+  const Digest before = log.state.digest();
+  const Status done = log.add(std::move(body));
+  REQUIRE_FALSE(done);
+  CAPTURE(done.error().message, why);
+  CHECK(done.error().message.find(why) != std::string::npos);
+  CHECK(log.state.digest() == before);
+}
+
+std::string problem(const Status& status) {
+  return status || status.error().problem == nullptr ? "" : status.error().problem;
+}
+
+std::string pem(EVP_PKEY* key) {
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> out(BIO_new(BIO_s_mem()), &BIO_free_all);
+  char* text = nullptr;
+  REQUIRE(PEM_write_bio_PUBKEY(out.get(), key) == 1);
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
+}
+std::string spare_pem(unsigned bits) {
+  const TestKey key(EVP_RSA_gen(bits));
+  return pem(key.get());
+}
+
+State read_back(const State& state) {
+  StateTextReader reader;
+  std::istringstream text(write_state_head(state));
+  for (std::string line; std::getline(text, line);) REQUIRE(reader.line(line));
+  for (const Id128& ref : state.refs_in_order()) {
+    std::istringstream lines(state.digest_lines(ref));
+    for (std::string line; std::getline(lines, line);) REQUIRE(reader.line(line));
+  }
+  auto back = std::move(reader).finish();
+  REQUIRE(back);
+  return std::move(*back);
+}
+
+Site garage() {
+  Site s = valid_genesis().sites[0];
+  s.id = "garage";
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("a rotation that both groups sign puts every site and the register under keys of the next epoch") {
+  Log log = open_log();
+  REQUIRE(log.state.root_epoch() == 1);
+  REQUIRE_FALSE(log.state.rotation());
+  const Genesis before = log.state.current();
+  rotate(log, 1);
+  const Genesis& after = log.state.current();
+  CHECK(log.state.root_epoch() == 2);
+  for (std::size_t i = 0; i < after.sites.size(); ++i) {
+    CHECK(after.sites[i].epoch == 2);
+    CHECK(after.sites[i].check != before.sites[i].check);
+  }
+  CHECK(after.register_check == digest_of("register of epoch 2"));
+  REQUIRE(log.state.rotation());
+  CHECK(log.state.rotation()->from == 1);
+  CHECK(log.state.rotation()->to == 2);
+  CHECK(log.state.rotation()->old_checks.at("annex") == before.sites[1].check);
+  CHECK(log.state.rotation()->old_register_check == before.register_check);
+  CHECK(log.state.rotation()->entry == log.state.size() - 1);
+  // No custodian changed: what else was signed stands.
+  CHECK(log.state.rule_version() == 0);
+  CHECK(log.state.retired_cards().empty());
+}
+
+TEST_CASE("new keys come with a rotation, and with nothing else") {
+  Log log = open_log();
+  const ProposalMade made = made_by("property/1", 1, RotateKeys{});
+  agree(log, made);
+  refuse(log, ProposalDone{made.id}, "with a rotation or a re-share alone");
+  refuse(log, ProposalDone{made.id, digest_of("check"), new_keys(log.state)}, "nothing else has one");
+  const ProposalMade door = door_proposal(2);
+  agree(log, door);
+  refuse(log, ProposalDone{door.id, {}, new_keys(log.state)}, "with a rotation or a re-share alone");
+  log.must(ProposalDone{made.id, {}, new_keys(log.state)});
+}
+
+TEST_CASE("keys that were not all drawn anew, inside the token, are refused") {
+  Log log = open_log();
+  const ProposalMade made = made_by("property/1", 1, RotateKeys{});
+  agree(log, made);
+  const NewKeys good = new_keys(log.state);
+  const auto with = [&](const std::function<void(NewKeys&)>& change) {
+    NewKeys keys = good;
+    change(keys);
+    return ProposalDone{made.id, {}, keys};
+  };
+  refuse(log, with([](NewKeys& k) { k.epoch = 3; }), "not of the next epoch");
+  refuse(log, with([](NewKeys& k) { k.epoch = 1; }), "not of the next epoch");
+  refuse(log, with([](NewKeys& k) { k.checks.erase("annex"); }), "not those of all sites");
+  refuse(log, with([](NewKeys& k) { k.checks["garage"] = {}; }), "not those of all sites");
+  refuse(log, with([&](NewKeys& k) { k.checks["annex"] = log.state.site("annex")->check; }), "not drawn anew");
+  refuse(log, with([&](NewKeys& k) { k.register_check = log.state.current().register_check; }), "not drawn anew");
+  refuse(log, with([](NewKeys& k) { k.root.local = false; }), "not made inside the token");
+  refuse(log, with([](NewKeys& k) { k.root.extractable = true; }), "not made inside the token");
+  log.must(Sealed{"daemon", "shutdown"});
+  refuse(log, with([](NewKeys&) {}), "while the vault is not open");
+}
+
+TEST_CASE("subjects come under the new keys in the order of their refs, and the old keys end behind the last") {
+  Log log = open_log();
+  refuse(log, Rewrapped{2, kAllRefs, {}}, "without a rotation");
+  refuse(log, KeysRetired{1}, "not replaced");
+  rotate(log, 1);
+  CHECK(log.state.key_epoch(ref_of(1)) == 1);
+  const std::uint64_t wraps = log.state.wraps("main");
+  const Id128 between{1, 0xff};
+  refuse(log, Rewrapped{3, between, {}}, "another epoch");
+  refuse(log, Rewrapped{1, between, {}}, "another epoch");
+  refuse(log, Rewrapped{2, Id128{}, {}}, "out of order");
+  refuse(log, Rewrapped{2, ref_of(1), {}}, "names a subject");
+  refuse(log, KeysRetired{1}, "still need");
+  log.must(Rewrapped{2, between, digest_of("first")});
+  CHECK(log.state.key_epoch(ref_of(1)) == 2);
+  CHECK(log.state.key_epoch(ref_of(2)) == 1);
+  CHECK(log.state.wraps("main") == wraps + 1);
+  refuse(log, Rewrapped{2, between, {}}, "out of order");
+  refuse(log, Rewrapped{2, Id128{1, 0x0f}, {}}, "out of order");
+  refuse(log, KeysRetired{1}, "still need");
+  log.must(Rewrapped{2, kAllRefs, digest_of("last")});
+  CHECK(log.state.wraps("main") == wraps + 2);
+  CHECK(log.state.key_epoch(ref_of(2)) == 2);
+  refuse(log, KeysRetired{2}, "not replaced");
+  log.must(KeysRetired{1});
+  CHECK_FALSE(log.state.rotation());
+  CHECK(log.state.key_epoch(ref_of(9)) == 2);
+  refuse(log, KeysRetired{1}, "not replaced");
+}
+
+TEST_CASE(
+    "who is enrolled meanwhile has a key of the epoch that is right there, and is rewrapped if it is the old one") {
+  Log log = open_log();
+  rotate(log, 1);
+  log.must(rewrapped(log, Id128{1, 0xff}));
+  const std::uint64_t wraps = log.state.wraps("annex");
+  log.must(enrolled(0, "annex", "operator/2"));
+  log.must(enrolled(7, "annex", "operator/2"));
+  CHECK(log.state.key_epoch(ref_of(0)) == 2);
+  CHECK(log.state.key_epoch(ref_of(7)) == 1);
+  log.must(rewrapped(log, kAllRefs));
+  CHECK(log.state.wraps("annex") == wraps + 3);
+}
+
+TEST_CASE("period keys are wrapped under the new keys at once and count") {
+  Log log = open_log();
+  log.must(PeriodKey{"access", "main", "2026-11", 40});
+  const std::uint64_t wraps = log.state.wraps("main");
+  rotate(log, 1);
+  CHECK(log.state.wraps("main") == wraps + 1);
+}
+
+TEST_CASE("a sealed vault rewraps nobody, and can say that the old keys are gone") {
+  Log log = open_log();
+  rotate(log, 1);
+  Log other = log;
+  log.must(Sealed{"daemon", "shutdown"});
+  refuse(log, rewrapped(log, kAllRefs), "while the vault is");
+  other.must(rewrapped(other, kAllRefs));
+  other.must(Sealed{"daemon", "shutdown"});
+  other.must(KeysRetired{1});
+}
+
+TEST_CASE("while subjects are rewrapped, no other rotation and no new site is carried out") {
+  Log log = open_log();
+  const ProposalMade site = made_by("residents/1", 2, OpenSite{garage()});
+  agree(log, site);
+  rotate(log, 1);
+  const ProposalMade again = made_by("property/1", 3, RotateKeys{});
+  agree(log, again);
+  for (const auto& made : {site, again})
+    CHECK(problem(decide_carry_out(log.state, made.id, now(log))) == "ceremony-running");
+  refuse(log, ProposalDone{again.id, {}, new_keys(log.state)}, "being rewrapped");
+  refuse(log, ProposalDone{site.id, digest_of("check of the garage")}, "being rewrapped");
+  finish_rotation(log);
+  log.must(ProposalDone{site.id, digest_of("check of the garage")});
+  CHECK(log.state.site("garage")->epoch == 2);
+  log.must(ProposalDone{again.id, {}, new_keys(log.state)});
+  CHECK(log.state.root_epoch() == 3);
+  CHECK(log.state.site("garage")->epoch == 3);
+}
+
+TEST_CASE("two ceremonies at once: the second is refused until the first is decided") {
+  Log log = open_log();
+  const ProposalMade first = made_by("property/1", 1, RotateKeys{});
+  Reshare cards = new_cards(log.state.current());
+  sign_reshare(cards);
+  const ProposalMade second = made_by("residents/1", 2, cards);
+  log.must(first);
+  CHECK(problem(decide_propose(log.state, second, now(log))) == "ceremony-running");
+  refuse(log, second, "another rotation or re-share");
+  refuse(log, made_by("residents/1", 3, RotateKeys{}), "another rotation or re-share");
+  // What is no ceremony is not held up.
+  log.must(door_proposal(4));
+  log.must(veto(log, "residents/2", first.id));
+  log.must(second);
+  refuse(log, made_by("property/1", 5, RotateKeys{}), "another rotation or re-share");
+  log.wait(log.state.rule("reshare")->lifetime_s * 1000);
+  log.must(made_by("property/1", 6, RotateKeys{}));
+}
+
+TEST_CASE("a vault whose genesis has no rule for new keys takes that of its custodians") {
+  Genesis old = unsigned_genesis();
+  old.rules.erase("rotate");
+  old.rules.erase("reshare");
+  old.rules["custodian"].groups["residents"] = 2;
+  sign_genesis(old);
+  Log log;
+  log.must(Body(old));
+  log.start();
+  for (const char* name : {"rotate", "reshare"}) {
+    CHECK(log.state.rule(name) == old.rules["custodian"]);
+    CHECK(log.state.agreed_rule(name) == old.rules["custodian"]);
+  }
+  CHECK(rule_for(log.state, made_by("property/1", 1, RotateKeys{}), now(log)) == old.rules["custodian"]);
+  // One person does not set the rule that is not there.
+  Rule strict = old.rules["custodian"];
+  strict.groups["property"] = 2;
+  CHECK_FALSE(is_tightening(log.state.current(), ChangeRules{{{"rotate", strict}}}));
+  CHECK(log.state.rule("nonsense") == std::nullopt);
+  // Other classes have no such way out.
+  old.rules.erase("export");
+  CHECK_FALSE(check_genesis(old));
+}
+
+TEST_CASE("the spare token that attends a rotation is registered by its new key") {
+  Log log = open_log();
+  const std::string spare = spare_pem(2048);
+  REQUIRE(spare_digest(spare));
+  rotate(log, 1, RotateKeys{spare});
+  CHECK(log.state.current().spare_key == *spare_digest(spare));
+  finish_rotation(log);
+  refuse(log, made_by("property/1", 2, RotateKeys{spare}), "is the registered one");
+  // Without one, the registered one goes on.
+  rotate(log, 3);
+  CHECK(log.state.current().spare_key == *spare_digest(spare));
+}
+
+TEST_CASE("a spare key has one text, and is an RSA key of 2048 bits or more") {
+  const std::string good = spare_pem(2048);
+  const TestKey ed25519 = approval_key("property/1");
+  std::string two_lines = good;
+  two_lines.insert(40, "\n");
+  for (const std::string& bad :
+       {std::string(), std::string("spare"), spare_pem(1024), pem(ed25519.get()), good + "\n", " " + good, good + good,
+        good.substr(0, good.size() - 1), two_lines, std::string(kMaxSparePem + 1, 'A')}) {
+    CAPTURE(bad);
+    const auto digest = spare_digest(bad);
+    REQUIRE_FALSE(digest);
+    CHECK(std::string(digest.error().problem) == "bad-action");
+  }
+}
+
+TEST_CASE("a state in the middle of a rotation goes through its text and back; one without names none of it") {
+  Log log = open_log();
+  const std::string before = log.state.digest_head();
+  for (const char* word : {"rotation", "old-", "retired"}) CHECK(before.find(word) == std::string::npos);
+  Reshare cards = new_cards(log.state.current());
+  sign_reshare(cards);
+  rotate(log, 1, cards);
+  log.must(rewrapped(log, Id128{1, 0xff}));
+  State back = read_back(log.state);
+  CHECK(back.digest() == log.state.digest());
+  REQUIRE(back.rotation());
+  CHECK(back.rotation()->upto == Id128{1, 0xff});
+  CHECK(back.rotation()->old_checks == log.state.rotation()->old_checks);
+  CHECK(back.retired_cards() == log.state.retired_cards());
+  CHECK(back.key_epoch(ref_of(2)) == 1);
+  const Event rest{log.wall, log.uptime, rewrapped(log, kAllRefs)};
+  REQUIRE(apply(back, rest));
+  REQUIRE(apply(log.state, rest));
+  CHECK(back.digest() == log.state.digest());
+}

@@ -1,0 +1,52 @@
+// The fold of new keys: where a rotation begins, goes on and ends.
+#include "vault/ledger/state.h"
+
+namespace facekeep::ledger {
+namespace {
+
+Error broken(const char* why) {
+  return make_error(Errc::kIntegrity, std::string("the log has an event that its rules do not allow: ") + why);
+}
+
+}  // namespace
+
+// Precondition: `next` is current_ after the action.
+Status State::check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const {
+  if (renews_keys(action) != keys.has_value()) return broken("new keys come with a rotation or a re-share alone");
+  if (!keys) return {};
+  if (phase_ != Phase::kOpen) return broken("new keys while the vault is not open");
+  return take_keys(next, *current_, *keys);
+}
+
+// Precondition: check_new_keys; current_ is as before.
+void State::note_new_keys(const NewKeys& keys, const Genesis& next) {
+  Rotation r{root_epoch(), keys.epoch, {}, current_->register_check, {}, size_};
+  for (const Site& s : current_->sites) r.old_checks[s.id] = s.check;
+  rotation_ = std::move(r);
+  for (const auto& [id, key] : period_keys_) ++wraps_[std::get<1>(id)];
+  if (next.unseal_key == current_->unseal_key) return;
+  retired_cards_.insert(current_->unseal_key);
+  for (const auto& group : current_->groups) {
+    for (const auto& card : group.shares) retired_cards_.insert(card.commitment);
+  }
+}
+
+Status State::apply_body(const Rewrapped& e) {
+  if (!rotation_) return broken("a rewrapping without a rotation");
+  if (e.epoch != rotation_->to) return broken("a rewrapping under keys of another epoch");
+  if (e.upto <= rotation_->upto) return broken("a rewrapping out of order");
+  if (subjects_.contains(e.upto)) return broken("a rewrapping that names a subject");
+  const auto end = subjects_.upper_bound(e.upto);
+  for (auto it = subjects_.upper_bound(rotation_->upto); it != end; ++it) ++wraps_[current_->sites[it->second.site].id];
+  rotation_->upto = e.upto;
+  return {};
+}
+
+Status State::apply_body(const KeysRetired& e) {
+  if (!rotation_ || e.epoch != rotation_->from) return broken("the end of keys that were not replaced");
+  if (rotation_->upto != kAllRefs) return broken("the end of keys that subjects still need");
+  rotation_.reset();
+  return {};
+}
+
+}  // namespace facekeep::ledger
