@@ -14,9 +14,6 @@
 
 namespace facekeep {
 
-// Subjects in one batch: a door waits for no more than some milliseconds of it.
-inline constexpr std::size_t kRewrapBatch = 2048;
-
 // A subject that is to be rewrapped, as the state has it.
 struct RewrapSubject {
   Id128 ref{};
@@ -24,7 +21,7 @@ struct RewrapSubject {
 };
 // The next of them behind `after`, in order.
 std::vector<RewrapSubject> next_to_rewrap(const ledger::State::Subjects& subjects, const Id128& after,
-                                          std::size_t most = kRewrapBatch);
+                                          std::size_t most);
 
 // A value strictly between the two, drawn anew each time, so that it says nothing of either. None if there is none.
 std::optional<Id128> between(const Id128& below, const Id128& above);

@@ -68,6 +68,7 @@ struct ServiceOptions {
   std::uint64_t export_part_size = exporter::kMaxPartSize;
   // An approved export that failed and is tried again later: for the journal. Any thread.
   std::function<void(const Id128& proposal, const Error& why)> on_export_failed;
+  std::size_t rewrap_batch = 2048;  // subjects whose keys a rotation rewraps at once: doors wait some milliseconds
   // A step of a rotation that failed and is tried again at the next tick: for the journal. Any thread.
   std::function<void(const Error& why)> on_rotation_failed;
   log::SequencerOptions sequencer;
@@ -441,7 +442,6 @@ class Service {
   Status carry_out(const Id128& proposal);
   Status open_site(const Id128& proposal);
   // Rotation and re-share (service_rotate.cc), and what follows in the background (service_rewrap.cc).
-  static bool changes_keys(const ledger::Action& action);
   Status change_keys(const Id128& proposal);
   Status reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const;
   void run_rotation();

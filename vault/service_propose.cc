@@ -227,7 +227,7 @@ Status Service::carry_out(const Id128& id) {
     return it == st.proposals().end() ? std::nullopt : std::optional(it->second.made.action);
   });
   if (action && std::holds_alternative<ledger::OpenSite>(*action)) return open_site(id);
-  if (action && changes_keys(*action)) return change_keys(id);
+  if (action && renews_keys(*action)) return change_keys(id);
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
     Write w = governance(ledger::ProposalDone{id});

@@ -63,7 +63,7 @@ Status Service::rewrap_subjects(const OpenVault& vault) {
       rotation = st.rotation();
       if (!rotation) return;
       for (const auto& s : st.current().sites) sites.push_back(s.id);
-      subjects = next_to_rewrap(st.subjects(), rotation->upto);
+      subjects = next_to_rewrap(st.subjects(), rotation->upto, options_.rewrap_batch);
     });
     if (!rotation || rotation->upto == ledger::kAllRefs) return {};
     FK_TRY(auto batch, rewrap_batch(vault, parts_.store, sites, subjects, rotation->from, rotation->to));

@@ -188,10 +188,6 @@ Status still_fits(const State& st, const KeyChange& change, const NewEpoch& made
 
 }  // namespace
 
-bool Service::changes_keys(const ledger::Action& action) {
-  return std::holds_alternative<ledger::RotateKeys>(action) || std::holds_alternative<ledger::Reshare>(action);
-}
-
 // The names of people, under the register's new key.
 Status Service::reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const {
   Status failed;
