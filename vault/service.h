@@ -46,6 +46,7 @@ namespace facekeep {
 class OpenVault;
 struct MatchFinding;
 struct PreparedEnrolment;
+struct Rewrap;
 
 struct ServiceOptions {
   std::string version;
@@ -447,6 +448,12 @@ class Service {
   void run_rotation();
   void join_rotator();
   Status rewrap_subjects(const OpenVault& vault);
+  struct RewrapAhead {
+    bool open = false;                 // a rotation is, and has somebody left
+    Id128 reaches = ledger::kAllRefs;  // the batch's last subject; kAllRefs: nobody is left
+    std::vector<Rewrap> batch;
+  };
+  Result<RewrapAhead> rewrap_ahead(const OpenVault& vault, const std::optional<Id128>& after) const;
   Status retire_keys(OpenVault& vault, std::uint32_t from);
   [[nodiscard]] std::optional<SealStatus::Rotation> rotation_progress(const ledger::State& state) const;
   // One custodian's act that narrows: decided, authorised and written in log order.

@@ -1,5 +1,7 @@
 // The background of a rotation: rewrapping, then the end of the old keys. Each step can be done again: after a crash
 // the log says which batch was the last, and what is destroyed is asked for before the log says that it is gone.
+#include <future>
+
 #include "vault/ledger/decide.h"
 #include "vault/open_vault.h"
 #include "vault/rewrap.h"
@@ -54,24 +56,42 @@ void Service::run_rotation() {
   });
 }
 
+// What is needed for a batch behind `after`; without it, behind what the log has.
+Result<Service::RewrapAhead> Service::rewrap_ahead(const OpenVault& vault, const std::optional<Id128>& after) const {
+  RewrapAhead out;
+  std::vector<std::string> sites;
+  std::vector<RewrapSubject> subjects;
+  const auto rotation = sequencer_->read([&](const State& st) {
+    if (!st.rotation() || st.rotation()->upto == ledger::kAllRefs) return std::optional<State::Rotation>();
+    for (const auto& s : st.current().sites) sites.push_back(s.id);
+    subjects = next_to_rewrap(st.subjects(), after.value_or(st.rotation()->upto), options_.rewrap_batch);
+    return st.rotation();
+  });
+  if (!rotation) return out;
+  out.open = true;
+  if (!subjects.empty()) out.reaches = subjects.back().ref;
+  FK_TRY(out.batch, rewrap_batch(vault, parts_.store, sites, subjects, rotation->from, rotation->to));
+  return out;
+}
+
+// While one batch is written the next is wrapped.
 Status Service::rewrap_subjects(const OpenVault& vault) {
-  while (!vault.closing) {
-    std::optional<State::Rotation> rotation;
-    std::vector<std::string> sites;
-    std::vector<RewrapSubject> subjects;
-    sequencer_->read([&](const State& st) {
-      rotation = st.rotation();
-      if (!rotation) return;
-      for (const auto& s : st.current().sites) sites.push_back(s.id);
-      subjects = next_to_rewrap(st.subjects(), rotation->upto, options_.rewrap_batch);
-    });
-    if (!rotation || rotation->upto == ledger::kAllRefs) return {};
-    FK_TRY(auto batch, rewrap_batch(vault, parts_.store, sites, subjects, rotation->from, rotation->to));
-    FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-      FK_TRY(Write w, write_rewrap(turn, batch));
+  FK_TRY(RewrapAhead now, rewrap_ahead(vault, {}));
+  while (now.open && !vault.closing) {
+    auto wrapping = std::async(std::launch::async, [&, reaches = now.reaches] { return rewrap_ahead(vault, reaches); });
+    const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
+      FK_TRY(Write w, write_rewrap(turn, now.batch));
       w.after = [this, n = w.new_keys.size()] { rotation_done_ += n; };
       return w;
-    }));
+    });
+    auto next = wrapping.get();
+    if (!written) return written.error();
+    const auto upto =
+        sequencer_->read([](const State& st) { return st.rotation() ? st.rotation()->upto : ledger::kAllRefs; });
+    if (upto == ledger::kAllRefs) return {};
+    // Somebody came meanwhile, and the batch ended before: what was wrapped ahead is not what comes next.
+    if (upto < now.reaches) next = rewrap_ahead(vault, {});
+    FK_TRY(now, std::move(next));
   }
   return {};
 }
