@@ -16,7 +16,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
-from replayer import council  # noqa: E402
+from replayer import council, keys  # noqa: E402
 from replayer.canonical import DAY_MS, Bad, canonical, format_time  # noqa: E402
 from replayer.events import TYPES, read_event  # noqa: E402
 from replayer.proposals import STAGES  # noqa: E402
@@ -28,7 +28,8 @@ from vault import BUILD, Report  # noqa: E402
 PEOPLE = [f"{group}/{n}" for group in ("property", "residents") for n in (1, 2, 3)]
 GOVERNANCE = ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended")
 EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "export-ended")
-CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel")
+CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel", "rotate", "reshare")
+KEYS = ("rewrapped", "keys-retired")
 NARROWING = ("suspended", "erased", "period-key-destroyed", "unseal-share", "sealed")
 REFS = [some_hex(f"ref {n}", 16) for n in range(12)]
 
@@ -140,9 +141,65 @@ class Walk:
             "change-policy": lambda: council.policy(number(1, 60), number(0, 4), site, **self.probes()),
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
+        makers["rotate-keys"] = lambda: pick(({}, {}, {"spare": council.SPARE}, {"spare": council.SPARE + "\n"}))
+        makers["reshare"] = self.reshare
         makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))
         kind = pick(list(makers) + ["change-rules"] * 3 + self.more * 30)
         return {**makers[kind](), "kind": kind}
+
+    def key_of(self, who):
+        """The name of the approval key that is registered for the custodian."""
+        registered = self.state.principals[who]["approval_key"]
+        return next(k for k in self.keys[who] if council.approval_key(k) == registered)
+
+    def reshare(self):
+        """Mostly new cards for the same people; now and then something that is not new, or that somebody did not sign."""
+        current, odd = self.state.current, self.random.randrange(12)
+        people = [p for p in current["principals"] if p["role"] == "custodian"]
+        a = council.new_cards(f"walk {len(self.lines)}", people[:-1] if odd == 0 else people, (current["share_set"] + 1) % 32768)
+        if odd == 1:
+            a["unseal_key"] = self.random.choice([self.genesis["unseal_key"], current["unseal_key"]])
+        if odd == 2:
+            a["groups"][0]["shares"][0]["commitment"] = self.random.choice([self.genesis, current])["groups"][1]["shares"][1]["commitment"]
+        if odd == 3:
+            a["groups"] = a["groups"][:1]
+        if odd == 4:
+            a["share_set"] = current["share_set"]
+        if odd == 5:
+            a["groups"][1]["threshold"] = self.random.choice((1, 3))
+        if odd in (6, 7):
+            a["rules"] = {name: self.rule() for name in self.random.sample(CLASSES, 2)}
+        if odd == 8:
+            a["spare"] = council.SPARE
+        a = council.signed_reshare(self.genesis["vault"], a, self.key_of)
+        if odd == 9:
+            a["signatures"][2:3] = self.random.choice(([], a["signatures"][:1]))
+        if odd == 10:
+            a["transcript"] = some_hex("another")
+        return a
+
+    def rewrap(self):
+        """What follows new keys, and what must not."""
+        pick, r = self.random.choice, self.state.rotation
+        epoch, upto = self.state.epoch() - (self.random.random() < 0.1), r["upto"] if r else "00" * 16
+        if self.random.random() < 0.3:
+            return self.offer("keys-retired", {"epoch": (r["from"] if r else 1) + (self.random.random() < 0.1)})
+        further = pick((f"{min(255, int(upto[:2], 16) + self.random.randrange(90)):02x}" * 16, upto, pick(REFS), keys.LAST_REF))
+        return self.offer("rewrapped", {"epoch": max(2, epoch), "root": some_hex("batch"), "upto": further})
+
+    def new_keys(self, wanted):
+        """Mostly there exactly where they must be, and right."""
+        if wanted == (self.random.random() < 0.05):
+            return {}
+        out = council.new_keys(self.state.epoch() + 1 + (self.random.random() < 0.05), self.state.sites)
+        odd = self.random.randrange(40)
+        if odd == 0:
+            out["checks"].pop("main")
+        if odd == 1:
+            out["checks"]["main"] = self.state.sites["main"]["check"]
+        if odd == 2:
+            out["register_check"] = self.state.current["register"]["check"]
+        return {"keys": out}
 
     def export(self, site):
         pick, number = self.random.choice, self.random.randrange
@@ -194,7 +251,7 @@ class Walk:
     def tightening(self):
         """Of what is in force."""
         site, name = self.random.choice(self.state.current["sites"]), self.random.choice(CLASSES)
-        rule = self.state.current["rules"][name]
+        rule = self.state.rules()[name]
         stricter = {**rule, "groups": {g: n + self.random.randrange(2) for g, n in rule["groups"].items()}}
         return self.random.choice((council.policy(max(1, site["access_log_days"] - 1), site["erase_daily"], site["id"], **self.probes()),
                                    {"kind": "change-reveal", "site": site["id"], "hide_subject": True},
@@ -228,8 +285,7 @@ class Walk:
             vote["size"] = self.random.randrange(max(1, self.state.size - 60), self.state.size + 3)
         made = self.made[self.random.choice(list(self.made)) if odd == 2 else proposal]
         # The key in force, as far as this walk knows; now and then an older one.
-        registered = self.state.principals[by]["approval_key"]
-        key = next(k for k in self.keys[by] if council.approval_key(k) == registered)
+        key = self.key_of(by)
         body = council.signed_vote(self.genesis["vault"], made, vote, "veto" if odd == 3 else verb,
                                    key_of=self.random.choice(self.keys[by]) if odd == 4 else key)
         self.offer("approval" if verb == "approve" else "veto", body)
@@ -244,9 +300,10 @@ class Walk:
         proposal = self.random.choice(ready) if ready and self.random.random() < 0.9 else self.some_proposal()
         action = self.made.get(proposal, {}).get("action", {})
         check = {"check": some_hex("check")} if (action.get("kind") == "open-site") != (self.random.random() < 0.05) else {}
-        if self.offer("proposal-done", {"proposal": proposal, **check}) and self.more:
+        more = {**check, **self.new_keys(action.get("kind") in keys.CEREMONIES)}
+        if self.offer("proposal-done", {"proposal": proposal, **more}) and self.more:
             for _ in range(5):
-                self.about_export()
+                self.rewrap() if "keys" in more else self.about_export()
 
     def step(self):
         self.pass_time()
@@ -254,7 +311,7 @@ class Walk:
         # Chances.
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
-                (export, self.about_export), (60, self.narrow),
+                (export, self.about_export), (40, self.rewrap), (60, self.narrow),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
                 (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
@@ -286,6 +343,7 @@ def main():
     report = Report()
     compare(report, Walk(options.seed), options.steps, GOVERNANCE + NARROWING[:-1])
     compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
+    compare(report, Walk(options.seed, list(keys.CEREMONIES)), options.steps, KEYS)
     report.end()
 
 

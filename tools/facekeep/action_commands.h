@@ -18,6 +18,15 @@ struct AskedAction {
   std::vector<std::string> notes = {};     // what the person should see besides, before it is sent
 };
 
+// What every proposal has besides its action.
+struct ProposalOptions {
+  std::string purpose;
+  std::string overrides;
+  std::string receipt;
+};
+// Proposes it as the custodian of --key, shows what the vault wrote, and keeps the receipt.
+Status propose_action(Context& context, const ProposalOptions& options, const AskedAction& asked, Reporter& report);
+
 struct ActionUse {
   std::function<void(CLI::App& command)> add_options;
   std::function<Status(const AskedAction& asked, Reporter& report)> run;
@@ -40,6 +49,8 @@ void add_principal_action(CLI::App& app, Context& context, const ActionUse& use)
 void add_principals_action(CLI::App& app, Context& context, const ActionUse& use);
 // action_custodian.cc
 void add_custodian_action(CLI::App& app, Context& context, const ActionUse& use);
+// action_keys.cc
+void add_rotate_action(CLI::App& app, Context& context, const ActionUse& use);
 // action_site.cc
 void add_site_action(CLI::App& app, Context& context, const ActionUse& use);
 void add_policy_action(CLI::App& app, Context& context, const ActionUse& use);

@@ -33,6 +33,21 @@ Result<EnteredCard> read_card(Context& context, int share_fd) {
   return EnteredCard{std::move(*words), share->meta};
 }
 
+std::vector<NoticeCard> cards_of(const std::vector<ledger::Group>& groups) {
+  std::vector<NoticeCard> out;
+  for (const ledger::Group& g : groups) {
+    for (const ledger::ShareCard& card : g.shares) out.push_back({g.id, card.number, card.commitment});
+  }
+  return out;
+}
+
+Error no_present_card(const ledger::State& state, const seal::SecretWords& words) {
+  if (state.retired_cards().contains(seal::share_commitment(words))) {
+    return say_error(Errc::kInvalidArgument, "old-share", Msg::kCliCardOld, Msg::kCliCardOldHint);
+  }
+  return say_error(Errc::kInvalidArgument, "foreign-share", Msg::kCliPForeignShare, Msg::kCliForeignHint);
+}
+
 std::optional<NoticeCard> find_card(const std::vector<NoticeCard>& cards, const seal::SecretWords& words) {
   const Digest commitment = seal::share_commitment(words);
   for (const NoticeCard& card : cards) {

@@ -4,15 +4,13 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "api/http/socket.h"
 #include "hsm/pin.h"
 #include "tools/common/escape.h"
-#include "tools/facekeep/ceremony_room.h"
+#include "tools/facekeep/ceremony_hand_out.h"
 #include "tools/facekeep/ceremony_vault.h"
 #include "tools/facekeep/commands.h"
-#include "vault/base/digest.h"
 
 namespace facekeep::tools {
 namespace {
@@ -33,16 +31,6 @@ struct Options {
   bool allow_one_group = false;
 };
 
-// What happened, without any secret; its digest is in genesis.
-class Transcript {
- public:
-  void add(const std::string& line) { text_ += format_time(SystemClock().now().wall) + " " + line + "\n"; }
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
-
 Result<SecretBytes> read_token_pin(const Options& o) {
   if (o.pin_fd >= 0) return hsm::read_pin_from_descriptor(o.pin_fd);
   if (!o.pin_file.empty()) {
@@ -51,52 +39,6 @@ Result<SecretBytes> read_token_pin(const Options& o) {
     return hsm::read_pin_from_descriptor(fd.get());
   }
   return hsm::read_pin_from_terminal("PIN: ");
-}
-
-Status write_public(const std::string& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.flush();
-  if (out) return {};
-  return make_error(Errc::kIo, "the file " + path + " can't be written");
-}
-
-Status hand_out_cards(const Plan& plan, NewVault& vault, Room& room, Transcript& transcript, bool rehearsal) {
-  const std::string today = format_day(SystemClock().now().wall);
-  for (const DrawnCard& card : vault.cards()) {
-    const PlannedGroup& group = plan.groups[card.group];
-    const PlannedCustodian& holder = group.custodians[card.holders.front()];
-    CardInfo info;
-    info.vault = plan.name;
-    info.vault_id = to_hex(vault.genesis().vault);
-    info.group = group.id;
-    info.custodian = holder.id;
-    info.date = today;
-    info.member = card.number;
-    info.members = static_cast<unsigned>(vault.genesis().groups[card.group].shares.size());
-    info.threshold = vault.genesis().groups[card.group].threshold;
-    info.groups = static_cast<unsigned>(plan.groups.size());
-    info.rehearsal = rehearsal;
-    FK_CHECK(room.hand_out(info, card.words, holder.id + " (" + escape_untrusted(holder.name) + ")"));
-    transcript.add("card " + std::to_string(card.number) + " of group " + group.id + " handed to " + holder.id +
-                   " and proven");
-    for (std::size_t i = 1; i < card.holders.size(); ++i) {
-      transcript.add("to be given as a sealed copy: card " + std::to_string(card.number) + " of group " + group.id +
-                     ", to the deputy " + group.custodians[card.holders[i]].id);
-    }
-  }
-  return {};
-}
-
-Status collect_signatures(const Plan& plan, NewVault& vault, Room& room) {
-  FK_TRY(const std::string statement, ledger::genesis_statement(vault.genesis()));
-  for (const auto& group : plan.groups) {
-    for (const auto& who : group.custodians) {
-      FK_TRY(std::string signature, room.sign(who, statement));
-      vault.add_signature({who.id, std::move(signature)});
-    }
-  }
-  return {};
 }
 
 Status hold(const Options& o, Reporter& report) {
@@ -139,11 +81,13 @@ Status hold(const Options& o, Reporter& report) {
   transcript.add("root key " + g.token.root.mechanism + ", log key " + g.token.log_sign.mechanism +
                  ", both made inside the token");
   if (!o.cards.empty()) transcript.add("printable cards were written to a folder, for a printer");
-  FK_CHECK(hand_out_cards(plan, *vault, *room, transcript, rehearsal));
+  FK_CHECK(hand_out_cards({plan.name, g.vault, rehearsal, plan.groups, g.groups}, vault->cards(), *room, transcript));
   vault->forget_cards();
   for (const auto& p : g.principals) transcript.add("registered " + p.id + " with key " + to_hex(p.key));
-  vault->set_transcript(sha256(as_bytes(transcript.text())));
-  FK_CHECK(collect_signatures(plan, *vault, *room));
+  vault->set_transcript(transcript.digest());
+  FK_TRY(const std::string statement, ledger::genesis_statement(g));
+  FK_TRY(auto signatures, collect_signatures(plan.groups, statement, *room));
+  vault->set_signatures(std::move(signatures));
   // Its digest is in genesis: it must exist before the vault does.
   FK_CHECK(write_public(o.out + "/transcript.txt", transcript.text()));
   FK_CHECK(vault->commit(o.dir));

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "api/http/cert.h"
-#include "vault/ledger/json_reader.h"
 #include "vault/ledger/sshsig.h"
 
 namespace facekeep::tools {
@@ -24,8 +23,9 @@ Result<Digest> certificate_key(const std::string& plan, const std::string& file)
   return http::spki_digest(cert.get());
 }
 
-Result<PlannedCustodian> read_custodian(const std::string& plan, const Json& j) {
-  ObjectReader r(j, "custodian of the plan");
+}  // namespace
+
+Result<PlannedCustodian> read_custodian(const std::string& plan, ObjectReader& r) {
   PlannedCustodian c;
   c.name = r.text("name", 128);
   const std::string cert = r.text("certificate", 4096);
@@ -38,6 +38,8 @@ Result<PlannedCustodian> read_custodian(const std::string& plan, const Json& j) 
   c.approval_key = ledger::format_ssh_key_line(key.key);
   return c;
 }
+
+namespace {
 
 Result<PlannedMachine> read_machine(const std::string& plan, const Json& j, std::map<std::string, int>& numbers) {
   ObjectReader r(j, "principal of the plan");
@@ -127,7 +129,8 @@ Status read_groups(Plan& plan, const std::string& path, const Json& groups) {
     const Json& custodians = r.array("custodians", 16);
     FK_CHECK(r.finish());
     for (const auto& c : custodians) {
-      FK_TRY(PlannedCustodian custodian, read_custodian(path, c));
+      ObjectReader reader(c, "custodian of the plan");
+      FK_TRY(PlannedCustodian custodian, read_custodian(path, reader));
       custodian.id = g.id + "/" + std::to_string(g.custodians.size() + 1);
       // The log knows keys, not people: that one person is not in two groups is checked here, by name.
       if (!names.insert(custodian.name).second) {

@@ -9,6 +9,7 @@
 
 #include "vault/base/json.h"
 #include "vault/ledger/genesis.h"
+#include "vault/ledger/json_reader.h"
 
 namespace facekeep::tools {
 
@@ -52,6 +53,10 @@ Result<Plan> read_plan(const std::string& path, bool allow_one_group);
 // The default rules for these groups: one person of each group (preset one-group: two people), with the
 // delays of ledger::action_classes().
 std::map<std::string, ledger::Rule> default_rules(const Plan& plan);
+
+// A custodian of a plan: "name", "certificate", "approval_key" and perhaps "deputy", files relative to the plan. The id
+// is the caller's.
+Result<PlannedCustodian> read_custodian(const std::string& plan, ledger::ObjectReader& reader);
 
 Result<std::string> read_small_file(const std::string& path, std::size_t max_bytes = 1 << 20);
 

@@ -77,48 +77,23 @@ NewVault::~NewVault() {
 }
 
 Status NewVault::draw_cards() {
-  const seal::HpkeKeyPair u = seal::generate_hpke_key_pair();
-  genesis_.unseal_key = u.public_key;
-  seal::SplitOptions options;
-  options.group_threshold = static_cast<std::uint8_t>(plan_.groups.size());
-  options.extendable = false;  // what other people's software reads most widely
-  std::vector<std::vector<std::size_t>> first_holders(plan_.groups.size());
-  for (std::size_t gi = 0; gi < plan_.groups.size(); ++gi) {
-    for (std::size_t i = 0; i < plan_.groups[gi].custodians.size(); ++i) {
-      if (!plan_.groups[gi].custodians[i].deputy) first_holders[gi].push_back(i);
-    }
-    const bool small = plan_.preset == ledger::Preset::kSmall;
-    const std::size_t least = small ? 1 : plan_.preset == ledger::Preset::kStandard ? 3 : 2;
-    const std::size_t most = small ? 1 : ledger::kMaxSharesPerGroup;
-    if (first_holders[gi].size() < least || first_holders[gi].size() > most) {
-      return make_error(Errc::kInvalidArgument,
-                        "group \"" + plan_.groups[gi].id + "\" of the plan has " +
-                            std::to_string(first_holders[gi].size()) + " custodians who are not deputies; preset " +
-                            std::string(to_string(plan_.preset)) + " takes " + std::to_string(least) +
-                            (most > least ? " to " + std::to_string(most) : ""),
-                        "change the group or the preset");
-    }
-    options.groups.push_back(
-        {static_cast<std::uint8_t>(small ? 1 : 2), static_cast<std::uint8_t>(first_holders[gi].size())});
+  const bool small = plan_.preset == ledger::Preset::kSmall;
+  const std::size_t least = small ? 1 : plan_.preset == ledger::Preset::kStandard ? 3 : 2;
+  const std::size_t most = small ? 1 : ledger::kMaxSharesPerGroup;
+  for (const PlannedGroup& group : plan_.groups) {
+    const std::size_t count = first_holders(group).size();
+    if (count >= least && count <= most) continue;
+    return make_error(Errc::kInvalidArgument,
+                      "group \"" + group.id + "\" of the plan has " + std::to_string(count) +
+                          " custodians who are not deputies; preset " + std::string(to_string(plan_.preset)) +
+                          " takes " + std::to_string(least) + (most > least ? " to " + std::to_string(most) : ""),
+                      "change the group or the preset");
   }
-  FK_TRY(auto shares, seal::split_secret(u.private_key.view(), options));
-  for (std::size_t gi = 0; gi < shares.size(); ++gi) {
-    ledger::Group group{plan_.groups[gi].id, options.groups[gi].threshold, {}};
-    for (std::size_t si = 0; si < shares[gi].size(); ++si) {
-      DrawnCard card{gi, static_cast<std::uint32_t>(si + 1), {first_holders[gi][si]}, std::move(shares[gi][si])};
-      // Deputies hold a sealed copy of the group's first card (presets with one share have just that one).
-      for (std::size_t i = 0; si == 0 && i < plan_.groups[gi].custodians.size(); ++i) {
-        if (plan_.groups[gi].custodians[i].deputy) card.holders.push_back(i);
-      }
-      ledger::ShareCard record{card.number, seal::share_commitment(card.words), {}};
-      for (const auto h : card.holders) record.holders.push_back(static_cast<std::uint32_t>(h + 1));
-      group.shares.push_back(std::move(record));
-      FK_TRY(const seal::Share decoded, seal::decode_share(card.words));
-      genesis_.share_set = decoded.meta.identifier;
-      cards_.push_back(std::move(card));
-    }
-    genesis_.groups.push_back(std::move(group));
-  }
+  FK_TRY(DrawnSet set, draw_set(plan_.groups, std::vector<std::uint32_t>(plan_.groups.size(), small ? 1 : 2)));
+  genesis_.unseal_key = set.unseal_key;
+  genesis_.share_set = set.share_set;
+  genesis_.groups = std::move(set.groups);
+  cards_ = std::move(set.cards);
   return {};
 }
 

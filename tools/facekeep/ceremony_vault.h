@@ -7,20 +7,11 @@
 #include <vector>
 
 #include "hsm/token_custody.h"
-#include "tools/facekeep/ceremony_plan.h"
+#include "tools/facekeep/ceremony_cards.h"
 #include "vault/ledger/person_name.h"
 #include "vault/seal/site_key.h"
-#include "vault/seal/slip39.h"
 
 namespace facekeep::tools {
-
-// One card to hand out: which share, who gets it, who holds the sealed copy.
-struct DrawnCard {
-  std::size_t group = 0;
-  std::uint32_t number = 0;          // of the share within the group, from 1
-  std::vector<std::size_t> holders;  // positions in the group's custodians; the first proves the card
-  seal::SecretWords words;
-};
 
 class NewVault {
  public:
@@ -32,7 +23,7 @@ class NewVault {
   [[nodiscard]] const ledger::Genesis& genesis() const { return genesis_; }
   [[nodiscard]] std::vector<DrawnCard>& cards() { return cards_; }
   void set_transcript(const Digest& digest) { genesis_.transcript = digest; }
-  void add_signature(ledger::GenesisSignature signature) { genesis_.signatures.push_back(std::move(signature)); }
+  void set_signatures(std::vector<ledger::GenesisSignature> signatures) { genesis_.signatures = std::move(signatures); }
 
   // Every card must be proven before; forgets the words.
   void forget_cards() { cards_.clear(); }

@@ -9,12 +9,6 @@
 namespace facekeep::tools {
 namespace {
 
-struct Common {
-  std::string purpose;
-  std::string overrides;
-  std::string receipt;
-};
-
 // The entry that the vault would write, with ids as long as they get.
 Status fits(const std::string& purpose, const ledger::Action& action) {
   ledger::Event event;
@@ -49,7 +43,9 @@ Status check_size(const std::string& purpose, const ledger::Action& action) {
                    {std::to_string(people->principals.size()), std::to_string(good)});
 }
 
-Status propose(Context& context, const Common& o, const AskedAction& asked, Reporter& report) {
+}  // namespace
+
+Status propose_action(Context& context, const ProposalOptions& o, const AskedAction& asked, Reporter& report) {
   FK_CHECK(check_size(o.purpose, asked.action));
   for (const auto& line : asked.notes) report.line(line);
   FK_TRY(const Notice notice, context.notice());
@@ -77,9 +73,11 @@ Status propose(Context& context, const Common& o, const AskedAction& asked, Repo
   return keep_receipt_of(context, notice, api, answer, ours, o.receipt, report);
 }
 
+namespace {
+
 // ---- propose again: what was vetoed, exactly, with the names that came with it
 
-Result<AskedAction> vetoed_action(Context& context, const Common& o) {
+Result<AskedAction> vetoed_action(Context& context, const ProposalOptions& o) {
   FK_TRY(const Notice notice, context.notice());
   FK_TRY(const Identity identity, load_identity(context));
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
@@ -94,16 +92,17 @@ Result<AskedAction> vetoed_action(Context& context, const Common& o) {
 void add_propose(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("propose", context.text(Msg::kHelpPropose));
   command->require_subcommand(1);
-  auto o = std::make_shared<Common>();
+  auto o = std::make_shared<ProposalOptions>();
   const ActionUse use{
       [o, &context](CLI::App& c) {
         c.add_option("--purpose", o->purpose, context.text(Msg::kHelpPurpose))->required();
         add_receipt_option(c, context, o->receipt);
       },
-      [o, &context](const AskedAction& asked, Reporter& report) { return propose(context, *o, asked, report); }};
-  for (const auto add : {add_principal_action, add_principals_action, add_custodian_action, add_site_action,
-                         add_policy_action, add_reveal_action, add_cancel_erasures_action, add_threshold_action,
-                         add_model_action, add_rule_action, add_witnesses_action, add_export_action, add_file_action}) {
+      [o, &context](const AskedAction& asked, Reporter& report) { return propose_action(context, *o, asked, report); }};
+  for (const auto add :
+       {add_principal_action, add_principals_action, add_custodian_action, add_site_action, add_policy_action,
+        add_reveal_action, add_cancel_erasures_action, add_threshold_action, add_model_action, add_rule_action,
+        add_witnesses_action, add_export_action, add_rotate_action, add_file_action}) {
     add(*command, context, use);
   }
   CLI::App* again = command->add_subcommand("again", context.text(Msg::kHelpProposeAgain));

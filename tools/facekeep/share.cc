@@ -1,8 +1,9 @@
-// facekeep share check: does a card still say what the ceremony wrote on it? Nothing of the card leaves this
-// machine: it is compared with the commitments that are public.
+// facekeep share check: is a card still good? Nothing of the card leaves this machine: it is compared with the
+// commitments in the public log, of the present set, of those before, and of one that is proposed.
 #include "tools/facekeep/card_input.h"
 #include "tools/facekeep/commands.h"
-#include "tools/facekeep/log_entries.h"
+#include "tools/facekeep/folded_log.h"
+#include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::tools {
 namespace {
@@ -12,27 +13,51 @@ struct Options {
   bool offline = false;
 };
 
-// The commitments of genesis, entry 0 of the log, proven to be in the checkpoint that the log key signed.
-Result<std::vector<NoticeCard>> cards_of_genesis(const Context& context, const Notice& notice) {
-  FK_TRY(VaultApi api, VaultApi::connect_public(notice));
-  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
-  FK_TRY(const ledger::Genesis genesis, prove_genesis(api, notice, vault.start.checkpoint));
-  std::vector<NoticeCard> out;
-  for (const ledger::Group& g : genesis.groups) {
-    for (const ledger::ShareCard& card : g.shares) out.push_back({g.id, card.number, card.commitment});
+// The log as it is now; nothing where the vault is away and the notice has cards to go by.
+Result<std::optional<ledger::State>> fold_if_there(const Context& context, const Notice& notice, Reporter& report) {
+  const auto now = [&]() -> Result<ledger::State> {
+    FK_TRY(VaultApi api, VaultApi::connect_public(notice));
+    FK_TRY(FoldedVault vault, fold_vault_now(context, notice, api));
+    return std::move(vault.state);
+  };
+  auto state = now();
+  if (state) return std::optional(std::move(*state));
+  if (state.error().code != Errc::kUnavailable || notice.cards.empty()) return std::move(state).error();
+  report.warn(Msg::kCliCardsOfNotice, {state.error().message});
+  return std::optional<ledger::State>();
+}
+
+Status is_good(const NoticeCard& card, Reporter& report) {
+  report.say(Msg::kCliCardGood, {card.group, std::to_string(card.number)});
+  report.field("set", "present");
+  report.field("group", card.group);
+  report.field("commitment", to_hex(card.commitment));
+  return {};
+}
+
+Status check_in_log(const ledger::State& state, const seal::SecretWords& words, Reporter& report) {
+  if (const auto known = find_card(cards_of(state.current().groups), words)) return is_good(*known, report);
+  for (const auto& [id, p] : state.proposals()) {
+    const auto* reshare = std::get_if<ledger::Reshare>(&p.made.action);
+    if (reshare == nullptr || is_final(stage_at(state, p, last_moment(state)))) continue;
+    const auto coming = find_card(cards_of(reshare->groups), words);
+    if (!coming) continue;
+    report.say(Msg::kCliCardComing, {coming->group, std::to_string(coming->number), to_hex(id)});
+    report.field("set", "proposed");
+    report.field("group", coming->group);
+    report.field("proposal", to_hex(id));
+    return {};
   }
-  return out;
+  return no_present_card(state, words);
 }
 
 Status check(Context& context, const Options& o, Reporter& report) {
-  std::vector<NoticeCard> cards;
+  std::optional<Notice> notice;
+  std::optional<ledger::State> state;
   if (!o.offline) {
-    FK_TRY(const Notice notice, context.notice());
-    cards = notice.cards;
-    if (cards.empty()) {
-      FK_TRY(cards, cards_of_genesis(context, notice));
-    }
-    report.say(Msg::kCliVaultIs, {notice.name, to_hex(notice.vault)});
+    FK_TRY(notice, context.notice());
+    FK_TRY(state, fold_if_there(context, *notice, report));
+    report.say(Msg::kCliVaultIs, {notice->name, to_hex(notice->vault)});
   }
   FK_TRY(const EnteredCard card, read_card(context, o.share_fd));
   const std::string number = std::to_string(card.meta.member_index + 1);
@@ -42,14 +67,10 @@ Status check(Context& context, const Options& o, Reporter& report) {
     report.say(Msg::kCliCardChecksum, {std::to_string(card.meta.group_index + 1), number});
     return {};
   }
-  const auto known = find_card(cards, card.words);
-  if (!known) {
-    return say_error(Errc::kInvalidArgument, "foreign-share", Msg::kCliPForeignShare, Msg::kCliForeignHint);
-  }
-  report.say(Msg::kCliCardGood, {known->group, std::to_string(known->number)});
-  report.field("group", known->group);
-  report.field("commitment", to_hex(known->commitment));
-  return {};
+  if (state) return check_in_log(*state, card.words, report);
+  const auto known = find_card(notice->cards, card.words);
+  if (known) return is_good(*known, report);
+  return say_error(Errc::kInvalidArgument, "foreign-share", Msg::kCliPForeignShare, Msg::kCliForeignHint);
 }
 
 }  // namespace

@@ -86,9 +86,11 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   FK_CHECK(show_start(context, notice, vault.start, report));
   FK_CHECK(check_start_witnessed(context, notice, api, state.current().witnesses, vault.start, report));
   FK_TRY(const EnteredCard card, read_card(context, o.share_fd));
-  if (!notice.cards.empty()) {
-    const auto known = find_card(notice.cards, card.words);
-    if (!known) return say_error(Errc::kInvalidArgument, "foreign-share", Msg::kCliPForeignShare, Msg::kCliForeignHint);
+  // The notice has the ceremony's cards; after a re-share the log has others.
+  const auto cards = state.retired_cards().empty() ? notice.cards : cards_of(state.current().groups);
+  if (!cards.empty()) {
+    const auto known = find_card(cards, card.words);
+    if (!known) return no_present_card(state, card.words);
     report.say(Msg::kCliCardIs, {known->group, std::to_string(known->number)});
   }
   FK_TRY(const ClientMemory memory, context.memory());

@@ -73,6 +73,8 @@ std::string_view to_string(Severity s) noexcept;
   X(kDoneRefused, "carried-out-unapproved", kError)   /* {0} its entry, {1} stage, {2} who signed, {3} rule */   \
   X(kDoneLate, "carried-out-late", kNote)             /* {0} its entry, {1} ready since, {2} done at */          \
   X(kNotDone, "ready-not-carried-out", kNote)         /* {0} ready since */                                      \
+  X(kRewrapRefused, "rewrapped-wrongly", kError)      /* {0} why */                                              \
+  X(kRotationOpen, "rotation-not-ended", kWarning)    /* {0} epoch of the old keys, {1} since */                 \
   X(kWrongLogKey, "wrong-log-key", kError)            /* {0} vkey of genesis, {1} the auditor's */               \
   X(kWrongOrigin, "wrong-origin", kError)             /* {0} origin, {1} name of the key */                      \
   X(kCosignedWrong, "cosigned-wrong", kError)         /* {0} why */                                              \

@@ -10,20 +10,29 @@ namespace {
 
 using ledger::PeopleNames;
 
-// Takes into `out` the names that fit the records; what does not fit, or is not there, is a finding at `entry`.
-void hold_against(const PeopleNames& people, const std::vector<ledger::PrincipalRecord>& records, std::uint64_t entry,
-                  Names& out, Findings& findings) {
-  for (const ledger::PrincipalRecord& p : records) {
-    const auto it = people.find(p.id);
-    if (it == people.end()) {
-      findings.add(Code::kNameMissing, entry, {p.id});
-    } else if (ledger::name_commitment(it->second) != p.name) {
-      findings.add(Code::kNameMismatch, entry, {p.id});
-    } else {
-      out[p.id] = it->second.name;
+// The names that fit, and what they opened: a registration with the same commitment brings no name again.
+struct Opened {
+  Names names;
+  std::map<std::string, Digest> commitments;  // principal -> of the name
+
+  // Takes the names that fit the records; what does not fit, or is not there, is a finding at `entry`.
+  void take(const PeopleNames& people, const std::vector<ledger::PrincipalRecord>& records, std::uint64_t entry,
+            Findings& findings) {
+    for (const ledger::PrincipalRecord& p : records) {
+      const auto it = people.find(p.id);
+      const auto known = commitments.find(p.id);
+      if (it == people.end() && known != commitments.end() && known->second == p.name) continue;
+      if (it == people.end()) {
+        findings.add(Code::kNameMissing, entry, {p.id});
+      } else if (ledger::name_commitment(it->second) != p.name) {
+        findings.add(Code::kNameMismatch, entry, {p.id});
+      } else {
+        names[p.id] = it->second.name;
+        commitments[p.id] = p.name;
+      }
     }
   }
-}
+};
 
 }  // namespace
 
@@ -69,14 +78,14 @@ Result<Names> check_register(std::string_view json, const ledger::Genesis& genes
     }
   }
   FK_CHECK(r.finish());
-  Names out;
-  hold_against(people, genesis.principals, 0, out, findings);
+  Opened out;
+  out.take(people, genesis.principals, 0, findings);
   std::map<std::uint64_t, std::uint64_t> in_order;  // done -> entry of the proposal
   for (const auto& [entry, part] : later.parts()) {
     if (part.done != 0) in_order[part.done] = entry;
   }
   for (const auto& [done, entry] : in_order) {
-    hold_against(brought[entry], later.parts().at(entry).records, entry, out, findings);
+    out.take(brought[entry], later.parts().at(entry).records, entry, findings);
   }
   // A proposal that came to nothing has its names all the same; what opens no commitment is no name of anybody.
   for (const auto& [entry, names] : brought) {
@@ -91,7 +100,7 @@ Result<Names> check_register(std::string_view json, const ledger::Genesis& genes
       if (std::none_of(records.begin(), records.end(), opens)) findings.add(Code::kNameMismatch, entry, {name.first});
     }
   }
-  return out;
+  return std::move(out.names);
 }
 
 }  // namespace facekeep::audit

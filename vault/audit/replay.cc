@@ -14,6 +14,7 @@ Replay::Replay(Level level, Findings& findings, Observer observer)
       decisions_(findings),
       budgets_(findings),
       proposals_(findings),
+      rotations_(findings),
       claims_(findings) {}
 
 Replay::Replay(Level level, ledger::State from, Findings& findings, Observer observer)
@@ -21,6 +22,7 @@ Replay::Replay(Level level, ledger::State from, Findings& findings, Observer obs
   state_ = std::move(from);
   next_ = state_.size();
   budgets_.unknown();
+  rotations_.from(state_);
 }
 
 void Replay::entry(ByteView bytes, const Opening& opening) {
@@ -45,10 +47,10 @@ void Replay::skip(std::uint64_t count) {
   next_ += count;
 }
 
-void Replay::fold(const std::function<Status()>& apply, bool told) {
+void Replay::fold(const std::function<Status()>& apply, std::optional<Code> refused) {
   if (!folding_) return;
   if (auto ok = apply(); !ok) {
-    if (!told) findings_.add(Code::kRuleBroken, next_, {ok.error().message});
+    if (refused) findings_.add(*refused, next_, {ok.error().message});
     findings_.add(Code::kRulesUnchecked, next_);
     folding_ = false;
   }
@@ -65,12 +67,14 @@ bool Replay::check(const ledger::Event& event) {
   decisions_.event(next_, event, state_, custody_);
   budgets_.event(next_, event, state_);
   claims_.event(event, state_);
+  rotations_.event(event, state_);
   return state_.phase() != ledger::Phase::kNew && proposals_.event(next_, event, state_);
 }
 
 void Replay::governance(const ledger::Event& event) {
   const bool told = check(event);
-  fold([&] { return apply(state_, event); }, told);
+  const auto refused = told ? std::nullopt : std::optional(RotationCheck::refused(event).value_or(Code::kRuleBroken));
+  fold([&] { return apply(state_, event); }, refused);
   observe(EventClass::kGovernance, &event, OpeningState::kAbsent);
 }
 
@@ -138,7 +142,10 @@ void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
 void Replay::finish() {
   if (folding_) {
     decisions_.finish();
-    if (state_.phase() != ledger::Phase::kNew) proposals_.finish(state_);
+    if (state_.phase() != ledger::Phase::kNew) {
+      proposals_.finish(state_);
+      rotations_.finish(state_);
+    }
   }
   if (level_ == Level::kPublic) findings_.add(Code::kPublicOnly, 0);
   claims_.finish(state_, complete());

@@ -11,6 +11,7 @@
 #include "vault/audit/finding.h"
 #include "vault/audit/openings.h"
 #include "vault/audit/proposal_checks.h"
+#include "vault/audit/rotation_check.h"
 #include "vault/ledger/state.h"
 
 namespace facekeep::audit {
@@ -66,7 +67,8 @@ class Replay {
   void unopened(const ledger::PrivateLeaf& leaf, OpeningState why);
   // Decodes an opening and checks it against its leaf.
   std::optional<ledger::Event> open(const ledger::PrivateLeaf& leaf, const Opening& opening);
-  void fold(const std::function<Status()>& apply, bool told = false);
+  // `refused`: the finding where the fold does; none if one says so already.
+  void fold(const std::function<Status()>& apply, std::optional<Code> refused = Code::kRuleBroken);
   void observe(ledger::EventClass c, const ledger::Event* event, OpeningState opening);
 
   Level level_;
@@ -77,6 +79,7 @@ class Replay {
   DecisionCheck decisions_;
   BudgetCheck budgets_;
   ProposalCheck proposals_;
+  RotationCheck rotations_;
   RootAt root_at_;
   AccessClaims claims_;
   std::uint64_t next_ = 0;

@@ -33,6 +33,7 @@ struct DescribeAct {
   void operator()(const ProposalDone& e) const {
     of(e.proposal, true);
     const ProposalStory* story = proposals.find(e.proposal);
+    if (e.keys) act.facts["epoch"] = std::to_string(e.keys->epoch);
     if (story == nullptr) return;
     for (const Signature& s : story->signatures) {
       if (s.stands && !s.veto) act.people.push_back(s.by);
@@ -99,6 +100,9 @@ void StatisticsObserver::governance(const Seen& seen) {
     for (const auto& [kind, n] : sums->counts) s_.refusals[kind] += static_cast<std::uint64_t>(n);
     return;
   }
+  // One act for all batches, when everybody's key is rewrapped.
+  const auto* rewrapped = std::get_if<Rewrapped>(&e.body);
+  if (rewrapped != nullptr && (++batches_, rewrapped->upto != kAllRefs)) return;
   Act act{seen.entry, e.time, std::string(type_of(e.body)), {}, {}};
   if (const std::string by = actor_of(e.body); !by.empty()) act.people.push_back(by);
   if (act.type == "openings-read") {  // an auditor's own, one for each bundle
@@ -122,6 +126,11 @@ void StatisticsObserver::governance(const Seen& seen) {
   } else if (const auto* sealed = std::get_if<Sealed>(&e.body)) {
     act.facts["reason"] = sealed->reason;
     shares_.clear();
+  } else if (rewrapped != nullptr) {
+    act.facts = {{"epoch", std::to_string(rewrapped->epoch)}, {"batches", std::to_string(batches_)}};
+    batches_ = 0;
+  } else if (const auto* retired = std::get_if<KeysRetired>(&e.body)) {
+    act.facts["epoch"] = std::to_string(retired->epoch);
   } else if (const auto* ended = std::get_if<UnsealEnded>(&e.body)) {
     act.facts["reason"] = ended->reason;
     shares_.clear();

@@ -93,6 +93,7 @@ class StatisticsObserver {
   Statistics s_;
   bool any_time_ = false;
   std::vector<std::string> shares_;  // people whose shares are in
+  std::uint64_t batches_ = 0;        // of the rotation that is on its way
 };
 
 }  // namespace facekeep::audit

@@ -1,6 +1,6 @@
-#include "vault/ledger/action.h"
-
 #include <algorithm>
+
+#include "vault/ledger/reshare.h"
 
 namespace facekeep::ledger {
 namespace {
@@ -164,9 +164,10 @@ const ActionKind& kind_of(const Action& action) {
   return action_kinds()[action.index()];
 }
 
-Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day) {
-  Genesis next = current;
-  FK_CHECK(std::visit([&](const auto& a) { return run(next, a); }, action));
+namespace {
+
+// `next` if a vault can be so.
+Result<Genesis> checked(Genesis next, const std::string& day) {
   if (auto ok = check_genesis(next); !ok) {
     Error e = std::move(ok).error();
     e.problem = "bad-action";
@@ -183,6 +184,21 @@ Result<Genesis> apply_action(const Genesis& current, const Action& action, const
     }
   }
   return next;
+}
+
+}  // namespace
+
+Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day) {
+  Genesis next = current;
+  FK_CHECK(std::visit([&](const auto& a) { return run(next, a); }, action));
+  return checked(std::move(next), day);
+}
+
+Result<Genesis> apply_unsigned(const Genesis& current, const Reshare& action, const std::string& day) {
+  Genesis next = current;
+  FK_CHECK(change_cards(next, action));
+  FK_CHECK(set_rules(next, action.rules));
+  return checked(std::move(next), day);
 }
 
 bool is_tightening(const Genesis& current, const Action& action) {

@@ -1,5 +1,5 @@
-#include "vault/ledger/keys.h"
-
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -9,6 +9,7 @@
 #include <set>
 
 #include "vault/base/digest.h"
+#include "vault/ledger/reshare.h"
 
 namespace facekeep::ledger {
 namespace {
@@ -33,6 +34,15 @@ std::string pem_of(const EVP_PKEY* key) {
   if (!out || PEM_write_bio_PUBKEY(out.get(), key) != 1) return {};
   const long size = BIO_get_mem_data(out.get(), &text);
   return {text, static_cast<std::size_t>(size)};
+}
+
+bool is_fit_for_spare(const EVP_PKEY* key) {
+  if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA) return false;
+  const int bits = EVP_PKEY_bits(key);
+  BIGNUM* e = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) != 1) return false;
+  const std::unique_ptr<BIGNUM, Free<BN_free>> owned(e);
+  return bits >= kMinSpareBits && bits <= kMaxSpareBits && BN_is_odd(e) && BN_num_bits(e) >= 17 && BN_num_bits(e) <= 64;
 }
 
 Status change_spare(Genesis& g, const std::optional<std::string>& pem) {
@@ -87,7 +97,7 @@ Result<Digest> spare_digest(std::string_view pem) {
   // An encrypted one would have OpenSSL ask for its password.
   const auto no_password = [](char*, int, int, void*) { return -1; };
   const Key key(in ? PEM_read_bio_PUBKEY(in.get(), nullptr, no_password, nullptr) : nullptr);
-  if (!key || EVP_PKEY_base_id(key.get()) != EVP_PKEY_RSA || EVP_PKEY_bits(key.get()) < kMinSpareBits) return bad();
+  if (!key || !is_fit_for_spare(key.get())) return bad();
   // One key is one text.
   if (pem_of(key.get()) != pem) return bad();
   std::uint8_t* der = nullptr;
@@ -113,7 +123,7 @@ Status change_keys(Genesis& g, const RotateKeys& a) {
   return change_spare(g, a.spare);
 }
 
-Status change_keys(Genesis& g, const Reshare& a) {
+Status change_cards(Genesis& g, const Reshare& a) {
   FK_CHECK(check_new_cards(g, a));
   FK_CHECK(change_spare(g, a.spare));
   g.preset = preset_of(a.groups);
@@ -125,6 +135,11 @@ Status change_keys(Genesis& g, const Reshare& a) {
                [](const PrincipalRecord& p) { return p.role != Role::kCustodian; });
   if (people.size() > kMaxPrincipals) return refused("the vault would have too many principals");
   g.principals = std::move(people);
+  return {};
+}
+
+Status change_keys(Genesis& g, const Reshare& a) {
+  FK_CHECK(change_cards(g, a));
   FK_TRY(const std::string statement, reshare_statement(a, g.vault));
   if (auto ok = check_ceremony_signatures(g.principals, a.signatures, statement); !ok) {
     return refused(ok.error().message, "every custodian of the new set signs, each with the own approval key");

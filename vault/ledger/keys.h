@@ -27,6 +27,7 @@ class ObjectReader;
 
 inline constexpr std::size_t kMaxSparePem = 2048;  // bytes
 inline constexpr int kMinSpareBits = 2048;
+inline constexpr int kMaxSpareBits = 8192;
 inline constexpr std::uint32_t kMaxEpoch = 1000000;
 
 // Action "rotate-keys", class "rotate".
@@ -69,7 +70,7 @@ struct KeysRetired {
 };
 
 // SHA-256 of the SubjectPublicKeyInfo in DER. kInvalidArgument ("bad-action") unless the text is exactly the PEM form
-// of one RSA public key of at least 2048 bits, within kMaxSparePem.
+// of one RSA public key of 2048 to 8192 bits with an odd exponent of 17 to 64 bits (hsm/rsa_oaep.h), in kMaxSparePem.
 Result<Digest> spare_digest(std::string_view pem);
 
 // SHA-256 of the canonical action without its signatures.

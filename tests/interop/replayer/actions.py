@@ -6,6 +6,7 @@ from .budgets import as_strict, of_site
 from .exports import check_export, read_recipient
 from .genesis import (ACTIONS, check_body, check_rules, read_budgets, read_door, read_each, read_model, read_principal, read_rules, read_site,
                       read_sub, read_witnesses)
+from .keys import change_spare, read_reshare, read_spare, reshare
 
 
 def _must(good, why):
@@ -53,6 +54,15 @@ def _change_custodian(g, a):
 
 def _change_rules(g, a):
     _must(a["rules"], "the action changes no rule")
+    _set_rules(g, a)
+
+
+def _reshare(g, a):
+    reshare(g, a)
+    _set_rules(g, a)
+
+
+def _set_rules(g, a):
     for name, rule in a["rules"].items():
         _must(name in ACTIONS, f"there is no class of actions called {name}")
         _must(rule["delay_s"] < rule["lifetime_s"], "a delay that the lifetime never lets pass")
@@ -129,6 +139,8 @@ KINDS = {
     "change-witnesses": ("witness", lambda f: read_sub(f, "witnesses", read_witnesses) if f.has("witnesses") else None,
                          _change_witnesses),
     "export": ("export", _read_export, check_export),
+    "rotate-keys": ("rotate", read_spare, change_spare),
+    "reshare": ("reshare", read_reshare, _reshare),
     "cancel-erasures": ("cancel", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 
@@ -184,5 +196,5 @@ def check_tightening(current, action):
 
 def principals_in(action):
     """The ids that it names: a revocation of one unsettles the proposal."""
-    people = action.get("principals", []) + ([action["custodian"]] if "custodian" in action else [])
+    people = action.get("principals", []) + action.get("custodians", []) + ([action["custodian"]] if "custodian" in action else [])
     return {p["id"] for p in people}

@@ -3,11 +3,12 @@ import base64
 import pathlib
 import sys
 
-from . import sshsig
+from . import keys, sshsig
 from .canonical import DAY_MS
+from .genesis import group_of
 from .proposals import digest_of, statement
 from .replay import Replay
-from .synthetic import Log, approval_key, format_time, genesis, principal, seed, some_hex, start_daemon, unseal, witness
+from .synthetic import INSIDE, Log, approval_key, format_time, genesis, principal, seed, some_hex, start_daemon, unseal, witness
 from .tree import Tiles, leaf_hash, sha256
 
 DAY, MINUTE = DAY_MS, 60_000
@@ -54,10 +55,9 @@ class Council:
     def withdraw(self, proposal):
         self.log.add("proposal-withdrawn", {"by": self.made[proposal]["by"], "proposal": proposal}, MINUTE)
 
-    def done(self, proposal, after_ms=DAY, check=None):
-        body = {"proposal": proposal, "check": check} if check else {"proposal": proposal}
-        at = self.log.add("proposal-done", body, after_ms)
-        if self.made[proposal]["action"]["kind"] in ("change-rules", "change-custodian"):
+    def done(self, proposal, after_ms=DAY, **more):
+        at = self.log.add("proposal-done", {"proposal": proposal, **more}, after_ms)
+        if self.made[proposal]["action"]["kind"] in ("change-rules", "change-custodian", "reshare"):
             self.rule = at
 
     def decide(self, by, action, *people, **more):
@@ -103,6 +103,40 @@ def new_custodian(who, key):
     return principal(who, "custodian", approval_key=approval_key(key), approval_held="file", deputy=False)
 
 
+def new_keys(epoch, sites):
+    return {"epoch": epoch, "root": INSIDE, "checks": {s: some_hex(f"check {s} {epoch}") for s in sites},
+            "register_check": some_hex(f"register {epoch}")}
+
+
+def signed_reshare(vault, action, key_of=lambda who: who):
+    message = keys.statement(action, vault)
+    signatures = [{"by": p["id"], "signature": sshsig.sign_ed25519(seed(key_of(p["id"])), "facekeep-ceremony", message)}
+                  for p in action["custodians"]]
+    return {**action, "signatures": signatures}
+
+
+def new_cards(name, custodians, share_set, **more):
+    """A re-share that nobody has signed: a card for each of these custodians, two of each group open the vault."""
+    groups = []
+    for group in sorted({group_of(p["id"]) for p in custodians}):
+        numbers = [int(p["id"].split("/")[1]) for p in custodians if group_of(p["id"]) == group]
+        shares = [{"number": i + 1, "commitment": some_hex(f"{name} card {group} {n}"), "holders": [n]} for i, n in enumerate(numbers)]
+        groups.append({"id": group, "shares": shares, "threshold": 2})
+    return {"kind": "reshare", "custodians": custodians, "groups": groups, "rules": {}, "share_set": share_set,
+            "transcript": some_hex(name + " transcript"), "unseal_key": some_hex(name + " unseal key"), **more}
+
+
+# Of a made-up spare token: an RSA public key.
+SPARE = """-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA3NB/rRtpUslqEYJYsmNu
+yuGw/vRXOaDiOd8xIVgT1ThhFb2mlg3x5ZhkVPxMe4rBT0qVsvPIdF87TrhzCb+X
+JeaplixMeQOcs7niMG39+SGt5s73ycqj+N4QUarQQXcbrtalLcHXMqgHnI9q09Sz
+VVGtBJjYavpKsjN8I8QXH19bG7gGUH07O+1nyZtQkza0tLv4QkSc/607weHO2slL
+oSZyRbowFTg4cW8fNswAf4Uu5HU0nbqgpHe5jOH91KywXZ4enNy46beal1Om2pcx
+mBtmGLuxvZN8IcYF7emqz6YxxegbDDWN8Ze0lKj6FOjxKzeal7TQgLTHvvn/5AJY
+hwIDAQAB
+-----END PUBLIC KEY-----
+"""
 EXPORTED = [some_hex("ref 3", 16)]
 BOTH = "property/1", "residents/1"
 
@@ -207,6 +241,25 @@ def _kept_and_erased(c):
     c.log.add("erased", {**subject, "by": "daemon", "reason": "delay-over"}, 8 * DAY)
 
 
+def _rewrap(c, epoch, *upto):
+    for n, ref in enumerate(upto):
+        c.log.add("rewrapped", {"epoch": epoch, "root": some_hex(f"batch {epoch} {n}"), "upto": ref}, 1000)
+
+
+def _new_keys(c):
+    """A rotation that the spare attends, to its end; then a re-share in which residents/4 comes for residents/3: people are being
+    rewrapped when the log ends."""
+    sites = ("annex", "main", "tower")
+    c.decide("property/1", {"kind": "rotate-keys", "spare": SPARE}, *BOTH, keys=new_keys(2, sites))
+    _rewrap(c, 2, "40" * 16, "c0" * 16, keys.LAST_REF)
+    c.log.add("keys-retired", {"epoch": 1}, MINUTE)
+    people = {who: who for who in ("property/1", "property/2", "property/3", "residents/1", "residents/2", "residents/4")}
+    people["property/3"] = "property/3 anew"
+    action = new_cards("second", [new_custodian(who, key) for who, key in people.items()], 8, rules={"export": rule(2, uses=2)})
+    c.decide("residents/1", signed_reshare(c.vault, action, people.get), *BOTH, keys=new_keys(3, sites))
+    _rewrap(c, 3, "80" * 16)
+
+
 def decide_much(log_key="log"):
     """A log in which people decide together: every new type of event, every kind of action, every stage, over three starts."""
     log = Log(log_key)
@@ -240,6 +293,7 @@ def decide_much(log_key="log"):
     c.approve(open_still, "property/3", key_of="property/3 anew")
     c.approve(open_still, "residents/2")
     c.done(open_still)
+    _new_keys(c)
     log.add("sealed", {"by": "residents/2", "reason": "request"})
     start_daemon(log, same_daemon=True)
     # The state forgets all but 16 of each proposer that ended.

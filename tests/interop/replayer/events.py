@@ -4,7 +4,8 @@ import re
 from . import exports
 from .actions import read_action
 from .canonical import Bad, Fields, parse, parse_day
-from .genesis import read_each, read_genesis
+from .genesis import read_each, read_genesis, read_sub
+from .keys import read_keys, read_retired, read_rewrapped
 from .tree import sha256
 
 SUMS = {"handshake-unknown-key", "handshake-no-certificate", "handshake-tls", "handshake-timeout", "bad-request",
@@ -73,6 +74,8 @@ def _proposal_done(f):
     f.hex("proposal", 16)
     if f.has("check"):
         f.hex("check", 32)
+    if f.has("keys"):
+        read_sub(f, "keys", read_keys)
 
 
 def _revoked(f):
@@ -170,6 +173,8 @@ TYPES = {
     "export-sealed": ("governance", lambda f: exports.read_sealed(f, read_each), "sums"),
     "export-ended": ("governance", exports.read_ended, "sums"),
     "export-given": ("governance", exports.read_given, "sums"),
+    "rewrapped": ("governance", read_rewrapped, "widening"),
+    "keys-retired": ("governance", read_retired, "narrowing"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),

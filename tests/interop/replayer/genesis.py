@@ -7,7 +7,8 @@ from .canonical import Bad, Fields, canonical, is_int, is_slug
 from .tree import Witness, sha256
 
 ROLES = ("custodian", "operator", "door", "camera", "auditor")
-ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel"}
+ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel", "rotate", "reshare"}
+FALLBACK = {"cancel": "policy", "rotate": "custodian", "reshare": "custodian"}  # whose rule it is where a vault has none of the class
 PLACES = ("entrance", "gate", "lobby", "corridor", "lift", "office", "machine-room", "parking", "warehouse")
 
 
@@ -30,7 +31,7 @@ def _share(f):
         f.refuse("holders", "is no list of numbers from 1 to 64")
 
 
-def _group(f):
+def read_group(f):
     f.slug("id"), f.int("threshold", 1, 16), read_each(f, "shares", 16, _share)
 
 
@@ -105,7 +106,7 @@ def read_model(f):
     f.int("verify_threshold", -1_000_000, 1_000_000), f.int("identify_threshold", -1_000_000, 1_000_000)
 
 
-def _evidence(f):
+def read_evidence(f):
     f.text("mechanism", 32)
     flags = {key: f.bool(key) for key in ("local", "sensitive", "always_sensitive", "extractable", "never_extractable")}
     if [k for k, v in flags.items() if v == (k == "extractable")]:
@@ -116,12 +117,16 @@ def _token(f):
     for key in ("manufacturer", "model", "serial", "firmware"):
         f.text(key, 64)
     f.one_of("class", ("software", "hardware"))
-    read_sub(f, "root", _evidence), read_sub(f, "log_sign", _evidence)
+    read_sub(f, "root", read_evidence), read_sub(f, "log_sign", read_evidence)
 
 
 def read_witnesses(f):
     f.int("quorum", 1, 16), f.one_of("on_missing", ("open", "closed"))
     read_each(f, "list", 16, lambda w: (w.text("vkey", 512), w.text("url", 256), w.hex("key", 32)))
+
+
+def read_signature(f):
+    f.principal("by"), f.text("signature", 4096)
 
 
 def read_genesis(f):
@@ -137,10 +142,10 @@ def read_genesis(f):
     if f.has("witnesses"):
         read_sub(f, "witnesses", read_witnesses)
     read_sub(f, "register", lambda r: (r.hex("check", 32), r.int("epoch", 1, 1_000_000)))
-    read_each(f, "groups", 8, _group), read_each(f, "principals", 1000, read_principal)
+    read_each(f, "groups", 8, read_group), read_each(f, "principals", 1000, read_principal)
     read_each(f, "sites", 64, read_site), read_each(f, "models", 200, read_model), read_sub(f, "token", _token)
     read_rules(f)
-    read_each(f, "signatures", 128, lambda s: (s.principal("by"), s.text("signature", 4096)))
+    read_each(f, "signatures", 128, read_signature)
 
 
 def _must(good, why):
@@ -172,7 +177,8 @@ def _check_groups(g):
         return
     _must(len(groups) >= 2, "fewer than two groups")
     _must(g["preset"] != "small" or set(sizes) == {1}, "preset small has one card in each group")
-    _must(g["preset"] != "standard" or (set(thresholds) == {2} and min(sizes) >= 3), "preset standard is 2 of at least 3")
+    _must(g["preset"] != "standard" or (min(thresholds) >= 2 and all(n > t for n, t in zip(sizes, thresholds))),
+          "preset standard takes two cards or more of each group, and has more")
 
 
 def _check_custodian(g, p, group, number):
@@ -237,7 +243,7 @@ def check_rules(g, counts=lambda p: True):
     for p in g["principals"]:
         if p["role"] == "custodian" and counts(p):
             people[group_of(p["id"])] += 1
-    _must({*g["rules"], "cancel"} == ACTIONS, "not exactly one rule for every action class")
+    _must({*g["rules"], *FALLBACK} == ACTIONS, "not exactly one rule for every action class")
     _must(not g["rules"].get("cancel", {}).get("delay_s"), "a rule to cancel that waits")
     for action, rule in g["rules"].items():
         _must(all(n <= people.get(x, 0) for x, n in rule["groups"].items()), "a rule that its groups can't meet")
@@ -289,7 +295,12 @@ def check_genesis(g):
     check_body(g)
     unsigned = {k: v for k, v in g.items() if k != "signatures"}
     statement = canonical({"digest": sha256(canonical(unsigned)).hex(), "v": 1, "vault": g["vault"], "verb": "genesis"})
-    keys = {p["id"]: p["approval_key"] for p in g["principals"] if p["role"] == "custodian"}
-    _must(sorted(s["by"] for s in g["signatures"]) == sorted(keys), "not every custodian signed exactly once")
-    for s in g["signatures"]:
+    check_signatures(g["principals"], g["signatures"], statement)
+
+
+def check_signatures(principals, signatures, statement):
+    """Of a ceremony: every custodian, once, and nobody else."""
+    keys = {p["id"]: p["approval_key"] for p in principals if p["role"] == "custodian"}
+    _must(sorted(s["by"] for s in signatures) == sorted(keys), "not every custodian signed exactly once")
+    for s in signatures:
         sshsig.verify(s["signature"], keys[s["by"]], "facekeep-ceremony", statement)

@@ -3,7 +3,8 @@ from . import sshsig
 from .actions import KINDS, apply_action, check_tightening, is_as_strict, principals_in
 from .canonical import DAY_MS, Bad, canonical, format_day, format_time, parse_time
 from .exports import Exports
-from .genesis import group_of
+from .genesis import FALLBACK, group_of
+from .keys import CEREMONIES, Keys, new_check
 from .tree import sha256
 
 SUSPENSION_MS, BETWEEN_MS = 3 * DAY_MS, 7 * DAY_MS
@@ -45,14 +46,15 @@ def digest_of(made, vault):
     return sha256(canonical({**made, "v": 1, "vault": vault})).hex()
 
 
-class Proposals(Exports):
+class Proposals(Exports, Keys):
     """What a State has besides; the methods take the body of an event, its time and now, in milliseconds.
 
     A proposal is {"made","digest","entry","opened","stage","approved","complete"?,"vetoed_by"?,"unsettled"?}; a moment is (time, clock).
     """
 
     def __init__(self):
-        super().__init__()
+        Exports.__init__(self)
+        Keys.__init__(self)
         self.changed, self.rule_version = False, 0
         self.proposals, self.agreed, self.tightenings, self.suspensions = {}, {}, {}, {}
         self.shortened = {}  # site -> days that were agreed on, moment of the latest shortening
@@ -81,13 +83,22 @@ class Proposals(Exports):
         return action["access_log_days"] <= agreed and action["erase_daily"] <= self.sites[action["site"]]["erase_daily"]
 
     def _agreed(self):
-        agreed = {**self.current["rules"], **self.agreed}
-        return {"cancel": {**agreed["policy"], "delay_s": 0}, **agreed}
+        return self._with_fallbacks({**self.current["rules"], **self.agreed})
+
+    def rules(self):
+        """In force, by class."""
+        return self._with_fallbacks(self.current["rules"])
+
+    @staticmethod
+    def _with_fallbacks(rules):
+        usual = {name: dict(rules[other]) for name, other in FALLBACK.items()}
+        usual["cancel"]["delay_s"] = 0
+        return {**usual, **rules}
 
     def rule_for(self, made, time, now):
         action, agreed = made["action"], self._agreed()
         name = "cancel" if self._only_stops(action) else KINDS[action["kind"]][0]
-        rule = agreed[name] if name == "cancel" else self.current["rules"][name]
+        rule = agreed[name] if name == "cancel" else self.rules()[name]
         if action["kind"] == "change-rules" and all(x in agreed and is_as_strict(r, agreed[x]) for x, r in action["rules"].items()):
             rule = agreed[name]
         if "overrides" not in made:
@@ -153,6 +164,10 @@ class Proposals(Exports):
             before = self.proposals.get(body["overrides"])
             _must(before and before["stage"] == "vetoed" and before["made"]["action"] == body["action"],
                   "an override of what was not vetoed")
+        if body["action"]["kind"] in CEREMONIES:
+            others = [p for p in self.proposals.values() if p["made"]["action"]["kind"] in CEREMONIES and self.stage_at(p, time, now) in STAGES]
+            _must(not others, "two ceremonies at once")
+        self._check_not_retired(body["action"])
         apply_action(self.current, body["action"], self._day(time))
         self._settle_ended(time, now)
         self.proposals[body["id"]] = {"made": body, "digest": digest_of(body, self.genesis["vault"]), "entry": self.size,
@@ -208,24 +223,28 @@ class Proposals(Exports):
     def _proposal_done(self, body, time, now):
         p, stage = self._live(body["proposal"], time, now)
         done, action = next_stage(stage, "carry-out"), p["made"]["action"]
+        self._check_not_retired(action)
+        _must(not self.rotation or action["kind"] not in (*CEREMONIES, "open-site"), "it waits for the end of a rotation")
         after = apply_action(self.current, action, self._day(time))
         _must(("check" in body) == (action["kind"] == "open-site"), "a check of a site's key, for exactly the sites opened")
         if "check" in body:
-            after["sites"][-1]["check"] = body["check"]
+            new_check(after["sites"][-1], self.epoch(), body["check"])
+        _must(("keys" in body) == (action["kind"] in CEREMONIES), "new keys, for exactly a rotation or a re-share")
+        if "keys" in body:
+            self._take_keys(after, body["keys"])
         p["stage"] = done
         if action["kind"] == "change-policy":
             self.shortened.pop(action["site"], None)
         self._change(after)
         if action["kind"] == "export":
             self._new_export(body["proposal"])["entry"] = self.size
-        if action["kind"] == "change-rules":
-            for name in action["rules"]:
-                self.agreed.pop(name, None)
+        for name in action.get("rules", ()):
+            self.agreed.pop(name, None)
         if action["kind"] == "cancel-erasures":
             for s in self.subjects.values():
                 if s["due"] and s["site"] == action["site"] and s["clock"] <= p["opened"][1]:
                     s["due"] = None
-        if action["kind"] in ("change-rules", "change-custodian"):
+        if action["kind"] in ("change-rules", "change-custodian", "reshare"):
             self.rule_version = self.size
             self._unsettle(lambda p: True)
 
@@ -302,6 +321,7 @@ class Proposals(Exports):
             yield f"shortened {site} {days} {format_time(at_time)} {at_clock}"
         for by, (whom, clock) in sorted(self.suspensions.items()):
             yield f"suspension {by} {whom} {clock}"
+        yield from self._key_lines()
 
 
 def _as_json(p):

@@ -34,6 +34,7 @@ class State(Proposals):
         self.principals = {p["id"]: p for p in self.current["principals"]}
         self.sites = {s["id"]: s for s in self.current["sites"]}
         self.models = {m["id"]: m for m in self.current["models"]}
+        self.groups = {g["id"]: g for g in self.current["groups"]}
 
     def _has_role(self, who, role):
         return who in self.principals and self.principals[who]["role"] == role
@@ -74,7 +75,6 @@ class State(Proposals):
     def _genesis(self, body, *_):
         check_genesis(body)
         self.genesis = self.current = body
-        self.groups = {g["id"]: g for g in body["groups"]}
         self._index()
 
     def _start(self, *_):

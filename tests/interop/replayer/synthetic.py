@@ -62,6 +62,9 @@ def principal(who, role, **more):
     return {"id": who, "role": role, "key": some_hex("tls " + who), "name": some_hex("name " + who), **more}
 
 
+INSIDE = {"mechanism": "AES", "local": True, "sensitive": True, "always_sensitive": True, "extractable": False, "never_extractable": True}
+
+
 def genesis(log_key="log"):
     groups, principals = [], []
     for group in ("property", "residents"):
@@ -76,15 +79,13 @@ def genesis(log_key="log"):
     sites = [{"id": s, "epoch": 1, "check": some_hex("check " + s), "purpose": "entry-control", "alternative": "key-card",
               "assessment": {"date": "2026-01-31", "digest": some_hex("assessment")}, "access_log_days": 30, "erase_daily": 2,
               "hide_subject": False, "doors": [{"id": d, "class": "gate"}]} for s, d in (("main", "north"), ("annex", "side"))]
-    key = {"mechanism": "AES", "local": True, "sensitive": True, "always_sensitive": True, "extractable": False,
-           "never_extractable": True}
     return sign_genesis({
         "format": 1, "suite": 1, "vault": some_hex("vault", 16), "origin": ORIGIN, "rehearsal": True, "preset": "standard",
         "share_set": 7, "groups": groups, "principals": principals, "rules": {a: {**rule, "delay_s": 0 if a == "cancel" else 86400} for a in actions}, "sites": sites,
         "models": [{"id": "face", "version": 1, "dimension": 512, "verify_threshold": 350000, "identify_threshold": 450000}],
         "unseal_key": some_hex("unseal"), "register": {"check": some_hex("register"), "epoch": 1},
-        "token": {"manufacturer": "test", "model": "test", "serial": "1", "firmware": "1", "class": "software", "root": key,
-                  "log_sign": key},
+        "token": {"manufacturer": "test", "model": "test", "serial": "1", "firmware": "1", "class": "software", "root": INSIDE,
+                  "log_sign": INSIDE},
         "witnesses": {"quorum": 1, "on_missing": "open", "list": [witness("committee"), witness("insurer")]},
         "log_key": vkey(log_key), "server_key": some_hex("server"), "transcript": some_hex("transcript"),
         "program": some_hex("program")})

@@ -46,6 +46,23 @@ TEST_CASE("an altered name, an altered salt and a missing person are findings") 
   CHECK(findings.clean());
 }
 
+TEST_CASE("a registration with the commitment that is opened already brings no name again, another one does") {
+  const auto& people = genesis_with_key().principals;
+  ledger::PrincipalRecord other = people[1];
+  other.name = lt::digest_of("another name");
+  LaterPeople later;
+  later.see(
+      5,
+      {0, 0, ledger::ProposalMade{{1}, "property/1", "why", ledger::RegisterPrincipals{{}, {people[0], other}}, {}}});
+  later.see(6, {0, 0, ledger::ProposalDone{{1}}});
+  Findings findings;
+  const auto names = check_register(whole_register().dump(), genesis_with_key(), later, 0, findings);
+  REQUIRE(names);
+  CHECK(names->at(people[0].id) == "Person " + people[0].id);
+  REQUIRE(findings.count(Code::kNameMissing) == 1);
+  CHECK(findings.sorted()[0].args == std::vector<std::string>{people[1].id});
+}
+
 TEST_CASE("names that proposals brought are held against the proposals, and the latest that was carried out stands") {
   const auto person = [](const std::string& name) { return ledger::PersonName{name, salt_of(name)}; };
   const auto proposal = [&](std::uint8_t id, const std::string& name) {

@@ -1,0 +1,31 @@
+// The action that draws all keys anew. New cards are a ceremony of their own: reshare.cc.
+#include "tools/common/files.h"
+#include "tools/facekeep/action_commands.h"
+
+namespace facekeep::tools {
+namespace {
+
+struct Options {
+  std::string spare;  // file
+};
+
+Result<AskedAction> rotate_action(Context&, const Options& o) {
+  ledger::RotateKeys action;
+  if (!o.spare.empty()) {
+    FK_TRY(action.spare, load_text(o.spare, ledger::kMaxSparePem));
+    FK_TRY(const Digest digest, ledger::spare_digest(*action.spare));
+    static_cast<void>(digest);
+  }
+  return AskedAction{std::move(action)};
+}
+
+}  // namespace
+
+void add_rotate_action(CLI::App& app, Context& context, const ActionUse& use) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("rotate", context.text(Msg::kHelpActRotate));
+  command->add_option("--spare", o->spare, context.text(Msg::kHelpSpareFile));
+  use_action(*command, context, use, o, rotate_action);
+}
+
+}  // namespace facekeep::tools
