@@ -502,9 +502,11 @@ class Service {
   mutable std::mutex retries_mutex_;  // export_retries_
   std::map<Id128, ExportRetry> export_retries_;
   std::mutex key_change_mutex_;  // one carries out a rotation
-  std::mutex rotator_mutex_;     // rotator_, rotation_seen_ms_
+  std::mutex rotator_mutex_;     // rotator_, rotation_seen_
   std::thread rotator_;
-  std::optional<std::uint64_t> rotation_seen_ms_;  // uptime at which this process saw it open
+  // The epoch to which this process saw a rotation open first, and the uptime then.
+  std::optional<std::pair<std::uint32_t, std::uint64_t>> rotation_seen_;
+  std::string rotation_failure_;  // rotator's thread
   std::atomic<bool> rotating_{false};
   std::atomic<std::uint64_t> rotation_done_{0};
   std::string seal_owed_by_;  // closed, but the log could not be told yet

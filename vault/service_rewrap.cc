@@ -38,20 +38,25 @@ void Service::run_rotation() {
   if (rotator_.joinable()) rotator_.join();
   const auto rotation = sequencer_->read([](const State& st) { return st.rotation(); });
   if (!rotation) {
-    rotation_seen_ms_.reset();
+    rotation_seen_.reset();
     return;
   }
-  if (!rotation_seen_ms_) rotation_seen_ms_ = now;
+  if (!rotation_seen_ || rotation_seen_->first != rotation->to) rotation_seen_ = {rotation->to, now};
   const auto vault = open_vault();
   if (!vault) return;
   const bool rewrapped = rotation->upto == ledger::kAllRefs;
-  if (rewrapped && now - *rotation_seen_ms_ < kOldKeysLifeMs) return;
+  if (rewrapped && now - rotation_seen_->second < kOldKeysLifeMs) return;
   rotating_ = true;
   rotator_ = std::thread([this, vault = *vault, rotation = *rotation, rewrapped]() mutable {
     const Status done = rewrapped ? retire_keys(*vault, rotation.from) : rewrap_subjects(*vault);
     const bool sealed = vault->closing || halted();
     vault.reset();  // sealing waits for it
-    if (!done && !sealed && options_.on_rotation_failed) options_.on_rotation_failed(done.error());
+    // It is tried again every second, and told when the reason is another one.
+    const std::string why = done || sealed ? "" : done.error().message;
+    if (!why.empty() && why != rotation_failure_ && options_.on_rotation_failed) {
+      options_.on_rotation_failed(done.error());
+    }
+    rotation_failure_ = why;
     rotating_ = false;
   });
 }

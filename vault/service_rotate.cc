@@ -215,8 +215,8 @@ Status Service::change_keys(const Id128& id) {
   FK_TRY(const auto vault, open_vault());
   EpochMaker maker(parts_.custody, parts_.store, change);
   FK_CHECK(maker.draw());
-  if (parts_.slots.has(change.to)) FK_CHECK(parts_.slots.retire(change.to));
-  FK_CHECK(parts_.slots.begin(change.to));
+  FK_CHECK(parts_.slots.retire(change.to));  // what an earlier attempt left
+  FK_CHECK(parts_.slots.begin(change.to, change.from));
   maker.put_in(*vault);
   bool durable = false;
   const auto write = [&](const Turn& turn) -> Result<Write> {

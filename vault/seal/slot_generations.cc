@@ -80,8 +80,14 @@ std::vector<std::shared_ptr<KeySlots>> SlotGenerations::all() const {
   return out;
 }
 
-Status SlotGenerations::begin(std::uint32_t epoch) {
+Status SlotGenerations::begin(std::uint32_t epoch, std::uint32_t like) {
+  const auto present = find(like);
+  const std::uint32_t room = present ? present->count() : 0;
   FK_TRY(std::shared_ptr<KeySlots> made, KeySlots::create_locked(dir_, vault_, epoch, {}));
+  if (Status reserved = made->reserve(room); !reserved) {
+    static_cast<void>(remove_files(epoch));
+    return reserved;
+  }
   const std::lock_guard lock(mutex_);
   generations_[epoch] = std::move(made);
   return {};

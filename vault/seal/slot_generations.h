@@ -28,8 +28,9 @@ class SlotGenerations {
   // In order.
   [[nodiscard]] std::vector<std::uint32_t> epochs() const;
   [[nodiscard]] bool has(std::uint32_t epoch) const { return find(epoch) != nullptr; }
-  // Makes an empty generation, durable. kAlreadyExists; kOutOfSpace: nothing was changed.
-  Status begin(std::uint32_t epoch);
+  // Makes an empty generation, durable, with room for as many slots as that of `like` has, so that a disk which is too
+  // small for both refuses here. kAlreadyExists; kOutOfSpace: nothing was changed.
+  Status begin(std::uint32_t epoch, std::uint32_t like = 0);
   // Overwrites the whole generation, reads it again, and removes its files; then no file of it is there. Fine for a
   // generation that is gone, or half gone. Readers that come later get kNotFound. kIo if anything is still there.
   Status retire(std::uint32_t epoch);

@@ -1,5 +1,8 @@
 #include "vault/seal/slot_generations.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -113,6 +116,27 @@ TEST_CASE("half a retirement and half a beginning are whole generations again, f
   REQUIRE(slots->retire(1));
   REQUIRE(slots->write({{1, kNew, 2}}));
   CHECK(dir.read("slots-2.a") == dir.read("slots-2.b"));
+}
+
+TEST_CASE("a disk without room for a second generation refuses it at its beginning") {
+  const TempDir dir;
+  auto slots = *SlotGenerations::create(dir.str(), kVault);
+  REQUIRE(slots->write({{20000, kOld}}));
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
+  rlimit small = old;
+  small.rlim_cur = 1 << 20;
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const Status refused = slots->begin(2, 1);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &old) == 0);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::kOutOfSpace);
+  CHECK(slots->epochs() == Epochs{1});
+  CHECK_FALSE(dir.has("slots-2.a"));
+  REQUIRE(slots->begin(2, 1));
+  CHECK(fs::file_size(dir.str() + "/slots-2.b") == fs::file_size(dir.str() + "/slots.b"));
+  CHECK(slots->in_use(2)->empty());
 }
 
 TEST_CASE("one owner, and no file that is not a generation's is taken for one") {
