@@ -501,8 +501,9 @@ class Service {
   };
   mutable std::mutex retries_mutex_;  // export_retries_
   std::map<Id128, ExportRetry> export_retries_;
-  std::mutex key_change_mutex_;  // one carries out a rotation
-  std::mutex rotator_mutex_;     // rotator_, rotation_seen_
+  std::mutex key_change_mutex_;                 // one carries out a rotation; key_change_not_before_ms_
+  std::uint64_t key_change_not_before_ms_ = 0;  // uptime
+  std::mutex rotator_mutex_;                    // rotator_, rotation_seen_
   std::thread rotator_;
   // The epoch to which this process saw a rotation open first, and the uptime then.
   std::optional<std::pair<std::uint32_t, std::uint64_t>> rotation_seen_;

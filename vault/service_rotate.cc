@@ -24,6 +24,8 @@ namespace keys = store::keys;
 
 namespace {
 
+constexpr std::uint64_t kKeyChangeRetryMs = 10'000;
+
 // What the state says of a change of keys that is to be carried out.
 struct KeyChange {
   Id128 vault{};
@@ -213,11 +215,12 @@ Status Service::change_keys(const Id128& id) {
   const auto asked = [&] { return sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }); };
   FK_TRY(const KeyChange change, asked());
   FK_TRY(const auto vault, open_vault());
+  // Each try makes a key in the token, whose memory wears.
+  if (now.uptime_ms < key_change_not_before_ms_) {
+    return make_error(Errc::kUnavailable, "new keys are made again a few seconds after a try that failed");
+  }
+  key_change_not_before_ms_ = now.uptime_ms + kKeyChangeRetryMs;
   EpochMaker maker(parts_.custody, parts_.store, change);
-  FK_CHECK(maker.draw());
-  FK_CHECK(parts_.slots.retire(change.to));  // what an earlier attempt left
-  FK_CHECK(parts_.slots.begin(change.to, change.from));
-  maker.put_in(*vault);
   bool durable = false;
   const auto write = [&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
@@ -239,6 +242,10 @@ Status Service::change_keys(const Id128& id) {
     return w;
   };
   const Status done = [&]() -> Status {
+    FK_CHECK(parts_.slots.retire(change.to));  // what an earlier try left
+    FK_CHECK(parts_.slots.begin(change.to, change.from));
+    FK_CHECK(maker.draw());
+    maker.put_in(*vault);
     FK_CHECK(maker.rewrap(*vault));
     FK_CHECK(reseal_names(*vault, change.to, maker.made().puts));
     // What the token did is behind us: sealing waits for this lock, and no unseal is under way.
@@ -249,6 +256,8 @@ Status Service::change_keys(const Id128& id) {
     if (durable) FK_CHECK(make_collector());  // the cards of a re-share open it from now on
     return written ? Status() : Status(written.error());
   }();
+  if (durable) key_change_not_before_ms_ = 0;
+  if (!done && options_.on_rotation_failed) options_.on_rotation_failed(done.error());
   if (done || durable) return done;
   // After a failed commit nobody knows what the log has: that halt is for good, and nothing is destroyed.
   const auto halt = halted();
