@@ -33,18 +33,22 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
   FK_TRY(const SealStatus s, api.service.seal_status());
   OrderedJson proof = OrderedJson::array();
   for (const Digest& hash : s.start_proof) proof.push_back(to_base64(hash));
-  return json_response({{"state", s.state},
-                        {"vault", to_hex(s.vault)},
-                        {"rehearsal", s.rehearsal},
-                        {"clock_jumped", s.clock_jumped},
-                        {"groups", to_json(s.groups)},
-                        {"templates",
-                         {{"total", s.templates_total},
-                          {"loaded", s.templates_loaded},
-                          {"refused", s.templates_refused},
-                          {"ready", s.templates_ready}}},
-                        {"start", {{"entry", s.start_entry}, {"event", s.start_event}, {"proof", std::move(proof)}}},
-                        {"checkpoint", s.checkpoint}});
+  OrderedJson out = {{"state", s.state},
+                     {"vault", to_hex(s.vault)},
+                     {"rehearsal", s.rehearsal},
+                     {"clock_jumped", s.clock_jumped},
+                     {"groups", to_json(s.groups)},
+                     {"templates",
+                      {{"total", s.templates_total},
+                       {"loaded", s.templates_loaded},
+                       {"refused", s.templates_refused},
+                       {"ready", s.templates_ready}}},
+                     {"start", {{"entry", s.start_entry}, {"event", s.start_event}, {"proof", std::move(proof)}}},
+                     {"checkpoint", s.checkpoint}};
+  if (const auto& r = s.rotation) {
+    out["rotation"] = {{"from", r->from}, {"to", r->to}, {"done", r->done}, {"total", r->total}};
+  }
+  return json_response(out);
 }
 
 Result<http::Response> unseal(ApiContext& api, const Call& call) {

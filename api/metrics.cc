@@ -69,6 +69,12 @@ void add_vault(Page& page, const Service::Metrics& vault, std::string_view state
              vault.clock_jumped ? 1 : 0);
   page.gauge("facekeep_exports_failing", "Approved exports that failed and are tried again; the journal says why",
              static_cast<double>(vault.exports_failing));
+  const auto rotation = vault.rotation.value_or(SealStatus::Rotation{});
+  page.gauge("facekeep_rotation_running", "1 from new keys until the old ones are destroyed", vault.rotation ? 1 : 0);
+  page.gauge("facekeep_rotation_done", "Subjects whose key was rewrapped; 0 without a rotation",
+             static_cast<double>(rotation.done));
+  page.gauge("facekeep_rotation_total", "Subjects that a rotation rewraps; 0 without a rotation",
+             static_cast<double>(rotation.total));
   page.gauge("facekeep_log_entries", "Entries in the log", static_cast<double>(vault.log_size));
   page.gauge("facekeep_templates", "Templates in memory", static_cast<double>(vault.templates));
   page.gauge("facekeep_template_bytes", "Bytes of memory for templates", static_cast<double>(vault.arena_bytes));

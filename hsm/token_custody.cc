@@ -1,5 +1,7 @@
 #include "hsm/token_custody.h"
 
+#include <unistd.h>
+
 #include "hsm/anchor.h"
 #include "hsm/spare.h"
 #include "hsm/wrap.h"
@@ -147,9 +149,28 @@ Status TokenCustody::ping() {
   return pool_->check();
 }
 
+// A token made of files (SoftHSM) never syncs them: all file systems are, before the log builds on what was done.
+Result<RootEvidence> TokenCustody::make_root(std::uint32_t epoch) {
+  FK_TRY(const KeyEvidence made, provision_root(*pool_, vault_, epoch));
+  ::sync();
+  return RootEvidence{made.mechanism,        made.local,       made.sensitive,
+                      made.always_sensitive, made.extractable, made.never_extractable};
+}
+
 Status TokenCustody::destroy_root(std::uint32_t epoch) {
   forget_keys();
-  return destroy_key(*pool_, root_label(vault_, epoch));
+  FK_CHECK(destroy_key(*pool_, root_label(vault_, epoch)));
+  ::sync();
+  return {};
+}
+
+Result<bool> TokenCustody::has_root(std::uint32_t epoch) {
+  return pool_->run(Repeat::kSafe, [&](Session& s) -> Result<bool> {
+    const Status free = require_free_label(s, root_label(vault_, epoch));
+    if (free) return false;
+    if (free.error().code == Errc::kAlreadyExists) return true;
+    return free.error();
+  });
 }
 
 Result<KeyEvidence> TokenCustody::root_evidence(std::uint32_t epoch) {

@@ -54,6 +54,9 @@ class TokenCustody final : public Custody {
 
   Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override;
   Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) override;
+  Result<RootEvidence> make_root(std::uint32_t epoch) override;
+  Status destroy_root(std::uint32_t epoch) override;
+  Result<bool> has_root(std::uint32_t epoch) override;
   Result<Bytes> wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret, ByteView context) override;
   [[nodiscard]] NoteKeyType log_key_type() const override { return log_type_; }
   Result<Bytes> log_public_key() override { return log_public_key_; }
@@ -62,8 +65,6 @@ class TokenCustody final : public Custody {
   Status write_anchor(const Anchor& anchor) override;
   Status ping() override;
 
-  // Destroys root-<epoch>: what was wrapped under it opens no more. kNotFound if it is gone already.
-  Status destroy_root(std::uint32_t epoch);
   // Evidence of root-<epoch>, read from the token now.
   Result<KeyEvidence> root_evidence(std::uint32_t epoch);
   [[nodiscard]] const TokenIdentity& token_identity() const { return pool_->token().identity(); }

@@ -14,18 +14,15 @@ class EnrolmentPass {
   static PlainTemplateAccess get() { return PlainTemplateAccess(); }
 };
 
-Result<PreparedEnrolment> Enrolment::prepare(OpenVault& vault, SiteSession& site, std::string by,
+Result<PreparedEnrolment> Enrolment::prepare(const OpenVault& vault, const SiteSession& site, std::string by,
                                              std::string subject_id, const subject::Consent& consent) {
   PreparedEnrolment e;
   e.by = std::move(by);
   e.site = site.site;
   e.ref = random_array<16>();
   e.consent = consent;
-  e.tag = site.subject_tag(subject_id);
   e.record_subject = subject_id;
-  FK_TRY(auto fresh, vault.new_subject_key(site, e.ref));
-  e.slot_record = std::move(fresh.slot_record);
-  e.key.emplace(std::move(fresh.key));
+  e.key.emplace(seal::AeadKey::generate());
   const subject::SubjectRecord record =
       subject::make_record(std::move(subject_id), subject::canonical_consent(consent));
   FK_TRY(e.consent_digest, subject::consent_digest(record.blinding.view(), record.consent));
@@ -52,7 +49,7 @@ Status Enrolment::add_template(const OpenVault& vault, const SiteSession& site, 
                                std::optional<probe::Proof> proof) {
   FK_CHECK(check_vector(values, model));
   PreparedTemplate t;
-  if (proof) t.camera = {proof->camera, proof->pad, site.nonce_tag(proof->camera, proof->nonce)};
+  if (proof) t.camera = {proof->camera, proof->pad, site.keys.current()->nonce_tag(proof->camera, proof->nonce)};
   t.proof = std::move(proof);
   t.id = random_array<16>();
   t.model = model.id;
@@ -67,16 +64,21 @@ Status Enrolment::add_template(const OpenVault& vault, const SiteSession& site, 
   return {};
 }
 
-Result<log::Write> Enrolment::write(PreparedEnrolment& e, const log::Turn& turn, match::Engine& engine) {
+Result<log::Write> Enrolment::write(const OpenVault& vault, PreparedEnrolment& e, const log::Turn& turn,
+                                    match::Engine& engine) {
   log::Write w;
   if (!e.record.empty()) {
     const std::uint32_t slot = turn.slots.take();
+    const SiteSession& site = vault.site(e.site);
+    const std::uint32_t epoch = turn.state.key_epoch(e.ref);
+    FK_TRY(auto wrapped, vault.wrap_subject_key(site, epoch, e.ref, slot, *e.key));
     w.drafts.push_back(
         {ledger::Enrolled{e.ref, e.site, e.by, slot, e.consent_digest, seal::blob_digest(e.record), e.consent.until},
          {}});
-    w.new_keys.push_back({slot, e.slot_record});
+    w.new_keys.push_back(std::move(wrapped));
     w.puts.push_back({store::keys::record(e.ref), e.record});
-    w.puts.push_back({store::keys::subject_index(e.tag), to_bytes(e.ref)});
+    const Digest tag = site.keys.of(epoch)->subject_tag(e.record_subject);
+    w.puts.push_back({store::keys::subject_index(tag), to_bytes(e.ref)});
   }
   const std::uint64_t first = turn.next_entry + w.drafts.size();
   for (const auto& t : e.templates) {

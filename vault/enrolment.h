@@ -35,16 +35,14 @@ struct PreparedEnrolment {
   std::vector<PreparedTemplate> templates;
   // A new subject only (empty for further templates of one that exists):
   std::string record_subject;
-  Bytes slot_record;
   Bytes record;
-  Digest tag{};
 };
 
 class Enrolment {
  public:
   // A new subject: draws ref, K, log key and blinding; seals the record.
-  static Result<PreparedEnrolment> prepare(OpenVault& vault, SiteSession& site, std::string by, std::string subject_id,
-                                           const subject::Consent& consent);
+  static Result<PreparedEnrolment> prepare(const OpenVault& vault, const SiteSession& site, std::string by,
+                                           std::string subject_id, const subject::Consent& consent);
   // A subject that exists.
   static PreparedEnrolment continue_with(std::string by, std::string site, const Id128& ref, const Digest& consent,
                                          OpenSubject subject);
@@ -52,9 +50,10 @@ class Enrolment {
   static Status add_template(const OpenVault& vault, const SiteSession& site, PreparedEnrolment& e,
                              const ledger::Model& model, std::span<const float> values,
                              std::optional<probe::Proof> proof = {});
-  // What the sequencer writes. `e` and `engine` must live until the submission has returned; the gallery
-  // gets the templates once they are durable.
-  static Result<log::Write> write(PreparedEnrolment& e, const log::Turn& turn, match::Engine& engine);
+  // What the sequencer writes; K and the index row are under the keys of the epoch that the state says in this turn.
+  // `e` and `engine` must live until the submission has returned; the gallery gets the templates once they are durable.
+  static Result<log::Write> write(const OpenVault& vault, PreparedEnrolment& e, const log::Turn& turn,
+                                  match::Engine& engine);
 };
 
 }  // namespace facekeep

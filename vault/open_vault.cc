@@ -23,21 +23,21 @@ Error altered(const char* what) {
 
 }  // namespace
 
-SiteSession::SiteSession(const ledger::Site& s, const seal::SiteKey& key, std::uint64_t wraps)
-    : site(s.id),
-      epoch(s.epoch),
-      // The log counts every key that was ever wrapped for this site, whichever subkey wrapped it: an upper
-      // bound for each of the three.
+SiteKeys::SiteKeys(std::uint32_t epoch_, const seal::SiteKey& key, seal::TokenWraps token_wraps_, std::uint64_t wraps)
+    : epoch(epoch_),
+      // The log counts every key that was ever wrapped for this site, whichever subkey of whichever epoch wrapped it:
+      // an upper bound for each of them.
       wrap(key.aead(seal::SiteSubkey::kWrap, wraps)),
       openings(key.aead(seal::SiteSubkey::kOpenings, wraps)),
       changes(key.aead(seal::SiteSubkey::kChanges, wraps)),
-      index(key.subkey(seal::SiteSubkey::kIndex)) {}
+      index(key.subkey(seal::SiteSubkey::kIndex)),
+      token_wraps(std::move(token_wraps_)) {}
 
-Digest SiteSession::subject_tag(const std::string& subject_id) const {
+Digest SiteKeys::subject_tag(const std::string& subject_id) const {
   return hmac_sha256(index.view(), {as_bytes(kSubjectIdDomain), as_bytes(subject_id)});
 }
 
-Digest SiteSession::request_tag(std::initializer_list<ByteView> parts) const {
+Digest SiteKeys::request_tag(std::initializer_list<ByteView> parts) const {
   // Each part is hashed first, so that their borders are part of the result.
   Bytes all = to_bytes(kRequestDomain);
   for (const ByteView p : parts) {
@@ -47,7 +47,7 @@ Digest SiteSession::request_tag(std::initializer_list<ByteView> parts) const {
   return hmac_sha256(index.view(), {all});
 }
 
-Id128 SiteSession::nonce_tag(const std::string& camera, const Id128& nonce) const {
+Id128 SiteKeys::nonce_tag(const std::string& camera, const Id128& nonce) const {
   const Digest tag =
       hmac_sha256(index.view(), {as_bytes(kNonceDomain), ByteView(sha256(as_bytes(camera))), ByteView(nonce)});
   Id128 out{};
@@ -55,12 +55,34 @@ Id128 SiteSession::nonce_tag(const std::string& camera, const Id128& nonce) cons
   return out;
 }
 
-Status OpenVault::add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty) {
-  auto session = std::make_unique<SiteSession>(site, key, wraps);
+std::vector<Digest> index_tags(const SiteSession& site, const std::string& subject_id) {
+  std::vector<Digest> out;
+  for (const auto& keys : site.keys.all()) out.push_back(keys->subject_tag(subject_id));
+  return out;
+}
+
+Digest subject_name(const std::string& site, const std::string& subject_id) {
+  return sha256({sha256(as_bytes(site)), as_bytes(subject_id)});
+}
+
+Status OpenVault::add_site(const std::string& site, std::shared_ptr<SiteKeys> keys, bool empty) {
+  auto session = std::make_unique<SiteSession>(site, std::move(keys));
   session->ready = empty;
   const std::unique_lock lock(sites_mutex_);
-  if (sites_.emplace(site.id, std::move(session)).second) return {};
-  return make_error(Errc::kAlreadyExists, "the site \"" + site.id + "\" is open already");
+  if (sites_.emplace(site, std::move(session)).second) return {};
+  return make_error(Errc::kAlreadyExists, "the site \"" + site + "\" is open already");
+}
+
+void OpenVault::promote(std::uint32_t epoch) {
+  const std::shared_lock lock(sites_mutex_);
+  for (const auto& [id, session] : sites_) session->keys.promote(epoch);
+  people_.promote(epoch);
+}
+
+void OpenVault::drop(std::uint32_t epoch) {
+  const std::shared_lock lock(sites_mutex_);
+  for (const auto& [id, session] : sites_) session->keys.drop(epoch);
+  people_.drop(epoch);
 }
 
 void OpenVault::remove_site(const std::string& id) {
@@ -78,45 +100,86 @@ bool OpenVault::ready() const {
   return std::all_of(sites_.begin(), sites_.end(), [](const auto& s) { return s.second->ready.load(); });
 }
 
+Result<std::optional<Id128>> OpenVault::stored_ref(const SiteSession& site, const std::string& subject_id) const {
+  for (const auto& keys : site.keys.all()) {
+    FK_TRY(const auto stored, store_.get(store::keys::subject_index(keys->subject_tag(subject_id))));
+    if (!stored) continue;
+    Id128 ref{};
+    if (stored->size() != ref.size()) return altered("index");
+    std::copy(stored->begin(), stored->end(), ref.begin());
+    return std::optional<Id128>(ref);
+  }
+  return std::optional<Id128>();
+}
+
 Result<std::optional<Id128>> OpenVault::find_ref(const SiteSession& site, const std::string& subject_id) const {
-  const Digest tag = site.subject_tag(subject_id);
   {
     const std::lock_guard lock(corrections_mutex_);
-    if (const auto it = corrections_.find(tag); it != corrections_.end()) return std::optional<Id128>(it->second);
+    const auto it = corrections_.find(subject_name(site.site, subject_id));
+    if (it != corrections_.end()) return std::optional<Id128>(it->second);
   }
-  FK_TRY(const auto stored, store_.get(store::keys::subject_index(tag)));
-  if (!stored) return std::optional<Id128>();
-  Id128 ref{};
-  if (stored->size() != ref.size()) return altered("index");
-  std::copy(stored->begin(), stored->end(), ref.begin());
-  return std::optional<Id128>(ref);
+  FK_TRY(auto found, stored_ref(site, subject_id));
+  // While a rotation rewraps, the row may have moved behind the look: then it is where the first look was.
+  if (!found && site.keys.all().size() > 1) return stored_ref(site, subject_id);
+  return found;
 }
 
 void OpenVault::correct_index(const SiteSession& site, const std::string& subject_id, const Id128& ref) {
-  const Digest tag = site.subject_tag(subject_id);
-  const auto stored = store_.get(store::keys::subject_index(tag));
-  if (stored && *stored && std::equal((*stored)->begin(), (*stored)->end(), ref.begin(), ref.end())) return;
+  const auto stored = stored_ref(site, subject_id);
+  if (stored && *stored == ref) return;
   const std::lock_guard lock(corrections_mutex_);
-  corrections_[tag] = ref;
+  corrections_[subject_name(site.site, subject_id)] = ref;
 }
 
-void OpenVault::forget_correction(const Digest& tag) {
+void OpenVault::forget_correction(const std::string& site, const std::string& subject_id) {
   const std::lock_guard lock(corrections_mutex_);
-  corrections_.erase(tag);
+  corrections_.erase(subject_name(site, subject_id));
 }
 
-Result<OpenVault::NewKey> OpenVault::new_subject_key(SiteSession& site, const Id128& ref) const {
-  FK_TRY(const seal::Aad aad, seal::make_aad({vault_, site.site}, site.epoch, Purpose::kSubjectKey, ref));
-  seal::AeadKey key = seal::AeadKey::generate();
-  FK_TRY(Bytes record, seal::wrap_key(site.wrap, aad, key));
-  return NewKey{std::move(key), std::move(record)};
+namespace {
+
+Result<seal::Aad> subject_aad(const Id128& vault, const std::string& site, std::uint32_t epoch, const Id128& ref) {
+  return seal::make_aad({vault, site}, epoch, Purpose::kSubjectKey, ref);
+}
+
+Error no_keys(std::uint32_t epoch) {
+  return make_error(Errc::kInternal, "the keys of root epoch " + std::to_string(epoch) + " are not open");
+}
+
+// A wrapped key of this slot in the generation of whichever keys have it. One that a rotation moves meanwhile is found
+// at the second look, where the first one began.
+template <class Open>
+Result<seal::AeadKey> first_generation(const seal::SlotGenerations& slots, const EpochKeys<SiteKeys>& keys,
+                                       std::uint32_t slot, const Open& open) {
+  Error missing = make_error(Errc::kNotFound, "key slot " + std::to_string(slot) + " is empty");
+  for (int look = 0; look < 2; ++look) {
+    for (const auto& k : keys.all()) {
+      const auto record = slots.read(k->epoch, slot);
+      if (record) return open(*k, *record);
+      if (record.error().code != Errc::kNotFound) return record.error();
+    }
+  }
+  return missing;
+}
+
+}  // namespace
+
+Result<seal::SlotWrite> OpenVault::wrap_subject_key(const SiteSession& site, std::uint32_t epoch, const Id128& ref,
+                                                    std::uint32_t slot, const seal::AeadKey& key) const {
+  const auto keys = site.keys.of(epoch);
+  if (!keys) return no_keys(epoch);
+  FK_TRY(const seal::Aad aad, subject_aad(vault_, site.site, epoch, ref));
+  FK_TRY(Bytes record, seal::wrap_key(keys->wrap, aad, key));
+  return seal::SlotWrite{slot, std::move(record), epoch};
 }
 
 Result<seal::AeadKey> OpenVault::subject_key(const SiteSession& site, const Id128& ref, std::uint32_t slot,
                                              std::uint64_t used) const {
-  FK_TRY(const Bytes record, slots_.read(slot));
-  FK_TRY(const seal::Aad aad, seal::make_aad({vault_, site.site}, site.epoch, Purpose::kSubjectKey, ref));
-  return seal::unwrap_key(site.wrap, aad, record, used);
+  return first_generation(slots_, site.keys, slot,
+                          [&](const SiteKeys& k, const Bytes& record) -> Result<seal::AeadKey> {
+                            FK_TRY(const seal::Aad aad, subject_aad(vault_, site.site, k.epoch, ref));
+                            return seal::unwrap_key(k.wrap, aad, record, used);
+                          });
 }
 
 Result<OpenSubject> OpenVault::open_subject(const SiteSession& site, const Id128& ref,
@@ -132,21 +195,37 @@ Result<OpenSubject> OpenVault::open_subject(const SiteSession& site, const Id128
   return OpenSubject{std::move(key), std::move(record), std::move(consent)};
 }
 
-seal::AeadKey& OpenVault::period_wrap(const ledger::State::PeriodId& id) const {
-  SiteSession& s = site(std::get<1>(id));
-  return std::get<0>(id) == "access" ? s.openings : s.changes;
+namespace {
+
+// Monthly and daily keys are under subkeys of their own.
+template <class Keys>
+auto& period_wrap(Keys& keys, const ledger::State::PeriodId& id) {
+  return std::get<0>(id) == "access" ? keys.openings : keys.changes;
 }
 
-Result<seal::Aad> OpenVault::period_aad(const ledger::State::PeriodId& id) const {
-  const auto& [purpose, site_id, period] = id;
-  return seal::make_aad({vault_, site_id}, site(site_id).epoch, Purpose::kPeriodKey, as_bytes(purpose + "/" + period));
+Result<seal::Aad> period_aad(const Id128& vault, std::uint32_t epoch, const ledger::State::PeriodId& id) {
+  const auto& [purpose, site, period] = id;
+  return seal::make_aad({vault, site}, epoch, Purpose::kPeriodKey, as_bytes(purpose + "/" + period));
 }
 
-Result<OpenVault::NewKey> OpenVault::new_period_key(const ledger::State::PeriodId& id) const {
-  FK_TRY(const seal::Aad aad, period_aad(id));
-  seal::AeadKey key = seal::AeadKey::generate();
-  FK_TRY(Bytes record, seal::wrap_key(period_wrap(id), aad, key));
-  return NewKey{std::move(key), std::move(record)};
+}  // namespace
+
+Result<seal::SlotWrite> OpenVault::wrap_period_key(const ledger::State::PeriodId& id, std::uint32_t epoch,
+                                                   std::uint32_t slot, const seal::AeadKey& key) const {
+  const auto keys = site(std::get<1>(id)).keys.of(epoch);
+  if (!keys) return no_keys(epoch);
+  FK_TRY(const seal::Aad aad, period_aad(vault_, epoch, id));
+  FK_TRY(Bytes record, seal::wrap_key(period_wrap(*keys, id), aad, key));
+  return seal::SlotWrite{slot, std::move(record), epoch};
+}
+
+Result<seal::AeadKey> OpenVault::open_period_key(const ledger::State::PeriodId& id, std::uint32_t slot,
+                                                 std::uint64_t used) const {
+  return first_generation(slots_, site(std::get<1>(id)).keys, slot,
+                          [&](const SiteKeys& k, const Bytes& record) -> Result<seal::AeadKey> {
+                            FK_TRY(const seal::Aad aad, period_aad(vault_, k.epoch, id));
+                            return seal::unwrap_key(period_wrap(k, id), aad, record, used);
+                          });
 }
 
 Result<std::shared_ptr<seal::AeadKey>> OpenVault::period_key(const ledger::State::PeriodId& id,
@@ -154,10 +233,8 @@ Result<std::shared_ptr<seal::AeadKey>> OpenVault::period_key(const ledger::State
                                                              std::uint64_t log_size) {
   const std::lock_guard lock(period_mutex_);
   if (const auto it = period_keys_.find(id); it != period_keys_.end()) return it->second;
-  FK_TRY(const Bytes record, slots_.read(state.slot));
-  FK_TRY(const seal::Aad aad, period_aad(id));
   // It seals at most one thing an entry, so the entries since its own bound its uses.
-  FK_TRY(seal::AeadKey key, seal::unwrap_key(period_wrap(id), aad, record, log_size - state.entry));
+  FK_TRY(seal::AeadKey key, open_period_key(id, state.slot, log_size - state.entry));
   auto shared = std::make_shared<seal::AeadKey>(std::move(key));
   period_keys_[id] = shared;
   return shared;

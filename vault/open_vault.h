@@ -11,29 +11,30 @@
 #include <optional>
 #include <shared_mutex>
 #include <string>
+#include <vector>
 
 #include "vault/base/clock.h"
+#include "vault/epoch_keys.h"
 #include "vault/ledger/state.h"
 #include "vault/seal/aead.h"
 #include "vault/seal/site_key.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"
 #include "vault/subject/consent.h"
 #include "vault/subject/record.h"
 
 namespace facekeep {
 
-// One site while open. Thread safe (AeadKey is).
-struct SiteSession {
-  std::string site;
+// The keys of one site under one root epoch. Thread safe (AeadKey is).
+struct SiteKeys {
   std::uint32_t epoch = 0;
-  seal::AeadKey wrap;              // S/wrap: subject keys
-  seal::AeadKey openings;          // S/openings: monthly keys
-  seal::AeadKey changes;           // S/changes: daily keys
-  SecretBytes index;               // S/index
-  std::atomic<bool> ready{false};  // every template of the site is in the gallery
+  seal::AeadKey wrap;      // S/wrap: subject keys
+  seal::AeadKey openings;  // S/openings: monthly keys
+  seal::AeadKey changes;   // S/changes: daily keys
+  SecretBytes index;       // S/index
+  seal::TokenWraps token_wraps;
 
-  SiteSession(const ledger::Site& s, const seal::SiteKey& key, std::uint64_t wraps);
+  SiteKeys(std::uint32_t epoch_, const seal::SiteKey& key, seal::TokenWraps token_wraps_, std::uint64_t wraps);
   // HMAC-SHA256(S/index, "facekeep/subject-id/v1" || 0 || id): where the store keeps the ref of a subject.
   [[nodiscard]] Digest subject_tag(const std::string& subject_id) const;
   // HMAC-SHA256(S/index, "facekeep/request/v1" || 0 || ...): what a Request-Id leaves in an opening.
@@ -41,6 +42,22 @@ struct SiteSession {
   // The first 16 bytes of HMAC-SHA256(S/index, "facekeep/nonce/v1" || 0 || SHA-256(camera) || nonce): what the nonce of
   // a signed probe leaves in an opening.
   [[nodiscard]] Id128 nonce_tag(const std::string& camera, const Id128& nonce) const;
+};
+
+// One site while open.
+struct SiteSession {
+  const std::string site;
+  EpochKeys<SiteKeys> keys;
+  std::atomic<bool> ready{false};  // every template of the site is in the gallery
+
+  SiteSession(std::string id, std::shared_ptr<SiteKeys> first) : site(std::move(id)), keys(std::move(first)) {}
+};
+
+// The vault's own key: the sealed register of people.
+struct RegisterKeys {
+  std::uint32_t epoch = 0;
+  seal::AeadKey key;
+  seal::TokenWraps token_wraps;
 };
 
 // A subject as a request needs it: the key K and the record it opens.
@@ -52,21 +69,21 @@ struct OpenSubject {
 
 class OpenVault {
  public:
-  OpenVault(const Id128& vault, const store::Store& store, seal::KeySlots& slots)
-      : vault_(vault), store_(store), slots_(slots) {}
+  OpenVault(const Id128& vault, const store::Store& store, seal::SlotGenerations& slots,
+            std::shared_ptr<RegisterKeys> people)
+      : vault_(vault), store_(store), slots_(slots), people_(std::move(people)) {}
 
   // A site is here before the state has it, so that whoever finds it there finds it here. `empty`: it has no templates
   // to load. Sessions stay where they are; only a site that the state never got is taken out again. kAlreadyExists: one
   // key is never passed over for another.
-  Status add_site(const ledger::Site& site, const seal::SiteKey& key, std::uint64_t wraps, bool empty = false);
+  Status add_site(const std::string& site, std::shared_ptr<SiteKeys> keys, bool empty = false);
   void remove_site(const std::string& id);
-  void set_register_key(seal::AeadKey key, std::uint32_t epoch) {
-    register_key_ = std::make_unique<seal::AeadKey>(std::move(key));
-    register_epoch_ = epoch;
-  }
-  // Of the sealed register of people. Precondition: it was set.
-  [[nodiscard]] seal::AeadKey& register_key() const { return *register_key_; }
-  [[nodiscard]] std::uint32_t register_epoch() const { return register_epoch_; }
+  // Of every site and the register: the epoch is in force, or its keys go.
+  void promote(std::uint32_t epoch);
+  void drop(std::uint32_t epoch);
+  // Of the sealed register of people.
+  [[nodiscard]] EpochKeys<RegisterKeys>& people() { return people_; }
+  [[nodiscard]] const EpochKeys<RegisterKeys>& people() const { return people_; }
   // Precondition: the state has the site.
   [[nodiscard]] SiteSession& site(const std::string& id) const;
   // Every site's gallery is loaded: no door is told "refer" for want of it.
@@ -76,12 +93,10 @@ class OpenVault {
   // The ref under which the store has this subject id. A hint, not trusted: check open_subject()'s record.
   Result<std::optional<Id128>> find_ref(const SiteSession& site, const std::string& subject_id) const;
 
-  // K: drawn, wrapped for a slot, and opened again.
-  struct NewKey {
-    seal::AeadKey key;
-    Bytes slot_record;
-  };
-  Result<NewKey> new_subject_key(SiteSession& site, const Id128& ref) const;
+  // K for a slot of the generation of `epoch`, whose keys are here.
+  Result<seal::SlotWrite> wrap_subject_key(const SiteSession& site, std::uint32_t epoch, const Id128& ref,
+                                           std::uint32_t slot, const seal::AeadKey& key) const;
+  // From whichever generation has it. kNotFound: none.
   Result<seal::AeadKey> subject_key(const SiteSession& site, const Id128& ref, std::uint32_t slot,
                                     std::uint64_t used) const;
   // kIntegrity unless the stored record is the one whose digest is in the log, and opens.
@@ -91,7 +106,8 @@ class OpenVault {
   Result<std::shared_ptr<seal::AeadKey>> period_key(const ledger::State::PeriodId& id,
                                                     const ledger::State::PeriodKeyState& state, std::uint64_t log_size);
   [[nodiscard]] bool has_period_key(const ledger::State::PeriodId& id) const;  // opened before
-  Result<NewKey> new_period_key(const ledger::State::PeriodId& id) const;
+  Result<seal::SlotWrite> wrap_period_key(const ledger::State::PeriodId& id, std::uint32_t epoch, std::uint32_t slot,
+                                          const seal::AeadKey& key) const;
   void forget_period_key(const ledger::State::PeriodId& id);
 
   std::atomic<std::uint64_t> templates_total{0};
@@ -103,23 +119,29 @@ class OpenVault {
   // The stored index is not trusted, least of all where it says nothing: while galleries load, each subject's own
   // record is held against it, and what differs is kept here. find_ref() asks here first.
   void correct_index(const SiteSession& site, const std::string& subject_id, const Id128& ref);
-  void forget_correction(const Digest& tag);
+  void forget_correction(const std::string& site, const std::string& subject_id);
 
  private:
-  [[nodiscard]] seal::AeadKey& period_wrap(const ledger::State::PeriodId& id) const;
-  Result<seal::Aad> period_aad(const ledger::State::PeriodId& id) const;
+  Result<std::optional<Id128>> stored_ref(const SiteSession& site, const std::string& subject_id) const;
+  Result<seal::AeadKey> open_period_key(const ledger::State::PeriodId& id, std::uint32_t slot,
+                                        std::uint64_t used) const;
 
   const Id128 vault_;
   const store::Store& store_;
-  seal::KeySlots& slots_;
+  seal::SlotGenerations& slots_;
   mutable std::shared_mutex sites_mutex_;
   std::map<std::string, std::unique_ptr<SiteSession>> sites_;
-  std::unique_ptr<seal::AeadKey> register_key_;
-  std::uint32_t register_epoch_ = 0;
+  EpochKeys<RegisterKeys> people_;
   mutable std::mutex period_mutex_;
   std::map<ledger::State::PeriodId, std::shared_ptr<seal::AeadKey>> period_keys_;
   mutable std::mutex corrections_mutex_;
-  std::map<Digest, Id128> corrections_;  // index tag -> ref
+  std::map<Digest, Id128> corrections_;  // by subject_name()
 };
+
+// Where the index may have this subject: under the keys of each epoch that is here.
+std::vector<Digest> index_tags(const SiteSession& site, const std::string& subject_id);
+
+// A subject id of a site under no key, for what stays in memory: it is the same through a rotation.
+Digest subject_name(const std::string& site, const std::string& subject_id);
 
 }  // namespace facekeep

@@ -42,6 +42,12 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
   engine.arena.allow_unlocked = s->options_.allow_unlocked_memory;
   engine.source = s->source_.get();
   FK_TRY(s->engine_, match::make_exact_engine(engine));
+  s->sequencer_->read([&](const ledger::State& st) {
+    const auto& rotation = st.rotation();
+    if (!rotation) return;
+    s->rotation_done_ =
+        static_cast<std::uint64_t>(std::distance(st.subjects().begin(), st.subjects().upper_bound(rotation->upto)));
+  });
   FK_CHECK(s->write_start());
   FK_CHECK(s->make_collector());
   s->keeper_ = std::thread([raw = s.get()] { raw->keep(); });
@@ -71,7 +77,7 @@ Result<std::uint64_t> Service::write_start() {
 
 Status Service::make_collector() {
   return sequencer_->read([&](const ledger::State& st) -> Status {
-    const ledger::Genesis& g = st.genesis();
+    const ledger::Genesis& g = st.current();
     seal::ShareSetSpec spec;
     for (std::size_t gi = 0; gi < g.groups.size(); ++gi) {
       for (const auto& card : g.groups[gi].shares) {
@@ -82,6 +88,7 @@ Status Service::make_collector() {
     }
     spec.group_threshold = static_cast<std::uint8_t>(g.groups.size());
     spec.u_public = g.unseal_key;
+    spec.retired.assign(st.retired_cards().begin(), st.retired_cards().end());
     FK_TRY(collector_, seal::ShareCollector::create(std::move(spec)));
     return {};
   });
@@ -103,6 +110,7 @@ void Service::shut() {
   }
   close_vault();
   join_exporter();
+  join_rotator();
 }
 
 Service::~Service() {
@@ -244,7 +252,8 @@ Result<SealStatus> Service::seal_status() const {
     out.vault = st.genesis().vault;
     out.rehearsal = st.genesis().rehearsal;
     out.start_entry = st.start_entry();
-    for (const auto& g : st.genesis().groups) {
+    out.rotation = rotation_progress(st);
+    for (const auto& g : st.current().groups) {
       const auto in = st.shares_in().find(g.id);
       const auto n = in == st.shares_in().end() ? 0 : in->second.size();
       out.groups.push_back({g.id, static_cast<std::uint32_t>(n), g.threshold});
@@ -281,6 +290,15 @@ Result<SealStatus> Service::seal_status() const {
   return out;
 }
 
+std::optional<SealStatus::Rotation> Service::rotation_progress(const ledger::State& st) const {
+  const auto& rotation = st.rotation();
+  if (!rotation) return std::nullopt;
+  const std::uint64_t total = st.subjects().size();
+  const bool all = rotation->upto == ledger::kAllRefs;
+  return SealStatus::Rotation{rotation->from, rotation->to, all ? total : std::min(total, rotation_done_.load()),
+                              total};
+}
+
 Service::Metrics Service::metrics() const {
   Metrics m;
   {
@@ -294,6 +312,7 @@ Service::Metrics Service::metrics() const {
   sequencer_->read([&](const ledger::State& st) {
     m.log_size = st.size();
     m.open = st.phase() == Phase::kOpen;
+    m.rotation = rotation_progress(st);
     for (const auto& [id, p] : st.proposals()) ++m.proposals[stage_at(st, p, st.moment_at(now))];
   });
   {

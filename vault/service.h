@@ -39,7 +39,7 @@
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
 #include "vault/seal/share_set.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"
 #include "vault/sums.h"
 
@@ -48,6 +48,7 @@ namespace facekeep {
 class OpenVault;
 struct MatchFinding;
 struct PreparedEnrolment;
+struct Rewrap;
 
 struct ServiceOptions {
   std::string version;
@@ -72,6 +73,9 @@ struct ServiceOptions {
   std::string backup_dir;
   // An approved export that failed and is tried again later: for the journal. Any thread.
   std::function<void(const Id128& proposal, const Error& why)> on_export_failed;
+  std::size_t rewrap_batch = 2048;  // subjects whose keys a rotation rewraps at once: doors wait some milliseconds
+  // A step of a rotation that failed and is tried again at the next tick: for the journal. Any thread.
+  std::function<void(const Error& why)> on_rotation_failed;
   log::SequencerOptions sequencer;
 };
 
@@ -97,6 +101,14 @@ struct SealStatus {
   Id128 vault{};
   bool rehearsal = false;
   bool clock_jumped = false;  // nothing is destroyed by time until a person has set the clock and restarted
+  // From the entry that has new keys to the one that says that the old ones are destroyed.
+  struct Rotation {
+    std::uint32_t from = 0;  // root epochs
+    std::uint32_t to = 0;
+    std::uint64_t done = 0;  // subjects whose key was rewrapped
+    std::uint64_t total = 0;
+  };
+  std::optional<Rotation> rotation = {};
 };
 
 struct UnsealProgress {
@@ -211,7 +223,7 @@ class Service {
   struct Parts {
     store::Store& store;
     Custody& custody;
-    seal::KeySlots& slots;
+    seal::SlotGenerations& slots;
     const Clock& clock;
   };
   // Recovers the log, writes the `start` event. The vault is sealed.
@@ -322,7 +334,8 @@ class Service {
     bool open = false;
     bool halted = false;
     bool clock_jumped = false;
-    std::size_t exports_failing = 0;                   // approved, and waiting to be tried again
+    std::size_t exports_failing = 0;  // approved, and waiting to be tried again
+    std::optional<SealStatus::Rotation> rotation = {};
     std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
     MatchBudgets::Alarms alarms;
   };
@@ -370,7 +383,7 @@ class Service {
   Result<log::Draft> access_draft(OpenVault& vault, const std::string& site, ledger::Body body);
   Status ensure_period_key(OpenVault& vault, const ledger::State::PeriodId& id);
   log::Write erasure(const Id128& ref, const ledger::SubjectState& s, ledger::Erased event,
-                     const std::optional<Digest>& tag, const std::optional<std::pair<Bytes, Bytes>>& changes_entry);
+                     const std::vector<Digest>& tags, const std::optional<std::pair<Bytes, Bytes>>& changes_entry);
   Result<std::pair<Bytes, Bytes>> changes_entry(OpenVault& vault, const std::string& site,
                                                 const std::string& subject_id, const log::Turn& turn);
   // "witnesses-missing" if the witness policy wants fresh cosignatures and has none.
@@ -409,10 +422,25 @@ class Service {
   Status check_names_room(const ledger::State& state, const std::string& by, std::size_t more) const;
   Status carry_out(const Id128& proposal);
   Status open_site(const Id128& proposal);
+  // Rotation and re-share (service_rotate.cc), and what follows in the background (service_rewrap.cc).
+  Status change_keys(const Id128& proposal);
+  Status reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const;
+  void run_rotation();
+  void join_rotator();
+  Status rewrap_subjects(const OpenVault& vault);
+  struct RewrapAhead {
+    bool open = false;                 // a rotation is, and has somebody left
+    Id128 reaches = ledger::kAllRefs;  // the batch's last subject; kAllRefs: nobody is left
+    std::vector<Rewrap> batch;
+  };
+  Result<RewrapAhead> rewrap_ahead(const OpenVault& vault, const std::optional<Id128>& after) const;
+  Status retire_keys(OpenVault& vault, std::uint32_t from);
+  [[nodiscard]] std::optional<SealStatus::Rotation> rotation_progress(const ledger::State& state) const;
   // One custodian's act that narrows: decided, authorised and written in log order.
   using NarrowingAct = std::function<Result<ledger::Body>(const log::Turn& turn, const std::string& by)>;
   Result<std::uint64_t> narrow(const Digest& spki, const NarrowingAct& act);
-  Result<Bytes> seal_names(OpenVault& vault, std::uint64_t entry, const ledger::PeopleNames& names) const;
+  Result<Bytes> seal_names(OpenVault& vault, std::uint32_t epoch, std::uint64_t entry,
+                           const ledger::PeopleNames& names) const;
   Result<ledger::PeopleNames> open_names(const OpenVault& vault, std::uint64_t entry, ByteView blob) const;
   Result<ProposalView> view_of(const Id128& proposal) const;
   Result<std::string> custodian(const Digest& spki) const;
@@ -454,6 +482,15 @@ class Service {
   };
   mutable std::mutex retries_mutex_;  // export_retries_
   std::map<Id128, ExportRetry> export_retries_;
+  std::mutex key_change_mutex_;                 // one carries out a rotation; key_change_not_before_ms_
+  std::uint64_t key_change_not_before_ms_ = 0;  // uptime
+  std::mutex rotator_mutex_;                    // rotator_, rotation_seen_
+  std::thread rotator_;
+  // The epoch to which this process saw a rotation open first, and the uptime then.
+  std::optional<std::pair<std::uint32_t, std::uint64_t>> rotation_seen_;
+  std::string rotation_failure_;  // rotator's thread
+  std::atomic<bool> rotating_{false};
+  std::atomic<std::uint64_t> rotation_done_{0};
   std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;
 
@@ -461,7 +498,7 @@ class Service {
   std::shared_ptr<OpenVault> open_;
   std::vector<std::shared_ptr<OpenVault>> closing_;  // taken; requests in flight still hold them
 
-  std::mutex reserved_mutex_;  // index tags of enrolments in flight
+  std::mutex reserved_mutex_;  // of enrolments in flight: subject_name()
   std::set<Digest> reserved_;
 
   mutable std::mutex decisions_mutex_;

@@ -87,7 +87,7 @@ Status Service::use_templates(const OpenVault& vault, const Turn& turn, const Pr
 
 Result<Service::Prepared> Service::prepare_enrolment(OpenVault& vault, const ledger::PrincipalRecord& by,
                                                      const std::string& site, EnrolInput& input) {
-  SiteSession& session = vault.site(site);
+  const SiteSession& session = vault.site(site);
   FK_CHECK(ledger::check_subject_id(input.subject));
   auto consent = subject::consent_from_json(input.consent);
   if (!consent) {
@@ -176,7 +176,7 @@ std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::s
       out[i] = p->existing;
     } else {
       const std::lock_guard lock(reserved_mutex_);
-      if (!reserved_.insert(p->e.tag).second) {
+      if (!reserved_.insert(subject_name(site, p->e.record_subject)).second) {
         out[i] = make_problem(Errc::kConflict, "being-enrolled",
                               "the same subject is being enrolled by another request or row");
       } else {
@@ -194,7 +194,7 @@ std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::s
       FK_TRY(const auto there, (*vault)->find_ref((*vault)->site(site), job.p.e.record_subject));
       if (there && turn.state.subject(*there) != nullptr) return already_enrolled();
       FK_CHECK(use_templates(**vault, turn, job.p.e));
-      FK_TRY(Write w, Enrolment::write(job.p.e, turn, *engine_));
+      FK_TRY(Write w, Enrolment::write(**vault, job.p.e, turn, *engine_));
       w.receipt = true;
       return w;
     });
@@ -202,7 +202,7 @@ std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::s
   const auto receipts = sequencer_->submit_all(decisions);
   const std::lock_guard lock(reserved_mutex_);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    reserved_.erase(jobs[i].p.e.tag);
+    reserved_.erase(subject_name(site, jobs[i].p.e.record_subject));
     if (!receipts[i]) {
       out[jobs[i].row] = receipts[i].error();
       continue;
@@ -232,7 +232,7 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
            return *p;
          }));
   FK_CHECK(ledger::check_subject_id(subject_id));
-  SiteSession& session = vault->site(site);
+  const SiteSession& session = vault->site(site);
   FK_TRY(auto found, find_subject(*vault, *sequencer_, session, subject_id));
   if (!found) return no_such_subject_durably();
   if (!found->open)
@@ -253,7 +253,7 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
     if (s == nullptr) return ledger::no_such_subject();
     FK_CHECK(ledger::decide_add_template(turn.state, *s, model.id, turn.now.wall));
     FK_CHECK(use_templates(*vault, turn, e));
-    FK_TRY(Write w, Enrolment::write(e, turn, *engine_));
+    FK_TRY(Write w, Enrolment::write(*vault, e, turn, *engine_));
     w.receipt = true;
     return w;
   }));
@@ -261,12 +261,12 @@ Result<EnrolAnswer> Service::add_template(const Digest& spki, const std::string&
 }
 
 Write Service::erasure(const Id128& ref, const ledger::SubjectState& s, ledger::Erased event,
-                       const std::optional<Digest>& tag, const std::optional<std::pair<Bytes, Bytes>>& changes_entry) {
+                       const std::vector<Digest>& tags, const std::optional<std::pair<Bytes, Bytes>>& changes_entry) {
   Write w;
   w.drafts.push_back({std::move(event), {}});
   w.deletes.push_back(keys::record(ref));
   for (const auto& t : s.templates) w.deletes.push_back(keys::template_of(ref, t.id));
-  if (tag) w.deletes.push_back(keys::subject_index(*tag));
+  for (const Digest& tag : tags) w.deletes.push_back(keys::subject_index(tag));
   if (changes_entry) w.puts.push_back({changes_entry->first, changes_entry->second});
   w.dead_slots.push_back(s.slot);
   w.checkpoint = true;
@@ -299,7 +299,7 @@ Result<EraseAnswer> Service::erase(const Digest& spki, const std::string& site, 
            return *p;
          }));
   FK_CHECK(ledger::check_subject_id(subject_id));
-  SiteSession& session = vault->site(site);
+  const SiteSession& session = vault->site(site);
   FK_TRY(const auto found, find_subject(*vault, *sequencer_, session, subject_id));
   if (!found) return no_such_subject_durably();
   FK_CHECK(ensure_period_key(*vault, {"changes", site, format_day(now)}));
@@ -320,12 +320,11 @@ Result<EraseAnswer> Service::erase(const Digest& spki, const std::string& site, 
                answer.destroyed = true;
                FK_TRY(auto feed, changes_entry(*vault, site, subject_id, turn));
                // A template may have been added since we looked: the state in log order names them all.
-               const Digest tag = session.subject_tag(subject_id);
                Write w = erasure(found->ref, *turn.state.subject(found->ref), {found->ref, site, p->id, "operator"},
-                                 tag, feed);
-               w.after = [this, ref = found->ref, tag, &vault] {
-                 engine_->remove(ref);
-                 vault->forget_correction(tag);
+                                 index_tags(session, subject_id), feed);
+               w.after = [&, this] {
+                 engine_->remove(found->ref);
+                 vault->forget_correction(site, subject_id);
                };
                return w;
              },

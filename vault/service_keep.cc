@@ -28,6 +28,7 @@ void Service::housekeeping() {
   suspend_ended_consents();
   carry_out_ready();
   run_exports();
+  run_rotation();
   const Instant now = parts_.clock.now();
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
   // if the clock is set back, since nobody knows which of the two was right.
@@ -93,13 +94,13 @@ void Service::erase_due_subjects() {
         [&](const Turn& turn) -> Result<Write> {
           const auto* s = turn.state.subject(d.ref);
           if (s == nullptr || !ledger::erase_is_due(turn.state, *s, turn.now)) return Write{};
-          std::optional<Digest> tag;
+          std::vector<Digest> tags;
           std::optional<std::pair<Bytes, Bytes>> feed;
           if (open) {
-            tag = session.subject_tag(open->record.subject);
+            tags = index_tags(session, open->record.subject);
             FK_TRY(feed, changes_entry(**vault, d.site, open->record.subject, turn));
           }
-          return erasure(d.ref, *s, {d.ref, d.site, "daemon", "delay-over"}, tag, feed);
+          return erasure(d.ref, *s, {d.ref, d.site, "daemon", "delay-over"}, tags, feed);
         },
         store::Urgency::kNarrowing));
   }

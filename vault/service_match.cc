@@ -174,16 +174,58 @@ ledger::Match event_of(const std::string& site, const MatchCall& call, const std
   return event;
 }
 
-Result<std::optional<ledger::RequestMark>> request_mark(const OpenVault& vault, const SiteSession& site,
-                                                        const std::string& by, const MatchCall& call) {
-  if (!call.request_id) return std::optional<ledger::RequestMark>();
+// What a Request-Id leaves, under each epoch's keys that are here: the first is written, any may be found.
+Result<std::vector<ledger::RequestMark>> request_marks(const OpenVault& vault, const SiteSession& site,
+                                                       const std::string& by, const MatchCall& call) {
+  std::vector<ledger::RequestMark> out;
+  if (!call.request_id) return out;
   if (!vault.marks_folded) {
     return make_problem(Errc::kUnavailable, "request-in-flight",
                         "the vault is opening and does not know recent Request-Ids yet", "try again in a moment");
   }
-  return std::optional(ledger::RequestMark{site.request_tag({as_bytes(by), as_bytes(*call.request_id)}),
-                                           site.request_tag({as_bytes(by), call.body_digest})});
+  for (const auto& keys : site.keys.all()) {
+    out.push_back({keys->request_tag({as_bytes(by), as_bytes(*call.request_id)}),
+                   keys->request_tag({as_bytes(by), call.body_digest})});
+  }
+  return out;
 }
+
+// A request as it was seen before.
+struct SeenRequest {
+  ledger::RequestMark mark;  // that of this request under the keys of then
+  RequestMarks::Seen seen;
+};
+
+std::optional<SeenRequest> find_seen(RequestMarks& known, const std::vector<ledger::RequestMark>& marks,
+                                     UnixMillis now) {
+  for (const auto& mark : marks) {
+    if (auto seen = known.find(mark.id, now)) return SeenRequest{mark, std::move(*seen)};
+  }
+  return std::nullopt;
+}
+
+// Takes all of a request's marks or none, and gives back at its end those that were not answered.
+class Reservation {
+ public:
+  Reservation(RequestMarks& known, const std::vector<ledger::RequestMark>& marks, UnixMillis now) : known_(known) {
+    for (const auto& mark : marks) {
+      held_ = known_.reserve(mark.id, now);
+      if (!held_) return;
+      taken_.push_back(mark.id);
+    }
+  }
+  ~Reservation() {
+    for (const Digest& id : taken_) known_.release(id);
+  }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+  [[nodiscard]] bool held() const { return held_; }
+
+ private:
+  RequestMarks& known_;
+  std::vector<Digest> taken_;
+  bool held_ = true;
+};
 
 }  // namespace
 
@@ -206,7 +248,7 @@ Status Service::ensure_period_key(OpenVault& vault, const ledger::State::PeriodI
   // The state has a key from its decision on, its slot not before the entry is written. One that was opened before is
   // in its slot; for another the turn below waits until what is ahead of it is durable.
   if (vault.has_period_key(id)) return {};
-  FK_TRY(const auto fresh, vault.new_period_key(id));
+  const seal::AeadKey fresh = seal::AeadKey::generate();
   auto made = sequencer_->submit(
       [&](const Turn& turn) -> Result<Write> {
         Write w;
@@ -214,7 +256,8 @@ Status Service::ensure_period_key(OpenVault& vault, const ledger::State::PeriodI
         if (turn.state.period_keys().contains(id)) return w;  // another request was first
         const std::uint32_t slot = turn.slots.take();
         w.drafts.push_back({ledger::PeriodKey{std::get<0>(id), std::get<1>(id), std::get<2>(id), slot}, {}});
-        w.new_keys.push_back({slot, fresh.slot_record});
+        FK_TRY(auto wrapped, vault.wrap_period_key(id, turn.state.root_epoch(), slot, fresh));
+        w.new_keys.push_back(std::move(wrapped));
         return w;
       },
       // Erasing needs the day's key of the changes feed; matching may wait for room.
@@ -230,12 +273,13 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   FK_TRY(const Granted g, sequencer_->read([&](const ledger::State& st) { return grant(st, spki, site, call, now); }));
   const SiteSession& session = vault->site(site);
   FK_TRY(const auto proof, open_probe(about(site, call), call.signed_probe, call.probe));
-  if (proof) call.camera = {proof->camera, proof->pad, session.nonce_tag(proof->camera, proof->nonce)};
+  if (proof) call.camera = {proof->camera, proof->pad, session.keys.current()->nonce_tag(proof->camera, proof->nonce)};
   FK_CHECK(check_vector(call.probe, g.grant.model));
   if (call.subject) FK_CHECK(ledger::check_subject_id(*call.subject));
-  FK_TRY(const auto mark, request_mark(*vault, session, g.by, call));
-  const auto seen = mark ? marks_.find(mark->id, now) : std::nullopt;
-  if (seen && seen->body != mark->body) {
+  FK_TRY(const auto marks, request_marks(*vault, session, g.by, call));
+  const auto before = find_seen(marks_, marks, now);
+  const auto* seen = before ? &before->seen : nullptr;
+  if (seen != nullptr && seen->body != before->mark.body) {
     return make_problem(Errc::kConflict, "request-id-reused", "this Request-Id was used with another body a moment ago",
                         "draw a new one for each new question");
   }
@@ -249,8 +293,8 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
     if (decision == "match" && !g.grant.hide_subject) a.subject = subject;
     return a;
   };
-  if (seen && seen->decision != "match") return answer(seen->decision, "", seen->entry);
-  if (seen && seen->ref) {
+  if (seen != nullptr && seen->decision != "match") return answer(seen->decision, "", seen->entry);
+  if (seen != nullptr && seen->ref) {
     if (const auto subject = subject_now(q, *seen->ref)) return answer("match", *subject, seen->entry);
   }
   ledger::Match asked = event_of(site, call, g.by);
@@ -259,11 +303,11 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   const auto told = [&]() -> std::optional<MatchAnswer> {
     const std::uint64_t uptime = parts_.clock.now().uptime_ms;
     const auto entry = sequencer_->read([&](const ledger::State& st) { return budgets_.told(st, uptime, asked); });
-    if (seen || !entry) return std::nullopt;
+    if (seen != nullptr || !entry) return std::nullopt;
     sums_.add("over-budget", 1);
     return answer("refer", "", *entry);
   };
-  if (!seen) FK_CHECK(check_probe(*vault, site, proof));
+  if (seen == nullptr) FK_CHECK(check_probe(*vault, site, proof));
   if (auto refer = told()) return std::move(*refer);
   const std::string place = site + "/" + call.door + "/" + call.model;
   FK_TRY(const auto repetition, repetition_.look(place, probe));
@@ -271,26 +315,24 @@ Result<MatchAnswer> Service::match(const Digest& spki, const std::string& site, 
   if (auto refer = told()) return std::move(*refer);
   FK_TRY(Finding f, look(q, call, probe, budgets_.ready()));
   f.repeat = asked.repeat;
-  if (seen) {
+  if (seen != nullptr) {
     // After an unseal the mark has the pseudonym alone: the one that is found must be the one that the log names.
     if (!seen->ref && f.decision == "match" && f.pseudonym == seen->subject && subject_now(q, *f.ref)) {
       return answer("match", f.subject, seen->entry);
     }
     // What the log says holds no more (erased, suspended, ended): this is a new question, with an entry of its own.
-    marks_.forget(mark->id, seen->entry);
+    marks_.forget(before->mark.id, seen->entry);
   }
   // One answer a Request-Id: a retry that overtakes its first try is told to come again, never answered early.
-  if (mark && !marks_.reserve(mark->id, now)) {
+  const Reservation reservation(marks_, marks, now);
+  if (!reservation.held()) {
     return make_problem(Errc::kUnavailable, "request-in-flight", "the same request is being answered",
                         "try again in a moment");
   }
-  auto entry = log_match(*vault, spki, site, call, proof, mark, f);
-  if (!entry) {
-    if (mark) marks_.release(mark->id);
-    return std::move(entry).error();
-  }
+  const auto mark = marks.empty() ? std::nullopt : std::optional(marks.front());
+  FK_TRY(const std::uint64_t entry, log_match(*vault, spki, site, call, proof, mark, f));
   repetition_.answered(place, repetition.ticket, f.decision == "match");
-  return answer(f.decision, f.subject, *entry);
+  return answer(f.decision, f.subject, entry);
 }
 
 Result<std::uint64_t> Service::log_match(OpenVault& vault, const Digest& spki, const std::string& site,

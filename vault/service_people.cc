@@ -25,17 +25,24 @@ Result<seal::Aad> register_aad(const Id128& vault, std::uint32_t epoch, std::uin
 
 }  // namespace
 
-// In the sequencer's thread, so it may not ask the state: the epoch is the vault's that is open.
-Result<Bytes> Service::seal_names(OpenVault& vault, std::uint64_t entry, const ledger::PeopleNames& names) const {
+Result<Bytes> Service::seal_names(OpenVault& vault, std::uint32_t epoch, std::uint64_t entry,
+                                  const ledger::PeopleNames& names) const {
+  const auto keys = vault.people().of(epoch);
+  if (!keys) return make_error(Errc::kInternal, "the register's keys of this root epoch are not open");
   FK_TRY(const std::string text, canonical_json(ledger::to_json(names)));
-  FK_TRY(const seal::Aad aad, register_aad(vault.vault(), vault.register_epoch(), entry));
-  return seal::seal_blob(vault.register_key(), aad, as_bytes(text));
+  FK_TRY(const seal::Aad aad, register_aad(vault.vault(), epoch, entry));
+  return seal::seal_blob(keys->key, aad, as_bytes(text));
 }
 
 Result<ledger::PeopleNames> Service::open_names(const OpenVault& vault, std::uint64_t entry, ByteView blob) const {
-  FK_TRY(const seal::Aad aad, register_aad(vault.vault(), vault.register_epoch(), entry));
-  FK_TRY(const SecretBytes plain, seal::open_blob(vault.register_key(), aad, blob));
-  FK_TRY(const Json json, parse_canonical_json(as_chars(plain.view())));
+  Result<SecretBytes> plain = make_error(Errc::kInternal, "a register without keys");
+  for (const auto& keys : vault.people().all()) {
+    FK_TRY(const seal::Aad aad, register_aad(vault.vault(), keys->epoch, entry));
+    plain = seal::open_blob(keys->key, aad, blob);
+    if (plain) break;
+  }
+  if (!plain) return std::move(plain).error();
+  FK_TRY(const Json json, parse_canonical_json(as_chars(plain->view())));
   return ledger::people_names_from_json(json, "the register of people");
 }
 

@@ -41,7 +41,10 @@ Status Service::check_probe(const OpenVault& vault, const std::string& site, con
   }
   const Instant now = parts_.clock.now();
   if (!proof->time && !challenges_.open(site, proof->nonce, now.uptime_ms)) return stale_challenge();
-  return nonces_.check(vault.site(site).nonce_tag(proof->camera, proof->nonce), proof->time, now.wall);
+  for (const auto& keys : vault.site(site).keys.all()) {
+    FK_CHECK(nonces_.check(keys->nonce_tag(proof->camera, proof->nonce), proof->time, now.wall));
+  }
+  return {};
 }
 
 Status Service::use_probe(const OpenVault& vault, const log::Turn& turn, const probe::About& about,
@@ -50,7 +53,12 @@ Status Service::use_probe(const OpenVault& vault, const log::Turn& turn, const p
   if (!proof) return probe::decide_unsigned(*turn.state.site(site));
   FK_CHECK(probe::decide_again(turn.state, *proof, site, std::string(about.door), turn.now.wall));
   if (!proof->time && !challenges_.take(site, proof->nonce, turn.now.uptime_ms)) return stale_challenge();
-  FK_CHECK(nonces_.use(vault.site(site).nonce_tag(proof->camera, proof->nonce), proof->time, turn.now.wall));
+  // It may have been used under the keys of another epoch; it is used now under those of its entry's tag.
+  for (const auto& keys : vault.site(site).keys.all()) {
+    FK_CHECK(nonces_.check(keys->nonce_tag(proof->camera, proof->nonce), proof->time, turn.now.wall));
+  }
+  const auto keys = vault.site(site).keys.current();
+  FK_CHECK(nonces_.use(keys->nonce_tag(proof->camera, proof->nonce), proof->time, turn.now.wall));
   // Behind the use: a seal sets this first and forgets the nonces then, so whoever met a list without them sees it.
   if (!vault.closing) return {};
   return make_problem(Errc::kSealed, "sealed", "the vault is sealed", "custodians open it with `facekeep unseal`");

@@ -85,7 +85,7 @@ Result<VoteAnswer> Service::propose(const Digest& spki, ledger::ProposalMade mad
       w.drafts.push_back({*list, {}});
     }
     if (vault) {
-      FK_TRY(Bytes sealed, seal_names(*vault, turn.next_entry, names));
+      FK_TRY(Bytes sealed, seal_names(*vault, turn.state.root_epoch(), turn.next_entry, names));
       FK_CHECK(check_names_room(turn.state, p->id, sealed.size()));
       w.puts.push_back({store::keys::names(turn.next_entry), std::move(sealed)});
     }
@@ -222,11 +222,12 @@ Result<std::vector<Registered>> Service::principals(const Digest& spki) const {
 // The act is its own entry, decided in log order: of two that come at once the second finds the proposal done, and
 // one that a crash kept from being written is found ready by the keeper.
 Status Service::carry_out(const Id128& id) {
-  const bool opens_site = sequencer_->read([&](const State& st) {
+  const auto action = sequencer_->read([&](const State& st) -> std::optional<ledger::Action> {
     const auto it = st.proposals().find(id);
-    return it != st.proposals().end() && std::holds_alternative<ledger::OpenSite>(it->second.made.action);
+    return it == st.proposals().end() ? std::nullopt : std::optional(it->second.made.action);
   });
-  if (opens_site) return open_site(id);
+  if (action && std::holds_alternative<ledger::OpenSite>(*action)) return open_site(id);
+  if (action && renews_keys(*action)) return change_keys(id);
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
     Write w = governance(ledger::ProposalDone{id});

@@ -25,19 +25,11 @@ struct SiteToOpen {
 
 Result<SiteToOpen> opening_in(const State& st, const Id128& id, const Instant& now) {
   FK_CHECK(decide_carry_out(st, id, st.moment_at(now)));
-  const ledger::Genesis& g = st.genesis();
-  return SiteToOpen{std::get<ledger::OpenSite>(st.proposals().at(id).made.action).site, g.vault, g.unseal_key,
-                    g.spare_key, st.current().models};
-}
-
-Result<std::optional<SpareToken>> spare_of(const store::Store& store, const std::optional<Digest>& fingerprint) {
-  if (!fingerprint) return std::optional<SpareToken>();
-  FK_TRY(const auto pem, store.get(store::keys::meta_spare()));
-  if (!pem) {
-    return make_error(Errc::kIntegrity, "the public key of the spare token is missing from the database",
-                      "restore the database");
-  }
-  return std::optional(SpareToken{std::string(as_chars(*pem)), *fingerprint});
+  const ledger::Genesis& g = st.current();
+  SiteToOpen out{std::get<ledger::OpenSite>(st.proposals().at(id).made.action).site, g.vault, g.unseal_key, g.spare_key,
+                 g.models};
+  out.site.epoch = st.root_epoch();
+  return out;
 }
 
 }  // namespace
@@ -49,11 +41,11 @@ Status Service::open_site(const Id128& id) {
   const auto asked = [&] { return sequencer_->read([&](const State& st) { return opening_in(st, id, now); }); };
   FK_TRY(SiteToOpen o, asked());
   const seal::SiteKey key = seal::SiteKey::generate();
-  o.site.epoch = 1;
   o.site.check = key.check();
-  FK_TRY(const auto spare, spare_of(parts_.store, o.spare_key));
-  FK_TRY(const auto sealed,
-         seal::seal_site_key_for_all(parts_.custody, {o.vault, o.site.id, o.site.epoch}, o.u_public, spare, key));
+  const seal::SiteKeyPlace place{o.vault, o.site.id, o.site.epoch};
+  FK_TRY(const auto spare, stored_spare(parts_.store, o.spare_key));
+  FK_TRY(auto wraps, seal::wrap_site_key(parts_.custody, place, spare, key));
+  FK_TRY(const auto sealed, seal::seal_token_wraps(place, o.u_public, wraps));
   // An unseal that is under way would miss the site. What the token did is behind us: sealing waits for this lock.
   const std::lock_guard phase_lock(phase_mutex_);
   FK_TRY(const SiteToOpen still, asked());  // another thread may have been faster, or have added a model
@@ -65,11 +57,15 @@ Status Service::open_site(const Id128& id) {
   if (auto h = sequencer_->halted()) return std::move(h->reason);
   if (vault) {
     FK_CHECK(make_galleries(o.site.id, still.models, *engine_));
-    FK_CHECK(vault->add_site(o.site, key, 0, true));
+    auto keys = std::make_shared<SiteKeys>(o.site.epoch, key, std::move(wraps), 0);
+    FK_CHECK(vault->add_site(o.site.id, std::move(keys), true));
   }
   bool durable = false;
   const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
+    if (turn.state.root_epoch() != o.site.epoch || turn.state.current().unseal_key != o.u_public) {
+      return make_error(Errc::kConflict, "the keys were rotated while the site was being opened");
+    }
     Write w;
     w.drafts.push_back({ledger::ProposalDone{id, o.site.check}, {}});
     w.checkpoint = true;

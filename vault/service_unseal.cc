@@ -40,46 +40,95 @@ Status refuse(const seal::ShareReply& reply, const std::vector<ledger::Group>& g
                       "check the vault's name on the card");
 }
 
+// A key as the database has it, and the check by which the log knows it.
+struct KeyAtRest {
+  std::string name;
+  std::uint32_t epoch = 0;
+  Digest check{};
+  std::uint64_t uses = 0;
+};
+
+// Everything that an unseal opens, from the state.
+struct KeysAtRest {
+  Id128 vault{};
+  std::vector<KeyAtRest> sites;
+  KeyAtRest people;
+  // While a rotation rewraps: those before, which some subjects' keys are still under.
+  std::vector<KeyAtRest> old;
+  bool old_needed = false;
+};
+
+KeysAtRest keys_at_rest(const ledger::State& st) {
+  KeysAtRest out;
+  const ledger::Genesis& now = st.current();
+  const std::string vault_key(seal::kVaultKeyName);
+  out.vault = now.vault;
+  for (const auto& s : now.sites) out.sites.push_back({s.id, s.epoch, s.check, st.wraps(s.id)});
+  out.people = {vault_key, now.register_epoch, now.register_check, 0};
+  const auto rotation = st.rotation();
+  if (!rotation) return out;
+  for (const auto& [site, check] : rotation->old_checks)
+    out.old.push_back({site, rotation->from, check, st.wraps(site)});
+  out.old.push_back({vault_key, rotation->from, rotation->old_register_check, 0});
+  out.old_needed = rotation->upto != ledger::kAllRefs;
+  return out;
+}
+
+Result<seal::OpenedSiteKey> open_key(const store::Store& store, Custody& custody, const Id128& vault,
+                                     const SecretBytes& unseal_key, const KeyAtRest& k) {
+  using store::keys::SiteKeyKind;
+  FK_TRY(const Bytes main, store::keys::site_key(k.name, k.epoch, SiteKeyKind::kMain));
+  FK_TRY(const Bytes spare, store::keys::site_key(k.name, k.epoch, SiteKeyKind::kSpare));
+  FK_TRY(auto stored, store.get(main));
+  FK_TRY(auto stored_spare, store.get(spare));
+  if (!stored) {
+    return make_error(Errc::kIntegrity, "the sealed key of site \"" + k.name + "\" is missing from the database",
+                      "restore the database; the log is not enough to open a vault");
+  }
+  const seal::SealedSiteKey sealed{std::move(*stored), stored_spare ? std::move(*stored_spare) : Bytes()};
+  return seal::open_site_key_for_all(custody, {vault, k.name, k.epoch}, unseal_key.view(), sealed, k.check);
+}
+
 }  // namespace
 
 Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out) {
-  struct SiteSpec {
-    ledger::Site site;
-    std::uint64_t wraps;
-  };
-  std::vector<SiteSpec> sites;
-  ledger::Site people;  // the vault's own key, opened as the sites' are
-  people.id = std::string(seal::kVaultKeyName);
-  Id128 vault{};
+  KeysAtRest rest;
   std::uint64_t templates = 0;
   sequencer_->read([&](const ledger::State& st) {
     for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
-    vault = st.genesis().vault;
-    for (const auto& s : st.current().sites) sites.push_back({s, st.wraps(s.id)});
-    people.epoch = st.genesis().register_epoch;
-    people.check = st.genesis().register_check;
+    rest = keys_at_rest(st);
   });
-  auto opened = std::make_shared<OpenVault>(vault, parts_.store, parts_.slots);
-  const auto open_key = [&](const ledger::Site& site) -> Result<seal::SiteKey> {
-    FK_TRY(const Bytes name, store::keys::site_key(site.id, site.epoch, store::keys::SiteKeyKind::kMain));
-    FK_TRY(const auto stored, parts_.store.get(name));
-    if (!stored) {
-      return make_error(Errc::kIntegrity, "the sealed key of site \"" + site.id + "\" is missing from the database",
-                        "restore the database; the log is not enough to open a vault");
-    }
-    return seal::open_site_key(parts_.custody, {vault, site.id, site.epoch}, unseal_key.view(), *stored, site.check);
-  };
-  for (const auto& s : sites) {
-    FK_TRY(const seal::SiteKey key, open_key(s.site));
-    FK_CHECK(opened->add_site(s.site, key, s.wraps));
-  }
-  FK_TRY(const seal::SiteKey people_key, open_key(people));
-  std::uint64_t sealed_names = 0;  // under it: one row each
   FK_CHECK(parts_.store.scan(store::keys::prefix(store::keys::Kind::kNames), {}, [&](ByteView, ByteView) {
-    ++sealed_names;
+    ++rest.people.uses;  // one row each
     return true;
   }));
-  opened->set_register_key(people_key.aead(seal::SiteSubkey::kRegister, sealed_names), people.epoch);
+  const auto open = [&](const KeyAtRest& k) {
+    return open_key(parts_.store, parts_.custody, rest.vault, unseal_key, k);
+  };
+  const auto site_keys = [](const KeyAtRest& k, seal::OpenedSiteKey&& s) {
+    return std::make_shared<SiteKeys>(k.epoch, s.key, std::move(s.wraps), k.uses);
+  };
+  const auto register_keys = [&](std::uint32_t epoch, seal::OpenedSiteKey&& s) {
+    return std::make_shared<RegisterKeys>(
+        RegisterKeys{epoch, s.key.aead(seal::SiteSubkey::kRegister, rest.people.uses), std::move(s.wraps)});
+  };
+  FK_TRY(auto people, open(rest.people));
+  auto opened = std::make_shared<OpenVault>(rest.vault, parts_.store, parts_.slots,
+                                            register_keys(rest.people.epoch, std::move(people)));
+  for (const auto& s : rest.sites) {
+    FK_TRY(auto key, open(s));
+    FK_CHECK(opened->add_site(s.name, site_keys(s, std::move(key))));
+  }
+  for (const auto& k : rest.old) {
+    auto key = open(k);
+    if (!key && rest.old_needed) return std::move(key).error();
+    if (!key) continue;  // destroyed: no subject's key is under it any more
+    if (k.name == seal::kVaultKeyName) {
+      opened->people().add(register_keys(k.epoch, std::move(*key)));
+    } else {
+      opened->site(k.name).keys.add(site_keys(k, std::move(*key)));
+    }
+  }
   opened->templates_total = templates;  // known before anybody sees the vault open
   FK_CHECK(make_galleries(*sequencer_, *engine_));
   out = std::move(opened);
@@ -103,7 +152,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
                           "`facekeep status` shows its state");
     }
     vault = st.genesis().vault;
-    groups = st.genesis().groups;
+    groups = st.current().groups;
     return {};
   }));
   FK_TRY(seal::SecretWords words, seal::open_share(unseal_private_, vault, sealed_share));

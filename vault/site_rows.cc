@@ -15,4 +15,23 @@ Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::Seal
   return {};
 }
 
+Status drop_site_key(std::string_view site, std::uint32_t epoch, std::vector<Bytes>& deletes) {
+  using store::keys::SiteKeyKind;
+  for (const SiteKeyKind kind : {SiteKeyKind::kMain, SiteKeyKind::kSpare}) {
+    FK_TRY(Bytes row, store::keys::site_key(site, epoch, kind));
+    deletes.push_back(std::move(row));
+  }
+  return {};
+}
+
+Result<std::optional<SpareToken>> stored_spare(const store::Store& store, const std::optional<Digest>& fingerprint) {
+  if (!fingerprint) return std::optional<SpareToken>();
+  FK_TRY(const auto pem, store.get(store::keys::meta_spare()));
+  if (!pem) {
+    return make_error(Errc::kIntegrity, "the public key of the spare token is missing from the database",
+                      "restore the database");
+  }
+  return std::optional(SpareToken{std::string(as_chars(*pem)), *fingerprint});
+}
+
 }  // namespace facekeep

@@ -133,7 +133,7 @@ Status restart(const std::string& dir, std::uint64_t size) {
 Status commit(const std::string& dir, unsigned callers, unsigned seconds) {
   MadeUpLog made;
   FK_TRY(const auto store, open_store(dir + "/db", true));
-  FK_TRY(const auto slots, seal::KeySlots::create(dir + "/keys", made.genesis().vault));
+  FK_TRY(const auto slots, seal::SlotGenerations::create(dir + "/keys", made.genesis().vault));
   {
     FK_CHECK(fill(*store, made, 2));  // genesis, start
     FK_TRY(const log::Recovered r, log::recover(*store));

@@ -194,7 +194,7 @@ void CrashVault::report_enrolled(const std::string& id, std::uint64_t seed, std:
     return std::nullopt;
   });
   if (!slot) broken("an acknowledged enrolment is not in the state");
-  const auto key = vault_.slots->read(*slot);
+  const auto key = vault_.slots->read(1, *slot);
   if (!key) broken("an acknowledged enrolment has no key: " + reason(key.error()));
   say("enrolled " + id + " " + std::to_string(entry) + " " + to_hex(*key));
   const std::lock_guard lock(live_mutex_);

@@ -41,7 +41,7 @@ Noted note(VaultFixture& f, Service& s, std::uint64_t entry) {
       n.state = subject;
     }
   });
-  n.wrapped_key = f.slots->read(n.state.slot).value();
+  n.wrapped_key = f.slots->read(1, n.state.slot).value();
   n.record = f.store->get(keys::record(n.ref)).value().value();
   n.face = f.store->get(keys::template_of(n.ref, n.state.templates.at(0).id)).value().value();
   return n;
@@ -152,7 +152,7 @@ TEST_CASE("after an erasure the current folder, the token and all cards open not
   // At the moment of the answer, in the files as the kernel has them:
   CHECK_FALSE(holds(read_key_files(f.dir() + "/keys"), anna.wrapped_key));
   CHECK(files_with(f.dir(), anna.wrapped_key).empty());
-  const auto in_use = f.slots->in_use();
+  const auto in_use = f.slots->in_use(1);
   CHECK(std::find(in_use->begin(), in_use->end(), anna.state.slot) == in_use->end());
   CHECK(decided(ask(f, *service, kAnna)) == "no_match");
   CHECK(decided(ask(f, *service, kAnna, "anna")) == "no_match");

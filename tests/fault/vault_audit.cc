@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 
+#include "vault/log/sequencer/slot_owners.h"
 #include "vault/seal/blob.h"
 #include "vault/store/keys.h"
 
@@ -28,12 +29,12 @@ void check_blob(const store::Store& store, const Bytes& key, const Digest& diges
   }
 }
 
-void check_subjects(const store::Store& store, seal::KeySlots& slots, const ledger::State& st, Findings& out) {
+void check_subjects(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& st, Findings& out) {
   for (const auto& [ref, s] : st.subjects()) {
     check_blob(store, keys::record(ref), s.record, "the record of " + name(ref), out);
     for (const auto& t : s.templates)
       check_blob(store, keys::template_of(ref, t.id), t.blob, "a template of " + name(ref), out);
-    if (const auto key = slots.read(s.slot); !key)
+    if (const auto key = slots.read(st.key_epoch(ref), s.slot); !key)
       out.push_back("the key of " + name(ref) + ": " + key.error().message);
   }
 }
@@ -75,23 +76,26 @@ void check_leftovers(const store::Store& store, const ledger::State& st, Finding
 
 }  // namespace
 
-std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& st) {
+std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& st) {
   return audit_vault(store, slots, st, log::recover(store));
 }
 
-std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& slots, const ledger::State& st,
+std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& st,
                                      const Result<log::Recovered>& recovered) {
   Findings out;
   check_subjects(store, slots, st, out);
   check_leftovers(store, st, out);
-  if (const auto used = slots.in_use(); !used) {
-    out.push_back(used.error().message);
-  } else {
+  for (const log::Generation& g : log::generations(st)) {
+    const auto used = slots.in_use(g.epoch);
+    if (!used) {
+      if (g.needed) out.push_back(used.error().message);
+      continue;
+    }
     const std::set<std::uint32_t> in_use(used->begin(), used->end());
     for (const auto slot : in_use) {
-      if (!st.slots().contains(slot)) out.push_back("key slot " + std::to_string(slot) + " holds a key of nobody");
+      if (!g.owned.contains(slot)) out.push_back("key slot " + std::to_string(slot) + " holds a key of nobody");
     }
-    for (const auto slot : st.slots()) {
+    for (const auto slot : g.must_hold) {
       if (!in_use.contains(slot)) out.push_back("key slot " + std::to_string(slot) + " is empty, and has an owner");
     }
   }
@@ -105,12 +109,12 @@ std::vector<std::string> audit_vault(const store::Store& store, seal::KeySlots& 
 
 std::string read_key_files(const std::string& dir) {
   std::string all;
-  for (const char* file : {"/slots.a", "/slots.b"}) {
-    std::error_code ec;
-    const auto size = std::filesystem::file_size(dir + file, ec);
+  std::error_code ec;
+  for (const auto& file : std::filesystem::directory_iterator(dir, ec)) {
+    const auto size = std::filesystem::file_size(file.path(), ec);
     if (ec) continue;
     std::string bytes(size, '\0');
-    std::ifstream(dir + file, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(size));
+    std::ifstream(file.path(), std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(size));
     all += bytes;
   }
   return all;

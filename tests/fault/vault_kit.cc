@@ -97,7 +97,7 @@ Status KitVault::start(ServiceOptions options) {
   store::RocksOptions rocks;
   rocks.dir = kit_.dir() + "/db";
   FK_TRY(store, store::RocksStore::open(rocks));
-  FK_TRY(slots, seal::KeySlots::open(kit_.dir() + "/keys", kit_.vault_));
+  FK_TRY(slots, seal::SlotGenerations::open(kit_.dir() + "/keys", kit_.vault_));
   FK_TRY(auto pool, hsm::open_token(kit_.uri_, SoftHsm::pin()));
   FK_TRY(custody, hsm::TokenCustody::open(std::move(pool), kit_.vault_));
   options.version = "test";

@@ -53,7 +53,7 @@ class KitVault {
   Service* operator->() const { return service_.get(); }
 
   std::unique_ptr<store::RocksStore> store;
-  std::unique_ptr<seal::KeySlots> slots;
+  std::unique_ptr<seal::SlotGenerations> slots;
   std::unique_ptr<hsm::TokenCustody> custody;
 
  private:

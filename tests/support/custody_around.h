@@ -16,6 +16,8 @@ class CustodyAround final : public Custody {
   using Before = std::function<Status()>;
   void before_wrap(Before f) { set(wrap_, std::move(f)); }
   void before_sign(Before f) { set(sign_, std::move(f)); }
+  // Before each root key is made or destroyed.
+  void before_root(Before f) { set(root_, std::move(f)); }
 
   Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override {
     FK_CHECK(run(wrap_));
@@ -24,6 +26,15 @@ class CustodyAround final : public Custody {
   Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) override {
     return inner_.unwrap(epoch, blob, context);
   }
+  Result<RootEvidence> make_root(std::uint32_t epoch) override {
+    FK_CHECK(run(root_));
+    return inner_.make_root(epoch);
+  }
+  Status destroy_root(std::uint32_t epoch) override {
+    FK_CHECK(run(root_));
+    return inner_.destroy_root(epoch);
+  }
+  Result<bool> has_root(std::uint32_t epoch) override { return inner_.has_root(epoch); }
   Result<Bytes> wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret,
                               ByteView context) override {
     return inner_.wrap_to_spare(spare, epoch, secret, context);
@@ -55,6 +66,7 @@ class CustodyAround final : public Custody {
   std::mutex mutex_;
   Before wrap_;
   Before sign_;
+  Before root_;
 };
 
 }  // namespace facekeep::test

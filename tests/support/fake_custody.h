@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "vault/base/result.h"
 #include "vault/seal/custody.h"
@@ -35,6 +36,22 @@ class MemoryCustody final : public Custody {
   Result<Bytes> wrap(std::uint32_t, ByteView, ByteView) override { return make_error(Errc::kHsm, "no root key"); }
   Result<SecretBytes> unwrap(std::uint32_t, ByteView, ByteView) override {
     return make_error(Errc::kHsm, "no root key");
+  }
+  Result<RootEvidence> make_root(std::uint32_t epoch) override {
+    const std::scoped_lock lock(mutex_);
+    if (fault_) return *fault_;
+    if (!roots_.insert(epoch).second) return make_error(Errc::kAlreadyExists, "the token already has the root key");
+    return RootEvidence{"AES-256-GCM", true, true, true, false, true};
+  }
+  Status destroy_root(std::uint32_t epoch) override {
+    const std::scoped_lock lock(mutex_);
+    if (fault_) return *fault_;
+    return roots_.erase(epoch) == 1 ? Status() : Status(make_error(Errc::kNotFound, "the token has no root key"));
+  }
+  Result<bool> has_root(std::uint32_t epoch) override {
+    const std::scoped_lock lock(mutex_);
+    if (fault_) return *fault_;
+    return roots_.contains(epoch);
   }
   [[nodiscard]] NoteKeyType log_key_type() const override { return NoteKeyType::kEd25519; }
   Result<Bytes> log_public_key() override {
@@ -77,6 +94,7 @@ class MemoryCustody final : public Custody {
   mutable std::mutex mutex_;
   std::optional<Error> fault_;
   std::optional<Anchor> anchor_;
+  std::set<std::uint32_t> roots_{1};
   unsigned signatures_ = 0;
 };
 

@@ -167,7 +167,7 @@ Result<std::unique_ptr<Service>> VaultFixture::start(ServiceOptions options) {
   store::RocksOptions rocks;
   rocks.dir = dir() + "/db";
   FK_TRY(store, store::RocksStore::open(rocks));
-  FK_TRY(slots, seal::KeySlots::open(dir() + "/keys", genesis_.vault));
+  FK_TRY(slots, seal::SlotGenerations::open(dir() + "/keys", genesis_.vault));
   FK_TRY(auto pool, open_token());
   FK_TRY(custody, hsm::TokenCustody::open(std::move(pool), genesis_.vault));
   options.version = "test";

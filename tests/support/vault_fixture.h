@@ -88,7 +88,7 @@ class VaultFixture {
   // The same for the token.
   std::function<Custody&(hsm::TokenCustody&)> around_custody;
   std::unique_ptr<store::RocksStore> store;
-  std::unique_ptr<seal::KeySlots> slots;
+  std::unique_ptr<seal::SlotGenerations> slots;
   std::unique_ptr<hsm::TokenCustody> custody;
 
  private:

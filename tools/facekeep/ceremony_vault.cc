@@ -159,7 +159,7 @@ Status NewVault::write_files(const std::string& dir, const Clock& clock) {
   if (head != 0)
     return make_error(Errc::kAlreadyExists, "the directory " + dir + " holds a vault already",
                       "choose an empty directory");
-  FK_TRY(const auto slots, seal::KeySlots::create(dir + "/keys", genesis_.vault));
+  FK_TRY(const auto slots, seal::SlotGenerations::create(dir + "/keys", genesis_.vault));
   FK_CHECK(http::save_private_file(dir + "/tls/server.key", server_key_pem_.view()));
 
   FK_TRY(const std::string names, canonical_json(ledger::to_json(register_)));

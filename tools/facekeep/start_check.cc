@@ -71,6 +71,11 @@ Result<SealStatusView> parse_seal_status(const Json& answer) {
   if (has_number(templates, "total")) s.templates_total = templates["total"].get<std::uint64_t>();
   if (has_number(templates, "loaded")) s.templates_loaded = templates["loaded"].get<std::uint64_t>();
   if (has_number(templates, "refused")) s.templates_refused = templates["refused"].get<std::uint64_t>();
+  if (answer.contains("rotation")) {
+    const Json& r = answer["rotation"];
+    if (!r.is_object() || !has_number(r, "done") || !has_number(r, "total")) return bad_answer();
+    s.rotation = {r["done"].get<std::uint64_t>(), r["total"].get<std::uint64_t>()};
+  }
   const Json start = answer.value("start", Json::object());
   if (!start.is_object() || !has_number(start, "entry") || !has_text(start, "event") || !start.contains("proof")) {
     return bad_answer();

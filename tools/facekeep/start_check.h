@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,11 @@ struct SealStatusView {
   std::uint64_t templates_total = 0;
   std::uint64_t templates_loaded = 0;
   std::uint64_t templates_refused = 0;
+  struct Rotation {
+    std::uint64_t done = 0;
+    std::uint64_t total = 0;
+  };
+  std::optional<Rotation> rotation = {};  // while keys are rewrapped
   std::uint64_t start_entry = 0;
   std::string start_event;
   std::vector<Digest> start_proof;

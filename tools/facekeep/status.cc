@@ -37,6 +37,10 @@ Status status(Context& context, Reporter& report) {
   if (v.status.templates_refused > 0) {
     report.warn(Msg::kCliTemplatesRefused, {std::to_string(v.status.templates_refused)});
   }
+  if (const auto& r = v.status.rotation) {
+    report.say(Msg::kCliRotation, {std::to_string(r->done), std::to_string(r->total)});
+    report.field("rotation", {{"done", r->done}, {"total", r->total}});
+  }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
   report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.log_key)});

@@ -5,6 +5,7 @@
 
 #include "vault/base/digest.h"
 #include "vault/base/json.h"
+#include "vault/log/sequencer/slot_owners.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::daemon {
@@ -73,9 +74,8 @@ Status check_site_keys(const store::Store& store, const ledger::State& state, Fa
   return {};
 }
 
-Status check_slots(seal::KeySlots& slots, const ledger::State& state, const Unlogged& unlogged, CheckReport& report,
-                   Faults& faults) {
-  FK_TRY(const auto used, slots.in_use());
+Status check_slots(const seal::SlotGenerations& slots, const ledger::State& state, const Unlogged& unlogged,
+                   CheckReport& report, Faults& faults) {
   std::set<std::uint32_t> empty;
   for (const auto& [ref, subject] : state.subjects()) {
     if (is_lost(unlogged, subject.entry)) empty.insert(subject.slot);
@@ -83,21 +83,36 @@ Status check_slots(seal::KeySlots& slots, const ledger::State& state, const Unlo
   for (const auto& [id, key] : state.period_keys()) {
     if (is_lost(unlogged, key.entry)) empty.insert(key.slot);
   }
-  const std::set<std::uint32_t> in_use(used.begin(), used.end());
-  for (const std::uint32_t slot : state.slots()) {
-    if (!in_use.contains(slot) && !empty.contains(slot))
-      faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+  std::set<std::uint32_t> known;
+  for (const log::Generation& g : log::generations(state)) {
+    known.insert(g.epoch);
+    if (!slots.has(g.epoch)) {
+      if (g.needed) faults.add("the key slots of root epoch " + std::to_string(g.epoch) + " are missing");
+      continue;
+    }
+    FK_TRY(const auto used, slots.in_use(g.epoch));
+    const std::set<std::uint32_t> in_use(used.begin(), used.end());
+    // In the generation before lie those keys alone that are not rewrapped yet, and what nobody needs any more.
+    for (const std::uint32_t slot : g.must_hold) {
+      if (!in_use.contains(slot) && !empty.contains(slot))
+        faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+    }
+    for (const std::uint32_t slot : in_use) {
+      if (!g.owned.contains(slot)) ++report.spare_slots;
+    }
   }
-  for (const std::uint32_t slot : in_use) {
-    if (!state.slots().contains(slot)) ++report.spare_slots;
+  for (const std::uint32_t epoch : slots.epochs()) {
+    if (known.contains(epoch)) continue;
+    FK_TRY(const auto used, slots.in_use(epoch));
+    report.spare_slots += used.size();
   }
   return {};
 }
 
 }  // namespace
 
-Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress,
-                                const std::optional<ledger::BehindBackup>& unlogged) {
+Result<CheckReport> check_vault(const store::Store& store, const seal::SlotGenerations& slots,
+                                const log::Progress& progress, const std::optional<ledger::BehindBackup>& unlogged) {
   CheckReport report;
   FK_TRY(const log::Recovered recovered, log::recover(store, progress, unlogged));
   const ledger::State& state = recovered.state;

@@ -8,7 +8,7 @@
 
 #include "tools/facekeepd/config.h"
 #include "vault/log/sequencer/recovery.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"
 
 namespace facekeep::daemon {
@@ -32,7 +32,8 @@ struct CheckReport {
 // Recovers the log (tree, openings, checkpoint's signature), then compares every sealed record and template with its
 // digest in the log, and the key slots with those that the log owns. Fails only if the log itself can't be read.
 // `unlogged`: of a restore that the log does not have yet.
-Result<CheckReport> check_vault(const store::Store& store, seal::KeySlots& slots, const log::Progress& progress = {},
+Result<CheckReport> check_vault(const store::Store& store, const seal::SlotGenerations& slots,
+                                const log::Progress& progress = {},
                                 const std::optional<ledger::BehindBackup>& unlogged = {});
 
 std::string to_text(const CheckReport& report);

@@ -119,6 +119,9 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
     journal(Level::kError, "export-failed",
             {{Field::kProposal, to_hex(proposal)}, {Field::kReason, why.message}, {Field::kHint, why.hint}});
   };
+  service.on_rotation_failed = [](const Error& why) {
+    journal(Level::kError, "rotation-failed", {{Field::kReason, why.message}, {Field::kHint, why.hint}});
+  };
   service.sequencer.checkpoint_interval_ms = config.checkpoint_ms;
   service.sequencer.anchor_interval_ms = config.anchor_ms;
   FK_TRY(r.service, Service::start({*r.files.store, *r.custody, *r.files.slots, r.clock}, service));

@@ -36,7 +36,7 @@ Result<VaultFiles> open_vault_files(const Config& config) {
   }
   out.store = std::move(*store);
   FK_TRY(out.genesis, read_genesis(*out.store, config.data_dir));
-  FK_TRY(out.slots, seal::KeySlots::open(config.data_dir + "/keys", out.genesis.vault));
+  FK_TRY(out.slots, seal::SlotGenerations::open(config.data_dir + "/keys", out.genesis.vault));
   return out;
 }
 

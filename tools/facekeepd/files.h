@@ -6,7 +6,7 @@
 
 #include "tools/facekeepd/config.h"
 #include "vault/ledger/genesis.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/rocks_store.h"
 
 namespace facekeep::daemon {
@@ -14,7 +14,7 @@ namespace facekeep::daemon {
 // db/ and keys/ of one vault, held by this process alone.
 struct VaultFiles {
   std::unique_ptr<store::RocksStore> store;
-  std::unique_ptr<seal::KeySlots> slots;
+  std::unique_ptr<seal::SlotGenerations> slots;
   ledger::Genesis genesis;  // entry 0, as stored: recovery checks it against the log
 };
 

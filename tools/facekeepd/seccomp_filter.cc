@@ -37,7 +37,8 @@ constexpr std::array kFiles = {"open",      "openat",    "openat2",    "creat", 
                                "truncate",  "ftruncate", "fallocate",  "fadvise64",  "readahead", "sync_file_range",
                                "fsync",     "fdatasync", "syncfs",     "flock",      "fcntl",     "dup",
                                "dup2",      "dup3",      "chmod",      "fchmod",     "fchmodat",  "umask",
-                               "utimensat", "utime",     "utimes",     "getcwd",     "sendfile",  "copy_file_range"};
+                               "utimensat", "utime",     "utimes",     "getcwd",     "sendfile",  "copy_file_range",
+                               "sync"};
 
 // mmap, mprotect, clone, prctl and ioctl have rules of their own below.
 constexpr std::array kMemoryAndThreads = {"brk",

@@ -36,6 +36,16 @@ struct SpareToken {
   Digest fingerprint;  // SHA-256 of its DER, as genesis has it
 };
 
+// What the token says of a root key that was made in it (PKCS#11 attributes).
+struct RootEvidence {
+  std::string mechanism;  // "AES-256-GCM", "RSA-3072-OAEP-SHA1"
+  bool local = false;
+  bool sensitive = false;
+  bool always_sensitive = false;
+  bool extractable = true;
+  bool never_extractable = false;
+};
+
 class Custody {
  public:
   virtual ~Custody() = default;
@@ -49,6 +59,14 @@ class Custody {
   virtual Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) = 0;
   // Opens what wrap() returned. kCrypto if blob, epoch or context are not those of the wrap.
   virtual Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) = 0;
+
+  // Rotation. Makes the root key of `epoch` in the token, durable there when it returns. kAlreadyExists if the token
+  // has one of this epoch.
+  virtual Result<RootEvidence> make_root(std::uint32_t epoch) = 0;
+  // Destroys it, durable: what was wrapped under it opens no more. kNotFound if it is gone already.
+  virtual Status destroy_root(std::uint32_t epoch) = 0;
+  // Asks the token now whether it has any object of this root key.
+  virtual Result<bool> has_root(std::uint32_t epoch) = 0;
 
   // A blob of `secret` that the spare token alone opens; made in software. kIntegrity if the key is not the one of the
   // fingerprint. Tokens that have no spare refuse.

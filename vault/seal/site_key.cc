@@ -124,30 +124,72 @@ Result<SiteKey> accept_site_key(SecretBytes key, const Digest& check) {
   return out;
 }
 
+namespace {
+
+// One layer each: the token's inside, the custodians' outside.
+Result<Bytes> wrap_for_main(Custody& custody, const SiteKeyPlace& place, const SiteKey& key) {
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
+  return custody.wrap(place.epoch, key.bytes(), context.view());
+}
+
+Result<Bytes> wrap_for_spare(Custody& custody, const SiteKeyPlace& place, const SpareToken& spare, const SiteKey& key) {
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kSpareToken));
+  return custody.wrap_to_spare(spare, place.epoch, key.bytes(), context.view());
+}
+
+}  // namespace
+
 Result<Bytes> seal_site_key(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
                             const SiteKey& key) {
-  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
-  FK_TRY(const Bytes inner, custody.wrap(place.epoch, key.bytes(), context.view()));
+  FK_TRY(const Bytes inner, wrap_for_main(custody, place, key));
   return seal_site_key_outer(place, SiteKeyLayer::kMainToken, u_public, inner);
+}
+
+Result<TokenWraps> wrap_site_key(Custody& custody, const SiteKeyPlace& place, const std::optional<SpareToken>& spare,
+                                 const SiteKey& key) {
+  TokenWraps out;
+  FK_TRY(const Bytes main, wrap_for_main(custody, place, key));
+  out.main = SecretBytes::copy_of(main);
+  if (!spare) return out;
+  FK_TRY(const Bytes other, wrap_for_spare(custody, place, *spare, key));
+  out.spare = SecretBytes::copy_of(other);
+  return out;
+}
+
+Result<SealedSiteKey> seal_token_wraps(const SiteKeyPlace& place, const X25519Public& u_public,
+                                       const TokenWraps& wraps) {
+  SealedSiteKey out;
+  FK_TRY(out.main, seal_site_key_outer(place, SiteKeyLayer::kMainToken, u_public, wraps.main.view()));
+  if (wraps.spare.empty()) return out;
+  FK_TRY(out.spare, seal_site_key_outer(place, SiteKeyLayer::kSpareToken, u_public, wraps.spare.view()));
+  return out;
 }
 
 Result<SealedSiteKey> seal_site_key_for_all(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
                                             const std::optional<SpareToken>& spare, const SiteKey& key) {
-  SealedSiteKey out;
-  FK_TRY(out.main, seal_site_key(custody, place, u_public, key));
-  if (!spare) return out;
-  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kSpareToken));
-  FK_TRY(const Bytes inner, custody.wrap_to_spare(*spare, place.epoch, key.bytes(), context.view()));
-  FK_TRY(out.spare, seal_site_key_outer(place, SiteKeyLayer::kSpareToken, u_public, inner));
-  return out;
+  FK_TRY(const TokenWraps wraps, wrap_site_key(custody, place, spare, key));
+  return seal_token_wraps(place, u_public, wraps);
+}
+
+Result<OpenedSiteKey> open_site_key_for_all(Custody& custody, const SiteKeyPlace& place, ByteView u_private,
+                                            const SealedSiteKey& stored, const Digest& check) {
+  TokenWraps wraps;
+  FK_TRY(wraps.main, open_site_key_outer(place, SiteKeyLayer::kMainToken, u_private, stored.main));
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
+  FK_TRY(SecretBytes secret, custody.unwrap(place.epoch, wraps.main.view(), context.view()));
+  FK_TRY(SiteKey key, accept_site_key(std::move(secret), check));
+  if (!stored.spare.empty()) {
+    if (auto spare = open_site_key_outer(place, SiteKeyLayer::kSpareToken, u_private, stored.spare)) {
+      wraps.spare = std::move(*spare);
+    }
+  }
+  return OpenedSiteKey{std::move(key), std::move(wraps)};
 }
 
 Result<SiteKey> open_site_key(Custody& custody, const SiteKeyPlace& place, ByteView u_private, ByteView stored,
                               const Digest& check) {
-  FK_TRY(const SecretBytes inner, open_site_key_outer(place, SiteKeyLayer::kMainToken, u_private, stored));
-  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
-  FK_TRY(SecretBytes key, custody.unwrap(place.epoch, inner.view(), context.view()));
-  return accept_site_key(std::move(key), check);
+  FK_TRY(OpenedSiteKey opened, open_site_key_for_all(custody, place, u_private, {to_bytes(stored), {}}, check));
+  return std::move(opened.key);
 }
 
 }  // namespace facekeep::seal

@@ -77,10 +77,29 @@ struct SealedSiteKey {
 };
 Result<SealedSiteKey> seal_site_key_for_all(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
                                             const std::optional<SpareToken>& spare, const SiteKey& key);
-// The reverse. kMalformed: no stored site key, or of another layer or epoch than `place`. kCrypto:
+
+// In two steps. What the tokens made of S, without the custodians' layer: an open vault keeps it, so that a re-share
+// seals S to the new U. It is never stored.
+struct TokenWraps {
+  SecretBytes main;
+  SecretBytes spare;  // empty without a spare token
+};
+Result<TokenWraps> wrap_site_key(Custody& custody, const SiteKeyPlace& place, const std::optional<SpareToken>& spare,
+                                 const SiteKey& key);
+Result<SealedSiteKey> seal_token_wraps(const SiteKeyPlace& place, const X25519Public& u_public,
+                                       const TokenWraps& wraps);
+// The reverse of seal_site_key. kMalformed: no stored site key, or of another layer or epoch than `place`. kCrypto:
 // does not open under this U, token, vault or site. kIntegrity: what opens is not the S of `check`.
 Result<SiteKey> open_site_key(Custody& custody, const SiteKeyPlace& place, ByteView u_private, ByteView stored,
                               const Digest& check);
+struct OpenedSiteKey {
+  SiteKey key;
+  TokenWraps wraps;
+};
+// The same with what the tokens made. A `spare` that does not open under U leaves that of the spare empty: it is not
+// what opens the vault.
+Result<OpenedSiteKey> open_site_key_for_all(Custody& custody, const SiteKeyPlace& place, ByteView u_private,
+                                            const SealedSiteKey& stored, const Digest& check);
 
 // The outer layer alone, for the spare's blob (the inner one is made and opened in hsm/).
 Result<Bytes> seal_site_key_outer(const SiteKeyPlace& place, SiteKeyLayer layer, const X25519Public& u_public,

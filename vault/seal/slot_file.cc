@@ -9,15 +9,12 @@
 #include <system_error>
 
 namespace facekeep::seal {
-namespace {
 
 Status sync_directory(const std::string& dir) {
   const FileHandle d(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (d.get() < 0 || ::fsync(d.get()) != 0) return io_error(errno, "the directory of the key slots can't be synced");
   return {};
 }
-
-}  // namespace
 
 Error io_error(int errno_value, const std::string& what) {
   const bool full = errno_value == ENOSPC || errno_value == EDQUOT || errno_value == EFBIG;

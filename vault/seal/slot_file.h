@@ -27,6 +27,8 @@ class FileHandle {
 };
 
 Error io_error(int errno_value, const std::string& what);
+// What was created, renamed or removed in it is durable when this returns.
+Status sync_directory(const std::string& dir);
 
 class SlotFile {
  public:

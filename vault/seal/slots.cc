@@ -124,6 +124,31 @@ Status KeySlots::erase(const std::vector<std::uint32_t>& slots) {
   return {};
 }
 
+Status KeySlots::zero_copy(const SlotFile& file) const {
+  const Bytes zero(kChunkSlots * kSlotSize);
+  for (std::uint32_t first = 0; first < count_; first += kChunkSlots) {
+    FK_CHECK(file.write(offset_of(first), ByteView(zero).first(std::min(kChunkSlots, count_ - first) * kSlotSize)));
+  }
+  FK_CHECK(file.sync());
+  file.forget(0, offset_of(count_));
+  return {};
+}
+
+// Commit points: as erase(). What a crash leaves is overwritten again by the next call.
+Status KeySlots::erase_all() {
+  {
+    const std::lock_guard lock(mutex_);
+    FK_CHECK(usable());
+    if (Status s = zero_copy(a_); !s) return failed(std::move(s));
+    if (Status s = zero_copy(b_); !s) return failed(std::move(s));
+  }
+  FK_TRY(const auto left, in_use());
+  if (left.empty()) return {};
+  const std::lock_guard lock(mutex_);
+  return failed(make_error(Errc::kIo, "key slots are still there after their erasure",
+                           "the disk does not keep what is written to it"));
+}
+
 // The bytes to use of a slot's two copies, after healing; an empty view for an empty slot.
 Result<ByteView> KeySlots::settle(std::uint32_t slot, ByteView a, ByteView b) {
   switch (judge_slot(vault_, slot, a, b)) {

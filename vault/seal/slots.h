@@ -11,6 +11,8 @@
 //   recovery       in_use() minus the slots that the state owns: erase() them, before any read() or
 //                  for_each(), which would take half an erasure for a lost copy and heal it.
 //
+// This is one generation; seal/slot_generations.h has them all.
+//
 // A live slot is never overwritten: write() refuses a slot that is not empty in both copies, so
 // rewrapping goes to another slot.
 //
@@ -22,6 +24,7 @@
 // recovers, never guesses. kOutOfSpace from write() means that nothing was changed.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -37,8 +40,9 @@
 namespace facekeep::seal {
 
 struct SlotWrite {
-  std::uint32_t slot = 0;  // below kMaxSlots; the files grow as needed
-  Bytes data;              // 1 to kMaxSlotData bytes, a wrapped key
+  std::uint32_t slot = 0;   // below kMaxSlots; the files grow as needed
+  Bytes data;               // 1 to kMaxSlotData bytes, a wrapped key
+  std::uint32_t epoch = 1;  // the generation that it is for: see slot_generations.h; KeySlots does not look at it
 };
 
 class KeySlots {
@@ -68,13 +72,23 @@ class KeySlots {
   // Slots in which either copy has a byte that is not zero. Changes nothing.
   Result<std::vector<std::uint32_t>> in_use();
 
+  // Overwrites every slot with zeros in both copies, durable, then reads all of both again. kIo if anything is there.
+  Status erase_all();
+
   // Slots that the files have room for now.
   [[nodiscard]] std::uint32_t count();
 
  private:
   KeySlots(const Id128& vault, FileHandle lock) : vault_(vault), lock_(std::move(lock)) {}
-  static Result<std::unique_ptr<KeySlots>> open_locked(const std::string& dir, const Id128& vault, FileHandle lock);
-  Status check_header(const SlotFile& file, const char* name) const;
+  friend class SlotGenerations;
+  static Result<FileHandle> take_lock(const std::string& dir);
+  static std::array<std::string, 2> file_names(std::uint32_t epoch);
+  static Result<std::unique_ptr<KeySlots>> create_locked(const std::string& dir, const Id128& vault,
+                                                         std::uint32_t epoch, FileHandle lock);
+  static Result<std::unique_ptr<KeySlots>> open_locked(const std::string& dir, const Id128& vault, std::uint32_t epoch,
+                                                       FileHandle lock);
+  Status check_header(const SlotFile& file, const std::string& name) const;
+  Status zero_copy(const SlotFile& file) const;
   Status reconcile_sizes();
   Status check_writes(const std::vector<SlotWrite>& writes);
   Status reserve(std::uint32_t slots);

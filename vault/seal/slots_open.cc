@@ -8,11 +8,9 @@
 #include "vault/seal/slots.h"
 
 namespace facekeep::seal {
-namespace {
+namespace {}  // namespace
 
-constexpr const char* kNames[] = {"slots.a", "slots.b"};
-
-Result<FileHandle> take_lock(const std::string& dir) {
+Result<FileHandle> KeySlots::take_lock(const std::string& dir) {
   const std::string path = dir + "/slots.lock";
   FileHandle fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (fd.get() < 0) return io_error(errno, path + " can't be opened");
@@ -23,6 +21,8 @@ Result<FileHandle> take_lock(const std::string& dir) {
   return fd;
 }
 
+namespace {
+
 Result<Bytes> whole_file(const SlotFile& file) {
   FK_TRY(const std::uint64_t size, file.size());
   Bytes out(size);
@@ -31,7 +31,7 @@ Result<Bytes> whole_file(const SlotFile& file) {
 }
 
 // The file; if it is missing, a copy of the other one under its name.
-Result<SlotFile> open_or_restore(const std::string& dir, const char* name, const char* other) {
+Result<SlotFile> open_or_restore(const std::string& dir, const std::string& name, const std::string& other) {
   auto file = SlotFile::open(dir + "/" + name);
   if (file || file.error().code != Errc::kNotFound) return file;
   auto from = SlotFile::open(dir + "/" + other);
@@ -43,29 +43,42 @@ Result<SlotFile> open_or_restore(const std::string& dir, const char* name, const
 
 }  // namespace
 
+std::array<std::string, 2> KeySlots::file_names(std::uint32_t epoch) {
+  const std::string stem = epoch == 1 ? "slots" : "slots-" + std::to_string(epoch);
+  return {stem + ".a", stem + ".b"};
+}
+
 Result<std::unique_ptr<KeySlots>> KeySlots::create(const std::string& dir, const Id128& vault) {
   FK_TRY(FileHandle lock, take_lock(dir));
-  for (const char* name : kNames) {
+  return create_locked(dir, vault, 1, std::move(lock));
+}
+
+Result<std::unique_ptr<KeySlots>> KeySlots::open(const std::string& dir, const Id128& vault) {
+  FK_TRY(FileHandle lock, take_lock(dir));
+  return open_locked(dir, vault, 1, std::move(lock));
+}
+
+Result<std::unique_ptr<KeySlots>> KeySlots::create_locked(const std::string& dir, const Id128& vault,
+                                                          std::uint32_t epoch, FileHandle lock) {
+  const auto names = file_names(epoch);
+  for (const std::string& name : names) {
     if (SlotFile::open(dir + "/" + name)) {
       return make_error(Errc::kAlreadyExists, "there are key slots in " + dir + " already");
     }
   }
   // Crash after the first: one copy, which open() doubles.
-  for (const char* name : kNames) FK_CHECK(SlotFile::create(dir, name, make_slot_header(vault)));
-  return open_locked(dir, vault, std::move(lock));
+  for (const std::string& name : names) FK_CHECK(SlotFile::create(dir, name, make_slot_header(vault)));
+  return open_locked(dir, vault, epoch, std::move(lock));
 }
 
-Result<std::unique_ptr<KeySlots>> KeySlots::open(const std::string& dir, const Id128& vault) {
-  FK_TRY(FileHandle lock, take_lock(dir));
-  return open_locked(dir, vault, std::move(lock));
-}
-
-Result<std::unique_ptr<KeySlots>> KeySlots::open_locked(const std::string& dir, const Id128& vault, FileHandle lock) {
+Result<std::unique_ptr<KeySlots>> KeySlots::open_locked(const std::string& dir, const Id128& vault, std::uint32_t epoch,
+                                                        FileHandle lock) {
   std::unique_ptr<KeySlots> out(new KeySlots(vault, std::move(lock)));
-  FK_TRY(out->a_, open_or_restore(dir, kNames[0], kNames[1]));
-  FK_TRY(out->b_, open_or_restore(dir, kNames[1], kNames[0]));
-  Status a = out->check_header(out->a_, kNames[0]);
-  Status b = out->check_header(out->b_, kNames[1]);
+  const auto names = file_names(epoch);
+  FK_TRY(out->a_, open_or_restore(dir, names[0], names[1]));
+  FK_TRY(out->b_, open_or_restore(dir, names[1], names[0]));
+  Status a = out->check_header(out->a_, names[0]);
+  Status b = out->check_header(out->b_, names[1]);
   if (!a && a.error().code == Errc::kIntegrity) return std::move(a).error();
   if (!b && b.error().code == Errc::kIntegrity) return std::move(b).error();
   if (!a && !b) {
@@ -82,12 +95,12 @@ Result<std::unique_ptr<KeySlots>> KeySlots::open_locked(const std::string& dir, 
 }
 
 // kIntegrity: a sound header of another vault. kMalformed or kIo: a header that can't be read.
-Status KeySlots::check_header(const SlotFile& file, const char* name) const {
+Status KeySlots::check_header(const SlotFile& file, const std::string& name) const {
   SlotBytes header{};
   FK_CHECK(file.read(0, header));
   FK_TRY(const Id128 vault, parse_slot_header(header));
   if (vault != vault_) {
-    return make_error(Errc::kIntegrity, std::string("the key-slot file ") + name + " is of another vault",
+    return make_error(Errc::kIntegrity, "the key-slot file " + name + " is of another vault",
                       "put back the files of this vault");
   }
   return {};

@@ -231,7 +231,7 @@ TEST_CASE("a month's key is destroyed once its retention is over on both clocks,
   const std::uint32_t slot =
       kit.service->sequencer().read([](const ledger::State& st) { return st.period_keys().begin()->second.slot; });
   REQUIRE(months() == 1);
-  const Bytes wrapped = kit.vault.slots->read(slot).value();
+  const Bytes wrapped = kit.vault.slots->read(1, slot).value();
   // Both clocks run; the month is over, its retention not yet.
   kit.vault.clock.advance(10 * kDay - 1);
   kit.service->housekeeping();
@@ -241,7 +241,7 @@ TEST_CASE("a month's key is destroyed once its retention is over on both clocks,
   CHECK(months() == 0);
   CHECK(std::get<ledger::PrivateLeaf>(kit.leaf(kit.service->sequencer().durable_size() - 1)).event_class ==
         ledger::EventClass::kCustody);
-  const auto used = kit.vault.slots->in_use().value();
+  const auto used = kit.vault.slots->in_use(1).value();
   CHECK(std::find(used.begin(), used.end(), slot) == used.end());
   CHECK(kit.missing() == std::map<std::uint64_t, std::string>{{access, "destroyed"}});
   // The commitment stays, and the log recovers.
@@ -250,7 +250,7 @@ TEST_CASE("a month's key is destroyed once its retention is over on both clocks,
   REQUIRE(kit.vault.slots->write(std::vector<seal::SlotWrite>{{slot, wrapped}}));
   kit.stop();
   kit.start();
-  const auto after = kit.vault.slots->in_use().value();
+  const auto after = kit.vault.slots->in_use(1).value();
   CHECK(std::find(after.begin(), after.end(), slot) == after.end());
   CHECK(kit.missing() == std::map<std::uint64_t, std::string>{{access, "destroyed"}});
 }

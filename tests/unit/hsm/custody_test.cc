@@ -201,6 +201,23 @@ TEST_CASE("a destroyed root opens nothing more") {
   CHECK(code_of(v.custody->destroy_root(1)) == Errc::kNotFound);
 }
 
+TEST_CASE("a rotation's root is made inside the token, asked for, and gone once it is destroyed") {
+  const Vault v;
+  CHECK(v.custody->has_root(1).value());
+  CHECK_FALSE(v.custody->has_root(2).value());
+  const auto made = v.custody->make_root(2);
+  REQUIRE_OK(made);
+  CHECK(made->mechanism == "AES-256-GCM");
+  CHECK((made->local && made->sensitive && made->always_sensitive && made->never_extractable && !made->extractable));
+  CHECK(code_of(v.custody->make_root(2)) == Errc::kAlreadyExists);
+  CHECK(v.custody->has_root(2).value());
+  REQUIRE_OK(v.custody->wrap(2, kSecret, kContext));
+  REQUIRE_OK(v.custody->destroy_root(1));
+  CHECK_FALSE(v.custody->has_root(1).value());
+  CHECK(v.custody->has_root(2).value());
+  REQUIRE_OK(v.custody->wrap(2, kSecret, kContext));
+}
+
 TEST_CASE("a root destroyed behind the custody's back is noticed although its handle was cached") {
   const Vault v;
   auto blob = v.custody->wrap(1, kSecret, kContext);

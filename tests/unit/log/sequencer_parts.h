@@ -103,7 +103,7 @@ struct LogParts {
     if (mkdtemp(pattern.data()) == nullptr) std::abort();
     dir = pattern;
     genesis = small_genesis(custody);
-    slots = std::move(*seal::KeySlots::create(dir, genesis.vault));
+    slots = std::move(*seal::SlotGenerations::create(dir, genesis.vault));
     options.checkpoint_interval_ms = 10;
     options.token_retry_ms = 10;
   }
@@ -126,7 +126,7 @@ struct LogParts {
     sequencer.reset();
     slots.reset();
     store.reopen();
-    FK_TRY(slots, seal::KeySlots::open(dir, genesis.vault));
+    FK_TRY(slots, seal::SlotGenerations::open(dir, genesis.vault));
     return open();
   }
   // Genesis, start, both shares: open for enrolments.
@@ -193,7 +193,7 @@ struct LogParts {
   test::MemoryCustody custody;
   ManualClock clock;
   ledger::Genesis genesis;
-  std::unique_ptr<seal::KeySlots> slots;
+  std::unique_ptr<seal::SlotGenerations> slots;
   log::SequencerOptions options;
   std::unique_ptr<log::Sequencer> sequencer;
 };

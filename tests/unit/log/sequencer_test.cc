@@ -89,7 +89,7 @@ TEST_CASE("a commit that failed halts for good, and what is on the disk verifies
     CHECK(enrolled == kept);
     if (!kept) CHECK(p.state() == before);
     // The key went to its slot before the commit: it stays with its owner, or is cleared.
-    CHECK(p.slots->in_use()->size() == (kept ? 2 : 1));
+    CHECK(p.slots->in_use(1)->size() == (kept ? 2 : 1));
     REQUIRE(p.sequencer->submit(LogParts::enrol(3)));
     CHECK(log::recover(p.store));
   }
@@ -104,9 +104,9 @@ TEST_CASE("an erasure whose commit failed leaves the key whole or nothing of it"
     CHECK(code(p.sequencer->submit(LogParts::erase(1))) == Errc::kHalted);
     REQUIRE(said(p.reopen()) == "ok");
     if (fault == CommitFault::kNotPersisted) {
-      CHECK(*p.slots->read(0) == LogParts::key_of(1));
+      CHECK(*p.slots->read(1, 0) == LogParts::key_of(1));
     } else {
-      CHECK(p.slots->in_use()->empty());
+      CHECK(p.slots->in_use(1)->empty());
     }
   }
 }
@@ -210,12 +210,12 @@ TEST_CASE("a slot of an erased subject is used again, by one subject") {
   REQUIRE(said(p.begin()) == "ok");
   for (std::uint32_t i = 0; i < 3; ++i) REQUIRE(p.sequencer->submit(LogParts::enrol(i)));
   REQUIRE(p.sequencer->submit(LogParts::erase(1)));
-  CHECK(code(p.slots->read(1)) == Errc::kNotFound);
+  CHECK(code(p.slots->read(1, 1)) == Errc::kNotFound);
   REQUIRE(p.sequencer->submit(LogParts::enrol(7)));
-  CHECK(*p.slots->read(1) == LogParts::key_of(7));
+  CHECK(*p.slots->read(1, 1) == LogParts::key_of(7));
   REQUIRE(said(p.reopen()) == "ok");
   REQUIRE(p.sequencer->submit(LogParts::enrol(8)));
-  CHECK(*p.slots->read(3) == LogParts::key_of(8));
+  CHECK(*p.slots->read(1, 3) == LogParts::key_of(8));
 }
 
 TEST_CASE("in one group a later put stands against an earlier delete of the same key") {
@@ -290,7 +290,7 @@ TEST_CASE("many at once keep their order and stand alone") {
       CHECK(results[i]->entry == next++);
     }
   }
-  CHECK(p.slots->in_use()->size() == 9);
+  CHECK(p.slots->in_use(1)->size() == 9);
 }
 
 TEST_CASE("a checkpoint is signed at once where it is asked for, else when its time has come") {
@@ -325,7 +325,7 @@ TEST_CASE("a token that does not sign halts with its reason, and when it is back
   REQUIRE(soon([&] { return !p.sequencer->halted(); }));
   // It was in the log all the time, and its checkpoint is signed now.
   CHECK(p.checkpoint_size() == p.size());
-  CHECK(p.slots->in_use()->empty());
+  CHECK(p.slots->in_use(1)->empty());
   CHECK(p.sequencer->submit(LogParts::enrol(2)));
 }
 

@@ -17,6 +17,14 @@ class FakeCustody final : public Custody {
   Result<SecretBytes> unwrap(std::uint32_t epoch, ByteView blob, ByteView context) override {
     return root(epoch).open(context, blob);
   }
+  Result<RootEvidence> make_root(std::uint32_t epoch) override {
+    root(epoch);
+    return RootEvidence{"AES-256-GCM", true, true, true, false, true};
+  }
+  Status destroy_root(std::uint32_t epoch) override {
+    return roots_.erase(epoch) == 1 ? Status() : Status(make_error(Errc::kNotFound, "no such root key"));
+  }
+  Result<bool> has_root(std::uint32_t epoch) override { return roots_.contains(epoch); }
   [[nodiscard]] NoteKeyType log_key_type() const override { return NoteKeyType::kEd25519; }
   Result<Bytes> log_public_key() override { return unused(); }
   Result<Bytes> sign_checkpoint(ByteView) override { return unused(); }

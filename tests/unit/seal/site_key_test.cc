@@ -95,6 +95,30 @@ TEST_CASE("neither half alone holds S, and the inner layer of one place fits no 
   CHECK(open_site_key(token, other, u.private_key.view(), moved, s.check()).error().code == Errc::kCrypto);
 }
 
+TEST_CASE("what the tokens made of S is sealed to another U, and opens with that one alone") {
+  test::FakeCustody token;
+  const HpkeKeyPair before = generate_hpke_key_pair();
+  const HpkeKeyPair after = generate_hpke_key_pair();
+  const SiteKey s = SiteKey::generate();
+  TokenWraps wraps = *wrap_site_key(token, kPlace, std::nullopt, s);
+  CHECK(seal_token_wraps(kPlace, before.public_key, wraps)->spare.empty());
+  wraps.spare = SecretBytes::copy_of(Bytes(256, 7));  // of a spare token
+  const SealedSiteKey stored = *seal_token_wraps(kPlace, before.public_key, wraps);
+  OpenedSiteKey opened = *open_site_key_for_all(token, kPlace, before.private_key.view(), stored, s.check());
+  CHECK(constant_time_equal(opened.key.bytes(), s.bytes()));
+  CHECK(constant_time_equal(opened.wraps.spare.view(), Bytes(256, 7)));
+
+  const SealedSiteKey renewed = *seal_token_wraps(kPlace, after.public_key, opened.wraps);
+  CHECK(open_site_key(token, kPlace, after.private_key.view(), renewed.main, s.check()));
+  CHECK_FALSE(open_site_key(token, kPlace, before.private_key.view(), renewed.main, s.check()));
+  const auto spare = open_site_key_outer(kPlace, SiteKeyLayer::kSpareToken, after.private_key.view(), renewed.spare);
+  CHECK(constant_time_equal(spare->view(), Bytes(256, 7)));
+  // A row for the spare that is still under the old U keeps nobody from opening the vault.
+  opened = *open_site_key_for_all(token, kPlace, after.private_key.view(), {renewed.main, stored.spare}, s.check());
+  CHECK(opened.wraps.spare.empty());
+  CHECK_FALSE(open_site_key_for_all(token, kPlace, after.private_key.view(), {stored.main, renewed.spare}, s.check()));
+}
+
 TEST_CASE("the spare's blob has the same outer layer, and is not taken for the main token's") {
   const HpkeKeyPair u = generate_hpke_key_pair();
   const Bytes oaep(512, 0x11);

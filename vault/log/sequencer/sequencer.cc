@@ -2,20 +2,35 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "vault/base/digest.h"
 #include "vault/log/merkle.h"
+#include "vault/log/sequencer/slot_owners.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::log {
 namespace {
 
 // Slots in use that no event owns: a crash came between a key and its event, or between an erasure's
-// event and the end of its key.
-Status clear_orphans(seal::KeySlots& slots, const ledger::State& state) {
-  FK_TRY(std::vector<std::uint32_t> used, slots.in_use());
-  std::erase_if(used, [&](std::uint32_t slot) { return state.slots().contains(slot); });
-  return used.empty() ? Status() : slots.erase(used);
+// event and the end of its key. Generations that no event knows: a crash came before a rotation began.
+Status clear_orphans(seal::SlotGenerations& slots, const ledger::State& state) {
+  std::set<std::uint32_t> known;
+  for (const Generation& g : generations(state)) {
+    known.insert(g.epoch);
+    if (!slots.has(g.epoch)) {
+      if (!g.needed) continue;
+      return make_error(Errc::kIntegrity, "the key slots of root epoch " + std::to_string(g.epoch) + " are missing",
+                        "put the slot files back; the log is not enough to open a vault");
+    }
+    FK_TRY(std::vector<std::uint32_t> used, slots.in_use(g.epoch));
+    std::erase_if(used, [&](std::uint32_t slot) { return g.owned.contains(slot); });
+    if (!used.empty()) FK_CHECK(slots.erase(g.epoch, used));
+  }
+  for (const std::uint32_t epoch : slots.epochs()) {
+    if (!known.contains(epoch)) FK_CHECK(slots.retire(epoch));
+  }
+  return {};
 }
 
 }  // namespace
@@ -33,11 +48,11 @@ struct Sequencer::Group {
   bool receipt = false;
 };
 
-Sequencer::Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock,
+Sequencer::Sequencer(store::Store& store, Custody& custody, seal::SlotGenerations& slots, const Clock& clock,
                      SequencerOptions options)
     : store_(store), custody_(custody), slots_(slots), clock_(clock), options_(std::move(options)) {}
 
-Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody& custody, seal::KeySlots& slots,
+Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody& custody, seal::SlotGenerations& slots,
                                                    const Clock& clock, SequencerOptions options) {
   FK_TRY(Recovered r, recover(store, {}, options.restored));
   FK_TRY(const auto anchor, custody.read_anchor());

@@ -35,7 +35,7 @@
 #include "vault/log/sequencer/slot_allocator.h"
 #include "vault/log/tiles.h"
 #include "vault/seal/custody.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"
 
 namespace facekeep::log {
@@ -90,7 +90,7 @@ class Sequencer {
   // The parts must outlive the sequencer. Recovers (recovery.h), clears slots that no event owns, checks
   // the stored checkpoint and the token's anchor against the log, signs a checkpoint, and starts the
   // thread. kIntegrity with both positions if the log was rolled back or altered.
-  static Result<std::unique_ptr<Sequencer>> open(store::Store& store, Custody& custody, seal::KeySlots& slots,
+  static Result<std::unique_ptr<Sequencer>> open(store::Store& store, Custody& custody, seal::SlotGenerations& slots,
                                                  const Clock& clock, SequencerOptions options);
   ~Sequencer();  // finishes what was submitted
   Sequencer(const Sequencer&) = delete;
@@ -158,7 +158,8 @@ class Sequencer {
   };
   struct Group;
 
-  Sequencer(store::Store& store, Custody& custody, seal::KeySlots& slots, const Clock& clock, SequencerOptions options);
+  Sequencer(store::Store& store, Custody& custody, seal::SlotGenerations& slots, const Clock& clock,
+            SequencerOptions options);
   void run();
   std::vector<Pending*> next_group();
   Status room_for_narrowing(const Error& why);
@@ -183,7 +184,7 @@ class Sequencer {
 
   store::Store& store_;
   Custody& custody_;
-  seal::KeySlots& slots_;
+  seal::SlotGenerations& slots_;
   const Clock& clock_;
   const SequencerOptions options_;
 

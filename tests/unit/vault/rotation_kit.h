@@ -1,0 +1,199 @@
+// A vault whose keys are rotated, or whose shares are renewed: proposed and signed as custodians do it.
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+#include "tests/support/catch.h"
+#include "tests/unit/vault/calls.h"
+#include "tools/common/sshsig_sign.h"
+#include "vault/ledger/sshsig.h"
+#include "vault/log/checkpoint.h"
+#include "vault/seal/hpke.h"
+#include "vault/seal/share_envelope.h"
+#include "vault/store/keys.h"
+
+namespace facekeep::test {
+
+// The cards of one share set, by holder, and what they open.
+struct Cards {
+  std::map<std::string, seal::SecretWords> words;
+  SecretBytes unseal_key;
+  ledger::Reshare action;
+};
+
+class RotationKit {
+ public:
+  explicit RotationKit(FixtureOptions o = {}, std::size_t batch = 4) : f(std::move(o)) {
+    options_.rewrap_batch = batch;
+  }
+  ~RotationKit() { f.stop(service); }
+
+  Status start() {
+    FK_TRY(service, f.start(options_));
+    return {};
+  }
+  // As a new process.
+  Status restart() {
+    f.stop(service);
+    return start();
+  }
+  // With the cards in `now`, else with those of the ceremony.
+  Status unseal() {
+    const auto to = service->sequencer().read([](const ledger::State& st) { return st.start().unseal_to; });
+    for (const char* who : {"property/1", "property/2", "residents/1", "residents/2"}) FK_CHECK(hand_in(who, to));
+    return loaded();
+  }
+  Result<UnsealProgress> hand_in_card(const std::string& who, const seal::SecretWords& words) {
+    const auto to = service->sequencer().read([](const ledger::State& st) { return st.start().unseal_to; });
+    FK_TRY(const Bytes share, seal::seal_share(to, f.genesis().vault, words));
+    return service->unseal(f.key(who), share);
+  }
+
+  // Fills the vault: n people at main, with the face of their number.
+  void enrol(int n) {
+    for (int i = 0; i < n; ++i) {
+      INFO(i);
+      REQUIRE(service->put_subject(f.key("operator/1"), "main", person(id(people), face(people))));
+      ++people;
+    }
+  }
+  static std::string id(int i) { return "p" + std::to_string(i); }
+  static Vector face(int i) { return VaultFixture::random_face(64, 1000 + static_cast<std::uint64_t>(i)); }
+  std::string verify(int i) { return decision(service->match(f.key("door/1"), "main", ask(face(i), id(i)))); }
+  // Everybody matches as themselves, by id and by face; nobody else does.
+  void check_everybody() {
+    for (int i = 0; i < people; ++i) {
+      INFO(i);
+      if (gone.contains(i)) {
+        CHECK(verify(i) == "no_match");
+        continue;
+      }
+      CHECK(verify(i) == "match");
+      const auto found = service->match(f.key("door/1"), "main", ask(face(i)));
+      REQUIRE(found);
+      CHECK(found->subject == id(i));
+    }
+  }
+
+  // Proposed, signed by both groups and due; carried out at the next tick of the housekeeping.
+  Id128 agree(ledger::Action action) {
+    ledger::ProposalMade made;
+    made.purpose = "key-rotation";
+    made.action = std::move(action);
+    const auto proposed = service->propose(f.key("property/1"), made);
+    INFO(problem(proposed));
+    REQUIRE(proposed);
+    const ledger::Proposal& p = proposed->proposal.proposal;
+    for (const char* who : {"property/1", "residents/1"}) {
+      const auto voted = service->vote(f.key(who), sign(who, p), ledger::Verb::kApprove);
+      INFO(problem(voted));
+      REQUIRE(voted);
+    }
+    f.clock.advance(proposed->proposal.rule.delay_s * 1000);
+    return p.made.id;
+  }
+  // New cards for everybody; `cards` has them from the entry on that puts them in force (take()).
+  Cards draw_cards() {
+    const ledger::Genesis g = service->sequencer().read([](const ledger::State& st) { return st.current(); });
+    Cards out;
+    seal::HpkeKeyPair u = seal::generate_hpke_key_pair();
+    seal::SplitOptions split;
+    split.group_threshold = static_cast<std::uint8_t>(g.groups.size());
+    split.extendable = false;
+    for (const auto& group : g.groups)
+      split.groups.push_back(
+          {static_cast<std::uint8_t>(group.threshold), static_cast<std::uint8_t>(group.shares.size())});
+    auto shares = seal::split_secret(u.private_key.view(), split).value();
+    ledger::Reshare& a = out.action;
+    a.groups = g.groups;
+    for (std::size_t gi = 0; gi < shares.size(); ++gi) {
+      for (std::size_t si = 0; si < shares[gi].size(); ++si) {
+        a.groups[gi].shares[si].commitment = seal::share_commitment(shares[gi][si]);
+        a.share_set = seal::decode_share(shares[gi][si])->meta.identifier;
+        out.words[g.groups[gi].id + "/" + std::to_string(si + 1)] = std::move(shares[gi][si]);
+      }
+    }
+    for (const auto& p : g.principals) {
+      if (p.role == ledger::Role::kCustodian) a.custodians.push_back(p);
+    }
+    a.unseal_key = u.public_key;
+    out.unseal_key = std::move(u.private_key);
+    const std::string statement = ledger::reshare_statement(a, g.vault).value();
+    for (const auto& p : a.custodians) {
+      const auto blob = tools::make_sshsig(f.private_key(p.id), ledger::kCeremonyNamespace, as_bytes(statement));
+      a.signatures.push_back({p.id, ledger::armor_sshsig(blob.value())});
+    }
+    return out;
+  }
+
+  [[nodiscard]] std::optional<ledger::State::Rotation> rotation() const {
+    return service->sequencer().read([](const ledger::State& st) { return st.rotation(); });
+  }
+  [[nodiscard]] std::uint32_t epoch() const {
+    return service->sequencer().read([](const ledger::State& st) { return st.root_epoch(); });
+  }
+  // Ticks until the rotation is over or the vault halts. The clock runs a minute on once everything is rewrapped.
+  bool finish() {
+    for (int i = 0; i < 3000; ++i) {
+      if (service->halted()) return false;
+      service->housekeeping();
+      const auto r = rotation();
+      if (!r) return true;
+      if (r->upto == ledger::kAllRefs) f.clock.advance(61'000);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return false;
+  }
+  // Rows of site keys of that epoch.
+  [[nodiscard]] int site_keys(std::uint32_t of) const {
+    int n = 0;
+    const auto count = [&](ByteView row, ByteView) {
+      const auto key = store::keys::parse_site_key(row);
+      n += key && key->epoch == of ? 1 : 0;
+      return true;
+    };
+    REQUIRE(f.store->scan(store::keys::prefix(store::keys::Kind::kSiteKey), {}, count));
+    return n;
+  }
+
+  VaultFixture f;
+  std::unique_ptr<Service> service;
+  std::optional<Cards> cards;  // of a re-share that is in force
+  int people = 0;
+  std::set<int> gone;  // erased
+
+ private:
+  Status hand_in(const std::string& who, const Digest& to) {
+    const seal::SecretWords& words = cards ? cards->words.at(who) : f.card(who);
+    FK_TRY(const Bytes share, seal::seal_share(to, f.genesis().vault, words));
+    const auto answer = service->unseal(f.key(who), share);
+    return answer ? Status() : Status(answer.error());
+  }
+  Status loaded() {
+    for (int i = 0; i < 5000; ++i) {
+      FK_TRY(const SealStatus s, service->seal_status());
+      if (s.templates_ready) return {};
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return make_error(Errc::kInternal, "the galleries did not load");
+  }
+  ledger::Vote sign(const std::string& who, const ledger::Proposal& p) {
+    const auto key = log::parse_vkey(f.genesis().log_key).value();
+    const auto head = log::open_checkpoint(service->sequencer().checkpoint(), key).value();
+    ledger::Vote v;
+    v.proposal = p.made.id;
+    v.rule = service->sequencer().read([](const ledger::State& st) { return st.rule_version(); });
+    v.size = head.size;
+    v.root = head.root;
+    const std::string statement =
+        ledger::vote_statement(v, ledger::Verb::kApprove, p.digest, f.genesis().vault).value();
+    const auto blob = tools::make_sshsig(f.private_key(who), ledger::kApprovalNamespace, as_bytes(statement));
+    v.signature = ledger::armor_sshsig(blob.value());
+    return v;
+  }
+
+  ServiceOptions options_;
+};
+
+}  // namespace facekeep::test

@@ -1,0 +1,271 @@
+// Rotation and re-share: a new root key in the token and a new key of every site, in force with one entry; then each
+// subject's key is rewrapped while doors are served, and what was before is destroyed.
+//
+// Where a crash leaves it, the log says: before proposal-done nothing has happened but a key in the token and slot
+// files that nobody owns, and both are made anew; from then on the rotation goes on from its last batch, as soon as the
+// vault is open.
+#include <algorithm>
+
+#include "vault/ledger/decide.h"
+#include "vault/open_vault.h"
+#include "vault/opening.h"
+#include "vault/rewrap.h"
+#include "vault/seal/blob.h"
+#include "vault/service.h"
+#include "vault/site_rows.h"
+#include "vault/store/keys.h"
+
+namespace facekeep {
+
+using ledger::State;
+using log::Turn;
+using log::Write;
+namespace keys = store::keys;
+
+namespace {
+
+constexpr std::uint64_t kKeyChangeRetryMs = 10'000;
+
+// What the state says of a change of keys that is to be carried out.
+struct KeyChange {
+  Id128 vault{};
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+  bool reshare = false;
+  Digest u_public{};                     // to which the new keys are sealed
+  std::optional<std::string> new_spare;  // PEM
+  std::optional<Digest> spare_key;       // of the one that is registered
+  std::vector<std::string> sites;
+  std::map<State::PeriodId, State::PeriodKeyState> period_keys;
+  std::uint64_t size = 0;
+};
+
+Result<KeyChange> key_change_in(const State& st, const Id128& id, const Instant& now) {
+  FK_CHECK(decide_carry_out(st, id, st.moment_at(now)));
+  FK_CHECK(ledger::require_open(st));
+  const ledger::Action& action = st.proposals().at(id).made.action;
+  KeyChange out{st.genesis().vault,      st.root_epoch(),
+                st.root_epoch() + 1,     false,
+                st.current().unseal_key, {},
+                st.current().spare_key,  {},
+                st.period_keys(),        st.size()};
+  for (const auto& s : st.current().sites) out.sites.push_back(s.id);
+  if (const auto* reshare = std::get_if<ledger::Reshare>(&action)) {
+    out.reshare = true;
+    out.u_public = reshare->unseal_key;
+    out.new_spare = reshare->spare;
+  } else {
+    out.new_spare = std::get<ledger::RotateKeys>(action).spare;
+  }
+  return out;
+}
+
+// What was drawn and wrapped for it, ready to be written.
+struct NewEpoch {
+  ledger::NewKeys keys;
+  std::vector<store::Batch::Put> puts;
+  std::vector<Bytes> deletes;
+  std::map<std::string, std::shared_ptr<SiteKeys>> sites;
+  std::shared_ptr<RegisterKeys> people;
+  std::map<State::PeriodId, seal::SlotWrite> period_keys;
+};
+
+// Makes the parts of a NewEpoch, one after another.
+class EpochMaker {
+ public:
+  EpochMaker(Custody& custody, const store::Store& store, const KeyChange& change)
+      : custody_(custody), store_(store), change_(change) {}
+
+  // The root key, the site keys under it, and what the tokens and the custodians seal them with.
+  Status draw();
+  // From here on the open vault has the new keys, for those who find the new epoch in the log.
+  void put_in(OpenVault& vault) const;
+  // Period keys, and for a re-share the old keys of sites, which the new cards must open until the end.
+  Status rewrap(OpenVault& vault);
+  [[nodiscard]] NewEpoch& made() { return made_; }
+
+ private:
+  Status make_root();
+  Result<std::pair<seal::SiteKey, seal::TokenWraps>> draw_key(const std::string& name);
+  Status reseal_old(const std::string& name, const seal::TokenWraps& wraps);
+
+  Custody& custody_;
+  const store::Store& store_;
+  const KeyChange& change_;
+  std::optional<SpareToken> spare_;
+  NewEpoch made_;
+};
+
+// One of this epoch that the log does not know is from an attempt that a crash ended.
+Status EpochMaker::make_root() {
+  FK_TRY(const bool left, custody_.has_root(change_.to));
+  if (left) FK_CHECK(custody_.destroy_root(change_.to));
+  FK_TRY(const RootEvidence e, custody_.make_root(change_.to));
+  made_.keys.epoch = change_.to;
+  made_.keys.root = {e.mechanism, e.local, e.sensitive, e.always_sensitive, e.extractable, e.never_extractable};
+  return {};
+}
+
+Result<std::pair<seal::SiteKey, seal::TokenWraps>> EpochMaker::draw_key(const std::string& name) {
+  const seal::SiteKeyPlace place{change_.vault, name, change_.to};
+  seal::SiteKey key = seal::SiteKey::generate();
+  FK_TRY(seal::TokenWraps wraps, seal::wrap_site_key(custody_, place, spare_, key));
+  FK_TRY(const auto sealed, seal::seal_token_wraps(place, change_.u_public, wraps));
+  FK_CHECK(put_site_key(name, change_.to, sealed, made_.puts));
+  return std::pair(std::move(key), std::move(wraps));
+}
+
+Status EpochMaker::draw() {
+  if (change_.new_spare) {
+    FK_TRY(const Digest fingerprint, ledger::spare_digest(*change_.new_spare));
+    spare_ = SpareToken{*change_.new_spare, fingerprint};
+    made_.puts.push_back({keys::meta_spare(), to_bytes(as_bytes(*change_.new_spare))});
+  } else {
+    FK_TRY(spare_, stored_spare(store_, change_.spare_key));
+  }
+  FK_CHECK(make_root());
+  for (const auto& site : change_.sites) {
+    FK_TRY(auto drawn, draw_key(site));
+    made_.keys.checks[site] = drawn.first.check();
+    made_.sites[site] = std::make_shared<SiteKeys>(change_.to, drawn.first, std::move(drawn.second), 0);
+  }
+  FK_TRY(auto own, draw_key(std::string(seal::kVaultKeyName)));
+  made_.keys.register_check = own.first.check();
+  made_.people = std::make_shared<RegisterKeys>(
+      RegisterKeys{change_.to, own.first.aead(seal::SiteSubkey::kRegister, 0), std::move(own.second)});
+  return {};
+}
+
+void EpochMaker::put_in(OpenVault& vault) const {
+  for (const auto& [site, keys] : made_.sites) vault.site(site).keys.add(keys);
+  vault.people().add(made_.people);
+}
+
+Status EpochMaker::reseal_old(const std::string& name, const seal::TokenWraps& wraps) {
+  FK_TRY(const auto sealed, seal::seal_token_wraps({change_.vault, name, change_.from}, change_.u_public, wraps));
+  FK_CHECK(put_site_key(name, change_.from, sealed, made_.puts));
+  if (!sealed.spare.empty()) return {};
+  // A row for a spare token that is still under the old cards opens with those alone: it goes.
+  FK_TRY(Bytes row, keys::site_key(name, change_.from, keys::SiteKeyKind::kSpare));
+  made_.deletes.push_back(std::move(row));
+  return {};
+}
+
+Status EpochMaker::rewrap(OpenVault& vault) {
+  for (const auto& [id, state] : change_.period_keys) {
+    const auto key = vault.period_key(id, state, change_.size);
+    // A key that nothing opens now is not opened later either.
+    if (!key && (key.error().code == Errc::kIntegrity || key.error().code == Errc::kCrypto ||
+                 key.error().code == Errc::kNotFound || key.error().code == Errc::kMalformed)) {
+      continue;
+    }
+    if (!key) return key.error();
+    FK_TRY(auto wrapped, vault.wrap_period_key(id, change_.to, state.slot, **key));
+    made_.period_keys.emplace(id, std::move(wrapped));
+  }
+  if (!change_.reshare) return {};
+  for (const auto& site : change_.sites) {
+    const auto old = vault.site(site).keys.of(change_.from);
+    if (!old) return make_error(Errc::kInternal, "a site's present keys are not open");
+    FK_CHECK(reseal_old(site, old->token_wraps));
+  }
+  const auto people = vault.people().of(change_.from);
+  if (!people) return make_error(Errc::kInternal, "the register's present keys are not open");
+  return reseal_old(std::string(seal::kVaultKeyName), people->token_wraps);
+}
+
+// Nothing came between the plan and its turn that the plan does not have.
+Status still_fits(const State& st, const KeyChange& change, const NewEpoch& made) {
+  const bool proposed = std::any_of(st.proposals().begin(), st.proposals().end(),
+                                    [&](const auto& p) { return p.second.entry >= change.size; });
+  const bool period = std::any_of(st.period_keys().begin(), st.period_keys().end(), [&](const auto& k) {
+    const auto known = change.period_keys.find(k.first);
+    return known == change.period_keys.end() || known->second.slot != k.second.slot;
+  });
+  if (st.root_epoch() == change.from && st.current().sites.size() == made.sites.size() && !proposed && !period) {
+    return {};
+  }
+  return make_error(Errc::kConflict, "the vault changed while new keys were being made; they are made anew");
+}
+
+}  // namespace
+
+// The names of people, under the register's new key.
+Status Service::reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const {
+  Status failed;
+  FK_CHECK(parts_.store.scan(keys::prefix(keys::Kind::kNames), {}, [&](ByteView row, ByteView blob) {
+    const auto entry = keys::parse_names(row);
+    if (!entry) return true;
+    const auto names = open_names(vault, *entry, blob);
+    if (!names) return true;  // damaged before: the register names it
+    auto sealed = seal_names(vault, epoch, *entry, *names);
+    if (!sealed) {
+      failed = sealed.error();
+      return false;
+    }
+    puts.push_back({to_bytes(row), std::move(*sealed)});
+    return true;
+  }));
+  return failed;
+}
+
+Status Service::change_keys(const Id128& id) {
+  const std::lock_guard one(key_change_mutex_);
+  const Instant now = parts_.clock.now();
+  const auto asked = [&] { return sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }); };
+  FK_TRY(const KeyChange change, asked());
+  FK_TRY(const auto vault, open_vault());
+  // Each try makes a key in the token, whose memory wears.
+  if (now.uptime_ms < key_change_not_before_ms_) {
+    return make_error(Errc::kUnavailable, "new keys are made again a few seconds after a try that failed");
+  }
+  key_change_not_before_ms_ = now.uptime_ms + kKeyChangeRetryMs;
+  EpochMaker maker(parts_.custody, parts_.store, change);
+  bool durable = false;
+  const auto write = [&](const Turn& turn) -> Result<Write> {
+    FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
+    FK_CHECK(ledger::require_open(turn.state));
+    FK_CHECK(still_fits(turn.state, change, maker.made()));
+    Write w;
+    w.drafts.push_back({ledger::ProposalDone{id, std::nullopt, maker.made().keys}, {}});
+    w.puts = maker.made().puts;
+    w.deletes = maker.made().deletes;
+    for (const auto& [period, slot] : maker.made().period_keys) {
+      if (turn.state.period_keys().contains(period)) w.new_keys.push_back(slot);
+    }
+    w.checkpoint = true;
+    w.after = [&] {
+      vault->promote(change.to);
+      rotation_done_ = 0;
+      durable = true;
+    };
+    return w;
+  };
+  const Status done = [&]() -> Status {
+    FK_CHECK(parts_.slots.retire(change.to));  // what an earlier try left
+    FK_CHECK(parts_.slots.begin(change.to, change.from));
+    FK_CHECK(maker.draw());
+    maker.put_in(*vault);
+    FK_CHECK(maker.rewrap(*vault));
+    FK_CHECK(reseal_names(*vault, change.to, maker.made().puts));
+    // What the token did is behind us: sealing waits for this lock, and no unseal is under way.
+    const std::lock_guard phase_lock(phase_mutex_);
+    FK_TRY(const auto still, open_vault());
+    if (still != vault) return make_problem(Errc::kSealed, "sealed", "the vault was sealed meanwhile");
+    const auto written = sequencer_->submit(write);
+    if (durable) FK_CHECK(make_collector());  // the cards of a re-share open it from now on
+    return written ? Status() : Status(written.error());
+  }();
+  if (durable) key_change_not_before_ms_ = 0;
+  if (!done && options_.on_rotation_failed) options_.on_rotation_failed(done.error());
+  if (done || durable) return done;
+  // After a failed commit nobody knows what the log has: that halt is for good, and nothing is destroyed.
+  const auto halt = halted();
+  if (halt && halt->fatal) return done;
+  vault->drop(change.to);
+  static_cast<void>(parts_.slots.retire(change.to));
+  static_cast<void>(parts_.custody.destroy_root(change.to));
+  return done;
+}
+
+}  // namespace facekeep
