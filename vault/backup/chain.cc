@@ -41,10 +41,6 @@ std::string at_entry(std::uint64_t entry) {
 
 }  // namespace
 
-std::uint32_t root_epoch(const ledger::State& state) {
-  return state.genesis().register_epoch;
-}
-
 bool is_manifest_of(const ledger::BackupMade& made, const FileReport& file) {
   const Header& h = file.header;
   return made.digest == file.digest && made.size == h.size && made.root == h.root && made.since == h.from();
@@ -86,6 +82,9 @@ Status Chain::begin(const Header& h) {
                   " entries, SHA-256 " + to_hex(h.since->digest));
   }
   if (h.since && h.vault != files_.back().header.vault) return refuse("this backup is of another vault");
+  if (h.since && h.root_epoch != files_.back().header.root_epoch) {
+    return refuse("this backup builds on one from before the last rotation, whose keys nobody can open any more");
+  }
   files_.push_back({h, {}, 0, 0, 0, 0, 0, std::nullopt});
   rank_ = 0;
   last_key_.clear();
@@ -211,7 +210,7 @@ Status Chain::entries_done() {
   if (state_.phase() == ledger::Phase::kNew || state_.genesis().vault != h.vault) {
     return other_log("its log is of another vault than its header");
   }
-  if (root_epoch(state_) != h.root_epoch) return other_log("its header names another root key than its log");
+  if (state_.root_epoch() != h.root_epoch) return other_log("its header names another root key than its log");
   FK_CHECK(check_checkpoint());
   for (const auto& [ref, s] : state_.subjects()) {
     if (is_new(s.entry)) owned_.insert(s.slot);

@@ -17,9 +17,6 @@
 
 namespace facekeep::backup {
 
-// The epoch of the root key under which a vault's site keys are wrapped: the one place that knows it.
-std::uint32_t root_epoch(const ledger::State& state);
-
 // One file of the chain, as far as it was read.
 struct FileReport {
   Header header;

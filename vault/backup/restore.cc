@@ -10,7 +10,7 @@
 #include "vault/backup/mark.h"
 #include "vault/base/digest.h"
 #include "vault/log/sequencer/recovery.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/keys.h"
 #include "vault/store/rocks_store.h"
 
@@ -179,7 +179,7 @@ class Restore {
     }
     FK_CHECK(fill_->flush());  // the tiles
     FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
-    for (const FileReport& f : chain_.files()) FK_CHECK(check_root_epoch(f.header.root_epoch, root_epoch(state())));
+    for (const FileReport& f : chain_.files()) FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch()));
     return {};
   }
 
@@ -196,7 +196,12 @@ class Restore {
 
   // The second reading: what belongs to those who are in the log where it ends.
   Status write_people() {
-    FK_TRY(slots_, seal::KeySlots::create(work_ + "/keys", state().genesis().vault));
+    FK_TRY(slots_, seal::SlotGenerations::create(work_ + "/keys", state().genesis().vault));
+    const std::uint32_t epoch = state().root_epoch();
+    if (!slots_->has(epoch)) {
+      FK_CHECK(slots_->begin(epoch));
+      FK_CHECK(slots_->retire(1));
+    }
     for (const auto& [ref, s] : state().subjects()) owners_[s.slot] = s.entry;
     for (const auto& [id, key] : state().period_keys()) owners_[key.slot] = key.entry;
     for (std::size_t i = 0; i < paths_.size(); ++i) {
@@ -267,7 +272,7 @@ class Restore {
     const auto owner = owners_.find(slot.slot);
     if (owner == owners_.end() || !is_from_this_file(owner->second)) return {};
     owners_.erase(owner);
-    writes_.push_back({slot.slot, to_bytes(slot.data)});
+    writes_.push_back({slot.slot, to_bytes(slot.data), state().root_epoch()});
     return writes_.size() < kSlotsAtOnce ? Status() : flush_slots();
   }
   Status flush_slots() {
@@ -319,7 +324,7 @@ class Restore {
   RestoreReport report_;
   std::unique_ptr<store::RocksStore> store_;
   std::optional<Filler> fill_;
-  std::unique_ptr<seal::KeySlots> slots_;
+  std::unique_ptr<seal::SlotGenerations> slots_;
   Chain chain_{[this](const Chain::Entry& e) { return fill_->entry(e); },
                [this](const Row& row) {
                  const auto kind = static_cast<Kind>(row.key.front());

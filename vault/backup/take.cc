@@ -144,7 +144,7 @@ class Taking {
 
   Status slot(std::uint32_t slot) {
     FK_CHECK(ask());
-    auto data = source_.slots.read(slot);
+    auto data = source_.slots.read(header_.root_epoch, slot);
     // Erased a moment ago; or damaged, which no backup mends.
     const bool gone = !data && (data.error().code == Errc::kNotFound || data.error().code == Errc::kIntegrity);
     if (gone) return {};
@@ -193,6 +193,14 @@ class Taking {
   std::uint64_t entries_ = 0;
 };
 
+Status check_no_rotation(const Source& source, const Header& header) {
+  const bool same =
+      source.sequencer.read([&](const State& st) { return !st.rotation() && st.root_epoch() == header.root_epoch; });
+  if (same) return {};
+  return make_problem(Errc::kFailedPrecondition, "ceremony-running", "subjects are being rewrapped under new keys",
+                      "take a whole backup when the old keys are destroyed: earlier ones open no more");
+}
+
 }  // namespace
 
 Result<Header> write_backup(const Source& source, const std::optional<Since>& since, Writer& out, const GoOn& go_on) {
@@ -213,9 +221,11 @@ Result<Header> write_backup(const Source& source, const std::optional<Since>& si
   FK_TRY(header.root, source.sequencer.root_at(header.size));
   source.sequencer.read([&](const State& st) {
     header.vault = st.genesis().vault;
-    header.root_epoch = root_epoch(st);
+    header.root_epoch = st.root_epoch();
   });
+  FK_CHECK(check_no_rotation(source, header));
   FK_CHECK(Taking(source, *at, header, out, go_on).run());
+  FK_CHECK(check_no_rotation(source, header));  // one that began meanwhile took slots away
   return header;
 }
 

@@ -7,19 +7,20 @@
 
 #include "vault/backup/format.h"
 #include "vault/log/sequencer/sequencer.h"
-#include "vault/seal/slots.h"
+#include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"
 
 namespace facekeep::backup {
 
 struct Source {
   const store::Store& store;
-  seal::KeySlots& slots;
+  const seal::SlotGenerations& slots;
   const log::Sequencer& sequencer;
 };
 
 // Writes the whole file, a record at a time. `go_on` is asked now and then with the entries and the bytes written;
-// false ends it (kUnavailable). kFailedPrecondition: `since` is not behind this log. Gives the header that was written.
+// false ends it (kUnavailable). kFailedPrecondition: `since` is not behind this log; "ceremony-running": while subjects
+// are rewrapped their keys lie under two roots, one of which is about to go. Gives the header that was written.
 using GoOn = std::function<bool(std::uint64_t entries, std::uint64_t bytes)>;
 Result<Header> write_backup(const Source& source, const std::optional<Since>& since, Writer& out, const GoOn& go_on);
 
