@@ -9,52 +9,11 @@ import subprocess
 import sys
 import time
 
+from people import People, expect, say
+
 facekeep, folder = sys.argv[1:3]
-
-
-def run(who, *args):
-    """What it printed as JSON, or the error as a sentence."""
-    done = subprocess.run([facekeep, "--json", "--key", f"{folder}/keys/{who}.key", *args], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=60, check=False)
-    return json.loads(done.stdout) if done.returncode == 0 else done.stderr.split("\n")[0]
-
-
-def propose(who, *args):
-    """The proposal's number and digest."""
-    made = run(who, "propose", *args)
-    if isinstance(made, str):
-        sys.exit(made)
-    return made["id"], made["digest"]
-
-
-def sign(who, proposal, verb="approve"):
-    """The digest is what the people read to each other by telephone; without it the program asks at the terminal."""
-    done = run(who, verb, proposal[0], "--yes-to", proposal[1])
-    if isinstance(done, str):
-        return done.replace("error:", "refused:")
-    return f"signed; the proposal is {done['stage']}" if verb == "approve" else f"vetoed; the proposal is {done['stage']}"
-
-
-def stage(proposal):
-    return next(p["stage"] for p in run("property-1", "proposals")["proposals"] if p["id"] == proposal[0])
-
-
-def wait_for(proposal, wanted):
-    for _ in range(60):
-        if stage(proposal) == wanted:
-            return
-        time.sleep(0.5)
-
-
-def say(who, what):
-    print(f"  {who}: {what}")
-    return what
-
-
-def expect(said, wanted):
-    if not re.search(wanted, said):
-        sys.exit(f"error: expected {wanted!r}, and it was {said!r}")
-
+people = People(facekeep, folder)
+run, propose, sign, stage, wait_for = people.run, people.propose, people.sign, people.stage, people.wait_for
 
 subprocess.run([facekeep, "key", "new", f"{folder}/keys/west", "--no-passphrase", "--name", "west"], check=True, capture_output=True)
 door = propose("property-1", "principal", "door/3", "--role", "door", "--cert", f"{folder}/keys/west.crt", "--name", "West gate",
@@ -92,10 +51,10 @@ print("property-3 proposes an export of two people on a court's order; both grou
 pathlib.Path(folder, "order.txt").write_text("A made-up order of a made-up court.\n")
 subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", f"{folder}/keys/court.key", "-out",
                 f"{folder}/court.crt", "-subj", "/CN=The court", "-days", "30"], check=True, capture_output=True)
-people = [s["subject"] for s in run("operator-1", "subject", "list", "--site", "main")["subjects"]][:2]
+named = [s["subject"] for s in run("operator-1", "subject", "list", "--site", "main")["subjects"]][:2]
 export = propose("property-3", "export", "--site", "main", "--basis", "legal-order", "--order",
                  f"{folder}/order.txt", "--to", f"{folder}/court.crt", "--purpose",
-                 "court-order", *(part for person in people for part in ("--subject", person)))
+                 "court-order", *(part for person in named for part in ("--subject", person)))
 early = run("property-1", "result", export[0], "--out", f"{folder}/export").replace("error:", "refused:")
 expect(say("property-1", "fetches it before anybody signed: " + early), "not at this stage")
 expect(say("property-3", sign("property-3", export)), "is open")
@@ -112,4 +71,4 @@ print(f"  residents-2: fetched; the digests are those of log entry {done['sealed
 opened = subprocess.run(["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", f"{folder}/export/part-0001.cms", "-inkey",
                          f"{folder}/keys/court.key", "-recip", f"{folder}/court.crt"], check=True, capture_output=True)
 given = sorted(json.loads(row)["subject"] for row in opened.stdout.splitlines())
-expect(say("the court", f"openssl cms opens it: {', '.join(given)}"), re.escape(", ".join(sorted(people))))
+expect(say("the court", f"openssl cms opens it: {', '.join(given)}"), re.escape(", ".join(sorted(named))))
