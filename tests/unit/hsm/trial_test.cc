@@ -161,7 +161,7 @@ TEST_CASE("objects that can't be destroyed are said, and the next trial removes 
   auto contents = token_contents(**pool);
   REQUIRE_OK(contents);
   CHECK(contents->vaults.empty());
-  CHECK(contents->trials.size() == 2);
+  CHECK(contents->trials.size() == (report.log_key->mechanism == "Ed25519" ? 2 : 1));  // the second is for P-256
   CHECK(contents->trials.begin()->starts_with("666b2d747269616c"));
   CHECK(*remove_trials(**pool) > 0);
   CHECK(objects(**pool) == 0);
