@@ -156,7 +156,8 @@ std::optional<Act> act_of(const ledger::Event& event) {
   const bool tells = std::holds_alternative<ledger::Revoked>(event.body) ||
                      std::holds_alternative<ledger::Tightened>(event.body) ||
                      std::holds_alternative<ledger::CustodianSuspended>(event.body) ||
-                     std::holds_alternative<ledger::AlarmsAcknowledged>(event.body);
+                     std::holds_alternative<ledger::AlarmsAcknowledged>(event.body) ||
+                     std::holds_alternative<ledger::KeysRetired>(event.body);
   const auto about = std::visit(AboutProposal(), event.body);
   if (!tells && !about) return std::nullopt;
   return Act{std::string(type_of(event.body)), about};
