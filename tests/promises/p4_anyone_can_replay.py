@@ -23,6 +23,7 @@ import tempfile
 SOURCE = pathlib.Path(os.environ.get("FACEKEEP_SRC") or pathlib.Path(__file__).resolve().parents[2])
 sys.path[:0] = [str(SOURCE / "tests" / name) for name in ("interop", "e2e", "promises")]
 import p4_decisions  # noqa: E402
+import p4_keys  # noqa: E402
 import p4_file_changes  # noqa: E402
 import p4_log_changes  # noqa: E402
 from replayer.synthetic import LARGE, SMALL, build  # noqa: E402
@@ -94,7 +95,7 @@ class Suite:
         work = [(name, lambda c=change: self.changed_files(c), entries, "warning" if name.startswith("stray: ") else "error")
                 for name, change, entries in p4_file_changes.CASES]
         work += [(name, lambda c=change, r=remembered: self.changed_log(c, r), entries, severity)
-                 for name, change, entries, severity, remembered in p4_log_changes.CASES + p4_decisions.CASES]
+                 for name, change, entries, severity, remembered in p4_log_changes.CASES + p4_decisions.CASES + p4_keys.CASES]
         work = [w for w in work if only in w[0]]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for name, verdicts in pool.map(self.one, work):

@@ -30,7 +30,7 @@ std::string count_text(const AuditRun& run, audit::Severity s) {
 void report_state(Reporter& report, const AuditRun& run) {
   const ledger::State& s = run.state();
   if (s.phase() == ledger::Phase::kNew) return;
-  const ledger::Genesis& g = s.genesis();
+  const ledger::Genesis& g = s.current();
   const bool one_group = g.preset == ledger::Preset::kOneGroup;
   report.say(Msg::kAuditVault, {to_hex(g.vault)});
   if (g.rehearsal) report.warn(Msg::kRehearsal);

@@ -130,7 +130,7 @@ Json report_json(const ReportInput& in) {
               {"names", in.run.names}};
   if (in.run.replay->complete()) out["state_digest"] = to_hex(in.run.state().digest());
   if (in.run.state().phase() != ledger::Phase::kNew) {
-    const ledger::Genesis& g = in.run.state().genesis();
+    const ledger::Genesis& g = in.run.state().current();
     out["vault"] = to_hex(g.vault);
     out["rehearsal"] = g.rehearsal;
     out["preset"] = std::string(to_string(g.preset));

@@ -24,7 +24,7 @@ std::string stamps(const ReportInput& in) {
     out += stamp(in, Msg::kRepStampPublic, Msg::kRepStampPublicText, false);
   }
   if (in.run.state().phase() == ledger::Phase::kNew) return out;
-  const ledger::Genesis& g = in.run.state().genesis();
+  const ledger::Genesis& g = in.run.state().current();
   if (g.rehearsal) out += stamp(in, Msg::kRepStampRehearsal, Msg::kRepStampRehearsalText, true);
   if (g.preset == ledger::Preset::kOneGroup) out += stamp(in, Msg::kRepStampOneGroup, Msg::kRepStampOneGroupText, true);
   if (g.token.token_class == "hardware") {

@@ -80,8 +80,11 @@ Status take_from_log(const ledger::State& state, ProposalStatus& status) {
   status.stage = to_string(stage_at(state, p, now));
   status.approved.assign(p.approved.begin(), p.approved.end());
   const auto* change = std::get_if<ledger::ChangeCustodian>(&p.made.action);
-  const auto* before = change == nullptr ? nullptr : state.principal(change->custodian.id);
-  if (before != nullptr) status.before = *before;
+  const bool cards = std::holds_alternative<ledger::Reshare>(p.made.action);
+  for (const auto& each : state.current().principals) {
+    const bool asked = cards || (change != nullptr && change->custodian.id == each.id);
+    if (asked && each.role == ledger::Role::kCustodian) status.before[each.id] = each;
+  }
   if (status.names && !check_names(*status.names, p.made.action)) {
     return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
   }
@@ -129,21 +132,53 @@ std::vector<std::string> describe(Lang lang, const ledger::Action& action) {
   return out;
 }
 
+namespace {
+
+void add(std::vector<std::string>& out, std::vector<std::string> lines) {
+  for (auto& line : lines) out.push_back(std::move(line));
+}
+
+// Who stays, comes and leaves.
+void describe_people(Lang lang, const ProposalStatus& s, const ledger::Reshare& cards, std::vector<std::string>& out) {
+  std::map<std::string, ledger::PrincipalRecord> leaving = s.before;
+  for (const auto& p : cards.custodians) {
+    leaving.erase(p.id);
+    const auto before = s.before.find(p.id);
+    const bool known = before != s.before.end();
+    const bool same = known && to_json(before->second) == to_json(p);
+    out.push_back(words(lang, same ? Msg::kPropStays : known ? Msg::kPropDiffers : Msg::kPropComes, {p.id}));
+    if (known && !same) add(out, changes_of(lang, before->second, p));
+  }
+  for (const auto& [id, p] : leaving) out.push_back(words(lang, Msg::kPropLeaves, {id}));
+}
+
+// A registration with the name that it has now brings none.
+bool keeps_name(const ProposalStatus& s, const ledger::PrincipalRecord& p) {
+  const auto before = s.before.find(p.id);
+  return before != s.before.end() && before->second.name == p.name;
+}
+
+}  // namespace
+
 std::vector<std::string> describe(Lang lang, const ProposalStatus& s, const Digest& digest) {
   std::vector<std::string> out = {words(lang, Msg::kPropIs, {to_hex(s.made.id), s.made.by, std::to_string(s.entry)}),
                                   words(lang, Msg::kPropPurpose, {s.made.purpose})};
   if (s.made.overrides) out.push_back(words(lang, Msg::kPropOverride, {to_hex(*s.made.overrides)}));
   for (auto& line : describe(lang, s.made.action)) out.push_back(std::move(line));
   const auto* change = std::get_if<ledger::ChangeCustodian>(&s.made.action);
-  if (change != nullptr && s.before) {
-    for (auto& line : changes_of(lang, *s.before, change->custodian)) out.push_back(std::move(line));
+  if (change != nullptr && s.before.contains(change->custodian.id)) {
+    add(out, changes_of(lang, s.before.at(change->custodian.id), change->custodian));
   }
+  const auto* cards = std::get_if<ledger::Reshare>(&s.made.action);
+  if (cards != nullptr && !s.before.empty()) describe_people(lang, s, *cards, out);
   if (!s.subjects.empty()) {
     out.push_back(words(lang, Msg::kPropExportNames, {list_of(lang, s.subjects, Msg::kPropNobody)}));
   }
-  for (const auto& id : principals_in(s.made.action)) {
+  for (const auto& record : records_in(s.made.action)) {
+    const std::string& id = record.id;
     const auto name = s.names ? s.names->find(id) : ledger::PeopleNames::const_iterator();
     const bool known = s.names && name != s.names->end();
+    if (!known && keeps_name(s, record)) continue;
     out.push_back(words(lang, known ? Msg::kPropName : Msg::kPropNoName, {id, known ? name->second.name : ""}));
   }
   out.push_back(words(lang, Msg::kPropRule,

@@ -2,6 +2,7 @@
 // and in words. Nothing is signed that did not come through check_proposal().
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,8 @@ struct ProposalStatus {
   std::vector<std::string> subjects;
   // Of the principals that it registers, where the vault is open and the proposer gave them.
   std::optional<ledger::PeopleNames> names;
-  // Whose registration it changes, as that is in force.
-  std::optional<ledger::PrincipalRecord> before = {};
+  // The custodians whom it changes, as they are registered now: all of them for a re-share.
+  std::map<std::string, ledger::PrincipalRecord> before = {};
 };
 // Pure. kMalformed.
 Result<ProposalStatus> parse_proposal(const Json& answer);

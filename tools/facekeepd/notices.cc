@@ -152,12 +152,15 @@ struct Notices::Hook {
   }
 };
 
+template <class... T>
+bool is_one_of(const ledger::Body& body) {
+  return (std::holds_alternative<T>(body) || ...);
+}
+
 std::optional<Act> act_of(const ledger::Event& event) {
   const bool tells =
-      std::holds_alternative<ledger::Revoked>(event.body) || std::holds_alternative<ledger::Tightened>(event.body) ||
-      std::holds_alternative<ledger::CustodianSuspended>(event.body) ||
-      std::holds_alternative<ledger::AlarmsAcknowledged>(event.body) ||
-      std::holds_alternative<ledger::BackupMade>(event.body) || std::holds_alternative<ledger::Restored>(event.body);
+      is_one_of<ledger::Revoked, ledger::Tightened, ledger::CustodianSuspended, ledger::AlarmsAcknowledged,
+                ledger::KeysRetired, ledger::BackupMade, ledger::Restored>(event.body);
   const auto about = std::visit(AboutProposal(), event.body);
   if (!tells && !about) return std::nullopt;
   return Act{std::string(type_of(event.body)), about};

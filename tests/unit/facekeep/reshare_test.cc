@@ -9,6 +9,7 @@
 
 #include "tests/unit/facekeep/machine.h"
 #include "tests/unit/ledger/keys_maker.h"
+#include "tools/facekeep/proposal_view.h"
 #include "tools/facekeep/reshare_plan.h"
 
 using namespace facekeep;
@@ -257,6 +258,25 @@ TEST_CASE("a card is of a proposed set, of the present one, of an earlier one, o
   const auto foreign = *seal::split_secret(random_secret(32).view(), split);
   CHECK(room.check(foreign[0][0]) == 1);
   CHECK(room.err.find("not one of this vault's cards") != std::string::npos);
+}
+
+TEST_CASE("who signs a re-share is shown who stays, comes and leaves") {
+  Room room;
+  REQUIRE(room.reshare() == 0);
+  ledger::State state;
+  for (const auto& text : room.vault.texts) REQUIRE(apply(state, *ledger::decode_event(text)));
+  ProposalStatus status;
+  status.made = state.proposals().begin()->second.made;
+  status.entry = state.proposals().begin()->second.entry;
+  REQUIRE(take_from_log(state, status));
+  std::string shown;
+  for (const auto& line : describe(Lang::kEnglish, status, {})) shown += line + "\n";
+  INFO(shown);
+  for (const char* line : {"residents/1 stays", "residents/4 is new", "residents/3 is a custodian no more", "share set",
+                           "residents/4: its name is not known"}) {
+    CHECK(shown.find(line) != std::string::npos);
+  }
+  CHECK(shown.find("residents/1: its name") == std::string::npos);
 }
 
 TEST_CASE("at the terminal everybody sees whose cards are made, and one no ends it") {
