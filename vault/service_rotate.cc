@@ -256,8 +256,9 @@ Status Service::change_keys(const Id128& id) {
     if (durable) FK_CHECK(make_collector());  // the cards of a re-share open it from now on
     return written ? Status() : Status(written.error());
   }();
-  if (durable) key_change_not_before_ms_ = 0;
-  if (!done && options_.on_rotation_failed) options_.on_rotation_failed(done.error());
+  const bool overtaken = !done && done.error().code == Errc::kConflict;
+  if (durable || overtaken) key_change_not_before_ms_ = 0;
+  if (!done && !overtaken && options_.on_rotation_failed) options_.on_rotation_failed(done.error());
   if (done || durable) return done;
   // After a failed commit nobody knows what the log has: that halt is for good, and nothing is destroyed.
   const auto halt = halted();

@@ -152,12 +152,14 @@ Status VaultFixture::hold_ceremony(const FixtureOptions& options) {
   }
   vault->forget_cards();
   FK_TRY(const std::string statement, ledger::genesis_statement(vault->genesis()));
+  std::vector<ledger::GenesisSignature> signatures;
   for (const auto& g : plan.groups) {
     for (const auto& c : g.custodians) {
       FK_TRY(const Bytes blob, tools::make_sshsig(keys_[c.id].get(), ledger::kCeremonyNamespace, as_bytes(statement)));
-      vault->add_signature({c.id, ledger::armor_sshsig(blob)});
+      signatures.push_back({c.id, ledger::armor_sshsig(blob)});
     }
   }
+  vault->set_signatures(std::move(signatures));
   FK_CHECK(vault->commit(dir(), clock));
   genesis_ = vault->genesis();
   return {};

@@ -91,6 +91,7 @@ class RotationKit {
       REQUIRE(voted);
     }
     f.clock.advance(proposed->proposal.rule.delay_s * 1000);
+    ++agreed_;
     return p.made.id;
   }
   // New cards for everybody; `cards` has them from the entry on that puts them in force (take()).
@@ -133,14 +134,15 @@ class RotationKit {
   [[nodiscard]] std::uint32_t epoch() const {
     return service->sequencer().read([](const ledger::State& st) { return st.root_epoch(); });
   }
-  // Ticks until the rotation is over or the vault halts. The clock runs a minute on once everything is rewrapped.
+  // Ticks until what was agreed on is carried out and over, or the vault halts. The clock runs a minute on once
+  // everything is rewrapped.
   bool finish() {
     for (int i = 0; i < 3000; ++i) {
       if (service->halted()) return false;
       service->housekeeping();
       const auto r = rotation();
-      if (!r) return true;
-      if (r->upto == ledger::kAllRefs) f.clock.advance(61'000);
+      if (!r && epoch() == 1 + agreed_) return true;
+      if (r && r->upto == ledger::kAllRefs) f.clock.advance(61'000);
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     return false;
@@ -194,6 +196,7 @@ class RotationKit {
   }
 
   ServiceOptions options_;
+  std::uint32_t agreed_ = 0;  // rotations and re-shares
 };
 
 }  // namespace facekeep::test
