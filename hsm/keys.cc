@@ -40,15 +40,33 @@ Attributes key_attributes(std::string_view label) {
 Attributes secret_attributes(std::string_view label) {
   Attributes a = key_attributes(label);
   a.add_flag(CKA_PRIVATE, true).add_flag(CKA_SENSITIVE, true).add_flag(CKA_EXTRACTABLE, false);
-  a.add_flag(CKA_DECRYPT, true).add_flag(CKA_SIGN, false).add_flag(CKA_UNWRAP, false).add_flag(CKA_DERIVE, false);
+  a.add_flag(CKA_DECRYPT, true);
   return a;
+}
+
+void forbid(Attributes& a, std::initializer_list<ck_attribute_type_t> uses) {
+  for (const auto use : uses) a.add_flag(use, false);
 }
 
 Result<ck_object_handle_t> generate_aes(Session& s, const std::string& label) {
   Attributes a = secret_attributes(label);
   a.add(CKA_CLASS, CKO_SECRET_KEY).add(CKA_KEY_TYPE, CKK_AES).add(CKA_VALUE_LEN, 32);
-  a.add_flag(CKA_ENCRYPT, true).add_flag(CKA_VERIFY, false).add_flag(CKA_WRAP, false);
+  a.add_flag(CKA_ENCRYPT, true);
+  forbid(a, {CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE});
   return s.calls.generate_key(s.handle, {CKM_AES_KEY_GEN, nullptr, 0}, a);
+}
+
+Status generate_rsa_of(Session& s, const std::string& label, unsigned long bits, bool strict) {
+  Attributes pub = key_attributes(label);
+  pub.add(CKA_MODULUS_BITS, bits).add_bytes(CKA_PUBLIC_EXPONENT, kExponent).add_flag(CKA_ENCRYPT, true);
+  Attributes priv = secret_attributes(label);
+  if (strict) {
+    forbid(pub, {CKA_VERIFY, CKA_WRAP});
+    forbid(priv, {CKA_SIGN, CKA_UNWRAP, CKA_DERIVE});
+  }
+  FK_TRY(const auto pair, s.calls.generate_key_pair(s.handle, {CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0}, pub, priv));
+  (void)pair;
+  return {};
 }
 
 // 3072 bits, or 2048 where the token refuses them.
@@ -60,14 +78,12 @@ Status generate_rsa(Session& s, const std::string& label) {
   }
   Status last = make_error(Errc::kHsm, "the token makes no RSA key of 2048 bits or more");
   for (const unsigned long bits : {3072UL, 2048UL}) {
-    Attributes pub = key_attributes(label);
-    pub.add(CKA_MODULUS_BITS, bits).add_bytes(CKA_PUBLIC_EXPONENT, kExponent);
-    pub.add_flag(CKA_ENCRYPT, true).add_flag(CKA_VERIFY, false).add_flag(CKA_WRAP, false);
-    Attributes priv = secret_attributes(label);
-    auto pair = s.calls.generate_key_pair(s.handle, {CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0}, pub, priv);
-    if (pair) return {};
-    last = std::move(pair).error();
-    if (s.calls.failure().session_lost()) break;
+    // A TPM's key signs and decrypts, and its module takes no template that says otherwise.
+    for (const bool strict : {true, false}) {
+      last = generate_rsa_of(s, label, bits, strict);
+      if (last || s.calls.failure().session_lost()) return last;
+      if (s.calls.failure().code == CKR_KEY_SIZE_RANGE) break;
+    }
   }
   return last;
 }
@@ -104,32 +120,29 @@ Result<WrapKey> load_aes(Session& s, ck_object_handle_t key, const std::string& 
 Result<WrapKey> load_rsa(Session& s, ck_object_handle_t key, const std::string& label) {
   FK_TRY(const unsigned long type, number(s, key, CKA_KEY_TYPE));
   if (type != CKK_RSA) return make_error(Errc::kIntegrity, "the key " + label + " is not an RSA key");
-  for (const auto use : {CKA_SIGN, CKA_UNWRAP}) {
-    FK_TRY(const bool allowed, may(s, key, use));
-    if (allowed) return make_error(Errc::kIntegrity, "the key " + label + " may do more than decrypt");
-  }
+  // That it may sign is no matter: whoever may decrypt with an RSA key can compute the same power with it.
+  FK_TRY(const bool unwraps, may(s, key, CKA_UNWRAP));
+  if (unwraps) return make_error(Errc::kIntegrity, "the key " + label + " may unwrap other keys");
   FK_TRY(RsaPublicKey rsa, rsa_public_half(s, key, label));
   const std::string mechanism = "RSA-" + std::to_string(rsa.bits()) + "-OAEP-SHA1";
   FK_TRY(KeyEvidence evidence, check_key(s, key, label, mechanism));
   return WrapKey{key, WrapMechanism::kRsaOaep, std::move(rsa), std::move(evidence)};
 }
 
-Result<std::size_t> destroy_matching(SessionPool& pool, const std::string& label, bool prefix) {
+using Find = Result<std::vector<LabelledObject>>(Session&, std::string_view);
+
+Result<std::vector<LabelledObject>> find_exact(Session& s, std::string_view label) {
+  FK_TRY(auto found, find_prefixed(s, label));
+  std::erase_if(found, [&](const LabelledObject& o) { return o.label != label; });
+  return found;
+}
+
+Result<std::size_t> destroy_found(SessionPool& pool, Find* find, const std::string& text) {
   std::size_t destroyed = 0;  // over both runs, if the first was cut short
   return pool.run(Repeat::kSafe, [&](Session& s) -> Result<std::size_t> {
-    Attributes all;
-    if (!prefix) all.add_text(CKA_LABEL, label);
-    FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
-    if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
-    FK_TRY(const auto objects, s.calls.find_objects(s.handle, all));
-    for (const auto object : objects) {
-      auto is = s.calls.attribute(s.handle, object, CKA_LABEL);
-      if (!is) {
-        if (s.calls.failure().session_lost()) return std::move(is).error();
-        continue;  // an object without a label is not ours
-      }
-      if (prefix ? !as_chars(*is).starts_with(label) : as_chars(*is) != label) continue;
-      FK_CHECK(s.calls.destroy_object(s.handle, object));
+    FK_TRY(const auto objects, find(s, text));
+    for (const LabelledObject& object : objects) {
+      FK_CHECK(s.calls.destroy_object(s.handle, object.handle));
       ++destroyed;
     }
     return destroyed;
@@ -160,6 +173,14 @@ Result<std::vector<ck_object_handle_t>> find_labelled(Session& s, ck_object_clas
   Attributes a;
   a.add(CKA_CLASS, object_class).add_text(CKA_LABEL, label);
   FK_TRY(auto found, s.calls.find_objects(s.handle, a));
+  // A handle must name what was asked for. tpm2-pkcs11 gives a new object the handle of an old one once its first
+  // object was destroyed; it counts rightly again when it is initialised anew.
+  for (const auto object : found) {
+    FK_TRY(const unsigned long its_class, number(s, object, CKA_CLASS));
+    FK_TRY(const Bytes its_label, s.calls.attribute(s.handle, object, CKA_LABEL));
+    if (its_class != object_class || as_chars(its_label) != label)
+      return s.calls.lost(CKR_CRYPTOKI_NOT_INITIALIZED, "C_FindObjects");
+  }
   if (found.empty()) {
     FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
     if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
@@ -175,6 +196,27 @@ Result<ck_object_handle_t> find_one(Session& s, ck_object_class_t object_class, 
                       "someone put a second one there; find out who before anything is used");
   }
   return ck_object_handle_t{found.front()};
+}
+
+Result<std::vector<LabelledObject>> find_prefixed(Session& s, std::string_view prefix) {
+  FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
+  if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
+  Attributes any;
+  FK_TRY(auto objects, s.calls.find_objects(s.handle, any));
+  std::sort(objects.begin(), objects.end());
+  if (std::adjacent_find(objects.begin(), objects.end()) != objects.end()) {  // as in find_labelled
+    return s.calls.lost(CKR_CRYPTOKI_NOT_INITIALIZED, "C_FindObjects");
+  }
+  std::vector<LabelledObject> out;
+  for (const auto object : objects) {
+    auto label = s.calls.attribute(s.handle, object, CKA_LABEL);
+    if (!label) {
+      if (s.calls.failure().session_lost()) return std::move(label).error();
+      continue;  // an object without a label is not ours
+    }
+    if (as_chars(*label).starts_with(prefix)) out.push_back({object, std::string(as_chars(*label))});
+  }
+  return out;
 }
 
 Result<KeyEvidence> check_key(Session& s, ck_object_handle_t key, std::string_view label, std::string mechanism) {
@@ -256,13 +298,13 @@ Result<WrapKey> create_wrap_key(SessionPool& pool, const std::string& label, boo
 }
 
 Status destroy_key(SessionPool& pool, const std::string& label) {
-  FK_TRY(const std::size_t destroyed, destroy_matching(pool, label, false));
+  FK_TRY(const std::size_t destroyed, destroy_found(pool, find_exact, label));
   if (destroyed == 0) return make_error(Errc::kNotFound, "the token has no object " + label);
   return {};
 }
 
 Result<std::size_t> destroy_all(SessionPool& pool, const Id128& vault) {
-  return destroy_matching(pool, object_prefix(vault), true);
+  return destroy_found(pool, find_prefixed, object_prefix(vault));
 }
 
 }  // namespace facekeep::hsm

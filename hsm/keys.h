@@ -41,6 +41,13 @@ Result<std::vector<ck_object_handle_t>> find_labelled(Session& session, ck_objec
 // Exactly one. kNotFound: none; kIntegrity: several.
 Result<ck_object_handle_t> find_one(Session& session, ck_object_class_t object_class, std::string_view label);
 
+struct LabelledObject {
+  ck_object_handle_t handle = 0;
+  std::string label;
+};
+// The objects of whatever class whose label begins so. kHsmGone as find_labelled.
+Result<std::vector<LabelledObject>> find_prefixed(Session& session, std::string_view prefix);
+
 // Reads the attributes of a secret or private key and refuses (kIntegrity, naming the attribute) what
 // is not in the token for good, private, sensitive, never extractable and generated there.
 // `mechanism` is for the record.

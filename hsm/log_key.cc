@@ -55,15 +55,15 @@ Result<ByteView> unwrapped_point(ByteView v, std::size_t size) {
 }
 
 Status generate_pair(Session& s, const std::string& label, ck_mechanism_type_t mechanism, unsigned long type,
-                     ByteView curve) {
+                     ByteView curve, bool strict = true) {
   Attributes pub;
   pub.add_flag(CKA_TOKEN, true).add_text(CKA_LABEL, label).add_bytes(CKA_ID, object_id(label));
   pub.add(CKA_KEY_TYPE, type).add_bytes(CKA_EC_PARAMS, curve).add_flag(CKA_VERIFY, true);
   Attributes priv;
   priv.add_flag(CKA_TOKEN, true).add_text(CKA_LABEL, label).add_bytes(CKA_ID, object_id(label));
   priv.add(CKA_KEY_TYPE, type).add_flag(CKA_PRIVATE, true).add_flag(CKA_SENSITIVE, true);
-  priv.add_flag(CKA_EXTRACTABLE, false).add_flag(CKA_SIGN, true).add_flag(CKA_DECRYPT, false);
-  priv.add_flag(CKA_UNWRAP, false).add_flag(CKA_DERIVE, false);
+  priv.add_flag(CKA_EXTRACTABLE, false).add_flag(CKA_SIGN, true);
+  if (strict) priv.add_flag(CKA_DECRYPT, false).add_flag(CKA_UNWRAP, false).add_flag(CKA_DERIVE, false);
   FK_TRY(const auto pair, s.calls.generate_key_pair(s.handle, {mechanism, nullptr, 0}, pub, priv));
   (void)pair;
   return {};
@@ -83,7 +83,10 @@ Status generate(Session& s, const std::string& label, bool force_p256) {
   if (!ec || !ecdsa) {
     return make_error(Errc::kHsm, "the token makes neither Ed25519 nor P-256 keys", "use another token");
   }
-  return generate_pair(s, label, CKM_EC_KEY_PAIR_GEN, CKK_EC, kP256Oid);
+  Status made = generate_pair(s, label, CKM_EC_KEY_PAIR_GEN, CKK_EC, kP256Oid);
+  if (made || s.calls.failure().session_lost()) return made;
+  // A TPM's module takes no template that takes uses away.
+  return generate_pair(s, label, CKM_EC_KEY_PAIR_GEN, CKK_EC, kP256Oid, false);
 }
 
 }  // namespace

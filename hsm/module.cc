@@ -32,6 +32,7 @@ Result<std::shared_ptr<Module>> Module::load(const std::string& path) {
     return make_error(Errc::kInvalidArgument, "the PKCS#11 module must be named by an absolute path",
                       "give module-path=/... in the token's URI");
   }
+  std::shared_ptr<Module> module;  // outlives the lock, which its destructor takes
   const std::lock_guard lock(registry_mutex);
   auto& slot = registry()[path];
   if (auto living = slot.lock()) return living;
@@ -47,7 +48,7 @@ Result<std::shared_ptr<Module>> Module::load(const std::string& path) {
   if (get == nullptr || get(&functions) != CKR_OK || functions == nullptr) {
     return make_error(Errc::kIo, path + " is not a PKCS#11 module");
   }
-  std::shared_ptr<Module> module(new Module(path, functions));
+  module.reset(new Module(path, functions));
   FK_CHECK(module->initialise());
   slot = module;
   return module;
@@ -229,7 +230,13 @@ Result<SecretBytes> Calls::decrypt(Session session, ck_mechanism mechanism, Obje
   if (!check("C_DecryptInit", f_->C_DecryptInit(session, &mechanism, key))) return failed();
   SecretBytes plain(sealed.size() + kSlack);
   unsigned long size = plain.size();
-  if (!check("C_Decrypt", f_->C_Decrypt(session, in(sealed), sealed.size(), plain.data(), &size))) return failed();
+  if (!check("C_Decrypt", f_->C_Decrypt(session, in(sealed), sealed.size(), plain.data(), &size))) {
+    // A failure ends the operation (PKCS#11 2.40, 5.9); a module that leaves it open keeps the key in use, which then
+    // can't be destroyed. Of one that ended, this says that there is none.
+    size = plain.size();
+    if (!failure_.session_lost()) f_->C_DecryptFinal(session, plain.data(), &size);
+    return failed();
+  }
   if (size > plain.size()) return make_error(Errc::kHsm, "C_Decrypt: impossible length");
   plain.shrink(size);
   return plain;

@@ -7,7 +7,7 @@ namespace facekeep::hsm {
 Result<std::shared_ptr<SessionPool>> SessionPool::open(std::shared_ptr<Token> token, PoolOptions options) {
   std::shared_ptr<SessionPool> pool(new SessionPool(std::move(token), options));
   const std::lock_guard lock(pool->recovery_);
-  FK_CHECK(pool->connect());
+  FK_CHECK(pool->connect(false));
   return pool;
 }
 
@@ -142,7 +142,7 @@ Status SessionPool::bring_back(std::uint64_t seen_epoch, const Rv& why) {
     if (down_ && (down_->code == Errc::kHsmPin || std::chrono::steady_clock::now() < next_attempt_)) return *down_;
   }
   if (why.one_session_lost() && keeper_well()) return {};
-  auto connected = connect();
+  auto connected = connect(why.code == CKR_CRYPTOKI_NOT_INITIALIZED);
   if (connected) return {};
   Error error = std::move(connected).error();
   if (error.code != Errc::kHsmPin) error.code = Errc::kHsmGone;
@@ -154,10 +154,10 @@ Status SessionPool::bring_back(std::uint64_t seen_epoch, const Rv& why) {
 }
 
 // Precondition: recovery_ is held, and no Calls by this thread.
-Status SessionPool::connect() {
+Status SessionPool::connect(bool module_too) {
   std::uint64_t generation = 0;
   Status done = connect_once(generation);
-  if (done || token_->pin_refusal()) return done;
+  if ((done && !module_too) || token_->pin_refusal()) return done;
   // Some modules see a token that came back, or a service that was restarted, only when new.
   FK_CHECK(token_->module().reinitialise(generation));
   return connect_once(generation);

@@ -114,7 +114,7 @@ class SessionPool {
   void give_back(std::optional<Open> open);
   Status bring_back(std::uint64_t seen_epoch, const Rv& why);
   bool keeper_well();
-  Status connect();
+  Status connect(bool module_too);  // true: initialises it anew, also if the token is there
   Status connect_once(std::uint64_t& generation);
   void close_all(Calls& calls);
 

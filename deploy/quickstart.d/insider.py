@@ -29,8 +29,8 @@ def attempt(what, got, result):
 
 
 def every_file():
-    for root in ("data", "tokens", "state"):
-        for path in sorted((folder / root).rglob("*")):
+    for part in ("data", "tokens", "state"):
+        for path in sorted((folder / part).rglob("*")):
             if path.is_file():
                 yield path
     yield folder / "facekeepd.log"
@@ -76,6 +76,7 @@ class Token:
         sys.exit("error: the PIN does not log in")
 
     def keys(self, key_class):
+        """Of each key, what the token answers to whoever asks for its value (of RSA keys, the private exponent)."""
         class Attribute(ctypes.Structure):
             _fields_ = [("type", ctypes.c_ulong), ("value", ctypes.c_void_p), ("size", ctypes.c_ulong)]
 
@@ -87,14 +88,16 @@ class Token:
         self.lib.C_FindObjects(self.session, handles, ctypes.c_ulong(16), ctypes.byref(count))
         self.lib.C_FindObjectsFinal(self.session)
         for handle in list(handles)[: count.value]:
-            buffer = ctypes.create_string_buffer(4096)
-            asked = Attribute(0x11, ctypes.cast(buffer, ctypes.c_void_p), 4096)  # CKA_VALUE
-            yield self.lib.C_GetAttributeValue(self.session, ctypes.c_ulong(handle), ctypes.byref(asked), ctypes.c_ulong(1))
+            for secret in (0x11, 0x123):  # CKA_VALUE, CKA_PRIVATE_EXPONENT
+                buffer = ctypes.create_string_buffer(4096)
+                asked = Attribute(secret, ctypes.cast(buffer, ctypes.c_void_p), 4096)
+                yield self.lib.C_GetAttributeValue(self.session, ctypes.c_ulong(handle), ctypes.byref(asked), ctypes.c_ulong(1))
 
 
 def ask_the_token():
     token = Token()
-    for name, key_class in (("root key", 4), ("log-signing key", 3)):  # CKO_SECRET_KEY, CKO_PRIVATE_KEY
+    root = 4 if list(token.keys(4)) else 3  # CKO_SECRET_KEY; in a token without AES-GCM, CKO_PRIVATE_KEY
+    for name, key_class in (("root key", root), ("log-signing key", 3)):
         answers = list(token.keys(key_class))
         out = [a for a in answers if a == 0]
         attempt(f"log in with the PIN and read the {name}", out or not answers,
@@ -102,6 +105,9 @@ def ask_the_token():
 
 
 def start_a_copy_alone():
+    if not (folder / "softhsm2.conf").exists():
+        attempt("copy the token", False, "it is not made of files, and a second start with it would disturb the vault")
+        return
     with tempfile.TemporaryDirectory(prefix="facekeep-insider-") as copy:
         shutil.copytree(folder / "data", f"{copy}/data")
         shutil.rmtree(f"{copy}/data/db/ballast", ignore_errors=True)

@@ -1,139 +1,26 @@
 #!/usr/bin/python3
 """The key ceremony as it is held: on a pseudo-terminal, six custodians at it in turn. Each sees the own card alone; whoever
 mistypes, signs with another's key, presses ^C or pulls the plug is told so, or leaves nothing behind."""
-import contextlib
 import json
 import os
 import pathlib
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
-from vault import FACEKEEP, FACEKEEPD, Report, SOURCE
+from room import CLEAR, COPY, GO, PEOPLE, PIN, PROVE, SIGN, TURN, WORDS, Place, begin, typed_on, words_on
+from vault import FACEKEEP, FACEKEEPD, Report
 
-GROUPS = {"property": (1, 2, 3), "residents": (1, 2, 3)}
-PEOPLE = [f"{g}/{n}" for g, numbers in GROUPS.items() for n in numbers]
-CLEAR = "\x1b[H\x1b[2J\x1b[3J"
-# On the prompts of facekeep: how a person knows what to do.
-GO, PIN, TURN, COPY, PROVE, SIGN = "[y/N]", "PIN:", "Press Enter to go on", "then press Enter", "now type the words", "path of your private key"
-WORDS = re.findall(r'"([a-z]+)"', (SOURCE / "vault/seal/slip39_words.inc").read_text())
 report = Report()
 
 
-class Place:
-    """The room: a token, everybody's keys, the plan that they agreed on."""
-
-    def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="facekeep-ceremony-"))
-        for name in ("keys", "tokens", "out"):
-            (self.folder / name).mkdir()
-        (self.folder / "softhsm2.conf").write_text(f"directories.tokendir = {self.folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
-        self.env = dict(os.environ, SOFTHSM2_CONF=str(self.folder / "softhsm2.conf"), XDG_STATE_HOME=str(self.folder / "state"),
-                        LC_ALL="C.UTF-8", TERM="xterm")
-        self.pin = "pin-of-the-token"
-        self.run("softhsm2-util", "--init-token", "--free", "--label", "facekeep", "--so-pin", "security-officer", "--pin", self.pin)
-        for who in [p.replace("/", "-") for p in PEOPLE] + ["operator-1", "door-1", "door-2", "auditor-1"]:
-            self.run(FACEKEEP, "key", "new", self.folder / "keys" / who, "--no-passphrase", "--name", who)
-        self.run(sys.executable, SOURCE / "deploy/quickstart.d/plan.py", self.folder, "512", "400000,411000")
-        self.module = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
-
-    def run(self, *command):
-        subprocess.run([str(c) for c in command], env=self.env, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-
-    def objects(self):
-        return len(set((self.folder / "tokens").rglob("*.object")) - set((self.folder / "tokens").rglob("token.object")))
-
-    def hold(self, *more):
-        return Screen([FACEKEEP, "ceremony", "--plan", self.folder / "plan.json", "--dir", self.folder / "data", "--token-uri",
-                       "pkcs11:token=facekeep", "--module", self.module, "--out", self.folder / "out", *more], self.env)
-
-    def key(self, who):
-        return str(self.folder / f"keys/{who.replace('/', '-')}.key")
-
-    def nothing_made(self, what):
-        report.check(f"{what}: the token has its keys no more", self.objects() == 0, self.objects())
-        left = [p.name for p in (self.folder / "out").iterdir()] + (["data"] if (self.folder / "data").exists() else [])
-        report.check(f"{what}: no file is left", left == [], left)
-
-
-class Screen:
-    """The program on a terminal of its own, and the person before it."""
-
-    def __init__(self, command, env):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execve(str(command[0]), [str(c) for c in command], env)
-        self.all = ""   # ever written
-        self.mark = 0   # what was there when a key was last pressed
-
-    def read(self, seconds):
-        """False at the end of the program."""
-        if not select.select([self.fd], [], [], seconds)[0]:
-            return True
-        with contextlib.suppress(OSError):  # EIO: the other side is closed
-            more = os.read(self.fd, 65536)
-            self.all += more.decode("utf-8", "replace")
-            return bool(more)
-        return False
-
-    def wait(self, text, seconds=60):
-        """What came since the last key press, up to a prompt with this text."""
-        end = time.monotonic() + seconds
-        while not re.search(re.escape(text) + r"[^\n]*\n? ?$", self.all[self.mark:]):
-            if not self.read(0.2) or time.monotonic() > end:
-                raise RuntimeError(f"no \"{text}\" came, but: {self.all[-600:]}")
-        return self.all[self.mark:]
-
-    def visible(self):
-        """What a person who looks at the screen now, and scrolls back, can see."""
-        return self.all.rsplit(CLEAR, 1)[-1]
-
-    def press(self, keys):
-        self.mark = len(self.all)
-        os.write(self.fd, keys.encode())
-
-    def answer(self, prompt, keys):
-        seen = self.wait(prompt)
-        self.press(keys + "\n")
-        return seen
-
-    def end(self, seconds=60):
-        """The exit code; a negative one: ended by that signal."""
-        end = time.monotonic() + seconds
-        while self.read(0.2) and time.monotonic() < end:
-            pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-    def hang_up(self):
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
-def words_on(text):
-    """A card's words and their numbers, by place; more than one card shows as more words than a card has."""
-    found = {(int(place), word, int(number)) for place, word, number in re.findall(r"(\d+)\. ([a-z]{4,8}) +(\d{4})", text)}
-    return [(word, number) for _, word, number in sorted(found)]
-
-
-def typed_on(card, text):
-    """True if three words or numbers of a card follow each other in the text, as they are typed."""
-    said = re.findall(r"[a-z0-9]+", text.lower())
-    forms = [[w for w, _ in card], [w[:4] for w, _ in card], [str(n) for _, n in card]]
-    threes = {tuple(form[i:i + 3]) for form in forms for i in range(len(form) - 2)}
-    return any(tuple(said[i:i + 3]) in threes for i in range(len(said) - 2))
-
-
-def begin(place, *more):
-    screen = place.hold(*more)
-    screen.answer(GO, "y")
-    screen.answer(PIN, place.pin)
-    return screen
+def nothing_made(place, what):
+    report.check(f"{what}: the token has its keys no more", place.objects() == 0, place.objects())
+    left = [p.name for p in (place.folder / "out").iterdir()] + (["data"] if (place.folder / "data").exists() else [])
+    report.check(f"{what}: no file is left", left == [], left)
 
 
 def take_card(screen, who, before):
@@ -231,7 +118,7 @@ def interrupted(place):
             what_keys = f"{'^C' if keys == chr(3) else '^' + chr(92)} {what}"
             report.check(f"{what_keys}: it ends with an error, not by a signal", code == 1 and "error:" in screen.all, f"exit {code}: " + screen.all.strip().splitlines()[-1])
             report.check(f"{what_keys}: no card is on the screen", words_on(screen.visible()) == [])
-            place.nothing_made(what_keys)
+            nothing_made(place, what_keys)
 
     screen = place.hold()
     screen.answer(GO, "n")
@@ -241,14 +128,14 @@ def interrupted(place):
     screen.wait(PIN)
     screen.press("\x03")
     report.check("^C at the PIN ends it", screen.end() in (1, 2) and "PIN was not entered" in screen.all, screen.all.strip().splitlines()[-1])
-    place.nothing_made("^C at the PIN")
+    nothing_made(place, "^C at the PIN")
 
     screen = begin(place)
     at_proof(screen)
     for _ in range(3):
         screen.answer(PROVE, "these are not the words")
     report.check("three wrong proofs end it", screen.end() == 1 and "could not be proven; nothing was made" in screen.all and "destroy them" in screen.all)
-    place.nothing_made("three wrong proofs")
+    nothing_made(place, "three wrong proofs")
 
 
 def printed(place):
@@ -276,7 +163,7 @@ def printed(place):
                 screen.press("\x03")
                 code = screen.end()
             report.check(f"{how}: the printed card is gone", code in (1, 2) and list(memory.iterdir()) == [], f"exit {code}")
-            place.nothing_made(how)
+            nothing_made(place, how)
     finally:
         shutil.rmtree(memory)
 
@@ -312,7 +199,7 @@ def rehearsed(place):
 
 
 if not FACEKEEPD.exists():
-    sys.exit("the programs are not built")
+    raise SystemExit("the programs are not built")
 room = Place()
 try:
     interrupted(room)

@@ -19,6 +19,8 @@ import tempfile
 import time
 import urllib.parse
 
+import tokens
+
 SOURCE = pathlib.Path(os.environ.get("FACEKEEP_SRC") or pathlib.Path(__file__).resolve().parents[2])
 BUILD = pathlib.Path(os.environ.get("FACEKEEP_BUILD") or SOURCE / ".build/gcc")
 FACEKEEP, FACEKEEPD = BUILD / "tools/facekeep", BUILD / "tools/facekeepd"
@@ -71,8 +73,9 @@ class Vault:
         # Debian's own Python first: it has numpy.
         env = dict(os.environ, FACEKEEP_BUILD=str(BUILD), LC_ALL="C.UTF-8", PATH="/usr/bin:" + os.environ.get("PATH", ""))
         # Not a pipe: the daemon keeps it open.
+        env, token = other_token(self.folder, env)
         with open(self.folder / "quickstart.log", "w+", encoding="utf-8") as out:
-            made = subprocess.run([quickstart, "--dir", self.folder, "--keep", *options], env=env, stdin=subprocess.DEVNULL,
+            made = subprocess.run([quickstart, "--dir", self.folder, "--keep", *token, *options], env=env, stdin=subprocess.DEVNULL,
                                   stdout=out, stderr=out, timeout=600, check=False)
             out.seek(0)
             self.output = out.read()
@@ -284,6 +287,15 @@ class Vault:
     def consent(self, **changes):
         record = json.loads((self.folder / "consent.json").read_text())
         return {**record, **changes}
+
+
+def other_token(folder, env):
+    """Environment and options of the quickstart for the token that FACEKEEP_TEST_TOKEN names; without it, its own SoftHSM."""
+    if os.environ.get("FACEKEEP_TEST_TOKEN", "softhsm") == "softhsm":
+        return env, ()
+    made = tokens.new_token(folder / "token", "facekeep", tokens.PIN)
+    (folder / "pin").write_text(tokens.PIN)
+    return dict(env, **made.env), ("--token", "pkcs11:token=facekeep", "--module", made.module, "--pin-file", folder / "pin")
 
 
 def adjusted_quickstart(into, adjust):

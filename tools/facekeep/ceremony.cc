@@ -1,32 +1,25 @@
 // facekeep ceremony: the key ceremony, step by step on the terminal, or from a script (a rehearsal, and
 // marked so for ever). Nothing is durable before every card is proven and every custodian has signed.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
-#include "api/http/socket.h"
-#include "hsm/pin.h"
+#include "hsm/trial.h"
 #include "tools/common/escape.h"
 #include "tools/facekeep/ceremony_room.h"
 #include "tools/facekeep/ceremony_vault.h"
 #include "tools/facekeep/commands.h"
+#include "tools/facekeep/token_access.h"
 #include "vault/base/digest.h"
 
 namespace facekeep::tools {
 namespace {
 
 namespace fs = std::filesystem;
-using http::UniqueFd;
 
 struct Options {
   std::string plan;
   std::string dir;
-  std::string token_uri;
-  std::string module;
-  std::string pin_file;
-  int pin_fd = -1;
+  TokenAccess token;
   std::string out = ".";
   std::string cards;
   std::string script;
@@ -42,16 +35,6 @@ class Transcript {
  private:
   std::string text_;
 };
-
-Result<SecretBytes> read_token_pin(const Options& o) {
-  if (o.pin_fd >= 0) return hsm::read_pin_from_descriptor(o.pin_fd);
-  if (!o.pin_file.empty()) {
-    const UniqueFd fd(open(o.pin_file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (fd.get() < 0) return make_error(Errc::kIo, "the PIN file can't be opened: " + http::errno_text());
-    return hsm::read_pin_from_descriptor(fd.get());
-  }
-  return hsm::read_pin_from_terminal("PIN: ");
-}
 
 Status write_public(const std::string& path, std::string_view text) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
@@ -123,10 +106,8 @@ Status hold(const Options& o, Reporter& report) {
     return make_error(Errc::kAlreadyExists, "the directory " + o.dir + " holds a vault already",
                       "choose an empty directory");
   }
-  FK_TRY(SecretBytes pin, read_token_pin(o));
-  hsm::OpenOptions token_options;
-  token_options.module_path = o.module;
-  FK_TRY(auto token, hsm::open_token(o.token_uri, std::move(pin), token_options));
+  FK_TRY(auto token, open_token(o.token));
+  FK_CHECK(hsm::require_able(token));  // before anybody copies a card
 
   Transcript transcript;
   transcript.add(std::string("key ceremony") + (rehearsal ? " (REHEARSAL)" : "") + ", preset " +
@@ -168,10 +149,7 @@ void add_ceremony(CLI::App& app, Context& context) {
       app.add_subcommand("ceremony", "hold the key ceremony: make a vault that several people open together");
   command->add_option("--plan", options->plan, "the plan (JSON): groups, custodians, sites, doors, models")->required();
   command->add_option("--dir", options->dir, "the vault's data directory (new)")->required();
-  command->add_option("--token-uri", options->token_uri, "the token, as a PKCS#11 URI (RFC 7512)")->required();
-  command->add_option("--module", options->module, "the PKCS#11 module, where the URI names none");
-  command->add_option("--pin-fd", options->pin_fd, "read the token's PIN from this descriptor");
-  command->add_option("--pin-file", options->pin_file, "read the token's PIN from this file");
+  add_token_options(*command, context, "--token-uri", options->token);
   command->add_option("--out", options->out, "folder for the notice and the transcript");
   command->add_option("--cards", options->cards, "folder for printable cards (a printing station's memory disk)");
   command->add_option("--script", options->script,

@@ -9,6 +9,7 @@
 namespace facekeep::tools {
 
 void add_ceremony(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
 void add_door_kit(CLI::App& app, Context& context);
 void add_unseal(CLI::App& app, Context& context);

@@ -42,6 +42,7 @@ constexpr std::array kCommands = {
     AddCommand{add_calibrate},
     AddCommand{add_changes},
     AddCommand{add_camera},
+    AddCommand{add_doctor},
     AddCommand{add_generate_faces},
 };
 

@@ -96,7 +96,7 @@ TEST_CASE("a crash between create and destroy leaves the newer anchor in force")
   CHECK(**read_anchor(**pool, kVault) == at(7));
 }
 
-TEST_CASE("a failed create leaves the old anchor in force, a lost one is repeated") {
+TEST_CASE("a failed create leaves the old anchor in force, a lost one is repeated", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
   REQUIRE_OK(pool);

@@ -34,7 +34,7 @@ Result<WrapKey> find(SessionPool& pool) {
 
 }  // namespace
 
-TEST_CASE("a root key with a wrong attribute is refused, and the attribute named") {
+TEST_CASE("a root key with a wrong attribute is refused, and the attribute named", "[softhsm]") {
   struct Case {
     const char* name;
     Attributes attributes;
@@ -65,7 +65,7 @@ TEST_CASE("a root key with a wrong attribute is refused, and the attribute named
   }
 }
 
-TEST_CASE("a root key that was brought in from outside is refused") {
+TEST_CASE("a root key that was brought in from outside is refused", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
   REQUIRE_OK(pool);
@@ -78,7 +78,7 @@ TEST_CASE("a root key that was brought in from outside is refused") {
   CHECK(code_of(find(**pool)) == Errc::kIntegrity);
 }
 
-TEST_CASE("a second root key of one label is refused") {
+TEST_CASE("a second root key of one label is refused", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
   REQUIRE_OK(pool);
@@ -87,7 +87,7 @@ TEST_CASE("a second root key of one label is refused") {
   CHECK(code_of(find(**pool)) == Errc::kIntegrity);
 }
 
-TEST_CASE("a key creation that the token loses half-way is not run twice, and leaves nothing") {
+TEST_CASE("a key creation that the token loses half-way is not run twice, and leaves nothing", "[softhsm]") {
   for (const char* function : {"C_GenerateKey", "C_GenerateKeyPair"}) {
     const bool rsa = std::string(function) == "C_GenerateKeyPair";
     for (const char* when : {"", " after"}) {

@@ -56,7 +56,7 @@ TEST_CASE("a raw ECDSA signature becomes DER that verifies") {
   CHECK_FALSE(verify_signature(NoteKeyType::kEcdsaP256, {}, as_bytes("sample"), *der));
 }
 
-TEST_CASE("the other names of the curve are tried where the token refuses the first") {
+TEST_CASE("the other names of the curve are tried where the token refuses the first", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
   REQUIRE_OK(pool);

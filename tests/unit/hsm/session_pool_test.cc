@@ -171,7 +171,7 @@ TEST_CASE("sessions closed behind the pool's back are opened again, with a new l
   CHECK(t.shim.calls("C_Login") == 2);
 }
 
-TEST_CASE("a logout by someone else does not make private objects vanish unnoticed") {
+TEST_CASE("a logout by someone else does not make private objects vanish unnoticed", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
   REQUIRE_OK(pool);

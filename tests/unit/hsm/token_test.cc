@@ -5,7 +5,7 @@
 using namespace facekeep;
 using namespace facekeep::hsm;
 
-TEST_CASE("a token says what it is") {
+TEST_CASE("a token says what it is", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
   REQUIRE_OK(pool);
@@ -87,6 +87,15 @@ TEST_CASE("a module that can't be loaded says what to do") {
   CHECK(code_of(Module::load("/nonexistent.so")) == Errc::kIo);
   CHECK(code_of(Module::load("/etc/passwd")) == Errc::kIo);
   CHECK(code_of(open_token("pkcs11:token=a", test::SoftHsm::pin())) == Errc::kInvalidArgument);
+}
+
+TEST_CASE("a module that does not start is an error, and may start later") {
+  const ShimmedToken t;
+  t.shim.inject("C_Initialize 0x6");
+  CHECK(code_of(Module::load(FACEKEEP_PKCS11_SHIM)) == Errc::kHsm);
+  CHECK(code_of(t.open()) == Errc::kHsm);
+  t.shim.heal();
+  CHECK(t.open());
 }
 
 TEST_CASE("a module is one for the process and is finalised at the end") {
