@@ -19,28 +19,41 @@ void Service::keep() {
   }
 }
 
+const std::vector<Service::Job>& Service::jobs() {
+  static const std::vector<Job> table = {
+      {"settle", "sealed start unseal-ended", false, &Service::settle},
+      // A day has passed: the engine forgets, what the state says since the enrolment.
+      {"suspend-ended-consents", "", false, &Service::suspend_ended_consents},
+      {"carry-out-ready", "proposal-done", false, &Service::carry_out_ready},
+      {"run-exports", "exported export-sealed export-ended", false, &Service::run_exports},
+      // Names of principals whom no proposal registers any more: how it ended is in the log. Doubts the clock itself.
+      {"drop-names", "", false, &Service::drop_names},
+      {"erase-due-subjects", "erased period-key", true, &Service::erase_due_subjects},
+      {"destroy-old-period-keys", "period-key-destroyed", true, &Service::destroy_old_period_keys},
+      {"flush-due-sums", "sums", false, &Service::flush_due_sums}};
+  return table;
+}
+
 void Service::housekeeping() {
-  if (sequencer_->halted()) return;
-  {
-    const std::lock_guard phase_lock(phase_mutex_);
-    static_cast<void>(settle_phase());  // what fails is tried again
-  }
-  suspend_ended_consents();
-  carry_out_ready();
-  run_exports();
-  const Instant now = parts_.clock.now();
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
   // if the clock is set back, since nobody knows which of the two was right.
-  if (time_is_doubtful(now)) clock_jumped_ = true;
-  drop_names();  // of what lapsed: only by a clock that nobody set
-  if (!clock_jumped_) {
-    erase_due_subjects();
-    destroy_old_period_keys();
+  for (const Job& job : jobs()) {
+    if (sequencer_->halted()) return;
+    if (time_is_doubtful(parts_.clock.now())) clock_jumped_ = true;
+    if (!job.by_time || !clock_jumped_) (this->*job.run)();
   }
-  if (static_cast<std::int64_t>(now.uptime_ms - last_sums_ms_) >= options_.sums_interval_ms) {
-    last_sums_ms_ = now.uptime_ms;
-    flush_sums();
-  }
+}
+
+void Service::settle() {
+  const std::lock_guard phase_lock(phase_mutex_);
+  static_cast<void>(settle_phase());  // what fails is tried again
+}
+
+void Service::flush_due_sums() {
+  const Instant now = parts_.clock.now();
+  if (static_cast<std::int64_t>(now.uptime_ms - last_sums_ms_) < options_.sums_interval_ms) return;
+  last_sums_ms_ = now.uptime_ms;
+  flush_sums();
 }
 
 bool Service::time_is_doubtful(const Instant& now) const {

@@ -104,6 +104,17 @@ const api::Route& route_named(const std::string& name) {
   return api::routes().front();
 }
 
+// The lines of a reviewed list under tests/snapshots/.
+void compare_reviewed(const std::string& name, const std::string& text) {
+  const std::string path = FACEKEEP_SOURCE_DIR "/tests/snapshots/" + name;
+  if (std::getenv("FACEKEEP_UPDATE_SNAPSHOTS") != nullptr) std::ofstream(path) << text;
+  std::ifstream in(path);
+  std::ostringstream want;
+  want << in.rdbuf();
+  INFO("if the change is meant: FACEKEEP_UPDATE_SNAPSHOTS=1 test_dispatch, and have the diff reviewed");
+  REQUIRE(text == want.str());
+}
+
 }  // namespace
 
 TEST_CASE("every logged route has its entry on disk before its answer") {
@@ -177,13 +188,22 @@ TEST_CASE("routes that leave no entry of their own are the reviewed ones") {
     text +=
         std::string(r.route_class == api::RouteClass::kSummed ? "summed " : "unlogged ") + std::string(r.name) + "\n";
   }
-  const std::string path = FACEKEEP_SOURCE_DIR "/tests/snapshots/unlogged_routes.txt";
-  if (std::getenv("FACEKEEP_UPDATE_SNAPSHOTS") != nullptr) std::ofstream(path) << text;
-  std::ifstream in(path);
-  std::ostringstream want;
-  want << in.rdbuf();
-  INFO("if the change is meant: FACEKEEP_UPDATE_SNAPSHOTS=1 test_dispatch, and have the diff reviewed");
-  REQUIRE(text == want.str());
+  compare_reviewed("unlogged_routes.txt", text);
+}
+
+TEST_CASE("background jobs write the entries of the reviewed list") {
+  std::string text;
+  const auto& types = ledger::event_types();
+  for (const Service::Job& job : Service::jobs()) {
+    std::istringstream entries{std::string(job.entries)};
+    for (std::string type; entries >> type;) {
+      CAPTURE(type);
+      CHECK(std::find(types.begin(), types.end(), type) != types.end());
+    }
+    text += std::string(job.name) + ":" + (job.entries.empty() ? " unlogged" : " " + std::string(job.entries)) +
+            (job.by_time ? ", rests after the clock was set" : "") + "\n";
+  }
+  compare_reviewed("background_jobs.txt", text);
 }
 
 TEST_CASE("what is unlogged writes nothing") {
