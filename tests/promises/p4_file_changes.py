@@ -224,6 +224,7 @@ opening_case("a custody opening missing", drop(custody), {custody})
 opening_case("a custody opening called sealed", drop(custody, "sealed"), {custody})
 opening_case("an access opening missing, and nothing says why", drop(access), {access})
 opening_case("an access opening called destroyed though no key was", drop(later, "destroyed"), {later}, OPEN1)
+opening_case("an access opening called lost though nothing was restored", drop(later, "lost"), {later}, OPEN1)
 opening_case("an unknown reason for a missing opening", drop(access, "gone"), SOME[0])
 opening_case("an opening twice", lambda body, by: body["openings"].append(by[custody]), SOME[0])
 opening_case("an opening of a governance entry",
