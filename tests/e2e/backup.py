@@ -106,7 +106,7 @@ def lose(vault):
 
 
 def altered(path, change):
-    other = path.with_name("altered.facekeep-backup")
+    other = path.with_name("copy.facekeep-backup")
     data = bytearray(path.read_bytes())
     change(data)
     other.write_bytes(data)
@@ -149,7 +149,7 @@ def refused_restores(vault, whole, increment, newest, older):
     def flip(data):
         data[size // 3] ^= 4
 
-    refuses("a backup with one bit changed", "cut or altered", newest, altered(whole, flip))
+    refuses("a backup with one bit changed", "altered", newest, altered(whole, flip))
     refuses("a backup that is cut", "cut or altered", newest, altered(whole, lambda data: data.__delitem__(slice(size - 1, None))))
     refuses("one without the one that it builds on", "builds on one of", newest, increment)
     refuses("without a mirror", "a quorum accepts", None, whole)
