@@ -195,6 +195,7 @@ void Chain::note_manifest(std::uint64_t index, ByteView entry) {
   const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
   const auto* made = event == nullptr ? nullptr : std::get_if<ledger::BackupMade>(&event->body);
   if (made == nullptr) return;
+  if (!newest_ || newest_->size < made->size) newest_ = Made{index, made->size};
   for (FileReport& f : files_) {
     if (is_manifest_of(*made, f) && !f.manifest) f.manifest = index;
   }

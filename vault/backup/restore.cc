@@ -158,7 +158,18 @@ class Restore {
       return refused(paths_[i] + ": the log does not vouch for a backup with this SHA-256",
                      "it was altered, or never finished; take another copy");
     }
-    return {};
+    return check_newest();
+  }
+
+  // With an older one everybody enrolled between the two would be taken out of the log for nothing: the fold refuses
+  // it, so the vault would not start.
+  Status check_newest() const {
+    const auto& newest = chain_.newest();
+    if (!newest || newest->size == last().size) return {};
+    return refused("the log has a newer backup than those given: log entry " + std::to_string(newest->entry) +
+                       " names it, of " + std::to_string(newest->size) + " entries",
+                   "give that one too. If nobody has it any more, a quorum would have to accept the loss of those "
+                   "enrolled since the older one; this version does not do that");
   }
 
   Status check_token() {

@@ -157,6 +157,35 @@ TEST_CASE("an opening that is missing without a restore still stops a start") {
   CHECK_FALSE(kit.try_open());
 }
 
+TEST_CASE("a mark that somebody made up takes nothing away") {
+  NEEDS_TOKEN();
+  BackupKit kit;
+  kit.enrol("p1", 1);
+  const BackupStatus older = kit.take();
+  kit.enrol("p2", 2);
+  const auto refused_start = [&](std::uint64_t from) {
+    kit.f.stop(kit.service);
+    store::RocksOptions options;
+    options.dir = kit.f.dir() + "/db";
+    const std::uint64_t end = *(*store::RocksStore::open(options))->head();
+    REQUIRE(backup::write_mark(kit.f.dir(), {from, end}));
+    const Status opened = kit.try_open();
+    REQUIRE_FALSE(opened);
+    kit.f.stop(kit.service);
+    REQUIRE(backup::remove_mark(kit.f.dir()));
+    kit.open();
+    CHECK(kit.matched(2) == "p2");
+    CHECK(kit.state([](const ledger::State& st) { return st.restores().empty(); }));
+    return opened.error().message;
+  };
+  // Of the newest backup, with p2's key in its slot; and of another place in the log.
+  CHECK(has_text(refused_start(older.made.size), "keys that are there"));
+  CHECK(has_text(refused_start(1), "not of this log"));
+  const BackupStatus newer = kit.take();
+  CHECK(has_text(refused_start(older.made.size), "not of this log"));
+  CHECK(newer.made.size > older.made.size);
+}
+
 TEST_CASE("backups that build on one another are restored in their order, and in no other") {
   NEEDS_TOKEN();
   BackupKit kit;
@@ -179,6 +208,10 @@ TEST_CASE("backups that build on one another are restored in their order, and in
   kit.lose();
 
   CHECK(has_text(why(kit.restore({second.file})), "builds on one of"));
+  for (const auto& older : {std::vector{whole.file}, {whole.file, second.file}}) {
+    CHECK(has_text(why(kit.restore(older)), "log entry " + std::to_string(third.entry) + " names it, of " +
+                                                std::to_string(third.made.size) + " entries"));
+  }
   CHECK(has_text(why(kit.restore({whole.file, third.file})), "does not build on the one before it"));
   CHECK(has_text(why(kit.restore({whole.file, whole.file})), "nothing comes before it"));
   const auto report = kit.restore({whole.file, second.file, third.file});
