@@ -189,6 +189,8 @@ def main():
         checked = subprocess.run([FACEKEEPD, "check", "--config", vault.folder / "facekeepd.toml"], env=vault.env, capture_output=True, text=True,
                                  timeout=300, check=False)
         report.check("its files hold together", checked.returncode == 0, checked.stdout[-300:])
+        report.check("check says what the mark excuses", f"from a backup of {said['size']} entries" in checked.stdout, checked.stdout[-300:])
+        made_up_mark(vault, said["size"])
         vault.start()
         vault.unseal()
         report.check("anna opens the door", people.identified("anna") == "anna")
@@ -207,6 +209,17 @@ def main():
         replayed = subprocess.run([FACEKEEP_AUDIT, "replay", fresh], capture_output=True, text=True, timeout=300, check=False)
         report.check("an auditor replays it without an error", replayed.returncode == 0, replayed.stdout[-400:])
     report.end()
+
+
+def made_up_mark(vault, size):
+    mark = vault.folder / "data/restored.json"
+    good = mark.read_bytes()
+    mark.write_text(f'{{"from":{size},"upto":{size + 1}}}')
+    checked = subprocess.run([FACEKEEPD, "check", "--config", vault.folder / "facekeepd.toml"], env=vault.env, capture_output=True, text=True,
+                             timeout=300, check=False)
+    report.check("check: a mark that is not of this log is a fault", checked.returncode != 0 and "restored.json" in checked.stdout + checked.stderr,
+                 checked.stdout[-300:])
+    mark.write_bytes(good)
 
 
 def refused_by_key(vault, who):
