@@ -70,6 +70,13 @@ class Restore {
       : paths_(files), mirror_(mirror), token_(token), dir_(std::move(data_dir)), work_(dir_ + "/restoring") {}
 
   Result<RestoreReport> run() {
+    auto report = restored();
+    if (!report && begun_ && !moving_) clean();
+    return report;
+  }
+
+ private:
+  Result<RestoreReport> restored() {
     FK_CHECK(begin());
     FK_CHECK(read_backups());
     FK_CHECK(read_mirror());
@@ -87,7 +94,15 @@ class Restore {
     return std::move(report_);
   }
 
- private:
+  // What failed leaves nothing: the next attempt need not guess whose files these are.
+  void clean() {
+    slots_.reset();
+    fill_.reset();
+    store_.reset();
+    std::error_code ec;
+    if (remove_mark(dir_)) fs::remove_all(work_, ec);
+  }
+
   const ledger::State& state() const { return chain_.state(); }
   const Header& last() const { return chain_.files().back().header; }
 
@@ -95,17 +110,21 @@ class Restore {
     std::error_code ec;
     fs::create_directories(dir_, ec);
     const bool interrupted = fs::exists(work_, ec);
-    if (fs::exists(dir_ + "/db", ec) || (!interrupted && fs::exists(dir_ + "/keys", ec))) {
+    // Its keys/ are there: it was interrupted between the two moves of finish().
+    FK_TRY(const auto mark, read_mark(dir_));
+    const bool moved_keys = interrupted && mark && !fs::exists(work_ + "/keys", ec);
+    if (fs::exists(dir_ + "/db", ec) || (!moved_keys && fs::exists(dir_ + "/keys", ec))) {
       return refused("there is a vault in " + dir_ + " already", "restore into a directory without one; keep this one");
     }
     if (interrupted) {
-      fs::remove_all(work_, ec);
-      fs::remove_all(dir_ + "/keys", ec);
+      if (moved_keys) fs::remove_all(dir_ + "/keys", ec);
       FK_CHECK(remove_mark(dir_));
+      fs::remove_all(work_, ec);
     }
     if (::mkdir(work_.c_str(), 0700) != 0 || ::mkdir((work_ + "/keys").c_str(), 0700) != 0) {
       return make_error(Errc::kIo, "can't make " + work_);
     }
+    begun_ = true;
     store::RocksOptions options;
     options.dir = work_ + "/db";
     options.create_if_missing = true;
@@ -318,6 +337,7 @@ class Restore {
     FK_CHECK(sync_directory(work_));
     FK_CHECK(write_mark(dir_, {last().size, chain_.tree().size()}));
     std::error_code ec;
+    moving_ = true;
     for (const char* name : {"/keys", "/db"}) {
       fs::rename(work_ + name, dir_ + name, ec);
       if (ec) return make_error(Errc::kIo, "can't move a folder into " + dir_ + ": " + ec.message());
@@ -345,6 +365,8 @@ class Restore {
   std::unordered_map<std::uint32_t, std::uint64_t> owners_;  // slot -> entry of its owner; of those not yet written
   std::vector<seal::SlotWrite> writes_;
   const FileReport* file_ = nullptr;
+  bool begun_ = false;   // work_ is ours
+  bool moving_ = false;  // and its parts may lie in dir_
 };
 
 }  // namespace

@@ -298,6 +298,17 @@ TEST_CASE("an interrupted restore is begun anew") {
   kit.enrol("p1", 1);
   const BackupStatus taken = kit.take();
   kit.lose();
+  // One that failed leaves nothing behind.
+  CHECK(why(kit.restore({taken.file, taken.file})) != "restored");
+  CHECK(fs::is_empty(kit.f.dir()));
+  // Nor does one that begins anew take keys/ for its own unless it was moving them.
+  fs::create_directories(kit.f.dir() + "/restoring/keys");
+  fs::create_directories(kit.f.dir() + "/keys");
+  CHECK(has_text(why(kit.restore({taken.file})), "there is a vault"));
+  REQUIRE(backup::write_mark(kit.f.dir(), {1, 2}));
+  CHECK(has_text(why(kit.restore({taken.file})), "there is a vault"));
+  CHECK(fs::exists(kit.f.dir() + "/keys"));
+  fs::remove_all(kit.f.dir());
   fs::create_directories(kit.f.dir() + "/restoring/db");
   fs::create_directories(kit.f.dir() + "/keys");
   write_file(kit.f.dir() + "/keys/slots.a", Bytes(5));
