@@ -111,8 +111,8 @@ class Restore {
     fs::create_directories(dir_, ec);
     const bool interrupted = fs::exists(work_, ec);
     // Its keys/ are there: it was interrupted between the two moves of finish().
-    FK_TRY(const auto mark, read_mark(dir_));
-    const bool moved_keys = interrupted && mark && !fs::exists(work_ + "/keys", ec);
+    const auto mark = read_mark(dir_);  // one that was cut stands for none
+    const bool moved_keys = interrupted && mark && *mark && !fs::exists(work_ + "/keys", ec);
     if (fs::exists(dir_ + "/db", ec) || (!moved_keys && fs::exists(dir_ + "/keys", ec))) {
       return refused("there is a vault in " + dir_ + " already", "restore into a directory without one; keep this one");
     }
