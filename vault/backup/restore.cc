@@ -66,8 +66,14 @@ class Filler {
 
 class Restore {
  public:
-  Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir)
-      : paths_(files), mirror_(mirror), token_(token), dir_(std::move(data_dir)), work_(dir_ + "/restoring") {}
+  Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir,
+          const std::vector<std::string>& checkpoints)
+      : paths_(files),
+        mirror_(mirror),
+        token_(token),
+        checkpoints_(checkpoints),
+        dir_(std::move(data_dir)),
+        work_(dir_ + "/restoring") {}
 
   Result<RestoreReport> run() {
     auto report = restored();
@@ -81,6 +87,8 @@ class Restore {
     FK_CHECK(read_backups());
     FK_CHECK(read_mirror());
     FK_CHECK(check_manifests());
+    FK_CHECK(fill_->flush());  // the tiles
+    FK_CHECK(check_checkpoints());
     FK_CHECK(check_token());
     FK_CHECK(check_site_keys());
     FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
@@ -191,6 +199,28 @@ class Restore {
                    "enrolled since the older one; this version does not do that");
   }
 
+  // The token's anchor lags behind what was published; a checkpoint that somebody kept may be newer.
+  Status check_checkpoints() const {
+    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
+    for (const std::string& note : checkpoints_) {
+      const auto kept = log::open_checkpoint(note, key);
+      if (!kept) return refused("a checkpoint is not one of this log: " + kept.error().message);
+      if (kept->size > chain_.tree().size()) {
+        return make_error(Errc::kIntegrity,
+                          "the mirror ends at " + std::to_string(chain_.tree().size()) +
+                              " entries, but a checkpoint that somebody kept has " + std::to_string(kept->size),
+                          kLossHint);
+      }
+      FK_TRY(const Digest root, log::root_at(kept->size, chain_.tree().hash_source(log::tile_reader(*store_))));
+      if (root == kept->root) continue;
+      return make_error(Errc::kIntegrity,
+                        "a checkpoint that somebody kept, of " + std::to_string(kept->size) +
+                            " entries, is of another history than the mirror's",
+                        "the vault has signed two: keep both, they are the proof, and find out who did it");
+    }
+    return {};
+  }
+
   Status check_token() {
     FK_TRY(const TokenFacts token, token_(state().genesis()));
     FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
@@ -207,7 +237,6 @@ class Restore {
                             ": what was erased or revoked in between is not known",
                         kLossHint);
     }
-    FK_CHECK(fill_->flush());  // the tiles
     FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
     for (const FileReport& f : chain_.files()) FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch()));
     return {};
@@ -350,6 +379,7 @@ class Restore {
   const std::vector<std::string>& paths_;
   const MirrorLog& mirror_;
   const AskToken& token_;
+  const std::vector<std::string>& checkpoints_;
   const std::string dir_;
   const std::string work_;
   RestoreReport report_;
@@ -379,8 +409,8 @@ Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now) {
 }
 
 Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir) {
-  return Restore(files, mirror, token, data_dir).run();
+                              const std::string& data_dir, const std::vector<std::string>& checkpoints) {
+  return Restore(files, mirror, token, data_dir, checkpoints).run();
 }
 
 }  // namespace facekeep::backup

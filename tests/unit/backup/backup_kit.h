@@ -77,7 +77,8 @@ struct BackupKit {
     INFO((exported ? "" : exported.error().message));
     REQUIRE(exported);
   }
-  Result<backup::RestoreReport> restore(const std::vector<std::string>& files) {
+  Result<backup::RestoreReport> restore(const std::vector<std::string>& files,
+                                        const std::vector<std::string>& checkpoints = {}) {
     FK_TRY(const daemon::OpenedMirror log, daemon::open_mirror_log(mirror));
     const auto token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
       FK_TRY(auto pool, f.open_token());
@@ -87,7 +88,7 @@ struct BackupKit {
       FK_TRY(out.anchor, custody->read_anchor());
       return out;
     };
-    return backup::restore(files, log.log, token, f.dir());
+    return backup::restore(files, log.log, token, f.dir(), checkpoints);
   }
   template <class F>
   auto state(F&& read) const {

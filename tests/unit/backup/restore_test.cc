@@ -292,6 +292,26 @@ TEST_CASE("an older state is refused: the token's anchor and the mirror say so")
   CHECK_FALSE(kit.restore({taken.file}));
 }
 
+TEST_CASE("a mirror that ends before a checkpoint which somebody kept is refused") {
+  NEEDS_TOKEN();
+  BackupKit kit;
+  kit.enrol("p1", 1);
+  const BackupStatus taken = kit.take();
+  kit.f.stop(kit.service);
+  kit.mirror_now();
+  const std::string old_mirror = kit.mirror + "-old";
+  fs::rename(kit.mirror, old_mirror);
+  kit.open();
+  const std::string late = kit.service->sequencer().checkpoint();
+  kit.lose();
+  const std::string newest = kit.mirror;
+  kit.mirror = old_mirror;
+  CHECK(has_text(why(kit.restore({taken.file}, {late})), "but a checkpoint that somebody kept has"));
+  kit.mirror = newest;
+  CHECK(has_text(why(kit.restore({taken.file}, {late, "x"})), "not one of this log"));
+  CHECK(why(kit.restore({taken.file}, {late})) == "restored");
+}
+
 TEST_CASE("an interrupted restore is begun anew") {
   NEEDS_TOKEN();
   BackupKit kit;
