@@ -238,7 +238,9 @@ class Restore {
                         kLossHint);
     }
     FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
-    for (const FileReport& f : chain_.files()) FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch()));
+    for (const FileReport& f : chain_.files()) {
+      FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
+    }
     return {};
   }
 
@@ -401,8 +403,16 @@ class Restore {
 
 }  // namespace
 
-Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now) {
+Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
+                        const std::optional<ledger::State::Rotation>& rotation) {
   if (of_backup == now) return {};
+  if (rotation && rotation->to == now) {
+    return refused("a rotation to root key " + std::to_string(now) +
+                       " was under way where the mirror ends: it began at log entry " +
+                       std::to_string(rotation->entry) + ", and backups from before it can't be restored",
+                   "none is taken while a rotation runs, so what was on the lost disk was the only copy: keep that "
+                   "disk. After a rotation take a whole backup at once");
+  }
   return refused("the backup was sealed under root key " + std::to_string(of_backup) + ", and the vault has root key " +
                      std::to_string(now) + ": nobody can open it any more",
                  "the erasure horizon has passed it, as it is meant to: take a backup from after the rotation");

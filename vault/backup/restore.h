@@ -57,6 +57,8 @@ Result<RestoreReport> restore(const std::vector<std::string>& files, const Mirro
                               const std::string& data_dir, const std::vector<std::string>& checkpoints = {});
 
 // kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.
-Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now);
+// `rotation`: one that the log has not ended, as State has it.
+Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
+                        const std::optional<ledger::State::Rotation>& rotation = {});
 
 }  // namespace facekeep::backup

@@ -440,4 +440,11 @@ TEST_CASE("a backup under an older root key is beyond the erasure horizon") {
   const Status older = backup::check_root_epoch(2, 3);
   REQUIRE_FALSE(older);
   CHECK(has_text(older.error().hint, "erasure horizon"));
+  ledger::State::Rotation rotation;
+  rotation.from = 2;
+  rotation.to = 3;
+  rotation.entry = 4711;
+  const Status half = backup::check_root_epoch(2, 3, rotation);
+  REQUIRE_FALSE(half);
+  CHECK(has_text(half.error().message, "was under way where the mirror ends: it began at log entry 4711"));
 }
