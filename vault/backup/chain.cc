@@ -6,6 +6,7 @@
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/access_opening.h"
 #include "vault/log/sequencer/recovery.h"
+#include "vault/seal/site_key.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::backup {
@@ -304,6 +305,9 @@ Status Chain::end(const Reader& reader) {
   }
   if (erased == 0 && file.templates < templates) {
     fault(std::to_string(templates - file.templates) + " sealed templates are missing");
+  }
+  if (!site_keys_.contains(std::string(seal::kVaultKeyName) + "/" + std::to_string(state_.root_epoch()))) {
+    fault("the sealed key of the register of names is missing");
   }
   for (const auto& site : state_.current().sites) {
     if (!site_keys_.contains(site.id + "/" + std::to_string(site.epoch))) {

@@ -10,6 +10,7 @@
 #include "vault/backup/mark.h"
 #include "vault/base/digest.h"
 #include "vault/log/sequencer/recovery.h"
+#include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
 #include "vault/store/keys.h"
 #include "vault/store/rocks_store.h"
@@ -245,6 +246,10 @@ class Restore {
   }
 
   Status check_site_keys() const {
+    FK_TRY(const Bytes own,
+           keys::site_key(std::string(seal::kVaultKeyName), state().root_epoch(), keys::SiteKeyKind::kMain));
+    FK_TRY(const auto register_key, store_->get(own));
+    if (!register_key) return refused("the key of the register of names is in no backup", "take another backup");
     for (const auto& site : state().current().sites) {
       FK_TRY(const Bytes key, keys::site_key(site.id, site.epoch, keys::SiteKeyKind::kMain));
       FK_TRY(const auto value, store_->get(key));
