@@ -49,6 +49,7 @@ struct BackupKit {
 
   // Takes one and waits for it.
   BackupStatus take(const std::optional<backup::Since>& since = {}, const std::string& who = "property/1") {
+    f.clock.advance(kBackupPauseMs);
     auto now = service->begin_backup(f.key(who), since);
     REQUIRE(problem(now) == "ok");
     while (now->state == "running") {
