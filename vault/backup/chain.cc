@@ -42,6 +42,14 @@ std::string at_entry(std::uint64_t entry) {
 
 }  // namespace
 
+std::optional<ledger::BackupMade> backup_made_of(ByteView entry) {
+  if (as_chars(entry).find(kManifestType) == std::string_view::npos) return std::nullopt;
+  const auto leaf = ledger::decode_leaf(as_chars(entry));
+  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
+  const auto* made = event == nullptr ? nullptr : std::get_if<ledger::BackupMade>(&event->body);
+  return made == nullptr ? std::nullopt : std::optional(*made);
+}
+
 bool is_manifest_of(const ledger::BackupMade& made, const FileReport& file) {
   const Header& h = file.header;
   return made.digest == file.digest && made.size == h.size && made.root == h.root && made.since == h.from();
@@ -191,11 +199,8 @@ Status Chain::fold(ByteView entry, const std::optional<Bytes>& opening) {
 }
 
 void Chain::note_manifest(std::uint64_t index, ByteView entry) {
-  if (as_chars(entry).find(kManifestType) == std::string_view::npos) return;
-  const auto leaf = ledger::decode_leaf(as_chars(entry));
-  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
-  const auto* made = event == nullptr ? nullptr : std::get_if<ledger::BackupMade>(&event->body);
-  if (made == nullptr) return;
+  const auto made = backup_made_of(entry);
+  if (!made) return;
   if (!newest_ || newest_->size < made->size) newest_ = Made{index, made->size};
   for (FileReport& f : files_) {
     if (is_manifest_of(*made, f) && !f.manifest) f.manifest = index;

@@ -29,6 +29,9 @@ struct FileReport {
   std::optional<std::uint64_t> manifest;  // the entry `backup-made` that has its digest
 };
 
+// What a log entry says of a backup. Nothing: it is another entry.
+std::optional<ledger::BackupMade> backup_made_of(ByteView entry);
+
 // True if that event is this file's manifest.
 bool is_manifest_of(const ledger::BackupMade& made, const FileReport& file);
 

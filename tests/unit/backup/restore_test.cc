@@ -402,6 +402,38 @@ TEST_CASE("rows are held against the log in the backup") {
   }
 }
 
+TEST_CASE("a backup builds only on one that the log has") {
+  NEEDS_TOKEN();
+  BackupKit kit;
+  kit.enrol("p1", 1);
+  const BackupStatus whole = kit.take();
+  for (const auto& other :
+       {backup::Since{whole.made.size, {}}, backup::Since{whole.made.size - 1, whole.made.digest}}) {
+    const BackupStatus failed = kit.take_any(other);
+    CHECK(failed.state == "failed");
+    CHECK(has_text(failed.why, "does not have the backup to build on"));
+  }
+  CHECK(kit.take(since(whole)).made.since == whole.made.size);
+}
+
+TEST_CASE("a damaged key of somebody who is there fails a backup, by log entry") {
+  NEEDS_TOKEN();
+  BackupKit kit;
+  kit.enrol("p1", 1);
+  const auto [slot, entry] = kit.state([](const ledger::State& st) {
+    const auto& s = st.subjects().begin()->second;
+    return std::pair{s.slot, s.entry};
+  });
+  for (const char* name : {"/keys/slots.a", "/keys/slots.b"}) {
+    Bytes file = file_of(kit.f.dir() + name);
+    file.at(128 * (slot + 1) + 20) ^= 1;
+    write_file(kit.f.dir() + name, file);
+  }
+  const BackupStatus failed = kit.take_any({});
+  CHECK(failed.state == "failed");
+  CHECK(has_text(failed.why, "log entry " + std::to_string(entry)));
+}
+
 TEST_CASE("doors are answered and people erased while a backup is taken") {
   NEEDS_TOKEN();
   BackupKit kit;
