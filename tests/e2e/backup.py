@@ -172,7 +172,6 @@ def main():
         revoked = vault.cli("residents-1", "revoke", "door/2", "--reason", "lost")
         report.check("a door is revoked behind it", revoked.returncode == 0, revoked.stderr[-200:])
         people.enrol("edda")
-        report.check("and somebody enrolled", people.identified("edda") == "edda")
         newest = mirror(vault, "newest")
         both = verify(whole, increment, "--mirror", newest)
         report.check("verify: the log vouches for both", both.returncode == 0, both.stderr[-300:])

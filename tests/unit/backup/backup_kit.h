@@ -37,6 +37,10 @@ struct BackupKit {
     INFO((opened ? "" : opened.error().message));
     REQUIRE(opened);
   }
+  void open_restored() {
+    open();
+    f.clock.advance(60'000);  // what was lost counts as used up: the buckets fill again
+  }
   void enrol(const std::string& who, std::uint64_t seed) {
     REQUIRE(problem(service->put_subject(f.key("operator/1"), "main", person(who, face(seed)))) == "ok");
   }
