@@ -102,7 +102,9 @@ void Service::shut() {
   keeper_wakes_.notify_all();
   if (keeper_.joinable()) keeper_.join();
   if (backups_) backups_->ask_to_stop();
-  if (sequencer_ && !sequencer_->halted()) {
+  // A start that failed before its event has nothing to seal: an entry of its own would move the log's end away from
+  // the mark of a restore.
+  if (sequencer_ && collector_ && !sequencer_->halted()) {
     flush_sums();
     const bool was_sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
     // If this fails the next start says so itself: its event carries after_crash.
