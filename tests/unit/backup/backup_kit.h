@@ -115,4 +115,12 @@ inline void write_file(const std::string& path, const Bytes& bytes) {
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
+inline backup::Since since(const BackupStatus& s) {
+  return {s.made.size, s.made.digest};
+}
+inline bool has_text(const std::string& text, const std::string& part) {
+  INFO(text);
+  return text.find(part) != std::string::npos;
+}
+
 }  // namespace facekeep::test

@@ -1,4 +1,4 @@
-// The mark of a restore, where the start that should take it fails.
+// The mark of a restore: what a start takes from one, and what it refuses.
 #include "vault/backup/mark.h"
 
 #include "tests/support/store_around.h"
@@ -30,6 +30,32 @@ std::uint64_t head_of(const std::string& data_dir) {
 }
 
 }  // namespace
+
+TEST_CASE("a mark that somebody made up takes nothing away") {
+  NEEDS_TOKEN();
+  BackupKit kit;
+  kit.enrol("p1", 1);
+  const BackupStatus older = kit.take();
+  kit.enrol("p2", 2);
+  const auto refused_start = [&](std::uint64_t from) {
+    kit.f.stop(kit.service);
+    REQUIRE(backup::write_mark(kit.f.dir(), {from, head_of(kit.f.dir())}));
+    const Status opened = kit.try_open();
+    REQUIRE_FALSE(opened);
+    kit.f.stop(kit.service);
+    REQUIRE(backup::remove_mark(kit.f.dir()));
+    kit.open();
+    CHECK(kit.matched(2) == "p2");
+    CHECK(kit.state([](const ledger::State& st) { return st.restores().empty(); }));
+    return opened.error().message;
+  };
+  // Of the newest backup, with p2's key in its slot; and of another place in the log.
+  CHECK(has_text(refused_start(older.made.size), "keys that are there"));
+  CHECK(has_text(refused_start(1), "not of this log"));
+  const BackupStatus newer = kit.take();
+  CHECK(has_text(refused_start(older.made.size), "not of this log"));
+  CHECK(newer.made.size > older.made.size);
+}
 
 TEST_CASE("a start that refuses a mark leaves a log that a crash left open as it is") {
   NEEDS_TOKEN();
