@@ -414,7 +414,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     report = Report()
-    compare(report, Walk(options.seed), options.steps, GOVERNANCE + BACKUPS + NARROWING[:-1] + WIDENING)
+    compare(report, Walk(options.seed + 1), options.steps, GOVERNANCE + BACKUPS + NARROWING[:-1] + WIDENING)
     straight = Walk(options.seed)
     about_stopping(report, straight)
     compare(report, straight, 0, ())
