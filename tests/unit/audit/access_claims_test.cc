@@ -182,6 +182,7 @@ TEST_CASE("a document of openings has four reasons for what it leaves out, and n
   CHECK(parse("sealed")->at(7).state == OpeningState::kSealed);
   CHECK(parse("destroyed")->at(7).state == OpeningState::kDestroyed);
   CHECK(parse("damaged")->at(7).state == OpeningState::kDamaged);
+  CHECK(parse("lost")->at(7).state == OpeningState::kLost);
   CHECK(parse("sealed")->ask_again());
   CHECK(parse("damaged")->ask_again());
   CHECK_FALSE(parse("destroyed")->ask_again());

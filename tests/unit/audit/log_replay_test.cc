@@ -74,7 +74,7 @@ TEST_CASE("parse_openings refuses what is no such document") {
        {"", "[]", "{}", R"({"bundle":0,"openings":[]})", R"({"bundle":0,"openings":[],"missing":[],"more":1})",
         R"({"bundle":0,"openings":[{"entry":256,"opening":"AQ=="}],"missing":[]})",
         R"({"bundle":0,"openings":[{"entry":1,"opening":"AQ="}],"missing":[]})",
-        R"({"bundle":0,"openings":[],"missing":[{"entry":1,"reason":"lost"}]})",
+        R"({"bundle":0,"openings":[],"missing":[{"entry":1,"reason":"gone"}]})",
         R"({"bundle":0,"openings":[{"entry":1,"opening":"AQ=="}],"missing":[{"entry":1,"reason":"sealed"}]})",
         R"({"bundle":-1,"openings":[],"missing":[]})"}) {
     INFO(bad);
