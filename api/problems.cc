@@ -95,6 +95,7 @@ constexpr std::array kKinds = {
     ProblemKind{"suspended", 409, "This subject is suspended", "", true},
     ProblemKind{"suspended-custodian", 403, "This custodian is suspended", kRole, true},
     ProblemKind{"too-large", 413, "A documented limit is exceeded", kBadRequest, true},
+    ProblemKind{"too-many-backups", 429, "This custodian's last backup has only just ended", "", true},
     ProblemKind{"too-many-names", 409, "This custodian's proposals bring too many names", kGovernance, true},
     ProblemKind{"too-many-proposals", 409, "This custodian has too many proposals open", kGovernance, true},
     ProblemKind{"too-many-reads", 429, "Too many openings were read in a short time", "", true},

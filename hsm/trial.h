@@ -71,7 +71,9 @@ struct TrialReport {
 struct TrialOptions {
   bool whole = true;                       // false: only what the ceremony is about to use
   std::chrono::milliseconds a_speed{500};  // how long each operation is repeated; 0: no speeds
-  std::function<bool()> interrupted;       // asked between steps, and while speeds are taken
+  bool anchor_speed =
+      true;  // a token that writes to flash wears by it, and keeps a vault's own anchor waiting meanwhile
+  std::function<bool()> interrupted;  // asked between steps, and while speeds are taken
 };
 
 TrialReport try_token(const std::shared_ptr<SessionPool>& pool, const TrialOptions& options = {});

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,6 +17,11 @@
 #include "vault/base/clock.h"
 
 namespace facekeep {
+
+// What one custodian may ask of the disk: a whole backup reads all of it. Counted from the end of that custodian's last
+// one, whatever became of it; and the files in the folder, since nobody but its owner deletes any.
+inline constexpr std::uint64_t kBackupPauseMs = 60'000;  // of running
+inline constexpr std::size_t kMaxBackupFiles = 32;
 
 struct BackupStatus {
   Id128 id{};
@@ -35,30 +41,38 @@ struct BackupStatus {
 // Thread safe.
 class BackupRun {
  public:
-  // `dir` empty: every backup is refused.
-  BackupRun(std::string dir, backup::Source source) : dir_(std::move(dir)), source_(source) {}
+  // `dir` empty: every backup is refused. Removes what a process that died left of one in it. `clock` must outlive
+  // this.
+  BackupRun(std::string dir, backup::Source source, const Clock& clock);
   ~BackupRun() { stop(); }
   BackupRun(const BackupRun&) = delete;
   BackupRun& operator=(const BackupRun&) = delete;
 
-  // kFailedPrecondition without a folder, kConflict while one runs, "bad-backup" if `since` is beyond the log.
+  // kFailedPrecondition without a folder or with kMaxBackupFiles in it, kConflict while one runs, "too-many-backups"
+  // within kBackupPauseMs, "bad-backup" if `since` is beyond the log.
   Result<BackupStatus> begin(log::Sequencer& log, const std::string& by, const std::optional<backup::Since>& since);
-  // The latest, if it has that id and is that custodian's. kNotFound.
+  // That custodian's latest, if it has that id. kNotFound.
   [[nodiscard]] Result<BackupStatus> status(const Id128& id, const std::string& by) const;
   // At most `max` bytes of its file, from `from` on; none at its end. "not-ready" before it is done.
   [[nodiscard]] Result<Bytes> read(const Id128& id, const std::string& by, std::uint64_t from, std::size_t max) const;
-  // Ends what runs.
+  // What runs is to end soon; stop() waits for it.
+  void ask_to_stop() { stopping_ = true; }
   void stop();
 
  private:
-  void run(log::Sequencer& log, const std::optional<backup::Since>& since);
+  Status check_folder() const;
+  Status check_pause(const std::string& by) const;  // under mutex_
+  void run(log::Sequencer& log, const std::string& by, const std::optional<backup::Since>& since);
   Result<BackupStatus> take(log::Sequencer& log, BackupStatus now, const std::optional<backup::Since>& since);
-  void note(const std::function<void(BackupStatus&)>& change);
+  void note(const std::string& by, const std::function<void(BackupStatus&)>& change);
 
   const std::string dir_;
   const backup::Source source_;
-  mutable std::mutex mutex_;  // latest_
-  std::optional<BackupStatus> latest_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;                    // the next three
+  std::map<std::string, BackupStatus> latest_;  // by custodian
+  std::map<std::string, std::uint64_t> ended_;  // by custodian: uptime_ms
+  bool running_ = false;
   std::mutex thread_mutex_;  // thread_
   std::thread thread_;
   std::atomic<bool> stopping_{false};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vault/log/sequencer/access_opening.h"
+#include "vault/log/sequencer/recovery.h"
 #include "vault/store/keys.h"
 
 namespace facekeep {
@@ -74,8 +75,10 @@ class BudgetHistory {
 
   // Goes back until `ms` of running lie behind the point reached, or to entry 0.
   void read_back(std::uint64_t ms) {
-    while (next_ > 0 && running_.ran() < ms && !vault_.closing) add(--next_);
+    while (next_ > 0 && running_.ran() < ms && !lost_ && !vault_.closing) add(--next_);
   }
+  // True if it ended at an access that nobody can read any more, since the vault was restored from before it.
+  [[nodiscard]] bool lost() const { return lost_; }
   [[nodiscard]] bool at_start() const { return next_ == 0; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] std::vector<BudgetEvent> oldest_first() const { return {kept_.rbegin(), kept_.rend()}; }
@@ -83,7 +86,10 @@ class BudgetHistory {
  private:
   void add(std::uint64_t i) {
     auto event = read_entry(vault_, sequencer_, store_, i);
-    if (!event) return;
+    if (!event) {
+      lost_ = is_lost(i);
+      return;
+    }
     const bool ends_run = running_.add(*event);
     const bool starts = starts_run(*event);
     auto* match = std::get_if<ledger::Match>(&event->body);
@@ -94,11 +100,17 @@ class BudgetHistory {
     }
   }
 
+  [[nodiscard]] bool is_lost(std::uint64_t i) const {
+    const auto stored = store_.get(store::keys::opening(i));
+    return stored && !*stored && sequencer_.read([&](const ledger::State& st) { return log::is_behind_backup(st, i); });
+  }
+
   OpenVault& vault_;
   const log::Sequencer& sequencer_;
   const store::Store& store_;
   const std::uint64_t size_;
   std::uint64_t next_;
+  bool lost_ = false;
   RunningTime running_;
   std::vector<BudgetEvent> kept_;  // newest first
 };
@@ -119,8 +131,8 @@ void fold_match_budgets(OpenVault& vault, const log::Sequencer& sequencer, const
     fold_budgets(events, policies, empty);
     // A log that was read whole began with full buckets; else the two must agree. What is in doubt for so long is taken
     // for used up.
-    const bool agreed = history.at_start() || full.digest() == empty.digest();
-    if (vault.closing || (!agreed && days < kMaxBudgetDays)) continue;
+    const bool agreed = !history.lost() && (history.at_start() || full.digest() == empty.digest());
+    if (vault.closing || (!agreed && !history.lost() && days < kMaxBudgetDays)) continue;
     // Policies may have changed behind what was folded.
     budgets.take(std::move(agreed ? full : empty), history.size(),
                  sequencer.read([](const ledger::State& st) { return st.budget_policies(); }));

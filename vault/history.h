@@ -13,7 +13,8 @@
 namespace facekeep {
 
 // Folds the budgets: of the last day of running, or as many days more as it takes until what was before does not matter
-// (kMaxBudgetDays at most).
+// (kMaxBudgetDays at most). Behind an access whose opening a restore lost every bucket begins empty: what was asked
+// there can't be known.
 void fold_match_budgets(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store,
                         MatchBudgets& budgets);
 inline constexpr std::uint64_t kMaxBudgetDays = 32;

@@ -34,8 +34,8 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
                       "hold a key ceremony first: `facekeep ceremony`");
   }
   FK_CHECK(s->check_restored());
-  s->backups_ =
-      std::make_unique<BackupRun>(s->options_.backup_dir, backup::Source{parts.store, parts.slots, *s->sequencer_});
+  s->backups_ = std::make_unique<BackupRun>(s->options_.backup_dir,
+                                            backup::Source{parts.store, parts.slots, *s->sequencer_}, parts.clock);
   s->source_ =
       std::make_unique<SealedSource>(*s->sequencer_, parts.store, [raw = s.get()] { return raw->open_vault(); });
   match::EngineOptions engine;
@@ -101,14 +101,18 @@ void Service::shut() {
   }
   keeper_wakes_.notify_all();
   if (keeper_.joinable()) keeper_.join();
-  if (backups_) backups_->stop();
-  if (sequencer_ && !sequencer_->halted()) {
+  if (backups_) backups_->ask_to_stop();
+  // A start that failed before its event has nothing to seal: an entry of its own would move the log's end away from
+  // the mark of a restore.
+  if (sequencer_ && collector_ && !sequencer_->halted()) {
     flush_sums();
     const bool was_sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
     // If this fails the next start says so itself: its event carries after_crash.
     if (!was_sealed) static_cast<void>(write_sealed("daemon", "shutdown"));
   }
   close_vault();
+  // A disk that hangs holds up the end of a backup: the keys are gone by then.
+  if (backups_) backups_->stop();
   join_exporter();
   join_rotator();
 }

@@ -1,5 +1,6 @@
 // Backups, for custodians: asked for, followed, fetched. And the entry that a start behind a restore begins with.
 #include <algorithm>
+#include <set>
 
 #include "vault/backup_run.h"
 #include "vault/ledger/proposal_decide.h"
@@ -32,18 +33,38 @@ Result<Bytes> Service::backup_piece(const Digest& spki, const Id128& id, std::ui
   return backups_->read(id, by, from, kExportChunk);
 }
 
-// The mark of a restore is of this very log: its end, or one that the log has.
+// The mark of a restore is of this very log, and what it takes away is gone already: a restore from the newest backup
+// that the log has, up to its end, writes no slot of anything behind it. Or the log has that restore.
 Status Service::check_restored() const {
   const auto& range = options_.sequencer.restored;
   if (!range) return {};
-  const bool fits = sequencer_->read([&](const State& st) {
-    if (st.size() == range->upto) return range->from > 0 && range->from <= range->upto;
-    return std::any_of(st.restores().begin(), st.restores().end(),
-                       [&](const ledger::BehindBackup& r) { return r.from == range->from && r.upto == range->upto; });
+  const char* hint = "find out who put restored.json there; without it the vault starts";
+  bool logged = false;
+  bool fits = false;
+  std::vector<std::uint32_t> lost;
+  sequencer_->read([&](const State& st) {
+    logged = std::any_of(st.restores().begin(), st.restores().end(),
+                         [&](const ledger::BehindBackup& r) { return r.from == range->from && r.upto == range->upto; });
+    fits = st.size() == range->upto && range->from > 0 && range->from == st.newest_backup();
+    lost = slots_behind(st, *range);
   });
-  if (fits) return {};
-  return make_error(Errc::kFailedPrecondition, "the data directory has the mark of a restore that is not of this log",
-                    "find out who put restored.json there; without it the vault starts");
+  if (logged) return {};
+  if (!fits) {
+    return make_error(Errc::kFailedPrecondition, "the data directory has the mark of a restore that is not of this log",
+                      hint);
+  }
+  for (const std::uint32_t epoch : parts_.slots.epochs()) {
+    FK_TRY(const auto used, parts_.slots.in_use(epoch));
+    const std::set<std::uint32_t> in_use(used.begin(), used.end());
+    const auto kept =
+        std::count_if(lost.begin(), lost.end(), [&](std::uint32_t slot) { return in_use.contains(slot); });
+    if (kept == 0) continue;
+    return make_error(Errc::kFailedPrecondition,
+                      "the data directory has the mark of a restore that would take away " + std::to_string(kept) +
+                          " keys that are there: no restore made it",
+                      hint);
+  }
+  return {};
 }
 
 // What the log has not been told yet of the restore before this start: right behind the start, in one batch with it,
@@ -53,12 +74,7 @@ void Service::add_restored(const log::Turn& turn, log::Write& w) const {
   if (!range || turn.next_entry != range->upto) return;
   w.drafts.push_back(
       {ledger::Restored{range->from, range->upto - range->from, subjects_behind(turn.state, *range)}, {}});
-  for (const auto& [ref, s] : turn.state.subjects()) {
-    if (range->has(s.entry)) w.dead_slots.push_back(s.slot);
-  }
-  for (const auto& [id, key] : turn.state.period_keys()) {
-    if (range->has(key.entry)) w.dead_slots.push_back(key.slot);
-  }
+  w.dead_slots = slots_behind(turn.state, *range);
 }
 
 }  // namespace facekeep

@@ -97,6 +97,8 @@ def inhabited(bench):
     report.check("nothing was made in it", bench.objects() == [label], bench.objects())
     done = bench.doctor("--beside")
     report.check("beside it, when that is meant", done.returncode == 0, done.stderr.strip())
+    fast = bench.doctor("--beside", "--json").stdout
+    report.check("its speed of writing anchors is not taken there", '"sign"' in fast and '"anchor-write"' not in fast, fast[-300:])
     report.check("the vault's object is still there, and alone", bench.objects() == [label], bench.objects())
 
 

@@ -128,10 +128,14 @@ class Walk:
     def restore(self):
         """Right behind a start, of the last entries; now and then somewhere else, or with a wrong count."""
         pick, number = self.random.choice, self.random.randrange
+        size = max(min(30, self.state.size), self.state.size - pick((0, 1, 30, 90)))  # not the keys of the beginning
+        for by in PEOPLE:  # until one who counts took it
+            if self.state.backup < size:
+                self.offer("backup-made", {"by": by, "digest": some_hex("file"), "root": some_hex("root"), "since": 0, "size": size})
         if number(4):
             self.offer("start", {"version": "1", "program": some_hex("p"), "config": some_hex("c"), "after_crash": True,
                                  "unseal_to": some_hex(f"to {len(self.lines)}")})
-        size = max(min(30, self.state.start), self.state.start - pick((0, 1, 30, 90)))  # not the keys of the beginning
+        size = self.state.backup - (number(6) == 0)
         lost = sum(s["entry"] >= size for s in self.state.subjects.values())
         self.offer("restored", {"entries": self.state.start - size + (number(5) == 0), "size": size, "subjects": lost + (number(5) == 0)})
         self.start()
@@ -410,7 +414,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     report = Report()
-    compare(report, Walk(options.seed), options.steps, GOVERNANCE + BACKUPS + NARROWING[:-1] + WIDENING)
+    compare(report, Walk(options.seed + 1), options.steps, GOVERNANCE + BACKUPS + NARROWING[:-1] + WIDENING)
     straight = Walk(options.seed)
     about_stopping(report, straight)
     compare(report, straight, 0, ())

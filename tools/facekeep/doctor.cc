@@ -190,6 +190,7 @@ Status doctor(Context& context, const Options& o, Reporter& report) {
   FK_TRY(const std::size_t leftovers, hsm::remove_trials(*pool));
   if (leftovers > 0) report.say(Msg::kDoctorLeftovers, {std::to_string(leftovers)});
   hsm::TrialOptions options;
+  options.anchor_speed = !o.beside;
   options.interrupted = [] { return stop_asked != 0; };
   const TrialReport trial = hsm::try_token(pool, options);
   show(context, trial, report);

@@ -24,6 +24,7 @@ struct CheckReport {
   std::string digest;            // of the state, hexadecimal: FORMAT.md, "State digest"
   std::uint64_t subjects = 0;
   std::uint64_t templates = 0;
+  std::optional<ledger::BehindBackup> excused;  // entries whose access openings the mark of a restore says are gone
   std::uint64_t lost = 0;           // subjects enrolled behind a backup that was restored and is not logged yet
   std::uint64_t spare_slots = 0;    // keys in slots that no event owns; the next start clears them
   std::vector<std::string> faults;  // each a sentence; empty: all is well

@@ -3,8 +3,8 @@
 //   facekeepd --config FILE [--pin-fd N] [--ready-fd N] [--ready-file FILE]
 //   facekeepd check --config FILE [--json] [--export DIR]
 //   facekeepd digest --config FILE [--json]
-//   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--pin-fd N] [--json]
-//   facekeepd --version
+//   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--checkpoint FILE...] [--pin-fd
+//   N] [--json] facekeepd --version
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -92,6 +92,8 @@ int main(int argc, char** argv) {
   restore_command->add_option("--backup", restore.backups,
                               "a backup: the whole one first, then each that builds on it");
   restore_command->add_option("--mirror", restore.mirror, "an auditor's mirror of the log, with custody openings");
+  restore_command->add_option("--checkpoint", restore.checkpoints,
+                              "a checkpoint of this log that somebody kept: the mirror must reach it");
   restore_command->add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
   restore_command->add_flag("--json", restore.json, "print JSON");
   try {

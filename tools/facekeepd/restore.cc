@@ -4,12 +4,14 @@
 
 #include "tools/facekeepd/mirror_log.h"
 #include "tools/facekeepd/start.h"
+#include "vault/backup/file.h"
 #include "vault/base/json.h"
 
 namespace facekeep::daemon {
 namespace {
 
 constexpr std::size_t kNamed = 50;  // entries; more are only counted
+constexpr std::size_t kMaxCheckpoint = std::size_t{64} << 10;
 
 Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptions& options, const RestoreOptions& r) {
   if (r.mirror.empty()) {
@@ -28,7 +30,12 @@ Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptio
     FK_TRY(out.anchor, custody->read_anchor());
     return out;
   };
-  return backup::restore(r.backups, mirror.log, ask_token, config.data_dir);
+  std::vector<std::string> checkpoints;
+  for (const std::string& path : r.checkpoints) {
+    FK_TRY(const Bytes note, backup::read_piece(path, 0, kMaxCheckpoint));
+    checkpoints.emplace_back(as_chars(note));
+  }
+  return backup::restore(r.backups, mirror.log, ask_token, config.data_dir, checkpoints);
 }
 
 std::string entries_text(const std::vector<std::uint64_t>& entries) {
@@ -42,6 +49,8 @@ std::string entries_text(const std::vector<std::uint64_t>& entries) {
 std::string to_text(const backup::RestoreReport& r) {
   std::string out = "log         " + std::to_string(r.size + r.entries) + " entries: " + std::to_string(r.size) +
                     " from the backup, " + std::to_string(r.entries) + " from the mirror\n";
+  out += "mirror      ends at " + std::to_string(r.size + r.entries) +
+         " entries: whatever the vault published behind them is lost, and nobody will miss it but who kept it\n";
   out += "state       " + r.digest + "\n";
   out += "subjects    " + std::to_string(r.subjects) + ", with " + std::to_string(r.templates) + " templates\n";
   if (r.dropped > 0) {

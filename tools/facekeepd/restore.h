@@ -11,6 +11,7 @@ namespace facekeep::daemon {
 struct RestoreOptions {
   std::vector<std::string> backups;  // the whole one first
   std::string mirror;
+  std::vector<std::string> checkpoints;  // files
   bool json = false;
 };
 

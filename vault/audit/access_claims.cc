@@ -25,13 +25,27 @@ void AccessClaims::access(std::uint64_t entry, OpeningState opening) {
 }
 
 void AccessClaims::lose(std::uint64_t entry) {
-  lost_.add(entry);
   if (in_lost_run_) {
     lost_runs_.back().upto = entry + 1;
   } else {
     lost_runs_.push_back({entry, entry + 1});
   }
   in_lost_run_ = true;
+}
+
+void AccessClaims::excuse(const ledger::BehindBackup& range) {
+  Excused out;
+  out.backup = range.from;
+  std::erase_if(lost_runs_, [&](const auto& run) {
+    const bool covered = range.from <= run.from && run.upto <= range.upto;
+    if (!covered) return false;
+    if (out.count == 0) out.first = run.from;
+    out.count += run.upto - run.from;
+    out.last = run.upto - 1;
+    return true;
+  });
+  if (out.count > 0) excused_.push_back(out);
+  in_lost_run_ = false;
 }
 
 // The vault is open or sealed for a whole answer.
@@ -71,9 +85,7 @@ void AccessClaims::event(const ledger::Event& event, const ledger::State& before
   close_run(event.time, before);
   time_ = event.time;
   if (const auto* restored = std::get_if<ledger::Restored>(&event.body)) {
-    const std::uint64_t upto = before.size();
-    std::erase_if(lost_runs_, [&](const auto& run) { return restored->size <= run.from && run.upto <= upto; });
-    in_lost_run_ = false;
+    excuse({restored->size, before.size()});
   }
   const auto* ended = std::get_if<ledger::PeriodKeyDestroyed>(&event.body);
   if (ended == nullptr) return;
@@ -88,7 +100,10 @@ void AccessClaims::event(const ledger::Event& event, const ledger::State& before
 void AccessClaims::finish(const ledger::State& state, bool keys_known) {
   if (sealed_.count > 0) findings_.add(Code::kAccessSealed, sealed_.first, {std::to_string(sealed_.count)});
   if (destroyed_.count > 0) findings_.add(Code::kAccessDestroyed, destroyed_.first, {std::to_string(destroyed_.count)});
-  if (lost_.count > 0) findings_.add(Code::kAccessLost, lost_.first, {std::to_string(lost_.count)});
+  for (const Excused& e : excused_) {
+    findings_.add(Code::kAccessLost, e.first,
+                  {std::to_string(e.count), std::to_string(e.first), std::to_string(e.last), std::to_string(e.backup)});
+  }
   std::uint64_t unlogged = 0;
   for (const auto& run : lost_runs_) unlogged += run.upto - run.from;
   if (unlogged > 0) findings_.add(Code::kLostUnlogged, lost_runs_.front().from, {std::to_string(unlogged)});

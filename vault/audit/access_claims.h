@@ -44,9 +44,17 @@ class AccessClaims {
   Findings& findings_;
   Claim sealed_;
   Claim destroyed_;
-  Claim lost_;
   // Entries called lost that no restore covers yet, as ranges: a run of them counts as one.
   std::vector<ledger::BehindBackup> lost_runs_;
+  // Those that one restore covers: how many, the first, and the last.
+  struct Excused {
+    std::uint64_t count = 0;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    std::uint64_t backup = 0;  // entries in it
+  };
+  void excuse(const ledger::BehindBackup& range);
+  std::vector<Excused> excused_;
   bool in_lost_run_ = false;
   Claim run_;  // called destroyed since the last event that could be read
   std::optional<UnixMillis> time_;

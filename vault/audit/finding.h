@@ -51,7 +51,7 @@ std::string_view to_string(Severity s) noexcept;
   X(kSealedBesideOpen, "sealed-beside-opened", kError)                                                           \
   X(kAccessSealed, "access-openings-sealed", kNote)       /* {0} how many */                                     \
   X(kAccessDestroyed, "access-openings-destroyed", kNote) /* {0} how many */                                     \
-  X(kAccessLost, "access-openings-lost", kNote)           /* {0} how many */                                     \
+  X(kAccessLost, "access-openings-lost", kWarning)        /* {0} how many, {1} to {2}, {3} in the backup */      \
   X(kPublicOnly, "public-only", kNote)                                                                           \
   X(kUptimeFell, "uptime-fell", kError)                      /* {0} before, {1} now, in ms */                    \
   X(kWallBack, "clock-set-back", kWarning)                   /* {0} before, {1} now */                           \

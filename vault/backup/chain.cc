@@ -6,6 +6,7 @@
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/access_opening.h"
 #include "vault/log/sequencer/recovery.h"
+#include "vault/seal/site_key.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::backup {
@@ -40,6 +41,14 @@ std::string at_entry(std::uint64_t entry) {
 }
 
 }  // namespace
+
+std::optional<ledger::BackupMade> backup_made_of(ByteView entry) {
+  if (as_chars(entry).find(kManifestType) == std::string_view::npos) return std::nullopt;
+  const auto leaf = ledger::decode_leaf(as_chars(entry));
+  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
+  const auto* made = event == nullptr ? nullptr : std::get_if<ledger::BackupMade>(&event->body);
+  return made == nullptr ? std::nullopt : std::optional(*made);
+}
 
 bool is_manifest_of(const ledger::BackupMade& made, const FileReport& file) {
   const Header& h = file.header;
@@ -190,11 +199,9 @@ Status Chain::fold(ByteView entry, const std::optional<Bytes>& opening) {
 }
 
 void Chain::note_manifest(std::uint64_t index, ByteView entry) {
-  if (as_chars(entry).find(kManifestType) == std::string_view::npos) return;
-  const auto leaf = ledger::decode_leaf(as_chars(entry));
-  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
-  const auto* made = event == nullptr ? nullptr : std::get_if<ledger::BackupMade>(&event->body);
-  if (made == nullptr) return;
+  const auto made = backup_made_of(entry);
+  if (!made) return;
+  if (!newest_ || newest_->size < made->size) newest_ = Made{index, made->size};
   for (FileReport& f : files_) {
     if (is_manifest_of(*made, f) && !f.manifest) f.manifest = index;
   }
@@ -303,6 +310,9 @@ Status Chain::end(const Reader& reader) {
   }
   if (erased == 0 && file.templates < templates) {
     fault(std::to_string(templates - file.templates) + " sealed templates are missing");
+  }
+  if (!site_keys_.contains(std::string(seal::kVaultKeyName) + "/" + std::to_string(state_.root_epoch()))) {
+    fault("the sealed key of the register of names is missing");
   }
   for (const auto& site : state_.current().sites) {
     if (!site_keys_.contains(site.id + "/" + std::to_string(site.epoch))) {

@@ -29,11 +29,19 @@ struct FileReport {
   std::optional<std::uint64_t> manifest;  // the entry `backup-made` that has its digest
 };
 
+// What a log entry says of a backup. Nothing: it is another entry.
+std::optional<ledger::BackupMade> backup_made_of(ByteView entry);
+
 // True if that event is this file's manifest.
 bool is_manifest_of(const ledger::BackupMade& made, const FileReport& file);
 
 class Chain {
  public:
+  // A backup as the log has it, whoever has its file.
+  struct Made {
+    std::uint64_t entry = 0;  // its manifest
+    std::uint64_t size = 0;
+  };
   struct Entry {
     std::uint64_t index = 0;
     ByteView bytes;
@@ -65,6 +73,8 @@ class Chain {
   // Of the last file.
   [[nodiscard]] const std::optional<log::Checkpoint>& checkpoint() const { return checkpoint_; }
   [[nodiscard]] const std::vector<FileReport>& files() const { return files_; }
+  // The newest that the log names, as far as it was read: State::newest_backup() with where that stands.
+  [[nodiscard]] const std::optional<Made>& newest() const { return newest_; }
   // Rows that do not fit the log, each a sentence (100 at most), and how many there are.
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
   [[nodiscard]] std::uint64_t fault_count() const { return fault_count_; }
@@ -99,6 +109,7 @@ class Chain {
   std::vector<std::uint64_t> unopened_;  // access entries without an opening
   std::optional<log::Checkpoint> checkpoint_;
   std::vector<FileReport> files_;
+  std::optional<Made> newest_;
   std::vector<std::string> faults_;
   std::uint64_t fault_count_ = 0;
   // Of the file being read.

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "vault/base/digest.h"
 #include "vault/seal/slot_file.h"
@@ -18,6 +19,17 @@ using seal::FileHandle;
 using seal::io_error;
 
 constexpr std::size_t kBuffer = std::size_t{1} << 20;
+constexpr std::string_view kUnfinished = ".unfinished";
+constexpr std::size_t kNameBytes = 8;  // random, of an unfinished one: "." || hex || kUnfinished
+
+template <class Each>
+void each_name(const std::string& dir, const Each& each) {
+  std::error_code ec;
+  for (auto it = std::filesystem::directory_iterator(dir, ec); !ec && it != std::filesystem::directory_iterator();
+       it.increment(ec)) {
+    each(it->path().filename().string());
+  }
+}
 
 }  // namespace
 
@@ -26,9 +38,23 @@ Status sync_directory(const std::string& path) {
   return fd.get() >= 0 && ::fsync(fd.get()) == 0 ? Status() : Status(io_error(errno, "can't sync " + path));
 }
 
+void remove_unfinished(const std::string& dir) {
+  each_name(dir, [&](const std::string& name) {
+    const bool ours =
+        name.size() == 1 + 2 * kNameBytes + kUnfinished.size() && name.starts_with('.') && name.ends_with(kUnfinished);
+    if (ours) ::unlink((dir + "/" + name).c_str());
+  });
+}
+
+std::size_t count_backups(const std::string& dir) {
+  std::size_t n = 0;
+  each_name(dir, [&](const std::string& name) { n += name.ends_with(kBackupEnding); });
+  return n;
+}
+
 Result<std::unique_ptr<NewFile>> NewFile::create(const std::string& dir) {
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return io_error(errno, "can't make " + dir);
-  std::string path = dir + "/." + to_hex(random_array<8>()) + ".unfinished";
+  std::string path = dir + "/." + to_hex(random_array<kNameBytes>()) + std::string(kUnfinished);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return io_error(errno, "can't write a backup into " + dir);
   return std::unique_ptr<NewFile>(new NewFile(dir, std::move(path), fd));

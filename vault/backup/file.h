@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "vault/backup/format.h"
 
@@ -11,6 +12,8 @@ namespace facekeep::backup {
 
 // Left free on the disk by a backup: the vault itself must go on.
 inline constexpr std::uint64_t kKeepFree = std::uint64_t{512} << 20;  // bytes
+
+inline constexpr std::string_view kBackupEnding = ".facekeep-backup";
 
 // A file of mode 0600 that is nobody's until finish(). One thread.
 class NewFile {
@@ -36,6 +39,11 @@ class NewFile {
   int fd_;
   Bytes buffer_;
 };
+
+// What processes that died left in `dir` of files that were not finished: each has keys of everybody. As far as it can.
+void remove_unfinished(const std::string& dir);
+// Finished ones in `dir`.
+std::size_t count_backups(const std::string& dir);
 
 // Opens DIR or refuses with what to do. kIo.
 Result<Reader> open_backup(const std::string& path);

@@ -10,6 +10,7 @@
 #include "vault/backup/mark.h"
 #include "vault/base/digest.h"
 #include "vault/log/sequencer/recovery.h"
+#include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
 #include "vault/store/keys.h"
 #include "vault/store/rocks_store.h"
@@ -66,14 +67,29 @@ class Filler {
 
 class Restore {
  public:
-  Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir)
-      : paths_(files), mirror_(mirror), token_(token), dir_(std::move(data_dir)), work_(dir_ + "/restoring") {}
+  Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir,
+          const std::vector<std::string>& checkpoints)
+      : paths_(files),
+        mirror_(mirror),
+        token_(token),
+        checkpoints_(checkpoints),
+        dir_(std::move(data_dir)),
+        work_(dir_ + "/restoring") {}
 
   Result<RestoreReport> run() {
+    auto report = restored();
+    if (!report && begun_ && !moving_) clean();
+    return report;
+  }
+
+ private:
+  Result<RestoreReport> restored() {
     FK_CHECK(begin());
     FK_CHECK(read_backups());
     FK_CHECK(read_mirror());
     FK_CHECK(check_manifests());
+    FK_CHECK(fill_->flush());  // the tiles
+    FK_CHECK(check_checkpoints());
     FK_CHECK(check_token());
     FK_CHECK(check_site_keys());
     FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
@@ -87,7 +103,15 @@ class Restore {
     return std::move(report_);
   }
 
- private:
+  // What failed leaves nothing: the next attempt need not guess whose files these are.
+  void clean() {
+    slots_.reset();
+    fill_.reset();
+    store_.reset();
+    std::error_code ec;
+    if (remove_mark(dir_)) fs::remove_all(work_, ec);
+  }
+
   const ledger::State& state() const { return chain_.state(); }
   const Header& last() const { return chain_.files().back().header; }
 
@@ -95,17 +119,21 @@ class Restore {
     std::error_code ec;
     fs::create_directories(dir_, ec);
     const bool interrupted = fs::exists(work_, ec);
-    if (fs::exists(dir_ + "/db", ec) || (!interrupted && fs::exists(dir_ + "/keys", ec))) {
+    // Its keys/ are there: it was interrupted between the two moves of finish().
+    const auto mark = read_mark(dir_);  // one that was cut stands for none
+    const bool moved_keys = interrupted && mark && *mark && !fs::exists(work_ + "/keys", ec);
+    if (fs::exists(dir_ + "/db", ec) || (!moved_keys && fs::exists(dir_ + "/keys", ec))) {
       return refused("there is a vault in " + dir_ + " already", "restore into a directory without one; keep this one");
     }
     if (interrupted) {
-      fs::remove_all(work_, ec);
-      fs::remove_all(dir_ + "/keys", ec);
+      if (moved_keys) fs::remove_all(dir_ + "/keys", ec);
       FK_CHECK(remove_mark(dir_));
+      fs::remove_all(work_, ec);
     }
     if (::mkdir(work_.c_str(), 0700) != 0 || ::mkdir((work_ + "/keys").c_str(), 0700) != 0) {
       return make_error(Errc::kIo, "can't make " + work_);
     }
+    begun_ = true;
     store::RocksOptions options;
     options.dir = work_ + "/db";
     options.create_if_missing = true;
@@ -158,6 +186,39 @@ class Restore {
       return refused(paths_[i] + ": the log does not vouch for a backup with this SHA-256",
                      "it was altered, or never finished; take another copy");
     }
+    return check_newest();
+  }
+
+  // With an older one everybody enrolled between the two would be taken out of the log for nothing: the fold refuses
+  // it, so the vault would not start.
+  Status check_newest() const {
+    const auto& newest = chain_.newest();
+    if (!newest || newest->size == last().size) return {};
+    return refused("the log has a newer backup than those given: log entry " + std::to_string(newest->entry) +
+                       " names it, of " + std::to_string(newest->size) + " entries",
+                   "give that one too. If nobody has it any more, a quorum would have to accept the loss of those "
+                   "enrolled since the older one; this version does not do that");
+  }
+
+  // The token's anchor lags behind what was published; a checkpoint that somebody kept may be newer.
+  Status check_checkpoints() const {
+    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
+    for (const std::string& note : checkpoints_) {
+      const auto kept = log::open_checkpoint(note, key);
+      if (!kept) return refused("a checkpoint is not one of this log: " + kept.error().message);
+      if (kept->size > chain_.tree().size()) {
+        return make_error(Errc::kIntegrity,
+                          "the mirror ends at " + std::to_string(chain_.tree().size()) +
+                              " entries, but a checkpoint that somebody kept has " + std::to_string(kept->size),
+                          kLossHint);
+      }
+      FK_TRY(const Digest root, log::root_at(kept->size, chain_.tree().hash_source(log::tile_reader(*store_))));
+      if (root == kept->root) continue;
+      return make_error(Errc::kIntegrity,
+                        "a checkpoint that somebody kept, of " + std::to_string(kept->size) +
+                            " entries, is of another history than the mirror's",
+                        "the vault has signed two: keep both, they are the proof, and find out who did it");
+    }
     return {};
   }
 
@@ -177,13 +238,18 @@ class Restore {
                             ": what was erased or revoked in between is not known",
                         kLossHint);
     }
-    FK_CHECK(fill_->flush());  // the tiles
     FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
-    for (const FileReport& f : chain_.files()) FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch()));
+    for (const FileReport& f : chain_.files()) {
+      FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
+    }
     return {};
   }
 
   Status check_site_keys() const {
+    FK_TRY(const Bytes own,
+           keys::site_key(std::string(seal::kVaultKeyName), state().root_epoch(), keys::SiteKeyKind::kMain));
+    FK_TRY(const auto register_key, store_->get(own));
+    if (!register_key) return refused("the key of the register of names is in no backup", "take another backup");
     for (const auto& site : state().current().sites) {
       FK_TRY(const Bytes key, keys::site_key(site.id, site.epoch, keys::SiteKeyKind::kMain));
       FK_TRY(const auto value, store_->get(key));
@@ -307,6 +373,7 @@ class Restore {
     FK_CHECK(sync_directory(work_));
     FK_CHECK(write_mark(dir_, {last().size, chain_.tree().size()}));
     std::error_code ec;
+    moving_ = true;
     for (const char* name : {"/keys", "/db"}) {
       fs::rename(work_ + name, dir_ + name, ec);
       if (ec) return make_error(Errc::kIo, "can't move a folder into " + dir_ + ": " + ec.message());
@@ -319,6 +386,7 @@ class Restore {
   const std::vector<std::string>& paths_;
   const MirrorLog& mirror_;
   const AskToken& token_;
+  const std::vector<std::string>& checkpoints_;
   const std::string dir_;
   const std::string work_;
   RestoreReport report_;
@@ -334,20 +402,30 @@ class Restore {
   std::unordered_map<std::uint32_t, std::uint64_t> owners_;  // slot -> entry of its owner; of those not yet written
   std::vector<seal::SlotWrite> writes_;
   const FileReport* file_ = nullptr;
+  bool begun_ = false;   // work_ is ours
+  bool moving_ = false;  // and its parts may lie in dir_
 };
 
 }  // namespace
 
-Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now) {
+Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
+                        const std::optional<ledger::State::Rotation>& rotation) {
   if (of_backup == now) return {};
+  if (rotation && rotation->to == now) {
+    return refused("a rotation to root key " + std::to_string(now) +
+                       " was under way where the mirror ends: it began at log entry " +
+                       std::to_string(rotation->entry) + ", and backups from before it can't be restored",
+                   "none is taken while a rotation runs, so what was on the lost disk was the only copy: keep that "
+                   "disk. After a rotation take a whole backup at once");
+  }
   return refused("the backup was sealed under root key " + std::to_string(of_backup) + ", and the vault has root key " +
                      std::to_string(now) + ": nobody can open it any more",
                  "the erasure horizon has passed it, as it is meant to: take a backup from after the rotation");
 }
 
 Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir) {
-  return Restore(files, mirror, token, data_dir).run();
+                              const std::string& data_dir, const std::vector<std::string>& checkpoints) {
+  return Restore(files, mirror, token, data_dir, checkpoints).run();
 }
 
 }  // namespace facekeep::backup

@@ -51,10 +51,14 @@ struct RestoreReport {
 // Errors: those of Chain; kIntegrity (the mirror's log is another one, lacks an entry or a custody opening, or the
 // token has seen a longer log: both positions); kFailedPrecondition (the directory has a vault; a backup that the log
 // does not vouch for; another token; an older root key; a site that was opened behind the backups).
+// `checkpoints`: signed notes of this log that somebody kept. kIntegrity if the mirror ends before one of them, or had
+// another root at its size.
 Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir);
+                              const std::string& data_dir, const std::vector<std::string>& checkpoints = {});
 
 // kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.
-Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now);
+// `rotation`: one that the log has not ended, as State has it.
+Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
+                        const std::optional<ledger::State::Rotation>& rotation = {});
 
 }  // namespace facekeep::backup

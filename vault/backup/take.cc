@@ -77,10 +77,22 @@ class Taking {
       if (index != next) return make_error(Errc::kIntegrity, "log entry " + std::to_string(next) + " is missing");
       ++next;
       ++entries_;
+      note_base(value);
       FK_CHECK(row(key, value));
       return row_if_there(keys::opening(index));
     }));
-    return next == header_.size ? Status() : Status(make_error(Errc::kIntegrity, "the log's last entries are missing"));
+    if (next != header_.size) return make_error(Errc::kIntegrity, "the log's last entries are missing");
+    if (!header_.since || base_known_) return {};
+    return make_problem(Errc::kInvalidArgument, "bad-backup",
+                        "the log does not have the backup to build on: none of " + std::to_string(header_.since->size) +
+                            " entries with that SHA-256",
+                        "name a backup of this vault by its own digest, or take a whole one");
+  }
+  // Its manifest stands behind it, so among the entries that this one has.
+  void note_base(ByteView entry) {
+    if (!header_.since || base_known_) return;
+    const auto made = backup_made_of(entry);
+    base_known_ = made && made->size == header_.since->size && made->digest == header_.since->digest;
   }
 
   Status deleted_ids() {
@@ -142,14 +154,27 @@ class Taking {
     });
   }
 
-  Status slot(std::uint32_t slot) {
+  struct Owned {
+    std::uint32_t slot = 0;
+    std::uint64_t entry = 0;
+  };
+  // One that is empty was erased a moment ago, or lost its key before. One that is damaged fails the backup while the
+  // log has its owner: else the copy that people rely on lacks somebody, and nobody knows.
+  Status slot(const Owned& owned) {
     FK_CHECK(ask());
-    auto data = source_.slots.read(header_.root_epoch, slot);
-    // Erased a moment ago; or damaged, which no backup mends.
-    const bool gone = !data && (data.error().code == Errc::kNotFound || data.error().code == Errc::kIntegrity);
-    if (gone) return {};
-    if (!data) return std::move(data).error();
-    return out_.slot(slot, *data);
+    auto data = source_.slots.read(header_.root_epoch, owned.slot);
+    if (data) return out_.slot(owned.slot, *data);
+    if (data.error().code == Errc::kNotFound) return {};
+    if (data.error().code != Errc::kIntegrity) return std::move(data).error();
+    const bool owner_is_there = source_.sequencer.read([&](const State& st) {
+      const auto slots = ledger::slots_behind(st, {owned.entry, owned.entry + 1});
+      return std::find(slots.begin(), slots.end(), owned.slot) != slots.end();
+    });
+    if (!owner_is_there) return {};
+    return make_error(Errc::kIntegrity,
+                      "the wrapped key of log entry " + std::to_string(owned.entry) + ", in slot " +
+                          std::to_string(owned.slot) + ", is damaged",
+                      "an earlier backup may have it; `facekeepd check` on the stopped vault says more");
   }
 
   // Slots that were given to somebody new meanwhile have an owner behind this backup, and are left out. One that
@@ -158,29 +183,29 @@ class Taking {
     std::optional<Id128> last;
     for (bool more = true; more;) {
       const auto slots = source_.sequencer.read([&](const State& st) {
-        std::vector<std::uint32_t> out;
+        std::vector<Owned> out;
         auto it = last ? st.subjects().upper_bound(*last) : st.subjects().begin();
         for (std::size_t n = 0; n < kSlotsAtOnce && it != st.subjects().end(); ++n, ++it) {
-          if (is_new(it->second.entry)) out.push_back(it->second.slot);
+          if (is_new(it->second.entry)) out.push_back({it->second.slot, it->second.entry});
           last = it->first;
         }
         more = it != st.subjects().end();
         return out;
       });
-      for (const std::uint32_t s : slots) FK_CHECK(slot(s));
+      for (const Owned& s : slots) FK_CHECK(slot(s));
     }
     return {};
   }
 
   Status period_slots() {
     const auto slots = source_.sequencer.read([&](const State& st) {
-      std::vector<std::uint32_t> out;
+      std::vector<Owned> out;
       for (const auto& [id, key] : st.period_keys()) {
-        if (is_new(key.entry)) out.push_back(key.slot);
+        if (is_new(key.entry)) out.push_back({key.slot, key.entry});
       }
       return out;
     });
-    for (const std::uint32_t s : slots) FK_CHECK(slot(s));
+    for (const Owned& s : slots) FK_CHECK(slot(s));
     return {};
   }
 
@@ -191,6 +216,7 @@ class Taking {
   const GoOn& go_on_;
   std::uint64_t rows_ = 0;
   std::uint64_t entries_ = 0;
+  bool base_known_ = false;
 };
 
 Status check_no_rotation(const Source& source, const Header& header) {

@@ -24,9 +24,22 @@ std::uint64_t subjects_behind(const State& state, const BehindBackup& range) {
                                                   [&](const auto& s) { return range.has(s.second.entry); }));
 }
 
+std::vector<std::uint32_t> slots_behind(const State& state, const BehindBackup& range) {
+  std::vector<std::uint32_t> out;
+  for (const auto& [ref, s] : state.subjects()) {
+    if (range.has(s.entry)) out.push_back(s.slot);
+  }
+  for (const auto& [id, key] : state.period_keys()) {
+    if (range.has(key.entry)) out.push_back(key.slot);
+  }
+  return out;
+}
+
 Status State::apply_body(const BackupMade& e) {
   const Status allowed = decide_backup_made(*this, e, moment());
-  return allowed ? Status() : Status(broken(allowed.error().message));
+  if (!allowed) return broken(allowed.error().message);
+  newest_backup_ = std::max(newest_backup_, e.size);
+  return {};
 }
 
 // Right behind the first start after it, so that nobody has been told anything in between; what it names is the whole
@@ -36,6 +49,9 @@ Status State::apply_body(const Restored& e) {
   if (start_entry_ + 1 != size_) return broken("a restore that does not stand right behind a start");
   if (e.size == 0 || e.size > start_entry_ || e.entries != start_entry_ - e.size) {
     return broken("a restore of other entries than those between a backup and this start");
+  }
+  if (e.size != newest_backup_) {
+    return broken("a restore from another backup than the newest, of " + std::to_string(newest_backup_) + " entries");
   }
   if (all_custody_ && e.subjects != subjects_behind(*this, range)) {
     return broken("a restore that lost others than those enrolled behind its backup");

@@ -3,11 +3,12 @@
 // `backup-made` is the signed manifest of a backup: its tlog-proof says that the vault made a file with that digest.
 // `restored` says from where the vault's sealed bytes were put back. Entries behind the backup came from a mirror of
 // the log, which has no sealed byte: what was sealed behind it is gone, and the fold takes it out of the state
-// (FORMAT.md, section 7).
+// (FORMAT.md, section 7). That backup is the newest that the log has: with an older one more would be lost than must.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "vault/base/bytes.h"
 #include "vault/base/result.h"
@@ -43,5 +44,7 @@ Status decide_backup_made(const State& state, const BackupMade& made, const Mome
 
 // Who was enrolled in the range and is still there: what `restored` takes away.
 std::uint64_t subjects_behind(const State& state, const BehindBackup& range);
+// The key slots of what the range made and is still there, people and periods: a restore leaves them empty.
+std::vector<std::uint32_t> slots_behind(const State& state, const BehindBackup& range);
 
 }  // namespace facekeep::ledger

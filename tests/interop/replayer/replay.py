@@ -166,7 +166,11 @@ class Replay:
         if n == 0 and event["type"] == "genesis" and event["body"]["log_key"] != self.vkey.text:
             self.report.add(n, "genesis names another log key than the mirror's vkey")
         if event["type"] == "restored":
-            self.lost = [at for at in self.lost if at < event["body"]["size"]]
+            size = event["body"]["size"]
+            gone = [at for at in self.lost if at >= size]
+            if gone:
+                self.report.add(gone[0], f"{len(gone)} accesses to entry {gone[-1]} can't be opened: restored from a backup of {size} entries", "warning")
+            self.lost = [at for at in self.lost if at < size]
         if self.folding:
             self.keep_budgets(n, event)
             self.state.apply(event)

@@ -5,6 +5,7 @@
 #include "tests/unit/backup/backup_kit.h"
 #include "tests/unit/backup/memory_file.h"
 #include "vault/base/digest.h"
+#include "vault/seal/site_key.h"
 #include "vault/store/keys.h"
 
 using namespace facekeep;
@@ -14,10 +15,6 @@ namespace {
 
 std::string why(const Result<backup::RestoreReport>& r) {
   return r ? "restored" : r.error().message;
-}
-
-backup::Since since(const BackupStatus& s) {
-  return {s.made.size, s.made.digest};
 }
 
 // The same records with a good end mark, those that `keep` refuses left out.
@@ -41,11 +38,6 @@ Bytes rewritten(const Bytes& file, const std::function<bool(const backup::Record
   }
   REQUIRE(writer.finish());
   return out;
-}
-
-bool has_text(const std::string& text, const std::string& part) {
-  INFO(text);
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -75,6 +67,9 @@ TEST_CASE("a backup and a mirror put a vault back: who was erased or revoked beh
   CHECK(report->without_key.empty());
   CHECK(report->faults.empty());
   kit.open();
+  // What doors asked behind the backup is lost, so nobody has a budget left. It fills as time goes on.
+  CHECK(kit.matched(1) == "refer");
+  kit.f.clock.advance(60'000);
 
   CHECK(kit.matched(1) == "p1");
   CHECK(kit.matched(2) == "no_match");
@@ -124,7 +119,7 @@ TEST_CASE("a restore is in the log once, right behind the start, and auditors ar
 
   // It starts as ever from then on, and its own files hold together.
   kit.f.stop(kit.service);
-  kit.open();
+  kit.open_restored();
   CHECK(kit.matched(1) == "p1");
   CHECK(kit.state([](const ledger::State& st) { return st.restores().size(); }) == 1);
   kit.f.stop(kit.service);
@@ -179,6 +174,10 @@ TEST_CASE("backups that build on one another are restored in their order, and in
   kit.lose();
 
   CHECK(has_text(why(kit.restore({second.file})), "builds on one of"));
+  for (const auto& older : {std::vector{whole.file}, {whole.file, second.file}}) {
+    CHECK(has_text(why(kit.restore(older)), "log entry " + std::to_string(third.entry) + " names it, of " +
+                                                std::to_string(third.made.size) + " entries"));
+  }
   CHECK(has_text(why(kit.restore({whole.file, third.file})), "does not build on the one before it"));
   CHECK(has_text(why(kit.restore({whole.file, whole.file})), "nothing comes before it"));
   const auto report = kit.restore({whole.file, second.file, third.file});
@@ -259,12 +258,43 @@ TEST_CASE("an older state is refused: the token's anchor and the mirror say so")
   CHECK_FALSE(kit.restore({taken.file}));
 }
 
+TEST_CASE("a mirror that ends before a checkpoint which somebody kept is refused") {
+  NEEDS_TOKEN();
+  BackupKit kit;
+  kit.enrol("p1", 1);
+  const BackupStatus taken = kit.take();
+  kit.f.stop(kit.service);
+  kit.mirror_now();
+  const std::string old_mirror = kit.mirror + "-old";
+  fs::rename(kit.mirror, old_mirror);
+  kit.open();
+  const std::string late = kit.service->sequencer().checkpoint();
+  kit.lose();
+  const std::string newest = kit.mirror;
+  kit.mirror = old_mirror;
+  CHECK(has_text(why(kit.restore({taken.file}, {late})), "but a checkpoint that somebody kept has"));
+  kit.mirror = newest;
+  CHECK(has_text(why(kit.restore({taken.file}, {late, "x"})), "not one of this log"));
+  CHECK(why(kit.restore({taken.file}, {late})) == "restored");
+}
+
 TEST_CASE("an interrupted restore is begun anew") {
   NEEDS_TOKEN();
   BackupKit kit;
   kit.enrol("p1", 1);
   const BackupStatus taken = kit.take();
   kit.lose();
+  // One that failed leaves nothing behind.
+  CHECK(why(kit.restore({taken.file, taken.file})) != "restored");
+  CHECK(fs::is_empty(kit.f.dir()));
+  // Nor does one that begins anew take keys/ for its own unless it was moving them.
+  fs::create_directories(kit.f.dir() + "/restoring/keys");
+  fs::create_directories(kit.f.dir() + "/keys");
+  CHECK(has_text(why(kit.restore({taken.file})), "there is a vault"));
+  REQUIRE(backup::write_mark(kit.f.dir(), {1, 2}));
+  CHECK(has_text(why(kit.restore({taken.file})), "there is a vault"));
+  CHECK(fs::exists(kit.f.dir() + "/keys"));
+  fs::remove_all(kit.f.dir());
   fs::create_directories(kit.f.dir() + "/restoring/db");
   fs::create_directories(kit.f.dir() + "/keys");
   write_file(kit.f.dir() + "/keys/slots.a", Bytes(5));
@@ -287,7 +317,7 @@ TEST_CASE("keys of a period that began behind the backup are made anew") {
   REQUIRE(problem(kit.service->erase(kit.f.key("operator/1"), "main", "p2")) == "ok");
   kit.lose();
   REQUIRE(why(kit.restore({taken.file})) == "restored");
-  kit.open();
+  kit.open_restored();
   CHECK(kit.matched(1) == "p1");
   CHECK(kit.matched(2) == "no_match");
   CHECK(problem(kit.service->erase(kit.f.key("operator/1"), "main", "p1")) == "ok");
@@ -318,6 +348,13 @@ TEST_CASE("rows are held against the log in the backup") {
             return row == nullptr || row->key.front() != kind;
           })) > 0);
   }
+  // The register's own key is a row of its own.
+  CHECK(faults(rewritten(good, [&](const backup::Record& r) {
+          const auto* row = std::get_if<backup::Row>(&r);
+          if (row == nullptr || row->key.front() != 's') return true;
+          const auto key = store::keys::parse_site_key(row->key);
+          return !key || key->site != seal::kVaultKeyName;
+        })) == 1);
   // Without an opening or an entry it is not one log.
   for (const char kind : {'o', 'e', 'c'}) {
     CAPTURE(kind);
@@ -354,21 +391,10 @@ TEST_CASE("doors are answered and people erased while a backup is taken") {
   REQUIRE(why(report) == "restored");
   CHECK(report->subjects == 10);
   CHECK(report->without_key.empty());
-  kit.open();
+  kit.open_restored();
   CHECK(kit.matched(1) == "no_match");
   CHECK(kit.matched(20) == "no_match");
   CHECK(kit.matched(21) == "p21");
-}
-
-TEST_CASE("a vault without a folder for backups says so") {
-  NEEDS_TOKEN();
-  VaultFixture f;
-  auto service = std::move(*f.start());
-  BackupRun none("", {*f.store, *f.slots, service->sequencer()});
-  const auto refused = none.begin(service->sequencer(), "property/1", {});
-  REQUIRE_FALSE(refused);
-  CHECK(has_text(refused.error().hint, "backup.dir"));
-  f.stop(service);
 }
 
 TEST_CASE("a backup under an older root key is beyond the erasure horizon") {
@@ -376,4 +402,11 @@ TEST_CASE("a backup under an older root key is beyond the erasure horizon") {
   const Status older = backup::check_root_epoch(2, 3);
   REQUIRE_FALSE(older);
   CHECK(has_text(older.error().hint, "erasure horizon"));
+  ledger::State::Rotation rotation;
+  rotation.from = 2;
+  rotation.to = 3;
+  rotation.entry = 4711;
+  const Status half = backup::check_root_epoch(2, 3, rotation);
+  REQUIRE_FALSE(half);
+  CHECK(has_text(half.error().message, "was under way where the mirror ends: it began at log entry 4711"));
 }

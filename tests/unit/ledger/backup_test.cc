@@ -1,7 +1,10 @@
 // Backups and restores in the log: what may stand in it, and what a restore takes away.
 #include "vault/ledger/backup.h"
 
+#include <sstream>
+
 #include "tests/unit/ledger/log_maker.h"
+#include "vault/ledger/state_text.h"
 
 using namespace facekeep;
 using namespace facekeep::ledger;
@@ -11,6 +14,19 @@ namespace {
 
 BackupMade backup_of(std::uint64_t size, std::uint64_t since = 0) {
   return {"property/1", size, digest_of("root"), digest_of("backup"), since};
+}
+
+State read_back(const State& state) {
+  StateTextReader reader;
+  std::istringstream text(write_state_head(state));
+  for (std::string line; std::getline(text, line);) REQUIRE(reader.line(line));
+  for (const Id128& ref : state.refs_in_order()) {
+    std::istringstream lines(state.digest_lines(ref));
+    for (std::string line; std::getline(lines, line);) REQUIRE(reader.line(line));
+  }
+  auto back = std::move(reader).finish();
+  REQUIRE(back);
+  return std::move(*back);
 }
 
 void refuse(Log& log, Body body, const std::string& why) {
@@ -49,6 +65,7 @@ TEST_CASE("a restore takes away what was sealed behind its backup, and nothing e
   log.must(template_of(1, 1));
   log.must(PeriodKey{"access", "main", "2026-11", 50});
   const std::uint64_t backup = log.state.size();
+  log.must(backup_of(backup));
   log.must(enrolled(3));
   log.must(suspended(3, log.wall + kBulkEraseDelay));
   log.must(template_of(1, 2));
@@ -79,6 +96,7 @@ TEST_CASE("a restore takes away what was sealed behind its backup, and nothing e
 TEST_CASE("a restore stands right behind a start, of the entries before it, and says whom it lost") {
   Log log = open_log();
   const std::uint64_t backup = log.state.size();
+  log.must(backup_of(backup));
   log.must(enrolled(3));
   refuse(log, Restored{backup, 1, 1}, "right behind a start");
   log.start();
@@ -89,7 +107,30 @@ TEST_CASE("a restore stands right behind a start, of the entries before it, and 
   refuse(log, Restored{start + 1, 0, 0}, "other entries");
   log.must(Sums{0, {}});
   refuse(log, Restored{backup, start - backup, 1}, "right behind a start");
+  log.must(backup_of(log.state.size()));
   log.start();
-  log.must(Restored{log.state.start_entry(), 0, 0});  // a backup of all of it
+  log.must(Restored{log.state.start_entry() - 1, 1, 0});  // a backup of all of it
+  CHECK(log.state.subject(ref_of(3)) != nullptr);
+}
+
+TEST_CASE("a restore takes the newest backup that the log has, and no other") {
+  Log log = open_log();
+  const std::uint64_t first = log.state.size();
+  log.must(enrolled(3));
+  log.start();
+  refuse(log, Restored{first, log.state.start_entry() - first, 1}, "the newest, of 0 entries");
+  CHECK(log.state.digest_head().find("backup") == std::string::npos);
+  log.must(backup_of(first));
+  CHECK(log.state.digest_head().ends_with("\nbackup " + std::to_string(first) + "\n"));
+  const std::uint64_t second = log.state.size();
+  log.must(backup_of(second, first));
+  log.must(backup_of(first));  // a copy of it that was asked for late does not count
+  CHECK(log.state.newest_backup() == second);
+  log.start();
+  const std::uint64_t start = log.state.start_entry();
+  refuse(log, Restored{first, start - first, 1}, "the newest, of " + std::to_string(second) + " entries");
+  refuse(log, Restored{second + 1, start - second - 1, 0}, "the newest");
+  CHECK(read_back(log.state).newest_backup() == second);
+  log.must(Restored{second, start - second, 0});
   CHECK(log.state.subject(ref_of(3)) != nullptr);
 }
