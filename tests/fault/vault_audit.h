@@ -17,10 +17,11 @@ namespace facekeep::test {
 //   - no record, template or index entry belongs to a subject that is not live; each subject is indexed once
 //   - no key slot is in use that the state does not own
 //   - the log verifies from its stored bytes, and folds to the same state
-std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& state);
+std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots,
+                                     const ledger::State& state);
 // The same with log::recover() done by the caller.
-std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots, const ledger::State& state,
-                                     const Result<log::Recovered>& recovered);
+std::vector<std::string> audit_vault(const store::Store& store, seal::SlotGenerations& slots,
+                                     const ledger::State& state, const Result<log::Recovered>& recovered);
 
 // Both key-slot files under `dir` (the "keys" folder of a vault), one after the other.
 std::string read_key_files(const std::string& dir);
