@@ -57,7 +57,6 @@ std::vector<Json> others(const std::string& field, const Json& value) {
   const std::string text = value.get<std::string>();
   if (field == "role") return {"operator", "auditor"};
   if (field == "basis") return {"consent"};
-  if (field == "signature") return {};  // who signed is said; that it is that person's is checked, not read
   if (field == "on_missing") return {"open"};
   if (field == "approval_held") return {"file"};
   if (field == "approval_key") return {test::approval_line("somebody else")};
@@ -76,7 +75,8 @@ void change_each(Json& all, Json& at, const std::string& field, const std::funct
     for (const auto& [key, value] : at.items()) change_each(all, value, at.is_object() ? key : field, seen);
     return;
   }
-  if (field == "kind") return;
+  // Who signed is said; that it is that person's signature is checked, and not for people to read.
+  if (field == "kind" || field == "signature") return;
   const Json own = at;
   std::size_t taken = 0;
   for (const Json& other : others(field, own)) {
