@@ -1,7 +1,13 @@
 #!/bin/sh
 # The suite of hsm/ against a second PKCS#11 module: a TPM 2.0, in software, by other people (swtpm, tpm2-abrmd, tpm2-pkcs11).
-# Exit 0 passed, 77 skipped (a program of it is missing), else failed.
+# Runs where FACEKEEP_TPM=1 asks for it: tpm2-pkcs11 1.9 aborts now and then on a loaded machine. It takes Debian's swtpm,
+# tpm2-abrmd, libtss2-tcti-tabrmd0, libtss2-tcti-cmd0, dbus and libtpm2-pkcs11-1.
+# Exit 0 passed, 77 skipped (not asked for, or a program of it is missing), else failed.
 set -eu
+if [ "${FACEKEEP_TPM:-0}" != 1 ]; then
+  echo "SKIPPED: a second module is tried with FACEKEEP_TPM=1"
+  exit 77
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-${FACEKEEP_BUILD:?usage: tpm_test.sh BUILD_DIR}}
 probe=$(mktemp -d)
