@@ -191,8 +191,12 @@ class Walk:
 
     def reshare(self):
         """Mostly new cards for the same people; now and then something that is not new, or that somebody did not sign."""
-        current, odd = self.state.current, self.random.randrange(12)
+        current, odd = self.state.current, self.random.randrange(14)
         people = [p for p in current["principals"] if p["role"] == "custodian"]
+        if odd == 11:
+            people[0] = {**people[0], self.random.choice(("key", "name")): some_hex("another")}
+        if odd == 12:
+            people = [{**p, "until": "2026-11-01"} if p["id"].startswith("residents") else p for p in people]
         a = council.new_cards(f"walk {len(self.lines)}", people[:-1] if odd == 0 else people, (current["share_set"] + 1) % 32768)
         if odd == 1:
             a["unseal_key"] = self.random.choice([self.genesis["unseal_key"], current["unseal_key"]])

@@ -80,8 +80,9 @@ Result<Digest> reshare_digest(const Reshare& action);
 Result<std::string> reshare_statement(const Reshare& action, const Id128& vault);
 
 // What the actions change in `current`, rules aside. "bad-action": the spare key is no such key or the registered one;
-// the unseal key, the share set or a card is the present one; a vault of two groups would become one of one; a
-// custodian has not signed. What check_genesis asks for is left to apply_action.
+// the unseal key, the share set or a card is the present one; a vault of two groups would become one of one; somebody
+// who stays would get another key, approval key or name; a custodian has not signed. What check_genesis asks for is
+// left to apply_action.
 Status change_keys(Genesis& current, const RotateKeys& action);
 Status change_keys(Genesis& current, const Reshare& action);
 

@@ -89,6 +89,10 @@ def reshare(g, a):
     _must(len(g["groups"]) == 1 or len(a["groups"]) > 1, "a vault of two groups stays one of two")
     _must(not cards_of(a["groups"]) & cards_of(g["groups"]), "a card is one of the present cards")
     _must(all(p["role"] == "custodian" for p in a["custodians"]), "somebody among the custodians has another role")
+    registered = {p["id"]: p for p in g["principals"]}
+    for p in a["custodians"]:
+        now = registered.get(p["id"], p)
+        _must(all(p.get(x) == now.get(x) for x in ("key", "approval_key", "name")), f"{p['id']} would get another key, approval key or name")
     change_spare(g, a)
     single = all(x["threshold"] == 1 and len(x["shares"]) == 1 for x in a["groups"])
     g["preset"] = "one-group" if len(a["groups"]) == 1 else "small" if single else "standard"

@@ -109,9 +109,14 @@ TEST_CASE("no re-share makes a vault that one person, or one of two groups, coul
   refuse_cards(log, "one person holds two cards", [](Reshare& a) { a.groups[0].shares[1].holders = {1}; });
   refuse_cards(log, "two share cards are the same",
                [](Reshare& a) { a.groups[0].shares[1].commitment = a.groups[0].shares[0].commitment; });
-  refuse_cards(log, "same approval key",
-               [](Reshare& a) { a.custodians[1].approval_key = a.custodians[4].approval_key; });
-  refuse_cards(log, "two principals have the same key", [](Reshare& a) { a.custodians[1].key = a.custodians[4].key; });
+  refuse_cards(log, "same approval key", [](Reshare& a) {
+    a = replaced_custodian(valid_genesis());
+    a.custodians[5].approval_key = a.custodians[1].approval_key;
+  });
+  refuse_cards(log, "two principals have the same key", [](Reshare& a) {
+    a = replaced_custodian(valid_genesis());
+    a.custodians[5].key = a.custodians[1].key;
+  });
   refuse_cards(log, "more of them than it needs", [](Reshare& a) { a.groups[0].threshold = 3; });
   refuse_cards(log, "no registered custodian", [](Reshare& a) { a.custodians.pop_back(); });
   refuse_cards(log, "holds no card",
