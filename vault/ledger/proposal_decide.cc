@@ -63,10 +63,23 @@ bool only_undoes(const State& state, const Action& action) {
          });
 }
 
+// What meets it meets each of them, in the shorter of their lifetimes.
+Rule both(Rule a, const Rule& b) {
+  for (const auto& [group, n] : b.groups) a.groups[group] = std::max(a.groups[group], n);
+  a.delay_s = std::max(a.delay_s, b.delay_s);
+  a.lifetime_s = std::min(a.lifetime_s, b.lifetime_s);
+  a.uses = std::min(a.uses, b.uses);
+  return a;
+}
+
 Rule rule_of(const State& state, const Action& action) {
   if (only_stops(state, action)) return *state.agreed_rule(kCancelClass);
   const std::string action_class(kind_of(action).action_class);
-  return only_undoes(state, action) ? *state.agreed_rule(action_class) : *state.rule(action_class);
+  if (only_undoes(state, action)) return *state.agreed_rule(action_class);
+  // New cards are no way around the rule of rules.
+  const auto* cards = std::get_if<Reshare>(&action);
+  const bool sets_rules = cards != nullptr && !cards->rules.empty();
+  return sets_rules ? both(*state.rule(action_class), *state.rule("rule")) : *state.rule(action_class);
 }
 
 Error ceremony_running(std::string message, std::string hint) {
@@ -316,11 +329,7 @@ Status decide_suspend(const State& state, const CustodianSuspended& s, const Mom
     if (!check_rule(rule, left)) return bad("the rule for \"" + name + "\" could not be met without this custodian");
   }
   for (const auto& group : state.current().groups) {
-    const auto cards = std::count_if(group.shares.begin(), group.shares.end(), [&](const ShareCard& card) {
-      return std::any_of(card.holders.begin(), card.holders.end(),
-                         [&](std::uint32_t h) { return remains(group.id + "/" + std::to_string(h)); });
-    });
-    if (cards < static_cast<std::ptrdiff_t>(group.threshold))
+    if (cards_held(group, remains) < group.threshold)
       return bad("the vault could not be opened without this custodian");
   }
   return {};

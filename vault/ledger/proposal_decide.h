@@ -19,8 +19,9 @@ bool is_suspended(const State& state, const std::string& custodian, std::uint64_
 bool only_stops(const State& state, const Action& action);
 
 // The rule that binds this proposal at that moment: that of its class, or the stricter one of an override, which asks
-// for no more people than count then. Where it takes rules back to what a quorum had agreed on, before one person
-// tightened them, that is the rule of rules agreed on.
+// for no more people than count then; for a re-share that sets rules, that of its class and that of rules together.
+// Where it takes rules back to what a quorum had agreed on, before one person tightened them, that is the rule of rules
+// agreed on.
 Rule rule_for(const State& state, const ProposalMade& made, const Moment& now);
 
 // Where the proposal stands at that moment: its stage in the fold, read with both clocks. Delays run on the slower

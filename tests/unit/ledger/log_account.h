@@ -118,7 +118,11 @@ class Account {
 
   // Enough people who count, of both groups; the delay on both clocks, the lifetime on neither.
   void in_order(const Told& t) const {
-    const Rule& rule = rule_of(t.made.action);
+    in_order(t, rule_of(t.made.action));
+    const auto* cards = std::get_if<Reshare>(&t.made.action);
+    if (cards != nullptr && !cards->rules.empty()) in_order(t, rules_.at("rule"));
+  }
+  void in_order(const Told& t, const Rule& rule) const {
     std::map<std::string, int> of_group;
     std::map<std::string, Signature> first;
     // The wall clock may have been set back between two signatures; nobody sets the log's own.
