@@ -1,8 +1,12 @@
 #include "vault/site_rows.h"
 
+#include <utility>
+
 #include "vault/store/keys.h"
 
 namespace facekeep {
+
+using store::keys::SiteKeyKind;
 
 Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::SealedSiteKey& sealed,
                     std::vector<store::Batch::Put>& puts) {
@@ -16,7 +20,6 @@ Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::Seal
 }
 
 Status drop_site_key(std::string_view site, std::uint32_t epoch, std::vector<Bytes>& deletes) {
-  using store::keys::SiteKeyKind;
   for (const SiteKeyKind kind : {SiteKeyKind::kMain, SiteKeyKind::kSpare}) {
     FK_TRY(Bytes row, store::keys::site_key(site, epoch, kind));
     deletes.push_back(std::move(row));

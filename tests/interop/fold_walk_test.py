@@ -242,6 +242,9 @@ class Walk:
             out["register_check"] = self.state.current["register"]["check"]
         return {"keys": out}
 
+    def proof(self, kind):
+        return {"proof": some_hex("proof")} if (kind in keys.WITH_PROOF) != (self.random.random() < 0.03) else {}
+
     def export(self, site):
         pick, number = self.random.choice, self.random.randrange
         keys = [some_hex(f"recipient {number(4)}") for _ in range(pick((0, 1, 1, 1, 2)))]
@@ -341,7 +344,7 @@ class Walk:
         proposal = self.random.choice(ready) if ready and self.random.random() < 0.9 else self.some_proposal()
         action = self.made.get(proposal, {}).get("action", {})
         check = {"check": some_hex("check")} if (action.get("kind") == "open-site") != (self.random.random() < 0.05) else {}
-        more = {**check, **self.new_keys(action.get("kind") in keys.CEREMONIES)}
+        more = {**check, **self.new_keys(action.get("kind") in keys.CEREMONIES), **self.proof(action.get("kind"))}
         if self.offer("proposal-done", {"proposal": proposal, **more}) and self.more:
             for _ in range(5):
                 self.rewrap() if "keys" in more else self.about_export()

@@ -5,6 +5,7 @@
 // Format: vault/log/FORMAT.md, "Actions".
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>

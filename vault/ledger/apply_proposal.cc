@@ -137,7 +137,12 @@ Status State::apply_body(const ProposalDone& e) {
     next.sites.back().epoch = root_epoch();
   }
   FK_CHECK(in_log(check_new_keys(p.made.action, e.keys, next)));
-  if (e.keys) note_new_keys(*e.keys, next);
+  if (waits_for_keys(p.made.action) != e.proof.has_value()) {
+    return in_log(
+        make_error(Errc::kIntegrity, "new keys come with a proof by those before them, and nothing else does"));
+  }
+  if (opens) site_proofs_[next.sites.back().id] = {e.proposal, *e.proof};
+  if (e.keys) note_new_keys(e, next);
   for (const auto& [name, rule] : rules_in(p.made.action)) agreed_rules_.erase(name);
   if (const auto* change = std::get_if<ChangePolicy>(&p.made.action)) shortened_.erase(change->site);
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;

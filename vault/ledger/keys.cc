@@ -132,6 +132,24 @@ Result<std::string> reshare_statement(const Reshare& a, const Id128& vault) {
   return canonical_json({{"digest", to_hex(digest)}, {"v", 1}, {"vault", to_hex(vault)}, {"verb", "reshare"}});
 }
 
+Result<std::string> new_keys_statement(const Id128& vault, const Id128& proposal, const NewKeys& keys,
+                                       const Digest& unseal_key) {
+  return canonical_json({{"keys", to_json(keys)},
+                         {"proposal", to_hex(proposal)},
+                         {"unseal_key", to_hex(unseal_key)},
+                         {"vault", to_hex(vault)}});
+}
+
+Result<std::string> new_site_statement(const Id128& vault, const Id128& proposal, const Site& site,
+                                       const Digest& unseal_key) {
+  return canonical_json({{"check", to_hex(site.check)},
+                         {"epoch", site.epoch},
+                         {"proposal", to_hex(proposal)},
+                         {"site", site.id},
+                         {"unseal_key", to_hex(unseal_key)},
+                         {"vault", to_hex(vault)}});
+}
+
 Status change_keys(Genesis& g, const RotateKeys& a) {
   return change_spare(g, a.spare);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/ledger/decide.h"
 #include "vault/ledger/sshsig.h"
 
 namespace facekeep::ledger {
@@ -262,6 +263,8 @@ Status decide_carry_out(const State& state, const Id128& id, const Moment& now) 
     return ceremony_running("subjects are being rewrapped under new keys",
                             "the proposal is carried out when the old keys are destroyed");
   }
+  // The proof of new keys is made with those that are open.
+  if (waits_for_keys(p->made.action)) FK_CHECK(require_open(state));
   return check_action(state, p->made.action, now);
 }
 

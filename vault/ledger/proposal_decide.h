@@ -48,7 +48,7 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
 Status decide_withdraw(const State& state, const ProposalWithdrawn& withdrawn, const Moment& now);
 
 // kFailedPrecondition unless the proposal is ready, and its action can still be; "ceremony-running": it waits for the
-// end of a rotation.
+// end of a rotation; "sealed": it draws keys, and waits for an unseal.
 Status decide_carry_out(const State& state, const Id128& proposal, const Moment& now);
 
 // True for a suspended subject that this proposal, a CancelErasures, brings back.

@@ -2,11 +2,13 @@
 import base64
 import re
 
-from .canonical import Bad, canonical, is_slug, unbase64
+from .canonical import DAY_MS, Bad, canonical, is_slug, unbase64
 from .genesis import check_signatures, read_each, read_evidence, read_group, read_principal, read_rules, read_signature, read_sub
 from .tree import sha256
 
 CEREMONIES = ("rotate-keys", "reshare")
+WITH_PROOF = (*CEREMONIES, "open-site")  # what draws keys
+BETWEEN_CEREMONIES_MS = DAY_MS
 LAST_REF = "ff" * 16
 _RSA = bytes.fromhex("300d06092a864886f70d0101010500")  # RFC 3279: rsaEncryption, NULL
 
@@ -125,10 +127,14 @@ def new_check(site, epoch, check):
 
 
 class Keys:
-    """What a State has besides. A rotation is {"from","to","upto","entry","register","sites"}: the checks are the old ones."""
+    """What a State has besides. A rotation is {"from","to","upto","entry","register","sites","proof","untried"}: the checks are the old ones.
+
+    A proof is (proposal, hex); this fold has no key to check it with.
+    """
 
     def __init__(self):
         self.rotation, self.retired = None, set()
+        self.site_proofs, self.ended_ceremonies = {}, {}
 
     def epoch(self):
         return self.current["register"]["epoch"]
@@ -137,7 +143,7 @@ class Keys:
         if action["kind"] == "reshare":
             _must(not self.retired & {action["unseal_key"], *cards_of(action["groups"])}, "a card or the unseal key is of an earlier set")
 
-    def _take_keys(self, after, keys):
+    def _take_keys(self, after, keys, proof):
         """`after` is current after the action."""
         before, epoch = self.current, self.epoch()
         _must(self.phase == "open", "new keys while the vault is not open")
@@ -149,8 +155,9 @@ class Keys:
             _must(keys["checks"][site["id"]] != site["check"], "a site's key was not drawn anew")
             new_check(site, keys["epoch"], keys["checks"][site["id"]])
         self.rotation = {"from": epoch, "to": keys["epoch"], "upto": "00" * 16, "entry": self.size,
-                         "register": before["register"]["check"], "sites": old}
-        if after["unseal_key"] != before["unseal_key"]:
+                         "register": before["register"]["check"], "sites": old, "proof": proof, "untried": untried}
+        self.site_proofs = {}
+        if untried:
             self.retired |= {before["unseal_key"], *cards_of(before["groups"])}
         after["register"] = {"check": keys["register_check"], "epoch": keys["epoch"]}
         after["token"] = {**after["token"], "root": keys["root"]}
@@ -173,11 +180,18 @@ class Keys:
         self.rotation = None
 
     def _key_lines(self):
+        for who in sorted(self.ended_ceremonies):
+            yield f"ceremony-ended {who} {self.ended_ceremonies[who]}"
+        for site in sorted(self.site_proofs):
+            yield " ".join(("site-proof", site, *self.site_proofs[site]))
         for digest in sorted(self.retired):
             yield f"retired {digest}"
         r = self.rotation
         if r:
             yield f"rotation {r['from']} {r['to']} {r['upto']} {r['entry']}"
+            yield " ".join(("keys-proof", *r["proof"]))
+            if r["untried"]:
+                yield "cards untried"
             yield f"old-register-check {r['register']}"
             for site in sorted(r["sites"]):
                 yield f"old-check {site} {r['sites'][site]}"

@@ -4,7 +4,7 @@ from .actions import KINDS, apply_action, check_tightening, is_as_strict, princi
 from .canonical import DAY_MS, Bad, canonical, format_day, format_time, parse_time
 from .exports import Exports
 from .genesis import FALLBACK, group_of
-from .keys import CEREMONIES, Keys, new_check
+from .keys import BETWEEN_CEREMONIES_MS, CEREMONIES, WITH_PROOF, Keys, new_check
 from .tree import sha256
 
 SUSPENSION_MS, BETWEEN_MS = 3 * DAY_MS, 7 * DAY_MS
@@ -235,14 +235,18 @@ class Proposals(Exports, Keys):
         p, stage = self._live(body["proposal"], time, now)
         done, action = next_stage(stage, "carry-out"), p["made"]["action"]
         self._check_not_retired(action)
-        _must(not self.rotation or action["kind"] not in (*CEREMONIES, "open-site"), "it waits for the end of a rotation")
+        draws = action["kind"] in WITH_PROOF
+        _must(not draws or not self.rotation, "it waits for the end of a rotation")
+        _must(not draws or self.phase == "open", "keys are drawn while the vault is open")
+        _must(("proof" in body) == draws, "a proof, for exactly what draws keys")
         after = apply_action(self.current, action, self._day(time))
         _must(("check" in body) == (action["kind"] == "open-site"), "a check of a site's key, for exactly the sites opened")
         if "check" in body:
             new_check(after["sites"][-1], self.epoch(), body["check"])
+            self.site_proofs[after["sites"][-1]["id"]] = body["proposal"], body["proof"]
         _must(("keys" in body) == (action["kind"] in CEREMONIES), "new keys, for exactly a rotation or a re-share")
         if "keys" in body:
-            self._take_keys(after, body["keys"])
+            self._take_keys(after, body["keys"], (body["proposal"], body["proof"]))
         p["stage"] = done
         if action["kind"] == "change-policy":
             self.shortened.pop(action["site"], None)

@@ -1,6 +1,8 @@
 // Rotations and re-shares in a log of the tests.
 #pragma once
 
+#include <algorithm>
+
 #include "tests/unit/ledger/proposal_maker.h"
 
 namespace facekeep::ledger::test {
@@ -14,6 +16,11 @@ inline NewKeys new_keys(const State& state) {
   for (const Site& s : state.current().sites) k.checks[s.id] = digest_of("check " + s.id + epoch);
   k.register_check = digest_of("register" + epoch);
   return k;
+}
+
+// The entry that puts them in force. The fold takes any proof: an unseal checks it.
+inline ProposalDone done_with_keys(const State& state, const Id128& proposal) {
+  return {proposal, {}, new_keys(state), digest_of("proof of the new keys")};
 }
 
 // All of its custodians sign what it says now.
@@ -63,7 +70,7 @@ inline void agree(Log& log, const ProposalMade& made) {
 inline void rotate(Log& log, std::uint8_t id, Action action = RotateKeys{}) {
   const ProposalMade made = made_by("property/1", id, std::move(action));
   agree(log, made);
-  log.must(ProposalDone{made.id, {}, new_keys(log.state)});
+  log.must(done_with_keys(log.state, made.id));
 }
 inline Rewrapped rewrapped(const Log& log, Id128 upto) {
   return {log.state.root_epoch(), upto, digest_of("batch")};

@@ -135,8 +135,8 @@ class RotationKit {
     return service->sequencer().read([](const ledger::State& st) { return st.root_epoch(); });
   }
   // Ticks until what was agreed on is carried out and over, or the vault halts. The clock runs a minute on once
-  // everything is rewrapped.
-  bool finish() {
+  // everything is rewrapped; after a re-share the vault is opened with its cards, `next` where they are not in `cards`.
+  bool finish(const Cards* next = nullptr) {
     for (int i = 0; i < 3000; ++i) {
       if (service->halted()) return false;
       service->housekeeping();
@@ -166,6 +166,10 @@ class RotationKit {
   std::set<int> gone;  // erased
 
  private:
+  // The state runs ahead of the disk by one group: what is behind this write has it on the disk.
+  bool is_durable() {
+    return service->sequencer().submit([](const log::Turn&) -> Result<log::Write> { return log::Write(); }).has_value();
+  }
   Status hand_in(const std::string& who, const Digest& to) {
     const seal::SecretWords& words = cards ? cards->words.at(who) : f.card(who);
     FK_TRY(const Bytes share, seal::seal_share(to, f.genesis().vault, words));
