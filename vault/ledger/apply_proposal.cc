@@ -92,12 +92,18 @@ Status State::apply_body(const ProposalMade& e) {
   return {};
 }
 
+// Who has a ceremony end undecided waits a day before another (decide_propose).
+void State::note_end(const Proposal& ended) {
+  if (renews_keys(ended.made.action)) ended_ceremonies_[ended.made.by] = clock_now_;
+}
+
 Status State::vote(const Vote& vote, Verb verb) {
   FK_CHECK(in_log(decide_vote(*this, vote, verb, moment())));
   Proposal& p = proposals_.at(vote.proposal);
   if (verb == Verb::kVeto) {
     p.stage = *next_stage(p.stage, ProposalInput::kVeto);
     p.vetoed_by = vote.by;
+    note_end(p);
     return {};
   }
   p.approved.insert(vote.by);
@@ -121,6 +127,7 @@ Status State::apply_body(const ProposalWithdrawn& e) {
   FK_CHECK(in_log(decide_withdraw(*this, e, moment())));
   Proposal& p = proposals_.at(e.proposal);
   p.stage = *next_stage(p.stage, ProposalInput::kWithdraw);
+  note_end(p);
   return {};
 }
 

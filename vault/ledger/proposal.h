@@ -172,5 +172,7 @@ inline constexpr std::size_t kMaxEndedProposals = 16;  // of one proposer, kept 
 inline constexpr std::uint64_t kSuspensionMs = 72ULL * 3600 * 1000;
 inline constexpr std::uint64_t kBetweenTighteningsMs = 7ULL * 24 * 3600 * 1000;  // of rules, by one custodian
 inline constexpr std::uint64_t kBetweenSuspensionsMs = 7ULL * 24 * 3600 * 1000;  // by one custodian, and of one
+// After a rotation or re-share was vetoed or withdrawn, until its proposer proposes one again.
+inline constexpr std::uint64_t kBetweenCeremoniesMs = 24ULL * 3600 * 1000;
 
 }  // namespace facekeep::ledger

@@ -99,6 +99,18 @@ Status check_no_other_ceremony(const State& state, const Action& action, const M
                           "`facekeep proposals` shows it: have it decided, withdraw it or veto it");
 }
 
+// Each that ends undecided has cost everybody the time of one: nobody keeps a vault from its new keys by proposing
+// them.
+Status check_not_just_ended(const State& state, const ProposalMade& made, const Moment& now) {
+  const auto ended = state.ended_ceremonies().find(made.by);
+  if (!renews_keys(made.action) || ended == state.ended_ceremonies().end() ||
+      now.clock >= ended->second + kBetweenCeremoniesMs) {
+    return {};
+  }
+  return ceremony_running("a rotation or re-share that this custodian proposed was vetoed or withdrawn within a day",
+                          "another custodian may propose it now");
+}
+
 // Of what an action can be, the part that takes more than current: what was retired by a re-share stays so.
 Status check_action(const State& state, const Action& action, const Moment& now) {
   if (const auto* reshare = std::get_if<Reshare>(&action)) {
@@ -194,6 +206,7 @@ Status decide_propose(const State& state, const ProposalMade& made, const Moment
   }
   FK_CHECK(check_override(state, made));
   FK_CHECK(check_no_other_ceremony(state, made.action, now));
+  FK_CHECK(check_not_just_ended(state, made, now));
   return check_action(state, made.action, now);
 }
 

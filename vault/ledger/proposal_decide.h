@@ -35,7 +35,8 @@ bool lifetime_is_over(const State& state, const Proposal& proposal, const Moment
 Status check_override(const State& state, const ProposalMade& made);
 
 // "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals",
-// "ceremony-running" (another rotation or re-share is not decided).
+// "ceremony-running" (another rotation or re-share is not decided, or one by the same person ended undecided within 24
+// hours of the log's clock).
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now);
 
 // "unknown-proposal", "proposal-ended", "proposal-stale" (another rule version, or signed before what unsettled it),

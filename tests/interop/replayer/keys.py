@@ -179,6 +179,11 @@ class Keys:
         _must(r["upto"] == LAST_REF, "the end of keys that subjects still need")
         self.rotation = None
 
+    def _note_end(self, p, now):
+        """Of a proposal that was vetoed or withdrawn."""
+        if p["made"]["action"]["kind"] in CEREMONIES:
+            self.ended_ceremonies[p["made"]["by"]] = now
+
     def _key_lines(self):
         for who in sorted(self.ended_ceremonies):
             yield f"ceremony-ended {who} {self.ended_ceremonies[who]}"

@@ -178,6 +178,8 @@ class Proposals(Exports, Keys):
         if body["action"]["kind"] in CEREMONIES:
             others = [p for p in self.proposals.values() if p["made"]["action"]["kind"] in CEREMONIES and self.stage_at(p, time, now) in STAGES]
             _must(not others, "two ceremonies at once")
+            ended = self.ended_ceremonies.get(by, -BETWEEN_CEREMONIES_MS)
+            _must(now >= ended + BETWEEN_CEREMONIES_MS, f"a ceremony by {by} ended undecided within a day")
         self._check_not_retired(body["action"])
         apply_action(self.current, body["action"], self._day(time))
         self._settle_ended(time, now)
@@ -223,6 +225,7 @@ class Proposals(Exports, Keys):
         _must(action["kind"] != "change-custodian" or action["custodian"]["id"] != body["by"], "a veto of what binds the own person")
         verify()
         p["stage"], p["vetoed_by"] = next_stage(p["stage"], "veto"), body["by"]
+        self._note_end(p, now)
 
     def _proposal_withdrawn(self, body, time, now):
         self._must_count(body["by"], time, now)
@@ -230,6 +233,7 @@ class Proposals(Exports, Keys):
         _must(p["made"]["by"] == body["by"], "a withdrawal by another person than the proposer")
         _must(not self._only_stops(p["made"]["action"]) or p["approved"] <= {body["by"]}, "a withdrawal of what others signed to stop a destruction")
         p["stage"] = next_stage(p["stage"], "withdraw")
+        self._note_end(p, now)
 
     def _proposal_done(self, body, time, now):
         p, stage = self._live(body["proposal"], time, now)
