@@ -79,7 +79,8 @@ class EpochMaker {
   Status draw();
   // From here on the open vault has the new keys, for those who find the new epoch in the log.
   void put_in(OpenVault& vault) const;
-  // Period keys, and for a re-share the old keys of sites, which the new cards must open until the end.
+  // Period keys, and for a re-share the old keys of sites, which the new cards must open until the end. What the cards
+  // before open stays beside them: until the new ones have opened the vault, nobody knows that they do.
   Status rewrap(OpenVault& vault);
   [[nodiscard]] NewEpoch& made() { return made_; }
 

@@ -20,10 +20,11 @@ Status State::check_new_keys(const Action& action, const std::optional<NewKeys>&
 void State::note_new_keys(const ProposalDone& done, const Genesis& next) {
   Rotation r{root_epoch(), done.keys->epoch, {}, current_->register_check, {}, size_, {done.proposal, *done.proof}};
   for (const Site& s : current_->sites) r.old_checks[s.id] = s.check;
+  r.cards_untried = next.unseal_key != current_->unseal_key;
   rotation_ = std::move(r);
   site_proofs_.clear();  // the proof of the new keys is over all of them
   for (const auto& [id, key] : period_keys_) ++wraps_[std::get<1>(id)];
-  if (next.unseal_key == current_->unseal_key) return;
+  if (!rotation_->cards_untried) return;
   retired_cards_.insert(current_->unseal_key);
   for (const auto& group : current_->groups) {
     for (const auto& card : group.shares) retired_cards_.insert(card.commitment);
@@ -44,6 +45,7 @@ Status State::apply_body(const Rewrapped& e) {
 Status State::apply_body(const KeysRetired& e) {
   if (!rotation_ || e.epoch != rotation_->from) return broken("the end of keys that were not replaced");
   if (rotation_->upto != kAllRefs) return broken("the end of keys that subjects still need");
+  if (rotation_->cards_untried) return broken("the end of the old keys before the new cards opened the vault");
   rotation_.reset();
   return {};
 }

@@ -146,7 +146,7 @@ class Keys:
     def _take_keys(self, after, keys, proof):
         """`after` is current after the action."""
         before, epoch = self.current, self.epoch()
-        _must(self.phase == "open", "new keys while the vault is not open")
+        untried = after["unseal_key"] != before["unseal_key"]
         _must(keys["epoch"] == epoch + 1, "new keys of another epoch than the next")
         _must(set(keys["checks"]) == set(self.sites), "not a new key for each site")
         _must(keys["register_check"] != before["register"]["check"], "the vault's own key was not drawn anew")
@@ -177,6 +177,7 @@ class Keys:
         r = self.rotation
         _must(r and body["epoch"] == r["from"], "the end of keys that were not replaced")
         _must(r["upto"] == LAST_REF, "the end of keys that subjects still need")
+        _must(not r["untried"], "the end of the old keys before the new cards opened the vault")
         self.rotation = None
 
     def _note_end(self, p, now):

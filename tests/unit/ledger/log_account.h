@@ -141,6 +141,10 @@ class Account {
     REQUIRE(wall_ >= earliest + rule.delay_s * 1000);
     REQUIRE(latest_ < t.opened + rule.lifetime_s * 1000);
   }
+  // Nobody is left with new cards that open nothing.
+  void read(const Unsealed& /*e*/) { cards_tried_ = true; }
+  void read(const KeysRetired& /*e*/) { REQUIRE(cards_tried_); }
+
   // What one person tightened is taken back under the rule that a quorum had agreed on.
   [[nodiscard]] const Rule& rule_of(const Action& action) const {
     const auto* change = std::get_if<ChangeRules>(&action);
@@ -177,6 +181,7 @@ class Account {
     for (const auto& [name, rule] : cards.rules) rules_[name] = agreed_[name] = rule;
     REQUIRE(unseal_keys_.insert(cards.unseal_key).second);
     unseal_key_ = cards.unseal_key;
+    cards_tried_ = false;
   }
   void make_stale(Told& t) {
     t.signatures.clear();
@@ -209,6 +214,7 @@ class Account {
   std::uint64_t entries_ = 0;
   std::map<std::string, std::pair<std::string, std::uint64_t>> suspended_;
   std::uint32_t epoch_ = 1;
+  bool cards_tried_ = true;  // the present ones opened the vault
   Digest unseal_key_ = valid_genesis().unseal_key;
   std::set<Digest> unseal_keys_ = {valid_genesis().unseal_key};  // ever
   std::int32_t verify_ = 0;

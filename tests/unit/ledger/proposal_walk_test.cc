@@ -183,7 +183,10 @@ class Walk {
     const bool done = add(ProposalDone{id, {}, keys, proof});
     if (const auto& rotation = log_.state.rotation(); rotation && pick(2) == 0) {
       const std::uint32_t from = rotation->from;
-      if (add(rewrapped(log_, kAllRefs))) add(KeysRetired{from});
+      add(rewrapped(log_, kAllRefs));
+      if (pick(2) == 0) restart();
+      const bool may = rotation->upto == kAllRefs && !rotation->cards_untried;
+      REQUIRE(add(KeysRetired{from}) == may);
     }
     if (!done) return;
     const ProposalMade& made = log_.state.proposals().at(id).made;
