@@ -46,7 +46,8 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
                      {"start", {{"entry", s.start_entry}, {"event", s.start_event}, {"proof", std::move(proof)}}},
                      {"checkpoint", s.checkpoint}};
   if (const auto& r = s.rotation) {
-    out["rotation"] = {{"from", r->from}, {"to", r->to}, {"done", r->done}, {"total", r->total}};
+    out["rotation"] = {
+        {"from", r->from}, {"to", r->to}, {"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}};
   }
   return json_response(out);
 }

@@ -55,6 +55,17 @@ Id128 SiteKeys::nonce_tag(const std::string& camera, const Id128& nonce) const {
   return out;
 }
 
+RegisterKeys::RegisterKeys(std::uint32_t epoch_, const seal::SiteKey& key_, seal::TokenWraps token_wraps_,
+                           std::uint64_t uses)
+    : epoch(epoch_),
+      key(key_.aead(seal::SiteSubkey::kRegister, uses)),
+      proofs(key_.subkey(seal::SiteSubkey::kProofs)),
+      token_wraps(std::move(token_wraps_)) {}
+
+Digest RegisterKeys::prove(std::string_view statement) const {
+  return hmac_sha256(proofs.view(), {as_bytes(ledger::kProofDomain), as_bytes(statement)});
+}
+
 std::vector<Digest> index_tags(const SiteSession& site, const std::string& subject_id) {
   std::vector<Digest> out;
   for (const auto& keys : site.keys.all()) out.push_back(keys->subject_tag(subject_id));

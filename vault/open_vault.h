@@ -53,11 +53,16 @@ struct SiteSession {
   SiteSession(std::string id, std::shared_ptr<SiteKeys> first) : site(std::move(id)), keys(std::move(first)) {}
 };
 
-// The vault's own key: the sealed register of people.
+// The vault's own key: the sealed register of people, and the word for keys that are drawn while it is in force.
 struct RegisterKeys {
   std::uint32_t epoch = 0;
   seal::AeadKey key;
+  SecretBytes proofs;  // S/proofs
   seal::TokenWraps token_wraps;
+
+  RegisterKeys(std::uint32_t epoch_, const seal::SiteKey& key_, seal::TokenWraps token_wraps_, std::uint64_t uses);
+  // ledger::KeyProof of a statement.
+  [[nodiscard]] Digest prove(std::string_view statement) const;
 };
 
 // A subject as a request needs it: the key K and the record it opens.

@@ -299,8 +299,8 @@ std::optional<SealStatus::Rotation> Service::rotation_progress(const ledger::Sta
   if (!rotation) return std::nullopt;
   const std::uint64_t total = st.subjects().size();
   const bool all = rotation->upto == ledger::kAllRefs;
-  return SealStatus::Rotation{rotation->from, rotation->to, all ? total : std::min(total, rotation_done_.load()),
-                              total};
+  return SealStatus::Rotation{rotation->from, rotation->to, all ? total : std::min(total, rotation_done_.load()), total,
+                              rotation->cards_untried};
 }
 
 Service::Metrics Service::metrics() const {

@@ -43,6 +43,7 @@ struct SealStatus {
     std::uint32_t to = 0;
     std::uint64_t done = 0;  // subjects whose key was rewrapped
     std::uint64_t total = 0;
+    bool cards_untried = false;  // of a re-share: the old keys stay until the new cards have opened the vault
   };
   std::optional<Rotation> rotation = {};
 };

@@ -45,6 +45,7 @@ void Service::run_rotation() {
   const auto vault = open_vault();
   if (!vault) return;
   const bool rewrapped = rotation->upto == ledger::kAllRefs;
+  if (rewrapped && rotation->cards_untried) return;  // the old keys stay until the new cards have opened the vault
   if (rewrapped && now - rotation_seen_->second < kOldKeysLifeMs) return;
   rotating_ = true;
   rotator_ = std::thread([this, vault = *vault, rotation = *rotation, rewrapped]() mutable {
@@ -112,7 +113,8 @@ Status Service::retire_keys(OpenVault& vault, std::uint32_t from) {
   }));
   const auto still = [from](const State& st) -> Status {
     const auto& rotation = st.rotation();
-    if (rotation && rotation->from == from && rotation->upto == ledger::kAllRefs) return {};
+    const bool over = rotation && rotation->from == from && rotation->upto == ledger::kAllRefs;
+    if (over && !rotation->cards_untried) return {};
     return make_error(Errc::kFailedPrecondition, "the old keys are not to be destroyed now");
   };
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {

@@ -64,7 +64,6 @@ Result<KeyChange> key_change_in(const State& st, const Id128& id, const Instant&
 struct NewEpoch {
   ledger::NewKeys keys;
   std::vector<store::Batch::Put> puts;
-  std::vector<Bytes> deletes;
   std::map<std::string, std::shared_ptr<SiteKeys>> sites;
   std::shared_ptr<RegisterKeys> people;
   std::map<State::PeriodId, seal::SlotWrite> period_keys;
@@ -80,7 +79,8 @@ class EpochMaker {
   Status draw();
   // From here on the open vault has the new keys, for those who find the new epoch in the log.
   void put_in(OpenVault& vault) const;
-  // Period keys, and for a re-share the old keys of sites, which the new cards must open until the end.
+  // Period keys, and for a re-share the old keys of sites, which the new cards must open until the end. What the cards
+  // before open stays beside them: until the new ones have opened the vault, nobody knows that they do.
   Status rewrap(OpenVault& vault);
   [[nodiscard]] NewEpoch& made() { return made_; }
 
@@ -131,8 +131,7 @@ Status EpochMaker::draw() {
   }
   FK_TRY(auto own, draw_key(std::string(seal::kVaultKeyName)));
   made_.keys.register_check = own.first.check();
-  made_.people = std::make_shared<RegisterKeys>(
-      RegisterKeys{change_.to, own.first.aead(seal::SiteSubkey::kRegister, 0), std::move(own.second)});
+  made_.people = std::make_shared<RegisterKeys>(change_.to, own.first, std::move(own.second), 0);
   return {};
 }
 
@@ -143,12 +142,7 @@ void EpochMaker::put_in(OpenVault& vault) const {
 
 Status EpochMaker::reseal_old(const std::string& name, const seal::TokenWraps& wraps) {
   FK_TRY(const auto sealed, seal::seal_token_wraps({change_.vault, name, change_.from}, change_.u_public, wraps));
-  FK_CHECK(put_site_key(name, change_.from, sealed, made_.puts));
-  if (!sealed.spare.empty()) return {};
-  // A row for a spare token that is still under the old cards opens with those alone: it goes.
-  FK_TRY(Bytes row, keys::site_key(name, change_.from, keys::SiteKeyKind::kSpare));
-  made_.deletes.push_back(std::move(row));
-  return {};
+  return put_site_key(name, change_.from, sealed, made_.puts, true);
 }
 
 Status EpochMaker::rewrap(OpenVault& vault) {
@@ -226,10 +220,13 @@ Status Service::change_keys(const Id128& id) {
     FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
     FK_CHECK(ledger::require_open(turn.state));
     FK_CHECK(still_fits(turn.state, change, maker.made()));
+    const auto now_open = vault->people().of(change.from);
+    if (!now_open) return make_error(Errc::kInternal, "the register's present keys are not open");
+    FK_TRY(const std::string statement,
+           ledger::new_keys_statement(change.vault, id, maker.made().keys, change.u_public));
     Write w;
-    w.drafts.push_back({ledger::ProposalDone{id, std::nullopt, maker.made().keys}, {}});
+    w.drafts.push_back({ledger::ProposalDone{id, {}, maker.made().keys, now_open->prove(statement)}, {}});
     w.puts = maker.made().puts;
-    w.deletes = maker.made().deletes;
     for (const auto& [period, slot] : maker.made().period_keys) {
       if (turn.state.period_keys().contains(period)) w.new_keys.push_back(slot);
     }

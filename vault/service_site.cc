@@ -34,8 +34,8 @@ Result<SiteToOpen> opening_in(const State& st, const Id128& id, const Instant& n
 
 }  // namespace
 
-// The rows of the key and the entry that names its check are one batch. An open vault gets the site before, so that
-// nobody finds it in the state and not there; a sealed one opens it at the next unseal.
+// The rows of the key and the entry that names its check are one batch. The vault is open, and gets the site before, so
+// that nobody finds it in the state and not there; its own key vouches for the site's.
 Status Service::open_site(const Id128& id) {
   const Instant now = parts_.clock.now();
   const auto asked = [&] { return sequencer_->read([&](const State& st) { return opening_in(st, id, now); }); };
@@ -49,17 +49,12 @@ Status Service::open_site(const Id128& id) {
   // An unseal that is under way would miss the site. What the token did is behind us: sealing waits for this lock.
   const std::lock_guard phase_lock(phase_mutex_);
   FK_TRY(const SiteToOpen still, asked());  // another thread may have been faster, or have added a model
-  std::shared_ptr<OpenVault> vault;
-  {
-    const std::lock_guard lock(open_mutex_);
-    vault = open_;  // halted or not: what is open must get the site
-  }
-  if (auto h = sequencer_->halted()) return std::move(h->reason);
-  if (vault) {
-    FK_CHECK(make_galleries(o.site.id, still.models, *engine_));
-    auto keys = std::make_shared<SiteKeys>(o.site.epoch, key, std::move(wraps), 0);
-    FK_CHECK(vault->add_site(o.site.id, std::move(keys), true));
-  }
+  FK_TRY(const auto vault, open_vault());
+  const auto people = vault->people().of(o.site.epoch);
+  if (!people) return make_error(Errc::kConflict, "the keys were rotated while the site was being opened");
+  FK_TRY(const std::string statement, ledger::new_site_statement(o.vault, id, o.site, o.u_public));
+  FK_CHECK(make_galleries(o.site.id, still.models, *engine_));
+  FK_CHECK(vault->add_site(o.site.id, std::make_shared<SiteKeys>(o.site.epoch, key, std::move(wraps), 0), true));
   bool durable = false;
   const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
@@ -67,7 +62,7 @@ Status Service::open_site(const Id128& id) {
       return make_error(Errc::kConflict, "the keys were rotated while the site was being opened");
     }
     Write w;
-    w.drafts.push_back({ledger::ProposalDone{id, o.site.check}, {}});
+    w.drafts.push_back({ledger::ProposalDone{id, o.site.check, {}, people->prove(statement)}, {}});
     w.checkpoint = true;
     FK_CHECK(put_site_key(o.site.id, o.site.epoch, sealed, w.puts));
     w.after = [&] { durable = true; };
@@ -77,7 +72,7 @@ Status Service::open_site(const Id128& id) {
   // After a failed commit nobody knows: the halt is fatal then, and nothing is taken out under a request. Any other
   // halt passes, and the site is opened anew, with another key.
   const auto halt = halted();
-  if (vault && !durable && !(halt && halt->fatal)) vault->remove_site(o.site.id);
+  if (!durable && !(halt && halt->fatal)) vault->remove_site(o.site.id);
   return written.error();
 }
 

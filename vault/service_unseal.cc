@@ -3,10 +3,12 @@
 
 #include "vault/history.h"
 #include "vault/ledger/decide.h"
+#include "vault/ledger/key_proof.h"
 #include "vault/open_vault.h"
 #include "vault/opening.h"
 #include "vault/seal/share_envelope.h"
 #include "vault/service.h"
+#include "vault/site_rows.h"
 #include "vault/store/keys.h"
 
 namespace facekeep {
@@ -53,80 +55,105 @@ struct KeysAtRest {
   Id128 vault{};
   std::vector<KeyAtRest> sites;
   KeyAtRest people;
-  // While a rotation rewraps: those before, which some subjects' keys are still under.
+  // While a rotation is open: those before, which some subjects' keys are still under.
   std::vector<KeyAtRest> old;
+  std::optional<KeyAtRest> old_people;
   bool old_needed = false;
+  // What the vault's own keys vouch for: that before the rotation, and that in force.
+  std::optional<ledger::Vouched> keys;
+  std::vector<ledger::Vouched> opened_sites;
 };
 
-KeysAtRest keys_at_rest(const ledger::State& st) {
+Result<KeysAtRest> keys_at_rest(const ledger::State& st) {
   KeysAtRest out;
   const ledger::Genesis& now = st.current();
   const std::string vault_key(seal::kVaultKeyName);
   out.vault = now.vault;
   for (const auto& s : now.sites) out.sites.push_back({s.id, s.epoch, s.check, st.wraps(s.id)});
   out.people = {vault_key, now.register_epoch, now.register_check, 0};
+  FK_TRY(out.keys, vouched_keys(st));
+  FK_TRY(out.opened_sites, vouched_sites(st));
   const auto rotation = st.rotation();
   if (!rotation) return out;
   for (const auto& [site, check] : rotation->old_checks)
     out.old.push_back({site, rotation->from, check, st.wraps(site)});
-  out.old.push_back({vault_key, rotation->from, rotation->old_register_check, 0});
+  out.old_people = {vault_key, rotation->from, rotation->old_register_check, 0};
   out.old_needed = rotation->upto != ledger::kAllRefs;
   return out;
 }
 
-Result<seal::OpenedSiteKey> open_key(const store::Store& store, Custody& custody, const Id128& vault,
-                                     const SecretBytes& unseal_key, const KeyAtRest& k) {
-  using store::keys::SiteKeyKind;
-  FK_TRY(const Bytes main, store::keys::site_key(k.name, k.epoch, SiteKeyKind::kMain));
-  FK_TRY(const Bytes spare, store::keys::site_key(k.name, k.epoch, SiteKeyKind::kSpare));
-  FK_TRY(auto stored, store.get(main));
-  FK_TRY(auto stored_spare, store.get(spare));
-  if (!stored) {
-    return make_error(Errc::kIntegrity, "the sealed key of site \"" + k.name + "\" is missing from the database",
-                      "restore the database; the log is not enough to open a vault");
+// With which keys the stored ones of the vault are opened.
+struct Opener {
+  const store::Store& store;
+  Custody& custody;
+  const Id128& vault;
+  const SecretBytes& unseal_key;
+
+  Result<seal::OpenedSiteKey> open(const KeyAtRest& k) const {
+    FK_TRY(const auto sealed, stored_site_key(store, k.name, k.epoch));
+    if (!sealed) {
+      return make_error(Errc::kIntegrity, "the sealed key of site \"" + k.name + "\" is missing from the database",
+                        "restore the database; the log is not enough to open a vault");
+    }
+    return seal::open_site_key_for_all(custody, {vault, k.name, k.epoch}, unseal_key.view(), *sealed, k.check);
   }
-  const seal::SealedSiteKey sealed{std::move(*stored), stored_spare ? std::move(*stored_spare) : Bytes()};
-  return seal::open_site_key_for_all(custody, {vault, k.name, k.epoch}, unseal_key.view(), sealed, k.check);
+  Result<std::shared_ptr<RegisterKeys>> open_register(const KeyAtRest& k, std::uint64_t uses) const {
+    FK_TRY(auto opened, open(k));
+    return std::make_shared<RegisterKeys>(k.epoch, opened.key, std::move(opened.wraps), uses);
+  }
+  Result<std::shared_ptr<SiteKeys>> open_site(const KeyAtRest& k) const {
+    FK_TRY(auto opened, open(k));
+    return std::make_shared<SiteKeys>(k.epoch, opened.key, std::move(opened.wraps), k.uses);
+  }
+};
+
+Status check_proof(const RegisterKeys& by, const ledger::Vouched& what) {
+  if (constant_time_equal(by.prove(what.statement), what.proof)) return {};
+  return make_error(
+      Errc::kIntegrity, "the log names keys for which the vault's own key does not vouch",
+      "somebody with the token and the disk put keys of their own in place: enrol nobody, hand in no more "
+      "cards, and restore the vault from a backup");
+}
+
+// The rows of the keys before go in one step at the end of a rotation; then nobody is left under them.
+Result<bool> is_retired(const store::Store& store, const KeysAtRest& rest) {
+  if (!rest.old_people || rest.old_needed) return false;
+  FK_TRY(const auto left, stored_site_key(store, rest.old_people->name, rest.old_people->epoch));
+  return !left;
 }
 
 }  // namespace
 
 Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out) {
-  KeysAtRest rest;
   std::uint64_t templates = 0;
-  sequencer_->read([&](const ledger::State& st) {
+  FK_TRY(KeysAtRest rest, sequencer_->read([&](const ledger::State& st) {
     for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
-    rest = keys_at_rest(st);
-  });
+    return keys_at_rest(st);
+  }));
   FK_CHECK(parts_.store.scan(store::keys::prefix(store::keys::Kind::kNames), {}, [&](ByteView, ByteView) {
     ++rest.people.uses;  // one row each
     return true;
   }));
-  const auto open = [&](const KeyAtRest& k) {
-    return open_key(parts_.store, parts_.custody, rest.vault, unseal_key, k);
-  };
-  const auto site_keys = [](const KeyAtRest& k, seal::OpenedSiteKey&& s) {
-    return std::make_shared<SiteKeys>(k.epoch, s.key, std::move(s.wraps), k.uses);
-  };
-  const auto register_keys = [&](std::uint32_t epoch, seal::OpenedSiteKey&& s) {
-    return std::make_shared<RegisterKeys>(
-        RegisterKeys{epoch, s.key.aead(seal::SiteSubkey::kRegister, rest.people.uses), std::move(s.wraps)});
-  };
-  FK_TRY(auto people, open(rest.people));
-  auto opened = std::make_shared<OpenVault>(rest.vault, parts_.store, parts_.slots,
-                                            register_keys(rest.people.epoch, std::move(people)));
-  for (const auto& s : rest.sites) {
-    FK_TRY(auto key, open(s));
-    FK_CHECK(opened->add_site(s.name, site_keys(s, std::move(key))));
+  const Opener opener{parts_.store, parts_.custody, rest.vault, unseal_key};
+  FK_TRY(const bool retired, is_retired(parts_.store, rest));
+  // Nothing is opened with keys before those that vouch for them have.
+  std::shared_ptr<RegisterKeys> old_people;
+  if (rest.old_people && !retired) {
+    FK_TRY(old_people, opener.open_register(*rest.old_people, rest.people.uses));
+    FK_CHECK(check_proof(*old_people, *rest.keys));
   }
-  for (const auto& k : rest.old) {
-    auto key = open(k);
-    if (!key && rest.old_needed) return std::move(key).error();
-    if (!key) continue;  // destroyed: no subject's key is under it any more
-    if (k.name == seal::kVaultKeyName) {
-      opened->people().add(register_keys(k.epoch, std::move(*key)));
-    } else {
-      opened->site(k.name).keys.add(site_keys(k, std::move(*key)));
+  FK_TRY(auto people, opener.open_register(rest.people, rest.people.uses));
+  for (const auto& site : rest.opened_sites) FK_CHECK(check_proof(*people, site));
+  auto opened = std::make_shared<OpenVault>(rest.vault, parts_.store, parts_.slots, std::move(people));
+  for (const auto& s : rest.sites) {
+    FK_TRY(auto keys, opener.open_site(s));
+    FK_CHECK(opened->add_site(s.name, std::move(keys)));
+  }
+  if (old_people) {
+    opened->people().add(std::move(old_people));
+    for (const auto& k : rest.old) {
+      FK_TRY(auto keys, opener.open_site(k));
+      opened->site(k.name).keys.add(std::move(keys));
     }
   }
   opened->templates_total = templates;  // known before anybody sees the vault open

@@ -1,22 +1,38 @@
 #include "vault/site_rows.h"
 
+#include <utility>
+
 #include "vault/store/keys.h"
 
 namespace facekeep {
 
+using store::keys::SiteKeyKind;
+
 Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::SealedSiteKey& sealed,
-                    std::vector<store::Batch::Put>& puts) {
-  using store::keys::SiteKeyKind;
-  FK_TRY(Bytes main, store::keys::site_key(site, epoch, SiteKeyKind::kMain));
+                    std::vector<store::Batch::Put>& puts, bool again) {
+  FK_TRY(Bytes main, store::keys::site_key(site, epoch, again ? SiteKeyKind::kMainAgain : SiteKeyKind::kMain));
   puts.push_back({std::move(main), sealed.main});
   if (sealed.spare.empty()) return {};
-  FK_TRY(Bytes spare, store::keys::site_key(site, epoch, SiteKeyKind::kSpare));
+  FK_TRY(Bytes spare, store::keys::site_key(site, epoch, again ? SiteKeyKind::kSpareAgain : SiteKeyKind::kSpare));
   puts.push_back({std::move(spare), sealed.spare});
   return {};
 }
 
+Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& store, std::string_view site,
+                                                           std::uint32_t epoch) {
+  for (const auto& [main_kind, spare_kind] : {std::pair(SiteKeyKind::kMainAgain, SiteKeyKind::kSpareAgain),
+                                              std::pair(SiteKeyKind::kMain, SiteKeyKind::kSpare)}) {
+    FK_TRY(const Bytes main, store::keys::site_key(site, epoch, main_kind));
+    FK_TRY(const Bytes spare, store::keys::site_key(site, epoch, spare_kind));
+    FK_TRY(auto stored, store.get(main));
+    FK_TRY(auto stored_spare, store.get(spare));
+    if (stored)
+      return std::optional(seal::SealedSiteKey{std::move(*stored), std::move(stored_spare).value_or(Bytes())});
+  }
+  return std::optional<seal::SealedSiteKey>();
+}
+
 Status drop_site_key(std::string_view site, std::uint32_t epoch, std::vector<Bytes>& deletes) {
-  using store::keys::SiteKeyKind;
   for (const SiteKeyKind kind : {SiteKeyKind::kMain, SiteKeyKind::kSpare}) {
     FK_TRY(Bytes row, store::keys::site_key(site, epoch, kind));
     deletes.push_back(std::move(row));

@@ -10,9 +10,14 @@
 
 namespace facekeep {
 
-// Adds the row of each token. kInvalidArgument for a site's name that no key has.
+// Adds the row of each token. `again`: beside the rows that are there, for other cards. kInvalidArgument for a site's
+// name that no key has.
 Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::SealedSiteKey& sealed,
-                    std::vector<store::Batch::Put>& puts);
+                    std::vector<store::Batch::Put>& puts, bool again = false);
+
+// What the present cards open: the rows for other cards, where there are any. None without a row for the main token.
+Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& store, std::string_view site,
+                                                           std::uint32_t epoch);
 
 // Adds the names of both rows.
 Status drop_site_key(std::string_view site, std::uint32_t epoch, std::vector<Bytes>& deletes);

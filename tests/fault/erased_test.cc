@@ -91,7 +91,7 @@ int attack(const VaultFixture& f, const std::string& folder, const Noted& n) {
       seal::make_template_aad({vault, "main"}, {n.ref, t.id, t.model, t.model_version, n.state.consent}).value();
   std::vector<seal::AeadKey> found;
   for (const auto which : {seal::SiteSubkey::kWrap, seal::SiteSubkey::kIndex, seal::SiteSubkey::kOpenings,
-                           seal::SiteSubkey::kChanges, seal::SiteSubkey::kRegister})
+                           seal::SiteSubkey::kChanges, seal::SiteSubkey::kRegister, seal::SiteSubkey::kProofs})
     found.push_back(site->aead(which, 0));
   const std::string files = read_key_files(folder + "/keys");
   const seal::AeadKey wrap = site->aead(seal::SiteSubkey::kWrap, 0);

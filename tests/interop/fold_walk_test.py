@@ -195,8 +195,12 @@ class Walk:
 
     def reshare(self):
         """Mostly new cards for the same people; now and then something that is not new, or that somebody did not sign."""
-        current, odd = self.state.current, self.random.randrange(12)
+        current, odd = self.state.current, self.random.randrange(14)
         people = [p for p in current["principals"] if p["role"] == "custodian"]
+        if odd == 11:
+            people[0] = {**people[0], self.random.choice(("key", "name")): some_hex("another")}
+        if odd == 12:
+            people = [{**p, "until": "2026-11-01"} if p["id"].startswith("residents") else p for p in people]
         a = council.new_cards(f"walk {len(self.lines)}", people[:-1] if odd == 0 else people, (current["share_set"] + 1) % 32768)
         if odd == 1:
             a["unseal_key"] = self.random.choice([self.genesis["unseal_key"], current["unseal_key"]])
@@ -241,6 +245,9 @@ class Walk:
         if odd == 2:
             out["register_check"] = self.state.current["register"]["check"]
         return {"keys": out}
+
+    def proof(self, kind):
+        return {"proof": some_hex("proof")} if (kind in keys.WITH_PROOF) != (self.random.random() < 0.03) else {}
 
     def export(self, site):
         pick, number = self.random.choice, self.random.randrange
@@ -341,7 +348,7 @@ class Walk:
         proposal = self.random.choice(ready) if ready and self.random.random() < 0.9 else self.some_proposal()
         action = self.made.get(proposal, {}).get("action", {})
         check = {"check": some_hex("check")} if (action.get("kind") == "open-site") != (self.random.random() < 0.05) else {}
-        more = {**check, **self.new_keys(action.get("kind") in keys.CEREMONIES)}
+        more = {**check, **self.new_keys(action.get("kind") in keys.CEREMONIES), **self.proof(action.get("kind"))}
         if self.offer("proposal-done", {"proposal": proposal, **more}) and self.more:
             for _ in range(5):
                 self.rewrap() if "keys" in more else self.about_export()

@@ -82,6 +82,61 @@ def _(c):
     c.decide("property/1", {"kind": "rotate-keys"}, *BOTH)
 
 
+@case("new keys for which nobody vouches")
+def _(c):
+    c.decide("property/1", {"kind": "rotate-keys"}, *BOTH, keys=new_keys(2, SITES))
+    del c.log.items[-1].event["body"]["proof"]
+
+
+@case("a site for which nobody vouches")
+def _(c):
+    c.decide("property/1", {"kind": "open-site", "site": new_site("tower")}, *BOTH, check=some_hex("check tower"))
+    del c.log.items[-1].event["body"]["proof"]
+
+
+@case("a site opened in a sealed vault")
+def _(c):
+    made = c.propose("property/1", {"kind": "open-site", "site": new_site("tower")})
+    c.approve(made, *BOTH)
+    c.log.add("sealed", {"by": "residents/2", "reason": "request"})
+    start_daemon(c.log, same_daemon=True)
+    c.done(made, check=some_hex("check tower"))
+
+
+@case("the old keys gone before the new cards opened the vault")
+def _(c):
+    reshared(c)
+    rewrap(c, keys.LAST_REF)
+    c.log.add("keys-retired", {"epoch": 1})
+
+
+@case("another ceremony by whose first one was vetoed")
+def _(c):
+    c.veto("residents/2", c.propose("property/1", {"kind": "rotate-keys"}))
+    c.propose("property/1", {"kind": "rotate-keys"})
+
+
+@case("new cards under another's key")
+def _(c):
+    action = cards(c)
+    action["custodians"][1] = {**action["custodians"][1], "key": some_hex("a key of one's own")}
+    c.propose("property/1", signed_reshare(c.vault, action))
+
+
+@case("cards with people whose time is over")
+def _(c):
+    action = cards(c)
+    for p in action["custodians"][1:3]:
+        p["until"] = "2026-01-01"
+    c.propose("property/1", signed_reshare(c.vault, action))
+
+
+@case("a rule changed with new cards, under the rule of cards alone")
+def _(c):
+    c.tighten("residents/1", {"kind": "change-rules", "rules": {"rule": rule(2)}})
+    reshared(c, signed_reshare(c.vault, cards(c, rules={"export": rule(2)})))
+
+
 @case("a rotation by one group")
 def _(c):
     c.decide("property/1", {"kind": "rotate-keys"}, "property/1", "property/2", keys=new_keys(2, SITES))
@@ -136,6 +191,9 @@ def _(c):
 def _(c):
     reshared(c)
     rewrap(c, keys.LAST_REF)
+    c.log.add("sealed", {"by": "residents/2", "reason": "request"})
+    start_daemon(c.log, same_daemon=True)
+    unseal(c.log)
     c.log.add("keys-retired", {"epoch": 1})
     c.propose("property/1", signed_reshare(c.vault, {**cards(c, "third"), "share_set": 9, "unseal_key": some_hex("unseal")}))
 

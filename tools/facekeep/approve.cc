@@ -80,6 +80,8 @@ Status vote(Context& context, const Options& o, Verb verb, Reporter& report) {
   FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
   FK_TRY(const CheckedProposal p, check_proposal(context, notice, api, o.id));
   if (verb == Verb::kApprove) FK_CHECK(check_everybody_named(p.status));
+  FK_TRY(const Digest own_key, http::spki_digest(identity.cert.get()));
+  if (verb == Verb::kApprove) FK_CHECK(check_own_registration(p.status, own_key));
   report.field("digest", to_hex(p.digest));
   FK_CHECK(ask(context, o, p, verb, report));
   FK_TRY(const ledger::Vote vote, sign(context, notice, o, identity, p, verb));

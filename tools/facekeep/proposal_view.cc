@@ -85,8 +85,22 @@ Status take_from_log(const ledger::State& state, ProposalStatus& status) {
     const bool asked = cards || (change != nullptr && change->custodian.id == each.id);
     if (asked && each.role == ledger::Role::kCustodian) status.before[each.id] = each;
   }
+  if (cards) status.groups_before = state.current().groups;
   if (status.names && !check_names(*status.names, p.made.action)) {
     return say_error(Errc::kIntegrity, "other-names", Msg::kPropOtherNames, Msg::kCliTellHint);
+  }
+  return {};
+}
+
+Status check_own_registration(const ProposalStatus& status, const Digest& signer) {
+  const auto* cards = std::get_if<ledger::Reshare>(&status.made.action);
+  if (cards == nullptr) return {};
+  for (const auto& p : cards->custodians) {
+    const auto now = status.before.find(p.id);
+    if (now == status.before.end() || now->second.key != signer) continue;
+    const ledger::PrincipalRecord& own = now->second;
+    if (p.key == own.key && p.approval_key == own.approval_key && p.name == own.name) continue;
+    return say_error(Errc::kIntegrity, "not-your-keys", Msg::kPropNotYourKeys, Msg::kCliTellHint, {p.id});
   }
   return {};
 }
@@ -152,6 +166,18 @@ void describe_people(Lang lang, const ProposalStatus& s, const ledger::Reshare& 
   for (const auto& [id, p] : leaving) out.push_back(words(lang, Msg::kPropLeaves, {id}));
 }
 
+// How many cards open the vault, group by group, now and then.
+void describe_groups(Lang lang, const ProposalStatus& s, const ledger::Reshare& cards, std::vector<std::string>& out) {
+  std::map<std::string, std::pair<std::string, std::string>> of;
+  const std::string none = words(lang, Msg::kPropNobody);
+  const auto count = [](const ledger::Group& g) {
+    return std::to_string(g.threshold) + "/" + std::to_string(g.shares.size());
+  };
+  for (const auto& g : s.groups_before) of[g.id] = {count(g), none};
+  for (const auto& g : cards.groups) of.try_emplace(g.id, none, "").first->second.second = count(g);
+  for (const auto& [id, n] : of) out.push_back(words(lang, Msg::kPropGroupThen, {id, n.first, n.second}));
+}
+
 // A registration with the name that it has now brings none.
 bool keeps_name(const ProposalStatus& s, const ledger::PrincipalRecord& p) {
   const auto before = s.before.find(p.id);
@@ -170,7 +196,10 @@ std::vector<std::string> describe(Lang lang, const ProposalStatus& s, const Dige
     add(out, changes_of(lang, s.before.at(change->custodian.id), change->custodian));
   }
   const auto* cards = std::get_if<ledger::Reshare>(&s.made.action);
-  if (cards != nullptr && !s.before.empty()) describe_people(lang, s, *cards, out);
+  if (cards != nullptr && !s.before.empty()) {
+    describe_groups(lang, s, *cards, out);
+    describe_people(lang, s, *cards, out);
+  }
   if (!s.subjects.empty()) {
     out.push_back(words(lang, Msg::kPropExportNames, {list_of(lang, s.subjects, Msg::kPropNobody)}));
   }

@@ -29,6 +29,8 @@ struct ProposalStatus {
   std::optional<ledger::PeopleNames> names;
   // The custodians whom it changes, as they are registered now: all of them for a re-share.
   std::map<std::string, ledger::PrincipalRecord> before = {};
+  // The groups whose cards a re-share replaces, as they are now.
+  std::vector<ledger::Group> groups_before = {};
 };
 // Pure. kMalformed.
 Result<ProposalStatus> parse_proposal(const Json& answer);
@@ -48,6 +50,10 @@ struct CheckedProposal {
 // that can't receive, or has another key.
 Result<CheckedProposal> check_proposal(const Context& context, const Notice& notice, VaultApi& api,
                                        const std::string& id);
+
+// That new cards leave the custodian of this key (of TLS) with the registered key, approval key and name, or without a
+// card: nobody signs the own person over to somebody else. kIntegrity ("not-your-keys"). Pure.
+Status check_own_registration(const ProposalStatus& status, const Digest& signer);
 
 // That whoever signs an export of named people is shown each of them. kFailedPrecondition ("names-missing"). Pure.
 Status check_everybody_named(const ProposalStatus& status);

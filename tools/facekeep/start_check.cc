@@ -74,7 +74,8 @@ Result<SealStatusView> parse_seal_status(const Json& answer) {
   if (answer.contains("rotation")) {
     const Json& r = answer["rotation"];
     if (!r.is_object() || !has_number(r, "done") || !has_number(r, "total")) return bad_answer();
-    s.rotation = {r["done"].get<std::uint64_t>(), r["total"].get<std::uint64_t>()};
+    s.rotation = {r["done"].get<std::uint64_t>(), r["total"].get<std::uint64_t>(),
+                  r.contains("cards_untried") && r["cards_untried"] == true};
   }
   const Json start = answer.value("start", Json::object());
   if (!start.is_object() || !has_number(start, "entry") || !has_text(start, "event") || !start.contains("proof")) {

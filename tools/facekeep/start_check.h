@@ -36,6 +36,7 @@ struct SealStatusView {
   struct Rotation {
     std::uint64_t done = 0;
     std::uint64_t total = 0;
+    bool cards_untried = false;  // of a re-share
   };
   std::optional<Rotation> rotation = {};  // while keys are rewrapped
   std::uint64_t start_entry = 0;

@@ -39,7 +39,8 @@ Status status(Context& context, Reporter& report) {
   }
   if (const auto& r = v.status.rotation) {
     report.say(Msg::kCliRotation, {std::to_string(r->done), std::to_string(r->total)});
-    report.field("rotation", {{"done", r->done}, {"total", r->total}});
+    if (r->cards_untried) report.warn(Msg::kCliCardsUntried);
+    report.field("rotation", {{"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}});
   }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});

@@ -166,13 +166,34 @@ const ActionKind& kind_of(const Action& action) {
 
 namespace {
 
-// `next` if a vault can be so.
-Result<Genesis> checked(Genesis next, const std::string& day) {
+// Enough cards of each group are with somebody whose end date has not passed. Where time alone took them, what takes no
+// more goes on.
+Status check_cards(const Genesis& current, const Genesis& next, const std::string& day) {
+  const auto held = [&day](const Genesis& g, const Group& group) {
+    return cards_held(group, [&](const std::string& id) {
+      const PrincipalRecord* p = find_by_id(g.principals, id);
+      return p != nullptr && p->role == Role::kCustodian && !ended(*p, day);
+    });
+  };
+  for (const Group& group : next.groups) {
+    const std::uint32_t left = held(next, group);
+    const bool fewer = next.unseal_key != current.unseal_key || left < held(current, group);
+    if (left >= group.threshold || !fewer) continue;
+    return refused("fewer cards of the group \"" + group.id +
+                       "\" than open the vault would be with somebody whose end " + "date has not passed",
+                   "new cards for those who stay come first: `facekeep reshare`");
+  }
+  return {};
+}
+
+// `next` if a vault that is as `current` can be so.
+Result<Genesis> checked(const Genesis& current, Genesis next, const std::string& day) {
   if (auto ok = check_genesis(next); !ok) {
     Error e = std::move(ok).error();
     e.problem = "bad-action";
     return e;
   }
+  FK_CHECK(check_cards(current, next, day));
   GroupSizes sizes;
   for (const auto& g : next.groups) sizes[g.id] = 0;
   for (const auto& p : next.principals) {
@@ -191,14 +212,22 @@ Result<Genesis> checked(Genesis next, const std::string& day) {
 Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day) {
   Genesis next = current;
   FK_CHECK(std::visit([&](const auto& a) { return run(next, a); }, action));
-  return checked(std::move(next), day);
+  return checked(current, std::move(next), day);
 }
 
 Result<Genesis> apply_unsigned(const Genesis& current, const Reshare& action, const std::string& day) {
   Genesis next = current;
   FK_CHECK(change_cards(next, action));
   FK_CHECK(set_rules(next, action.rules));
-  return checked(std::move(next), day);
+  return checked(current, std::move(next), day);
+}
+
+std::uint32_t cards_held(const Group& group, const std::function<bool(const std::string&)>& remains) {
+  const auto held = [&](const ShareCard& card) {
+    return std::any_of(card.holders.begin(), card.holders.end(),
+                       [&](std::uint32_t h) { return remains(group.id + "/" + std::to_string(h)); });
+  };
+  return static_cast<std::uint32_t>(std::count_if(group.shares.begin(), group.shares.end(), held));
 }
 
 bool is_tightening(const Genesis& current, const Action& action) {

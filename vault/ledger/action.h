@@ -5,6 +5,7 @@
 // Format: vault/log/FORMAT.md, "Actions".
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -101,7 +102,8 @@ Json to_json(const Action& action);
 Result<Action> action_from_json(const Json& value);
 
 // `current` (genesis with every change since) as it is after the action; `day` is the log's day. Everything that
-// check_genesis asks for holds again, and every rule can still be met by custodians whose end date has not passed.
+// check_genesis asks for holds again, every rule can still be met by custodians whose end date has not passed, and they
+// hold enough cards to open the vault, or as many of each group's as before.
 // kInvalidArgument, kPermissionDenied, kNotFound, with the reason, where the action can't be.
 Result<Genesis> apply_action(const Genesis& current, const Action& action, const std::string& day);
 
@@ -110,6 +112,9 @@ Result<Genesis> apply_action(const Genesis& current, const Action& action, const
 // longer delay (at most half the lifetime) or fewer uses, that of kCancelClass aside; and changes something. One
 // custodian may have it done at once.
 bool is_tightening(const Genesis& current, const Action& action);
+
+// Cards of the group of which somebody `remains` (custodians' ids).
+std::uint32_t cards_held(const Group& group, const std::function<bool(const std::string&)>& remains);
 
 // The registrations that the action writes, and their ids: a revocation of one makes the proposal stale.
 std::vector<PrincipalRecord> records_in(const Action& action);

@@ -108,6 +108,7 @@ Status State::apply_body(const Unsealed& e) {
   std::sort(cards.begin(), cards.end());
   if (cards != e.by) return broken("an unseal that names other cards than those handed in");
   shares_in_.clear();
+  if (rotation_) rotation_->cards_untried = false;
   return {};
 }
 

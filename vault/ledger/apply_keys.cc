@@ -13,18 +13,18 @@ Error broken(const char* why) {
 // Precondition: `next` is current_ after the action.
 Status State::check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const {
   if (renews_keys(action) != keys.has_value()) return broken("new keys come with a rotation or a re-share alone");
-  if (!keys) return {};
-  if (phase_ != Phase::kOpen) return broken("new keys while the vault is not open");
-  return take_keys(next, *current_, *keys);
+  return !keys ? Status() : take_keys(next, *current_, *keys);
 }
 
 // Precondition: check_new_keys; current_ is as before.
-void State::note_new_keys(const NewKeys& keys, const Genesis& next) {
-  Rotation r{root_epoch(), keys.epoch, {}, current_->register_check, {}, size_};
+void State::note_new_keys(const ProposalDone& done, const Genesis& next) {
+  Rotation r{root_epoch(), done.keys->epoch, {}, current_->register_check, {}, size_, {done.proposal, *done.proof}};
   for (const Site& s : current_->sites) r.old_checks[s.id] = s.check;
+  r.cards_untried = next.unseal_key != current_->unseal_key;
   rotation_ = std::move(r);
+  site_proofs_.clear();  // the proof of the new keys is over all of them
   for (const auto& [id, key] : period_keys_) ++wraps_[std::get<1>(id)];
-  if (next.unseal_key == current_->unseal_key) return;
+  if (!rotation_->cards_untried) return;
   retired_cards_.insert(current_->unseal_key);
   for (const auto& group : current_->groups) {
     for (const auto& card : group.shares) retired_cards_.insert(card.commitment);
@@ -45,6 +45,7 @@ Status State::apply_body(const Rewrapped& e) {
 Status State::apply_body(const KeysRetired& e) {
   if (!rotation_ || e.epoch != rotation_->from) return broken("the end of keys that were not replaced");
   if (rotation_->upto != kAllRefs) return broken("the end of keys that subjects still need");
+  if (rotation_->cards_untried) return broken("the end of the old keys before the new cards opened the vault");
   rotation_.reset();
   return {};
 }

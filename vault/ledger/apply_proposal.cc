@@ -92,12 +92,18 @@ Status State::apply_body(const ProposalMade& e) {
   return {};
 }
 
+// Who has a ceremony end undecided waits a day before another (decide_propose).
+void State::note_end(const Proposal& ended) {
+  if (renews_keys(ended.made.action)) ended_ceremonies_[ended.made.by] = clock_now_;
+}
+
 Status State::vote(const Vote& vote, Verb verb) {
   FK_CHECK(in_log(decide_vote(*this, vote, verb, moment())));
   Proposal& p = proposals_.at(vote.proposal);
   if (verb == Verb::kVeto) {
     p.stage = *next_stage(p.stage, ProposalInput::kVeto);
     p.vetoed_by = vote.by;
+    note_end(p);
     return {};
   }
   p.approved.insert(vote.by);
@@ -121,6 +127,7 @@ Status State::apply_body(const ProposalWithdrawn& e) {
   FK_CHECK(in_log(decide_withdraw(*this, e, moment())));
   Proposal& p = proposals_.at(e.proposal);
   p.stage = *next_stage(p.stage, ProposalInput::kWithdraw);
+  note_end(p);
   return {};
 }
 
@@ -137,7 +144,12 @@ Status State::apply_body(const ProposalDone& e) {
     next.sites.back().epoch = root_epoch();
   }
   FK_CHECK(in_log(check_new_keys(p.made.action, e.keys, next)));
-  if (e.keys) note_new_keys(*e.keys, next);
+  if (waits_for_keys(p.made.action) != e.proof.has_value()) {
+    return in_log(
+        make_error(Errc::kIntegrity, "new keys come with a proof by those before them, and nothing else does"));
+  }
+  if (opens) site_proofs_[next.sites.back().id] = {e.proposal, *e.proof};
+  if (e.keys) note_new_keys(e, next);
   for (const auto& [name, rule] : rules_in(p.made.action)) agreed_rules_.erase(name);
   if (const auto* change = std::get_if<ChangePolicy>(&p.made.action)) shortened_.erase(change->site);
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;

@@ -71,12 +71,6 @@ Json write(const Veto& e) {
 Json write(const ProposalWithdrawn& e) {
   return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
 }
-Json write(const ProposalDone& e) {
-  Json j = {{"proposal", to_hex(e.proposal)}};
-  if (e.check) j["check"] = to_hex(*e.check);
-  if (e.keys) j["keys"] = to_json(*e.keys);
-  return j;
-}
 Json write(const Revoked& e) {
   return {{"by", e.by}, {"principals", e.principals}, {"reason", e.reason}};
 }
@@ -263,14 +257,7 @@ Result<Body> read(Tag<ProposalWithdrawn>, const Json& j) {
   return Body(std::move(e));
 }
 Result<Body> read(Tag<ProposalDone>, const Json& j) {
-  ObjectReader r(j, "proposal-done event");
-  ProposalDone e{r.hex<16>("proposal")};
-  if (r.has("check")) e.check = r.hex<32>("check");
-  const Json* keys = r.has("keys") ? &r.object("keys") : nullptr;
-  FK_CHECK(r.finish());
-  if (keys != nullptr) {
-    FK_TRY(e.keys, new_keys_from_json(*keys));
-  }
+  FK_TRY(ProposalDone e, proposal_done_from_json(j));
   return Body(std::move(e));
 }
 Result<Body> read(Tag<Revoked>, const Json& j) {

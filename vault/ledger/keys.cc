@@ -65,6 +65,19 @@ Preset preset_of(const std::vector<Group>& groups) {
   return std::all_of(groups.begin(), groups.end(), is_single_card) ? Preset::kSmall : Preset::kStandard;
 }
 
+// New cards are no way to take over a person's registration.
+Status check_who_stays(const Genesis& g, const Reshare& a) {
+  for (const PrincipalRecord& now : g.principals) {
+    const auto next =
+        std::find_if(a.custodians.begin(), a.custodians.end(), [&](const auto& p) { return p.id == now.id; });
+    if (next == a.custodians.end()) continue;
+    if (next->key == now.key && next->approval_key == now.approval_key && next->name == now.name) continue;
+    return refused("\"" + now.id + "\" is registered with another key, approval key or name",
+                   "who stays keeps them: `facekeep propose custodian` changes them; a new person takes a free number");
+  }
+  return {};
+}
+
 Status check_new_cards(const Genesis& g, const Reshare& a) {
   if (a.unseal_key == g.unseal_key) return refused("the unseal key is the present one: old cards would go on opening");
   if (a.share_set == g.share_set) return refused("the share set has the number of the present one");
@@ -82,7 +95,7 @@ Status check_new_cards(const Genesis& g, const Reshare& a) {
   if (!std::all_of(a.custodians.begin(), a.custodians.end(), custodian)) {
     return refused("somebody among the new custodians has another role");
   }
-  return {};
+  return check_who_stays(g, a);
 }
 
 }  // namespace
@@ -117,6 +130,24 @@ Result<Digest> reshare_digest(const Reshare& a) {
 Result<std::string> reshare_statement(const Reshare& a, const Id128& vault) {
   FK_TRY(const Digest digest, reshare_digest(a));
   return canonical_json({{"digest", to_hex(digest)}, {"v", 1}, {"vault", to_hex(vault)}, {"verb", "reshare"}});
+}
+
+Result<std::string> new_keys_statement(const Id128& vault, const Id128& proposal, const NewKeys& keys,
+                                       const Digest& unseal_key) {
+  return canonical_json({{"keys", to_json(keys)},
+                         {"proposal", to_hex(proposal)},
+                         {"unseal_key", to_hex(unseal_key)},
+                         {"vault", to_hex(vault)}});
+}
+
+Result<std::string> new_site_statement(const Id128& vault, const Id128& proposal, const Site& site,
+                                       const Digest& unseal_key) {
+  return canonical_json({{"check", to_hex(site.check)},
+                         {"epoch", site.epoch},
+                         {"proposal", to_hex(proposal)},
+                         {"site", site.id},
+                         {"unseal_key", to_hex(unseal_key)},
+                         {"vault", to_hex(vault)}});
 }
 
 Status change_keys(Genesis& g, const RotateKeys& a) {

@@ -55,6 +55,22 @@ struct NewKeys {
   Digest register_check{};               // likewise of the vault's own
 };
 
+// How the keys of a proposal-done are vouched for by the vault's own key in force before it: HMAC-SHA256 under its
+// S/proofs, over "facekeep/new-keys/v1" 0x00 and the statement. A check in the log says which key is meant, and whoever
+// has the log's key could write one; a proof takes a vault that the custodians had opened. The fold has no key and only
+// keeps it: an unseal checks it, before anything is opened with what it vouches for.
+struct KeyProof {
+  Id128 proposal{};
+  Digest proof{};
+};
+inline constexpr std::string_view kProofDomain("facekeep/new-keys/v1\0", 21);
+// What the proof is over, canonical JSON. `unseal_key`: to which the keys are sealed, the one in force from there on.
+Result<std::string> new_keys_statement(const Id128& vault, const Id128& proposal, const NewKeys& keys,
+                                       const Digest& unseal_key);
+// `site` with the check and the epoch with which it is opened.
+Result<std::string> new_site_statement(const Id128& vault, const Id128& proposal, const Site& site,
+                                       const Digest& unseal_key);
+
 // Subjects with a ref behind the one of the event before, up to `upto`, have their key in the slots of `epoch`.
 struct Rewrapped {
   std::uint32_t epoch = 0;
@@ -80,8 +96,9 @@ Result<Digest> reshare_digest(const Reshare& action);
 Result<std::string> reshare_statement(const Reshare& action, const Id128& vault);
 
 // What the actions change in `current`, rules aside. "bad-action": the spare key is no such key or the registered one;
-// the unseal key, the share set or a card is the present one; a vault of two groups would become one of one; a
-// custodian has not signed. What check_genesis asks for is left to apply_action.
+// the unseal key, the share set or a card is the present one; a vault of two groups would become one of one; somebody
+// who stays would get another key, approval key or name; a custodian has not signed. What check_genesis asks for is
+// left to apply_action.
 Status change_keys(Genesis& current, const RotateKeys& action);
 Status change_keys(Genesis& current, const Reshare& action);
 

@@ -116,6 +116,27 @@ Result<ProposalMade> proposal_made_from_json(const Json& value) {
   return m;
 }
 
+Json to_json(const ProposalDone& e) {
+  Json j = {{"proposal", to_hex(e.proposal)}};
+  if (e.check) j["check"] = to_hex(*e.check);
+  if (e.keys) j["keys"] = to_json(*e.keys);
+  if (e.proof) j["proof"] = to_hex(*e.proof);
+  return j;
+}
+
+Result<ProposalDone> proposal_done_from_json(const Json& value) {
+  ObjectReader r(value, "proposal-done event");
+  ProposalDone e{r.hex<16>("proposal")};
+  if (r.has("check")) e.check = r.hex<32>("check");
+  if (r.has("proof")) e.proof = r.hex<32>("proof");
+  const Json* keys = r.has("keys") ? &r.object("keys") : nullptr;
+  FK_CHECK(r.finish());
+  if (keys != nullptr) {
+    FK_TRY(e.keys, new_keys_from_json(*keys));
+  }
+  return e;
+}
+
 Json to_json(const Vote& v) {
   return {{"by", v.by},     {"proposal", to_hex(v.proposal)}, {"root", to_hex(v.root)},
           {"rule", v.rule}, {"signature", v.signature},       {"size", v.size}};

@@ -55,6 +55,7 @@ struct ProposalDone {
   Id128 proposal{};
   std::optional<Digest> check = {};  // of an opened site: HKDF(S, "check") of the key drawn for it
   std::optional<NewKeys> keys = {};  // of a rotation or a re-share
+  std::optional<Digest> proof = {};  // of either, and of an opened site: KeyProof (keys.h)
 };
 
 // One custodian ends principals that are no custodians, at once.
@@ -151,6 +152,8 @@ Result<std::string> vote_statement(const Vote& vote, Verb verb, const Digest& pr
 // Bodies of the events, and the whole proposal for the state's digest.
 Json to_json(const ProposalMade& made);
 Result<ProposalMade> proposal_made_from_json(const Json& value);
+Json to_json(const ProposalDone& done);
+Result<ProposalDone> proposal_done_from_json(const Json& value);
 Json to_json(const Vote& vote);
 Result<Vote> vote_from_json(const Json& value, const std::string& what);
 Json to_json(const Proposal& proposal);
@@ -169,5 +172,7 @@ inline constexpr std::size_t kMaxEndedProposals = 16;  // of one proposer, kept 
 inline constexpr std::uint64_t kSuspensionMs = 72ULL * 3600 * 1000;
 inline constexpr std::uint64_t kBetweenTighteningsMs = 7ULL * 24 * 3600 * 1000;  // of rules, by one custodian
 inline constexpr std::uint64_t kBetweenSuspensionsMs = 7ULL * 24 * 3600 * 1000;  // by one custodian, and of one
+// After a rotation or re-share was vetoed or withdrawn, until its proposer proposes one again.
+inline constexpr std::uint64_t kBetweenCeremoniesMs = 24ULL * 3600 * 1000;
 
 }  // namespace facekeep::ledger

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/ledger/decide.h"
 #include "vault/ledger/sshsig.h"
 
 namespace facekeep::ledger {
@@ -63,10 +64,23 @@ bool only_undoes(const State& state, const Action& action) {
          });
 }
 
+// What meets it meets each of them, in the shorter of their lifetimes.
+Rule both(Rule a, const Rule& b) {
+  for (const auto& [group, n] : b.groups) a.groups[group] = std::max(a.groups[group], n);
+  a.delay_s = std::max(a.delay_s, b.delay_s);
+  a.lifetime_s = std::min(a.lifetime_s, b.lifetime_s);
+  a.uses = std::min(a.uses, b.uses);
+  return a;
+}
+
 Rule rule_of(const State& state, const Action& action) {
   if (only_stops(state, action)) return *state.agreed_rule(kCancelClass);
   const std::string action_class(kind_of(action).action_class);
-  return only_undoes(state, action) ? *state.agreed_rule(action_class) : *state.rule(action_class);
+  if (only_undoes(state, action)) return *state.agreed_rule(action_class);
+  // New cards are no way around the rule of rules.
+  const auto* cards = std::get_if<Reshare>(&action);
+  const bool sets_rules = cards != nullptr && !cards->rules.empty();
+  return sets_rules ? both(*state.rule(action_class), *state.rule("rule")) : *state.rule(action_class);
 }
 
 Error ceremony_running(std::string message, std::string hint) {
@@ -83,6 +97,18 @@ Status check_no_other_ceremony(const State& state, const Action& action, const M
   if (!another) return {};
   return ceremony_running("another rotation or re-share is proposed, and not decided",
                           "`facekeep proposals` shows it: have it decided, withdraw it or veto it");
+}
+
+// Each that ends undecided has cost everybody the time of one: nobody keeps a vault from its new keys by proposing
+// them.
+Status check_not_just_ended(const State& state, const ProposalMade& made, const Moment& now) {
+  const auto ended = state.ended_ceremonies().find(made.by);
+  if (!renews_keys(made.action) || ended == state.ended_ceremonies().end() ||
+      now.clock >= ended->second + kBetweenCeremoniesMs) {
+    return {};
+  }
+  return ceremony_running("a rotation or re-share that this custodian proposed was vetoed or withdrawn within a day",
+                          "another custodian may propose it now");
 }
 
 // Of what an action can be, the part that takes more than current: what was retired by a re-share stays so.
@@ -180,6 +206,7 @@ Status decide_propose(const State& state, const ProposalMade& made, const Moment
   }
   FK_CHECK(check_override(state, made));
   FK_CHECK(check_no_other_ceremony(state, made.action, now));
+  FK_CHECK(check_not_just_ended(state, made, now));
   return check_action(state, made.action, now);
 }
 
@@ -249,6 +276,8 @@ Status decide_carry_out(const State& state, const Id128& id, const Moment& now) 
     return ceremony_running("subjects are being rewrapped under new keys",
                             "the proposal is carried out when the old keys are destroyed");
   }
+  // The proof of new keys is made with those that are open.
+  if (waits_for_keys(p->made.action)) FK_CHECK(require_open(state));
   return check_action(state, p->made.action, now);
 }
 
@@ -316,11 +345,7 @@ Status decide_suspend(const State& state, const CustodianSuspended& s, const Mom
     if (!check_rule(rule, left)) return bad("the rule for \"" + name + "\" could not be met without this custodian");
   }
   for (const auto& group : state.current().groups) {
-    const auto cards = std::count_if(group.shares.begin(), group.shares.end(), [&](const ShareCard& card) {
-      return std::any_of(card.holders.begin(), card.holders.end(),
-                         [&](std::uint32_t h) { return remains(group.id + "/" + std::to_string(h)); });
-    });
-    if (cards < static_cast<std::ptrdiff_t>(group.threshold))
+    if (cards_held(group, remains) < group.threshold)
       return bad("the vault could not be opened without this custodian");
   }
   return {};

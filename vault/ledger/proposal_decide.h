@@ -19,8 +19,9 @@ bool is_suspended(const State& state, const std::string& custodian, std::uint64_
 bool only_stops(const State& state, const Action& action);
 
 // The rule that binds this proposal at that moment: that of its class, or the stricter one of an override, which asks
-// for no more people than count then. Where it takes rules back to what a quorum had agreed on, before one person
-// tightened them, that is the rule of rules agreed on.
+// for no more people than count then; for a re-share that sets rules, that of its class and that of rules together.
+// Where it takes rules back to what a quorum had agreed on, before one person tightened them, that is the rule of rules
+// agreed on.
 Rule rule_for(const State& state, const ProposalMade& made, const Moment& now);
 
 // Where the proposal stands at that moment: its stage in the fold, read with both clocks. Delays run on the slower
@@ -34,7 +35,8 @@ bool lifetime_is_over(const State& state, const Proposal& proposal, const Moment
 Status check_override(const State& state, const ProposalMade& made);
 
 // "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals",
-// "ceremony-running" (another rotation or re-share is not decided).
+// "ceremony-running" (another rotation or re-share is not decided, or one by the same person ended undecided within 24
+// hours of the log's clock).
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now);
 
 // "unknown-proposal", "proposal-ended", "proposal-stale" (another rule version, or signed before what unsettled it),
@@ -47,7 +49,7 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
 Status decide_withdraw(const State& state, const ProposalWithdrawn& withdrawn, const Moment& now);
 
 // kFailedPrecondition unless the proposal is ready, and its action can still be; "ceremony-running": it waits for the
-// end of a rotation.
+// end of a rotation; "sealed": it draws keys, and waits for an unseal.
 Status decide_carry_out(const State& state, const Id128& proposal, const Moment& now);
 
 // True for a suspended subject that this proposal, a CancelErasures, brings back.

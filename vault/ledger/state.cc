@@ -164,10 +164,17 @@ std::string State::digest_head() const {
   for (const auto& [by, s] : suspensions_) {
     head += "suspension " + by + " " + s.custodian + " " + std::to_string(s.clock) + "\n";
   }
+  for (const auto& [by, clock] : ended_ceremonies_) head += "ceremony-ended " + by + " " + std::to_string(clock) + "\n";
+  const auto proof_line = [&](const std::string& key, const KeyProof& p) {
+    head += key + " " + to_hex(p.proposal) + " " + to_hex(p.proof) + "\n";
+  };
+  for (const auto& [site, proof] : site_proofs_) proof_line("site-proof " + site, proof);
   for (const auto& digest : retired_cards_) head += "retired " + to_hex(digest) + "\n";
   if (rotation_) {
     head += "rotation " + std::to_string(rotation_->from) + " " + std::to_string(rotation_->to) + " " +
             to_hex(rotation_->upto) + " " + std::to_string(rotation_->entry) + "\n";
+    proof_line("keys-proof", rotation_->proof);
+    if (rotation_->cards_untried) head += "cards untried\n";
     head += "old-register-check " + to_hex(rotation_->old_register_check) + "\n";
     for (const auto& [site, check] : rotation_->old_checks) head += "old-check " + site + " " + to_hex(check) + "\n";
   }

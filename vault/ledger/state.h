@@ -100,6 +100,8 @@ class State {
     std::uint64_t clock = 0;
   };
   [[nodiscard]] const std::map<std::string, Suspension>& suspensions() const { return suspensions_; }
+  // By custodian: log_clock() when a rotation or re-share that this person had proposed was last vetoed or withdrawn.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& ended_ceremonies() const { return ended_ceremonies_; }
 
   // While subjects still have keys of the epoch before: from the proposal-done with new keys to keys-retired.
   struct Rotation {
@@ -109,8 +111,13 @@ class State {
     Digest old_register_check{};
     Id128 upto{};             // subjects up to here are rewrapped
     std::uint64_t entry = 0;  // of the proposal-done
+    KeyProof proof;           // of the keys of `to`, by the vault's own key of `from`
+    // Of a re-share: no `unsealed` stands behind the proposal-done. The old keys stay until the new cards opened.
+    bool cards_untried = false;
   };
   [[nodiscard]] const std::optional<Rotation>& rotation() const { return rotation_; }
+  // By site, of those opened since the vault's keys were last drawn: by its own key in force.
+  [[nodiscard]] const std::map<std::string, KeyProof>& site_proofs() const { return site_proofs_; }
   // Of the root that is in force, 1 at genesis; and of the one under whose site key this subject's key lies.
   [[nodiscard]] std::uint32_t root_epoch() const { return current_->register_epoch; }
   [[nodiscard]] std::uint32_t key_epoch(const Id128& ref) const {
@@ -227,7 +234,8 @@ class State {
   void note_origin(const Proposal& done);
   void note_shortening(const Action& action);
   Status check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const;
-  void note_new_keys(const NewKeys& keys, const Genesis& next);
+  void note_new_keys(const ProposalDone& done, const Genesis& next);
+  void note_end(const Proposal& ended);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -245,6 +253,7 @@ class State {
   std::map<Id128, Proposal> proposals_;
   std::map<Id128, ExportState> exports_;
   std::optional<Rotation> rotation_;
+  std::map<std::string, KeyProof> site_proofs_;
   std::set<Digest> retired_cards_;
   bool all_custody_ = true;
   std::map<Id128, std::vector<std::uint64_t>> approval_entries_;  // of proposals_
@@ -252,6 +261,7 @@ class State {
   Origin witnesses_origin_;
   std::vector<Origin> custodian_changes_;
   std::map<std::string, Suspension> suspensions_;
+  std::map<std::string, std::uint64_t> ended_ceremonies_;
   std::map<std::string, Rule> agreed_rules_;  // of the classes that one person tightened since
   std::map<std::string, std::uint64_t> tightenings_;
   std::map<std::string, Shortened> shortened_;

@@ -163,6 +163,11 @@ Status StateTextReader::state_line(const Words& w) {
     suspension.custodian = w[2];
     ok = number(w[3], suspension.clock);
   }
+  if (w[0] == "ceremony-ended" && w.size() == 3) ok = number(w[2], s.ended_ceremonies_[std::string(w[1])]);
+  if (w[0] == "site-proof" && w.size() == 4) {
+    auto& p = s.site_proofs_[std::string(w[1])];
+    ok = hex(w[2], p.proposal) && hex(w[3], p.proof);
+  }
   if (w[0] == "retired" && w.size() == 2) {
     Digest digest{};
     ok = hex(w[1], digest) && s.retired_cards_.insert(digest).second;
@@ -170,6 +175,13 @@ Status StateTextReader::state_line(const Words& w) {
   if (w[0] == "rotation" && w.size() == 5) {
     auto& r = s.rotation_.emplace();
     ok = number(w[1], r.from) && number(w[2], r.to) && hex(w[3], r.upto) && number(w[4], r.entry);
+  }
+  if (w[0] == "keys-proof" && w.size() == 3) {
+    ok = s.rotation_ && hex(w[1], s.rotation_->proof.proposal) && hex(w[2], s.rotation_->proof.proof);
+  }
+  if (w[0] == "cards" && w.size() == 2 && w[1] == "untried") {
+    ok = s.rotation_.has_value();
+    if (ok) s.rotation_->cards_untried = true;
   }
   if (w[0] == "old-register-check" && w.size() == 2) ok = s.rotation_ && hex(w[1], s.rotation_->old_register_check);
   if (w[0] == "old-check" && w.size() == 3) {

@@ -19,6 +19,7 @@ std::string_view subkey_label(SiteSubkey which) {
     case SiteSubkey::kOpenings: return "openings";
     case SiteSubkey::kChanges: return "changes";
     case SiteSubkey::kRegister: return "register";
+    case SiteSubkey::kProofs: return "proofs";
   }
   std::abort();  // a number outside a closed enum
 }

@@ -30,6 +30,7 @@ enum class SiteSubkey : std::uint8_t {
   kOpenings,  // "openings": monthly keys of access openings
   kChanges,   // "changes": daily keys of erased ids in the changes feed
   kRegister,  // "register": the sealed register of people's names
+  kProofs,    // "proofs": of the vault's own key alone, vouches for keys that are drawn later (vault/ledger/keys.h)
 };
 
 // S. Move-only; cleansed at its end. Thread safe to read.

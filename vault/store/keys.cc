@@ -145,9 +145,9 @@ Result<SiteKey> parse_site_key(ByteView key) {
   if (key.size() < 2 || key[1] == 0 || key[1] > kMaxSite) return bad_key();
   const std::size_t length = key[1];
   FK_TRY(const ByteView f, fields(Kind::kSiteKey, key, 1 + length + 4 + 1));
-  const SiteKeyKind kind = static_cast<SiteKeyKind>(f.back());
-  if (kind != SiteKeyKind::kMain && kind != SiteKeyKind::kSpare) return bad_key();
-  return SiteKey{std::string(as_chars(f.subspan(1, length))), load_be32(f.data() + 1 + length), kind};
+  if (as_chars(f.last(1)).find_first_of("msMS") != 0) return bad_key();
+  return SiteKey{std::string(as_chars(f.subspan(1, length))), load_be32(f.data() + 1 + length),
+                 static_cast<SiteKeyKind>(f.back())};
 }
 
 Result<Id128> parse_record(ByteView key) {

@@ -159,7 +159,16 @@ def apply_action(current, action, day):
     KINDS[action["kind"]][2](out, action)
     check_body(out)
     check_rules(out, lambda p: p.get("until", day) >= day)
+    for group in out["groups"]:
+        left = _cards_held(out, group, day)
+        fewer = out["unseal_key"] != current["unseal_key"] or left < _cards_held(current, group, day)
+        _must(left >= group["threshold"] or not fewer, f"too few cards of {group['id']} with somebody whose end date has not passed")
     return out
+
+
+def _cards_held(g, group, day):
+    people = {p["id"] for p in g["principals"] if p["role"] == "custodian" and p.get("until", day) >= day}
+    return sum(any(f"{group['id']}/{h}" in people for h in card["holders"]) for card in group["shares"])
 
 
 def is_as_strict(rule, base):

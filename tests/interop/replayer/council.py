@@ -56,6 +56,8 @@ class Council:
         self.log.add("proposal-withdrawn", {"by": self.made[proposal]["by"], "proposal": proposal}, MINUTE)
 
     def done(self, proposal, after_ms=DAY, **more):
+        if self.made[proposal]["action"]["kind"] in keys.WITH_PROOF:
+            more["proof"] = some_hex(f"proof {proposal}")
         at = self.log.add("proposal-done", {"proposal": proposal, **more}, after_ms)
         if self.made[proposal]["action"]["kind"] in ("change-rules", "change-custodian", "reshare"):
             self.rule = at
@@ -256,8 +258,16 @@ def _new_keys(c):
     people = {who: who for who in ("property/1", "property/2", "property/3", "residents/1", "residents/2", "residents/4")}
     people["property/3"] = "property/3 anew"
     action = new_cards("second", [new_custodian(who, key) for who, key in people.items()], 8, rules={"export": rule(2, uses=2)})
-    c.decide("residents/1", signed_reshare(c.vault, action, people.get), *BOTH, keys=new_keys(3, sites))
+    signed = signed_reshare(c.vault, action, people.get)
+    # Whose proposal was vetoed waits a day before another ceremony: somebody else proposes it.
+    c.veto("property/2", c.propose("property/1", signed))
+    c.decide("residents/1", signed, *BOTH, keys=new_keys(3, sites))
     _rewrap(c, 3, "80" * 16)
+    # The new cards open the vault: the old keys may go, once nobody is left under them.
+    c.log.add("sealed", {"by": "residents/4", "reason": "request"}, MINUTE)
+    start_daemon(c.log, same_daemon=True)
+    unseal(c.log)
+    _rewrap(c, 3, "c0" * 16)
 
 
 def decide_much(log_key="log"):

@@ -76,6 +76,8 @@ def _proposal_done(f):
         f.hex("check", 32)
     if f.has("keys"):
         read_sub(f, "keys", read_keys)
+    if f.has("proof"):
+        f.hex("proof", 32)
 
 
 def _revoked(f):

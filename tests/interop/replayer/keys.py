@@ -2,11 +2,13 @@
 import base64
 import re
 
-from .canonical import Bad, canonical, is_slug, unbase64
+from .canonical import DAY_MS, Bad, canonical, is_slug, unbase64
 from .genesis import check_signatures, read_each, read_evidence, read_group, read_principal, read_rules, read_signature, read_sub
 from .tree import sha256
 
 CEREMONIES = ("rotate-keys", "reshare")
+WITH_PROOF = (*CEREMONIES, "open-site")  # what draws keys
+BETWEEN_CEREMONIES_MS = DAY_MS
 LAST_REF = "ff" * 16
 _RSA = bytes.fromhex("300d06092a864886f70d0101010500")  # RFC 3279: rsaEncryption, NULL
 
@@ -89,6 +91,10 @@ def reshare(g, a):
     _must(len(g["groups"]) == 1 or len(a["groups"]) > 1, "a vault of two groups stays one of two")
     _must(not cards_of(a["groups"]) & cards_of(g["groups"]), "a card is one of the present cards")
     _must(all(p["role"] == "custodian" for p in a["custodians"]), "somebody among the custodians has another role")
+    registered = {p["id"]: p for p in g["principals"]}
+    for p in a["custodians"]:
+        now = registered.get(p["id"], p)
+        _must(all(p.get(x) == now.get(x) for x in ("key", "approval_key", "name")), f"{p['id']} would get another key, approval key or name")
     change_spare(g, a)
     single = all(x["threshold"] == 1 and len(x["shares"]) == 1 for x in a["groups"])
     g["preset"] = "one-group" if len(a["groups"]) == 1 else "small" if single else "standard"
@@ -121,10 +127,14 @@ def new_check(site, epoch, check):
 
 
 class Keys:
-    """What a State has besides. A rotation is {"from","to","upto","entry","register","sites"}: the checks are the old ones."""
+    """What a State has besides. A rotation is {"from","to","upto","entry","register","sites","proof","untried"}: the checks are the old ones.
+
+    A proof is (proposal, hex); this fold has no key to check it with.
+    """
 
     def __init__(self):
         self.rotation, self.retired = None, set()
+        self.site_proofs, self.ended_ceremonies = {}, {}
 
     def epoch(self):
         return self.current["register"]["epoch"]
@@ -133,10 +143,10 @@ class Keys:
         if action["kind"] == "reshare":
             _must(not self.retired & {action["unseal_key"], *cards_of(action["groups"])}, "a card or the unseal key is of an earlier set")
 
-    def _take_keys(self, after, keys):
+    def _take_keys(self, after, keys, proof):
         """`after` is current after the action."""
         before, epoch = self.current, self.epoch()
-        _must(self.phase == "open", "new keys while the vault is not open")
+        untried = after["unseal_key"] != before["unseal_key"]
         _must(keys["epoch"] == epoch + 1, "new keys of another epoch than the next")
         _must(set(keys["checks"]) == set(self.sites), "not a new key for each site")
         _must(keys["register_check"] != before["register"]["check"], "the vault's own key was not drawn anew")
@@ -145,8 +155,9 @@ class Keys:
             _must(keys["checks"][site["id"]] != site["check"], "a site's key was not drawn anew")
             new_check(site, keys["epoch"], keys["checks"][site["id"]])
         self.rotation = {"from": epoch, "to": keys["epoch"], "upto": "00" * 16, "entry": self.size,
-                         "register": before["register"]["check"], "sites": old}
-        if after["unseal_key"] != before["unseal_key"]:
+                         "register": before["register"]["check"], "sites": old, "proof": proof, "untried": untried}
+        self.site_proofs = {}
+        if untried:
             self.retired |= {before["unseal_key"], *cards_of(before["groups"])}
         after["register"] = {"check": keys["register_check"], "epoch": keys["epoch"]}
         after["token"] = {**after["token"], "root": keys["root"]}
@@ -166,14 +177,27 @@ class Keys:
         r = self.rotation
         _must(r and body["epoch"] == r["from"], "the end of keys that were not replaced")
         _must(r["upto"] == LAST_REF, "the end of keys that subjects still need")
+        _must(not r["untried"], "the end of the old keys before the new cards opened the vault")
         self.rotation = None
 
+    def _note_end(self, p, now):
+        """Of a proposal that was vetoed or withdrawn."""
+        if p["made"]["action"]["kind"] in CEREMONIES:
+            self.ended_ceremonies[p["made"]["by"]] = now
+
     def _key_lines(self):
+        for who in sorted(self.ended_ceremonies):
+            yield f"ceremony-ended {who} {self.ended_ceremonies[who]}"
+        for site in sorted(self.site_proofs):
+            yield " ".join(("site-proof", site, *self.site_proofs[site]))
         for digest in sorted(self.retired):
             yield f"retired {digest}"
         r = self.rotation
         if r:
             yield f"rotation {r['from']} {r['to']} {r['upto']} {r['entry']}"
+            yield " ".join(("keys-proof", *r["proof"]))
+            if r["untried"]:
+                yield "cards untried"
             yield f"old-register-check {r['register']}"
             for site in sorted(r["sites"]):
                 yield f"old-check {site} {r['sites'][site]}"

@@ -4,7 +4,7 @@ from .actions import KINDS, apply_action, check_tightening, is_as_strict, princi
 from .canonical import DAY_MS, Bad, canonical, format_day, format_time, parse_time
 from .exports import Exports
 from .genesis import FALLBACK, group_of
-from .keys import CEREMONIES, Keys, new_check
+from .keys import BETWEEN_CEREMONIES_MS, CEREMONIES, WITH_PROOF, Keys, new_check
 from .tree import sha256
 
 SUSPENSION_MS, BETWEEN_MS = 3 * DAY_MS, 7 * DAY_MS
@@ -101,6 +101,10 @@ class Proposals(Exports, Keys):
         action, agreed = made["action"], self._agreed()
         name = "cancel" if self._only_stops(action) else KINDS[action["kind"]][0]
         rule = agreed[name] if name == "cancel" else self.rules()[name]
+        if action["kind"] == "reshare" and action["rules"]:
+            other = self.rules()["rule"]
+            groups = {g: max(r["groups"].get(g, 0) for r in (rule, other)) for g in {*rule["groups"], *other["groups"]}}
+            rule = {**rule, "groups": groups, "delay_s": max(rule["delay_s"], other["delay_s"]), "lifetime_s": min(rule["lifetime_s"], other["lifetime_s"])}
         if action["kind"] == "change-rules" and all(x in agreed and is_as_strict(r, agreed[x]) for x, r in action["rules"].items()):
             rule = agreed[name]
         if "overrides" not in made:
@@ -174,6 +178,8 @@ class Proposals(Exports, Keys):
         if body["action"]["kind"] in CEREMONIES:
             others = [p for p in self.proposals.values() if p["made"]["action"]["kind"] in CEREMONIES and self.stage_at(p, time, now) in STAGES]
             _must(not others, "two ceremonies at once")
+            ended = self.ended_ceremonies.get(by, -BETWEEN_CEREMONIES_MS)
+            _must(now >= ended + BETWEEN_CEREMONIES_MS, f"a ceremony by {by} ended undecided within a day")
         self._check_not_retired(body["action"])
         apply_action(self.current, body["action"], self._day(time))
         self._settle_ended(time, now)
@@ -219,6 +225,7 @@ class Proposals(Exports, Keys):
         _must(action["kind"] != "change-custodian" or action["custodian"]["id"] != body["by"], "a veto of what binds the own person")
         verify()
         p["stage"], p["vetoed_by"] = next_stage(p["stage"], "veto"), body["by"]
+        self._note_end(p, now)
 
     def _proposal_withdrawn(self, body, time, now):
         self._must_count(body["by"], time, now)
@@ -226,19 +233,24 @@ class Proposals(Exports, Keys):
         _must(p["made"]["by"] == body["by"], "a withdrawal by another person than the proposer")
         _must(not self._only_stops(p["made"]["action"]) or p["approved"] <= {body["by"]}, "a withdrawal of what others signed to stop a destruction")
         p["stage"] = next_stage(p["stage"], "withdraw")
+        self._note_end(p, now)
 
     def _proposal_done(self, body, time, now):
         p, stage = self._live(body["proposal"], time, now)
         done, action = next_stage(stage, "carry-out"), p["made"]["action"]
         self._check_not_retired(action)
-        _must(not self.rotation or action["kind"] not in (*CEREMONIES, "open-site"), "it waits for the end of a rotation")
+        draws = action["kind"] in WITH_PROOF
+        _must(not draws or not self.rotation, "it waits for the end of a rotation")
+        _must(not draws or self.phase == "open", "keys are drawn while the vault is open")
+        _must(("proof" in body) == draws, "a proof, for exactly what draws keys")
         after = apply_action(self.current, action, self._day(time))
         _must(("check" in body) == (action["kind"] == "open-site"), "a check of a site's key, for exactly the sites opened")
         if "check" in body:
             new_check(after["sites"][-1], self.epoch(), body["check"])
+            self.site_proofs[after["sites"][-1]["id"]] = body["proposal"], body["proof"]
         _must(("keys" in body) == (action["kind"] in CEREMONIES), "new keys, for exactly a rotation or a re-share")
         if "keys" in body:
-            self._take_keys(after, body["keys"])
+            self._take_keys(after, body["keys"], (body["proposal"], body["proof"]))
         p["stage"] = done
         if action["kind"] == "change-policy":
             self.shortened.pop(action["site"], None)

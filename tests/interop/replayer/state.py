@@ -95,6 +95,8 @@ class State(Proposals):
         cards = sorted(f"{g}/{n}".encode() for g, numbers in self.shares.items() for n in numbers)
         _must([c.encode() for c in body["by"]] == cards, "an unseal that names other cards than those handed in")
         self.shares = {}
+        if self.rotation:
+            self.rotation["untried"] = False
 
     def _unseal_ended(self, *_):
         self.shares = {}

@@ -18,7 +18,7 @@ MemoryMirror rotating_vault() {
   approve(m, "property/2", made.id);
   approve(m, "residents/1", made.id);
   m.wait(kDay);
-  m.add(ledger::ProposalDone{made.id, {}, lt::new_keys(m.state)});
+  m.add(lt::done_with_keys(m.state, made.id));
   return m;
 }
 ledger::Rewrapped batch(Id128 upto) {

@@ -126,7 +126,12 @@ struct Room : Machine {
     }
     vault.append_event(ledger::Unsealed{{"property/1", "property/2", "residents/1", "residents/2"}});
     for (const auto& text : vault.texts) REQUIRE(apply(state, *ledger::decode_event(text)));
-    vault.append_event(ledger::ProposalDone{made.id, {}, lt::new_keys(state)});
+    // The cards of the re-share before have opened it now.
+    if (state.rotation()) {
+      vault.append_event(ledger::KeysRetired{state.rotation()->from});
+      REQUIRE(apply(state, *ledger::decode_event(vault.texts.back())));
+    }
+    vault.append_event(lt::done_with_keys(state, made.id));
   }
 };
 
@@ -234,7 +239,6 @@ TEST_CASE("a card is of a proposed set, of the present one, of an earlier one, o
   CHECK(room.check(words) == 0);
   CHECK(room.shows("present"));
   room.vault.append_event(ledger::Rewrapped{2, ledger::kAllRefs, {}});
-  room.vault.append_event(ledger::KeysRetired{1});
   room.vault.append_event(ledger::Sealed{"property/1", "request"});
   room.vault.append_start();
 
@@ -272,11 +276,43 @@ TEST_CASE("who signs a re-share is shown who stays, comes and leaves") {
   std::string shown;
   for (const auto& line : describe(Lang::kEnglish, status, {})) shown += line + "\n";
   INFO(shown);
-  for (const char* line : {"residents/1 stays", "residents/4 is new", "residents/3 is a custodian no more", "share set",
-                           "residents/4: its name is not known"}) {
+  for (const char* line :
+       {"residents/1 stays", "residents/4 is NEW", "residents/3 LEAVES", "share set",
+        "group \"residents\" that open the vault: now 2/3, afterwards 2/3", "residents/4: its name is not known"}) {
     CHECK(shown.find(line) != std::string::npos);
   }
   CHECK(shown.find("residents/1: its name") == std::string::npos);
+}
+
+TEST_CASE("nobody signs new cards that would give the own registration to another key") {
+  Room room;
+  REQUIRE(room.reshare() == 0);
+  ledger::State state;
+  for (const auto& text : room.vault.texts) REQUIRE(apply(state, *ledger::decode_event(text)));
+  ProposalStatus status;
+  status.made = state.proposals().begin()->second.made;
+  status.entry = state.proposals().begin()->second.entry;
+  REQUIRE(take_from_log(state, status));
+  const Digest own = state.principal("residents/1")->key;
+  CHECK(check_own_registration(status, own));
+  const auto cards = std::get<ledger::Reshare>(status.made.action);
+  for (const auto& change : std::vector<std::function<void(ledger::PrincipalRecord&)>>{
+           [](auto& p) { p.key = Digest{1}; }, [](auto& p) { p.approval_key = lt::approval_line("another"); },
+           [](auto& p) { p.name = Digest{1}; }}) {
+    auto& action = std::get<ledger::Reshare>(status.made.action) = cards;
+    for (auto& p : action.custodians) {
+      if (p.id == "residents/1") change(p);
+    }
+    const Status refused = check_own_registration(status, own);
+    REQUIRE_FALSE(refused);
+    CHECK(std::string(refused.error().problem) == "not-your-keys");
+    // Whoever else is in it may sign; that person sees the difference.
+    CHECK(check_own_registration(status, state.principal("residents/2")->key));
+  }
+  // Who leaves signs too.
+  std::erase_if(std::get<ledger::Reshare>(status.made.action).custodians,
+                [](const auto& p) { return p.id == "residents/1"; });
+  CHECK(check_own_registration(status, own));
 }
 
 TEST_CASE("at the terminal everybody sees whose cards are made, and one no ends it") {

@@ -1,6 +1,8 @@
 // Rotations and re-shares in a log of the tests.
 #pragma once
 
+#include <algorithm>
+
 #include "tests/unit/ledger/proposal_maker.h"
 
 namespace facekeep::ledger::test {
@@ -14,6 +16,11 @@ inline NewKeys new_keys(const State& state) {
   for (const Site& s : state.current().sites) k.checks[s.id] = digest_of("check " + s.id + epoch);
   k.register_check = digest_of("register" + epoch);
   return k;
+}
+
+// The entry that puts them in force. The fold takes any proof: an unseal checks it.
+inline ProposalDone done_with_keys(const State& state, const Id128& proposal) {
+  return {proposal, {}, new_keys(state), digest_of("proof of the new keys")};
 }
 
 // All of its custodians sign what it says now.
@@ -63,15 +70,30 @@ inline void agree(Log& log, const ProposalMade& made) {
 inline void rotate(Log& log, std::uint8_t id, Action action = RotateKeys{}) {
   const ProposalMade made = made_by("property/1", id, std::move(action));
   agree(log, made);
-  log.must(ProposalDone{made.id, {}, new_keys(log.state)});
+  log.must(done_with_keys(log.state, made.id));
 }
 inline Rewrapped rewrapped(const Log& log, Id128 upto) {
   return {log.state.root_epoch(), upto, digest_of("batch")};
+}
+// Sealed, and opened with the cards in force: the first of each group, by their first holders.
+inline void reopen(Log& log) {
+  log.must(Sealed{"daemon", "shutdown"});
+  log.start();
+  std::vector<std::string> cards;
+  for (const Group& group : log.state.current().groups) {
+    for (std::uint32_t n = 1; n <= group.threshold; ++n) {
+      log.must(UnsealShare{group.id + "/" + std::to_string(group.shares[n - 1].holders.at(0)), group.id, n});
+      cards.push_back(group.id + "/" + std::to_string(n));
+    }
+  }
+  std::sort(cards.begin(), cards.end());
+  log.must(Unsealed{cards});
 }
 // To its end.
 inline void finish_rotation(Log& log) {
   const std::uint32_t from = log.state.rotation()->from;
   log.must(rewrapped(log, kAllRefs));
+  if (log.state.rotation()->cards_untried) reopen(log);
   log.must(KeysRetired{from});
 }
 

@@ -7,6 +7,8 @@
 #include <sstream>
 
 #include "tests/unit/ledger/keys_maker.h"
+#include "vault/ledger/decide.h"
+#include "vault/ledger/key_proof.h"
 #include "vault/ledger/state_text.h"
 
 using namespace facekeep;
@@ -90,11 +92,133 @@ TEST_CASE("new keys come with a rotation, and with nothing else") {
   const ProposalMade made = made_by("property/1", 1, RotateKeys{});
   agree(log, made);
   refuse(log, ProposalDone{made.id}, "with a rotation or a re-share alone");
-  refuse(log, ProposalDone{made.id, digest_of("check"), new_keys(log.state)}, "nothing else has one");
+  refuse(log, ProposalDone{made.id, digest_of("check"), new_keys(log.state), digest_of("proof")},
+         "nothing else has one");
   const ProposalMade door = door_proposal(2);
   agree(log, door);
-  refuse(log, ProposalDone{door.id, {}, new_keys(log.state)}, "with a rotation or a re-share alone");
-  log.must(ProposalDone{made.id, {}, new_keys(log.state)});
+  refuse(log, done_with_keys(log.state, door.id), "with a rotation or a re-share alone");
+  log.must(done_with_keys(log.state, made.id));
+}
+
+TEST_CASE("new keys come with the word of the vault's own key before them, and nothing else does") {
+  Log log = open_log();
+  const ProposalMade site = made_by("residents/1", 1, OpenSite{garage()});
+  const ProposalMade keys = made_by("property/1", 2, RotateKeys{});
+  const ProposalMade door = door_proposal(3);
+  for (const auto& made : {site, keys, door}) agree(log, made);
+  const Digest check = digest_of("check of the garage");
+  refuse(log, ProposalDone{site.id, check}, "come with a proof");
+  refuse(log, ProposalDone{keys.id, {}, new_keys(log.state)}, "come with a proof");
+  refuse(log, ProposalDone{door.id, {}, {}, digest_of("proof")}, "come with a proof");
+  log.must(ProposalDone{door.id});
+  CHECK(log.state.digest_head().find("proof") == std::string::npos);
+  log.must(ProposalDone{site.id, check, {}, digest_of("proof of the garage")});
+  REQUIRE(log.state.site_proofs().size() == 1);
+  CHECK(log.state.site_proofs().at("garage").proposal == site.id);
+  CHECK(log.state.site_proofs().at("garage").proof == digest_of("proof of the garage"));
+  CHECK(read_back(log.state).site_proofs().at("garage").proof == digest_of("proof of the garage"));
+  // One for all keys, from there on.
+  log.must(done_with_keys(log.state, keys.id));
+  CHECK(log.state.site_proofs().empty());
+  CHECK(log.state.rotation()->proof.proposal == keys.id);
+  CHECK(log.state.rotation()->proof.proof == digest_of("proof of the new keys"));
+  CHECK(read_back(log.state).rotation()->proof.proof == digest_of("proof of the new keys"));
+}
+
+TEST_CASE("an unseal finds in the state what each proof is over, as it was drawn") {
+  Log log = open_log();
+  CHECK_FALSE(*vouched_keys(log.state));
+  const ProposalMade made = made_by("residents/1", 1, OpenSite{garage()});
+  agree(log, made);
+  log.must(ProposalDone{made.id, digest_of("check of the garage"), {}, digest_of("proof")});
+  const Genesis& now_in_force = log.state.current();
+  const auto sites = vouched_sites(log.state);
+  REQUIRE(sites->size() == 1);
+  CHECK(sites->front().proof == digest_of("proof"));
+  CHECK(sites->front().statement == "{\"check\":\"" + to_hex(digest_of("check of the garage")) +
+                                        "\",\"epoch\":1,\"proposal\":\"" + to_hex(made.id) +
+                                        "\",\"site\":\"garage\",\"unseal_key\":\"" + to_hex(now_in_force.unseal_key) +
+                                        "\",\"vault\":\"" + to_hex(now_in_force.vault) + "\"}");
+  Reshare cards = new_cards(log.state.current());
+  sign_reshare(cards);
+  const ProposalMade reshare = made_by("property/1", 2, cards);
+  agree(log, reshare);
+  const NewKeys keys = new_keys(log.state);
+  log.must(done_with_keys(log.state, reshare.id));
+  const auto vouched = vouched_keys(log.state);
+  REQUIRE(*vouched);
+  CHECK((*vouched)->statement == new_keys_statement(valid_genesis().vault, reshare.id, keys, cards.unseal_key).value());
+  CHECK((*vouched)->statement == "{\"keys\":" + canonical_json(to_json(keys)).value() + ",\"proposal\":\"" +
+                                     to_hex(reshare.id) + "\",\"unseal_key\":\"" + to_hex(cards.unseal_key) +
+                                     "\",\"vault\":\"" + to_hex(valid_genesis().vault) + "\"}");
+  CHECK((*vouched)->proof == digest_of("proof of the new keys"));
+  CHECK(vouched_sites(log.state)->empty());
+  log.must(rewrapped(log, Id128{1, 0xff}));
+  CHECK((*vouched_keys(log.state))->statement == (*vouched)->statement);
+}
+
+TEST_CASE("a sealed vault draws no keys: what waits for them is carried out once it is open") {
+  Log log = open_log();
+  const ProposalMade site = made_by("residents/1", 1, OpenSite{garage()});
+  const ProposalMade keys = made_by("property/1", 2, RotateKeys{});
+  agree(log, site);
+  agree(log, keys);
+  log.must(Sealed{"daemon", "shutdown"});
+  for (const auto& made : {site, keys}) CHECK(problem(decide_carry_out(log.state, made.id, now(log))) == "sealed");
+  refuse(log, ProposalDone{site.id, digest_of("check of the garage"), {}, digest_of("proof")}, "is sealed");
+  refuse(log, done_with_keys(log.state, keys.id), "is sealed");
+  log.unseal();
+  log.must(ProposalDone{site.id, digest_of("check of the garage"), {}, digest_of("proof")});
+  log.must(done_with_keys(log.state, keys.id));
+}
+
+TEST_CASE("the old keys of a re-share stay until the new cards have opened the vault") {
+  Log log = open_log();
+  Reshare cards = new_cards(log.state.current());
+  sign_reshare(cards);
+  rotate(log, 1, cards);
+  log.must(rewrapped(log, kAllRefs));
+  CHECK(log.state.rotation()->cards_untried);
+  CHECK(read_back(log.state).rotation()->cards_untried);
+  refuse(log, KeysRetired{1}, "before the new cards opened");
+  log.must(Sealed{"daemon", "shutdown"});
+  log.start();
+  log.must(UnsealShare{"property/1", "property", 1});
+  log.must(UnsealEnded{"timeout"});
+  refuse(log, KeysRetired{1}, "before the new cards opened");
+  reopen(log);
+  CHECK_FALSE(log.state.rotation()->cards_untried);
+  CHECK_FALSE(read_back(log.state).rotation()->cards_untried);
+  log.must(KeysRetired{1});
+  // The cards stay what they were in a rotation: nothing has to be tried.
+  rotate(log, 2);
+  CHECK_FALSE(log.state.rotation()->cards_untried);
+  log.must(rewrapped(log, kAllRefs));
+  log.must(KeysRetired{2});
+}
+
+TEST_CASE("whose ceremony was vetoed or withdrawn waits a day of the log's clock before another; others don't") {
+  Log log = open_log();
+  const ProposalMade first = made_by("property/1", 1, RotateKeys{});
+  log.must(first);
+  log.must(veto(log, "residents/2", first.id));
+  CHECK(problem(decide_propose(log.state, made_by("property/1", 2, RotateKeys{}), now(log))) == "ceremony-running");
+  // Nor as an override, which its proposer could end again and again.
+  ProposalMade again = made_by("property/1", 3, RotateKeys{});
+  again.overrides = first.id;
+  refuse(log, again, "within a day");
+  log.must(door_proposal(4));
+  const ProposalMade other = made_by("property/2", 5, RotateKeys{});
+  log.must(other);
+  log.must(ProposalWithdrawn{other.id, "property/2"});
+  refuse(log, made_by("property/2", 6, RotateKeys{}), "within a day");
+  CHECK(read_back(log.state).ended_ceremonies() == log.state.ended_ceremonies());
+  log.wall += 10 * kDayMs;  // the administrator's clock
+  refuse(log, made_by("property/1", 7, RotateKeys{}), "within a day");
+  log.wait(kDayMs - 1);
+  refuse(log, made_by("property/1", 7, RotateKeys{}), "within a day");
+  log.wait(1);
+  log.must(made_by("property/1", 7, RotateKeys{}));
 }
 
 TEST_CASE("keys that were not all drawn anew, inside the token, are refused") {
@@ -105,7 +229,7 @@ TEST_CASE("keys that were not all drawn anew, inside the token, are refused") {
   const auto with = [&](const std::function<void(NewKeys&)>& change) {
     NewKeys keys = good;
     change(keys);
-    return ProposalDone{made.id, {}, keys};
+    return ProposalDone{made.id, {}, keys, digest_of("proof")};
   };
   refuse(log, with([](NewKeys& k) { k.epoch = 3; }), "not of the next epoch");
   refuse(log, with([](NewKeys& k) { k.epoch = 1; }), "not of the next epoch");
@@ -115,8 +239,6 @@ TEST_CASE("keys that were not all drawn anew, inside the token, are refused") {
   refuse(log, with([&](NewKeys& k) { k.register_check = log.state.current().register_check; }), "not drawn anew");
   refuse(log, with([](NewKeys& k) { k.root.local = false; }), "not made inside the token");
   refuse(log, with([](NewKeys& k) { k.root.extractable = true; }), "not made inside the token");
-  log.must(Sealed{"daemon", "shutdown"});
-  refuse(log, with([](NewKeys&) {}), "while the vault is not open");
 }
 
 TEST_CASE("subjects come under the new keys in the order of their refs, and the old keys end behind the last") {
@@ -191,12 +313,13 @@ TEST_CASE("while subjects are rewrapped, no other rotation and no new site is ca
   agree(log, again);
   for (const auto& made : {site, again})
     CHECK(problem(decide_carry_out(log.state, made.id, now(log))) == "ceremony-running");
-  refuse(log, ProposalDone{again.id, {}, new_keys(log.state)}, "being rewrapped");
-  refuse(log, ProposalDone{site.id, digest_of("check of the garage")}, "being rewrapped");
+  refuse(log, done_with_keys(log.state, again.id), "being rewrapped");
+  const ProposalDone opened{site.id, digest_of("check of the garage"), {}, digest_of("proof")};
+  refuse(log, opened, "being rewrapped");
   finish_rotation(log);
-  log.must(ProposalDone{site.id, digest_of("check of the garage")});
+  log.must(opened);
   CHECK(log.state.site("garage")->epoch == 2);
-  log.must(ProposalDone{again.id, {}, new_keys(log.state)});
+  log.must(done_with_keys(log.state, again.id));
   CHECK(log.state.root_epoch() == 3);
   CHECK(log.state.site("garage")->epoch == 3);
 }
@@ -275,7 +398,8 @@ TEST_CASE("a spare key has one text, and is an RSA key of 2048 bits or more") {
 TEST_CASE("a state in the middle of a rotation goes through its text and back; one without names none of it") {
   Log log = open_log();
   const std::string before = log.state.digest_head();
-  for (const char* word : {"rotation", "old-", "retired"}) CHECK(before.find(word) == std::string::npos);
+  for (const char* word : {"rotation", "old-", "retired", "proof", "cards untried", "ceremony"})
+    CHECK(before.find(word) == std::string::npos);
   Reshare cards = new_cards(log.state.current());
   sign_reshare(cards);
   rotate(log, 1, cards);

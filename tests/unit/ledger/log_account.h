@@ -118,7 +118,11 @@ class Account {
 
   // Enough people who count, of both groups; the delay on both clocks, the lifetime on neither.
   void in_order(const Told& t) const {
-    const Rule& rule = rule_of(t.made.action);
+    in_order(t, rule_of(t.made.action));
+    const auto* cards = std::get_if<Reshare>(&t.made.action);
+    if (cards != nullptr && !cards->rules.empty()) in_order(t, rules_.at("rule"));
+  }
+  void in_order(const Told& t, const Rule& rule) const {
     std::map<std::string, int> of_group;
     std::map<std::string, Signature> first;
     // The wall clock may have been set back between two signatures; nobody sets the log's own.
@@ -137,6 +141,10 @@ class Account {
     REQUIRE(wall_ >= earliest + rule.delay_s * 1000);
     REQUIRE(latest_ < t.opened + rule.lifetime_s * 1000);
   }
+  // Nobody is left with new cards that open nothing.
+  void read(const Unsealed& /*e*/) { cards_tried_ = true; }
+  void read(const KeysRetired& /*e*/) { REQUIRE(cards_tried_); }
+
   // What one person tightened is taken back under the rule that a quorum had agreed on.
   [[nodiscard]] const Rule& rule_of(const Action& action) const {
     const auto* change = std::get_if<ChangeRules>(&action);
@@ -173,6 +181,7 @@ class Account {
     for (const auto& [name, rule] : cards.rules) rules_[name] = agreed_[name] = rule;
     REQUIRE(unseal_keys_.insert(cards.unseal_key).second);
     unseal_key_ = cards.unseal_key;
+    cards_tried_ = false;
   }
   void make_stale(Told& t) {
     t.signatures.clear();
@@ -205,6 +214,7 @@ class Account {
   std::uint64_t entries_ = 0;
   std::map<std::string, std::pair<std::string, std::uint64_t>> suspended_;
   std::uint32_t epoch_ = 1;
+  bool cards_tried_ = true;  // the present ones opened the vault
   Digest unseal_key_ = valid_genesis().unseal_key;
   std::set<Digest> unseal_keys_ = {valid_genesis().unseal_key};  // ever
   std::int32_t verify_ = 0;

@@ -87,7 +87,9 @@ class Walk {
   void time_passes() {
     log_.wait(pick(300) * kMinute);
     if (pick(20) == 0) log_.wall += (pick(2) == 0 ? -1 : 1) * pick(1200) * kMinute;
-    if (pick(10) != 0) return;
+    if (pick(10) == 0) restart();
+  }
+  void restart() {
     log_.uptime = 0;
     REQUIRE(add(Start{"0.1.0", {}, {}, {}, true}));
     unseal();
@@ -130,7 +132,7 @@ class Walk {
     return a;
   }
   Action random_action() {
-    if (pick(5) == 0) return pick(3) == 0 ? Action(RotateKeys{}) : Action(random_reshare());
+    if (pick(5) == 0) return pick(2) == 0 ? Action(RotateKeys{}) : Action(random_reshare());
     if (pick(2) == 0) {
       const auto& classes = action_classes();
       return ChangeRules{{{std::string(classes[static_cast<std::size_t>(pick(static_cast<int>(classes.size())))].name),
@@ -177,10 +179,14 @@ class Walk {
     const auto known = log_.state.proposals().find(id);
     const bool renews = known != log_.state.proposals().end() && renews_keys(known->second.made.action);
     const auto keys = renews == (pick(10) != 0) ? std::optional(new_keys(log_.state)) : std::nullopt;
-    const bool done = add(ProposalDone{id, {}, keys});
+    const auto proof = renews == (pick(20) != 0) ? std::optional(digest_of("proof")) : std::nullopt;
+    const bool done = add(ProposalDone{id, {}, keys, proof});
     if (const auto& rotation = log_.state.rotation(); rotation && pick(2) == 0) {
       const std::uint32_t from = rotation->from;
-      if (add(rewrapped(log_, kAllRefs))) add(KeysRetired{from});
+      add(rewrapped(log_, kAllRefs));
+      if (pick(2) == 0) restart();
+      const bool may = rotation->upto == kAllRefs && !rotation->cards_untried;
+      REQUIRE(add(KeysRetired{from}) == may);
     }
     if (!done) return;
     const ProposalMade& made = log_.state.proposals().at(id).made;

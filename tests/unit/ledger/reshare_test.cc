@@ -109,9 +109,14 @@ TEST_CASE("no re-share makes a vault that one person, or one of two groups, coul
   refuse_cards(log, "one person holds two cards", [](Reshare& a) { a.groups[0].shares[1].holders = {1}; });
   refuse_cards(log, "two share cards are the same",
                [](Reshare& a) { a.groups[0].shares[1].commitment = a.groups[0].shares[0].commitment; });
-  refuse_cards(log, "same approval key",
-               [](Reshare& a) { a.custodians[1].approval_key = a.custodians[4].approval_key; });
-  refuse_cards(log, "two principals have the same key", [](Reshare& a) { a.custodians[1].key = a.custodians[4].key; });
+  refuse_cards(log, "same approval key", [](Reshare& a) {
+    a = replaced_custodian(valid_genesis());
+    a.custodians[5].approval_key = a.custodians[1].approval_key;
+  });
+  refuse_cards(log, "two principals have the same key", [](Reshare& a) {
+    a = replaced_custodian(valid_genesis());
+    a.custodians[5].key = a.custodians[1].key;
+  });
   refuse_cards(log, "more of them than it needs", [](Reshare& a) { a.groups[0].threshold = 3; });
   refuse_cards(log, "no registered custodian", [](Reshare& a) { a.custodians.pop_back(); });
   refuse_cards(log, "holds no card",
@@ -123,6 +128,73 @@ TEST_CASE("no re-share makes a vault that one person, or one of two groups, coul
   refuse_cards(log, "no class of actions", [](Reshare& a) { a.rules["all"] = {{{"property", 2}}, 0, 3600}; });
   refuse_cards(log, "never lets pass",
                [](Reshare& a) { a.rules["export"].delay_s = a.rules["export"].lifetime_s = 9; });
+}
+
+TEST_CASE("new cards give nobody another key, approval key or name: that is for an action of its own") {
+  Log log = open_log();
+  const std::string why = "\"property/2\" is registered with another key, approval key or name";
+  refuse_cards(log, why, [](Reshare& a) { a.custodians[1].key = digest_of("another key"); });
+  refuse_cards(log, why, [](Reshare& a) { a.custodians[1].approval_key = approval_line("somebody else"); });
+  refuse_cards(log, why, [](Reshare& a) { a.custodians[1].name = digest_of("another name"); });
+  Reshare a = new_cards(log.state.current());
+  a.custodians[1].until = "2029-12-31";
+  sign_reshare(a);
+  rotate(log, 1, a);
+  CHECK(log.state.principal("property/2")->until == "2029-12-31");
+}
+
+TEST_CASE("whoever gets new cards can open the vault: not those whose end date has passed") {
+  Log log = open_log();
+  // All rules can be met by the two who are left: but one card of the group is with nobody.
+  refuse_cards(log, "fewer cards of the group \"residents\" than open the vault", [](Reshare& a) {
+    for (const std::size_t i : {4U, 5U}) a.custodians[i].until = "2026-11-20";
+  });
+  // Nor does a change of one custodian take a card that is needed; where time took them, others go on.
+  PrincipalRecord gone = *log.state.principal("residents/3");
+  gone.until = "2026-11-20";
+  const ProposalMade first = made_by("property/1", 2, ChangeCustodian{gone});
+  agree(log, first);
+  log.must(ProposalDone{first.id});
+  gone = *log.state.principal("residents/2");
+  gone.until = "2026-11-20";
+  refuse(log, made_by("property/1", 3, ChangeCustodian{gone}), "fewer cards of the group \"residents\"");
+  gone.until = "2026-12-24";
+  const ProposalMade second = made_by("property/1", 4, ChangeCustodian{gone});
+  agree(log, second);
+  log.must(ProposalDone{second.id});
+  log.wait(60 * kDayMs);
+  log.must(door_proposal(5));
+  // Which brings that person back.
+  gone.until.reset();
+  log.must(made_by("property/1", 6, ChangeCustodian{gone}));
+}
+
+TEST_CASE("a re-share that sets rules takes the people of both rules, and the longer delay") {
+  Log log = open_log();
+  Rule strict = *log.state.rule("rule");
+  strict.groups["residents"] = 2;
+  strict.delay_s += 3600;
+  log.must(Tightened{"residents/1", ChangeRules{{{"rule", strict}}}});
+  Reshare a = new_cards(log.state.current());
+  sign_reshare(a);
+  const Rule usual = *log.state.rule("reshare");
+  CHECK(rule_for(log.state, made_by("property/1", 1, a), now(log)) == usual);
+  a.rules["export"] = {{{"property", 2}, {"residents", 2}}, 0, 3600};
+  sign_reshare(a);
+  const ProposalMade made = made_by("property/1", 1, a);
+  const Rule together = rule_for(log.state, made, now(log));
+  CHECK(together.groups == std::map<std::string, int>{{"property", 1}, {"residents", 2}});
+  CHECK(together.delay_s == strict.delay_s);
+  log.must(made);
+  log.must(approval(log, "property/2", made.id));
+  log.must(approval(log, "residents/1", made.id));
+  log.wait(usual.delay_s * 1000);
+  refuse(log, done_with_keys(log.state, made.id), "not ready");
+  log.must(approval(log, "residents/2", made.id));
+  log.wait(usual.delay_s * 1000);
+  refuse(log, done_with_keys(log.state, made.id), "not ready");
+  log.wait(3600 * 1000);
+  log.must(done_with_keys(log.state, made.id));
 }
 
 TEST_CASE("everybody who gets a card has signed for it, and nobody else") {
@@ -206,7 +278,7 @@ TEST_CASE("nobody re-shares alone, and any custodian may veto it") {
   log.must(made);
   for (const char* by : {"property/1", "property/2", "property/3"}) log.must(approval(log, by, made.id));
   log.wait(log.state.rule("reshare")->delay_s * 1000);
-  refuse(log, ProposalDone{made.id, {}, new_keys(log.state)}, "not ready");
+  refuse(log, done_with_keys(log.state, made.id), "not ready");
   // Who is to leave, too: the override is for the others.
   log.must(veto(log, "residents/3", made.id));
 }

@@ -168,13 +168,13 @@ TEST_CASE("one custodian tightens rules once in seven days, and never so that th
 }
 
 TEST_CASE("a site is opened with the check of the key drawn for it") {
-  Log log = sealed_log();
+  Log log = open_log();
   const ProposalMade made = made_by("property/1", 1, OpenSite{new_site()});
   log.must(made);
   log.must(approval(log, "property/1", made.id));
   log.must(approval(log, "residents/1", made.id));
   refuse(log, ProposalDone{made.id}, "with the check of its key");
-  log.must(ProposalDone{made.id, digest_of("check of the garage")});
+  log.must(ProposalDone{made.id, digest_of("check of the garage"), {}, digest_of("proof")});
   REQUIRE(log.state.site("garage") != nullptr);
   CHECK(log.state.site("garage")->check == digest_of("check of the garage"));
   // Nothing else brings a check.

@@ -17,19 +17,20 @@ const SiteKeyPlace kPlace{kVault, "gate", 1};
 TEST_CASE("subkeys are HKDF-SHA-256 of S under their labels, all different") {
   const SiteKey s = *SiteKey::from_secret(SecretBytes::copy_of(Bytes(32, 0x42)));
   std::set<Bytes> all{to_bytes(s.check())};
-  for (const auto& [which, label] : std::initializer_list<std::pair<SiteSubkey, const char*>>{
-           {SiteSubkey::kWrap, "facekeep/site/v1/wrap"},
-           {SiteSubkey::kIndex, "facekeep/site/v1/index"},
-           {SiteSubkey::kOpenings, "facekeep/site/v1/openings"},
-           {SiteSubkey::kChanges, "facekeep/site/v1/changes"},
-           {SiteSubkey::kRegister, "facekeep/site/v1/register"}}) {
+  for (const auto& [which, label] :
+       std::initializer_list<std::pair<SiteSubkey, const char*>>{{SiteSubkey::kWrap, "facekeep/site/v1/wrap"},
+                                                                 {SiteSubkey::kIndex, "facekeep/site/v1/index"},
+                                                                 {SiteSubkey::kOpenings, "facekeep/site/v1/openings"},
+                                                                 {SiteSubkey::kChanges, "facekeep/site/v1/changes"},
+                                                                 {SiteSubkey::kRegister, "facekeep/site/v1/register"},
+                                                                 {SiteSubkey::kProofs, "facekeep/site/v1/proofs"}}) {
     const SecretBytes expected = hkdf_sha256(Bytes(32, 0x42), {}, as_bytes(label), 32);
     CHECK(constant_time_equal(s.subkey(which).view(), expected.view()));
     CHECK(constant_time_equal(s.aead(which, 5).bytes(), expected.view()));
     CHECK(s.aead(which, 5).used() == 5);
     all.insert(to_bytes(expected.view()));
   }
-  CHECK(all.size() == 6);
+  CHECK(all.size() == 7);
   CHECK(to_bytes(s.check()) ==
         to_bytes(hkdf_sha256(Bytes(32, 0x42), {}, as_bytes("facekeep/site/v1/check"), 32).view()));
 }

@@ -50,6 +50,13 @@ TEST_CASE("every key parses to what it was built from") {
   CHECK(site->site == std::string(128, 'x'));
   CHECK(site->epoch == 9);
   CHECK(site->kind == keys::SiteKeyKind::kMain);
+  for (const auto kind : {keys::SiteKeyKind::kMain, keys::SiteKeyKind::kSpare, keys::SiteKeyKind::kMainAgain,
+                          keys::SiteKeyKind::kSpareAgain}) {
+    CHECK(keys::parse_site_key(*keys::site_key("east", 1, kind))->kind == kind);
+  }
+  Bytes unknown = *keys::site_key("east", 1, keys::SiteKeyKind::kMain);
+  unknown.back() = 'x';
+  CHECK_FALSE(keys::parse_site_key(unknown));
   CHECK(*keys::parse_record(keys::record(id(3))) == id(3));
   const auto t = keys::parse_template(keys::template_of(id(3), id(4)));
   CHECK(t->ref == id(3));

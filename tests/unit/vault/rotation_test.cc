@@ -275,7 +275,7 @@ TEST_CASE("a re-share: the old cards are refused as such, the new ones open, als
   // And once more: cards of two sets ago are known as such too.
   next = kit.draw_cards();
   kit.agree(next.action);
-  REQUIRE(kit.finish());
+  REQUIRE(kit.finish(&next));
   check_only(kit, 3);
   REQUIRE(kit.restart());
   CHECK(problem(kit.hand_in_card("property/2", kit.f.card("property/2"))) == "old-share");
@@ -335,7 +335,7 @@ TEST_CASE("a commit that fails at any step of a rotation or re-share leaves it u
       d.store->after = after;
       d.store->fired = false;
       d.store->fuse = step;
-      const bool finished = kit.finish();
+      const bool finished = kit.finish(next ? &*next : nullptr);
       d.store->fuse = 0;
       through = !d.store->fired;
       REQUIRE(finished == !kit.service->halted());
@@ -347,7 +347,7 @@ TEST_CASE("a commit that fails at any step of a rotation or re-share leaves it u
       REQUIRE(kit.unseal());
       kit.check_everybody();
       kit.f.clock.advance(25LL * 3600 * 1000);  // of a delay, the log counts what it heard of
-      REQUIRE(kit.finish());
+      REQUIRE(kit.finish(next && !renewed ? &*next : nullptr));
       if (next && !renewed) kit.cards = std::move(next);
       check_only(kit, ++epoch);
       kit.check_everybody();
@@ -447,7 +447,7 @@ TEST_CASE("a copy from before a re-share opens nothing once the root is gone, wi
   for (const auto& site : kit.f.genesis().sites) CHECK(opens(site, old_u));
   Cards next = kit.draw_cards();
   kit.agree(next.action);
-  REQUIRE(kit.finish());
+  REQUIRE(kit.finish(&next));
   for (const auto& site : kit.f.genesis().sites) {
     CHECK_FALSE(opens(site, old_u));
     CHECK_FALSE(opens(site, next.unseal_key));
