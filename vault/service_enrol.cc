@@ -36,7 +36,7 @@ struct Found {
 
 Result<std::optional<Found>> find_subject(const OpenVault& vault, const log::Sequencer& sequencer,
                                           const SiteSession& site, const std::string& subject_id) {
-  FK_TRY(const auto ref, vault.find_ref(site, subject_id));
+  FK_TRY(const auto ref, vault.find_ref(site, subject_id, enrolled_in(sequencer)));
   if (!ref) return std::optional<Found>();
   auto state = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
     const auto* s = st.subject(*ref);
@@ -191,8 +191,9 @@ std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::s
       FK_CHECK(ledger::decide_site(turn.state, *p, site));
       FK_CHECK(ledger::require_open(turn.state));
       // Committed by another request between our look and our reservation?
-      FK_TRY(const auto there, (*vault)->find_ref((*vault)->site(site), job.p.e.record_subject));
-      if (there && turn.state.subject(*there) != nullptr) return already_enrolled();
+      const auto is_enrolled = [&](const Id128& ref) { return turn.state.subject(ref) != nullptr; };
+      FK_TRY(const auto there, (*vault)->find_ref((*vault)->site(site), job.p.e.record_subject, is_enrolled));
+      if (there && is_enrolled(*there)) return already_enrolled();
       FK_CHECK(use_templates(**vault, turn, job.p.e));
       FK_TRY(Write w, Enrolment::write(**vault, job.p.e, turn, *engine_));
       w.receipt = true;
