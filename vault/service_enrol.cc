@@ -133,8 +133,7 @@ Result<Service::Prepared> Service::prepare_enrolment(OpenVault& vault, const led
 // The state runs ahead of the disk by one group: that a subject is gone is said once its erasure is durable. What is
 // submitted now comes after it.
 Error Service::no_such_subject_durably() {
-  const auto settled =
-      sequencer_->submit([](const Turn&) -> Result<Write> { return Write{}; }, store::Urgency::kNarrowing);
+  const Status settled = settle_log();
   return settled ? ledger::no_such_subject() : settled.error();
 }
 
