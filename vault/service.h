@@ -295,6 +295,7 @@ class Service {
   Status open_site(const Id128& proposal);
   // Rotation and re-share (service_rotate.cc), and what follows in the background (service_rewrap.cc).
   Status change_keys(const Id128& proposal);
+  void note_key_change(const Status& done, bool durable);  // under key_change_mutex_
   Status reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const;
   void run_rotation();
   void join_rotator();
@@ -358,8 +359,10 @@ class Service {
   };
   mutable std::mutex retries_mutex_;  // export_retries_
   std::map<Id128, ExportRetry> export_retries_;
-  std::mutex key_change_mutex_;                 // one carries out a rotation; key_change_not_before_ms_
+  std::mutex key_change_mutex_;  // one carries out a rotation; the next two
+  std::uint32_t key_change_failures_ = 0;
   std::uint64_t key_change_not_before_ms_ = 0;  // uptime
+  std::mutex names_mutex_;                      // whoever writes rows of names, while new keys seal them anew
   std::mutex rotator_mutex_;                    // rotator_, rotation_seen_
   std::thread rotator_;
   // The epoch to which this process saw a rotation open first, and the uptime then.

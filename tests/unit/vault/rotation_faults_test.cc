@@ -102,6 +102,50 @@ TEST_CASE("who is enrolled while a rotation looks keeps key and index row, where
   kit.check_everybody();
 }
 
+TEST_CASE("sealing does not wait for a token that makes new keys, nor for one that is to destroy the old one") {
+  NEEDS_TOKEN();
+  Disturbed d;
+  RotationKit& kit = d.kit;
+  kit.enrol(2);
+  kit.agree(ledger::RotateKeys{});
+  const auto seal_beside = [&](Gate& gate) {
+    auto tick = std::async(std::launch::async, [&] {
+      while (!gate.reached()) kit.service->housekeeping();
+    });
+    gate.wait_for_it();
+    auto sealed = std::async(std::launch::async, [&] { return kit.service->seal(kit.f.key("residents/3")); });
+    CHECK(sealed.wait_for(kPatience) == std::future_status::ready);
+    gate.let_go();
+    CHECK(sealed.get());
+    tick.get();
+  };
+  Gate wraps;
+  d.token->before_wrap([&] {
+    wraps.stand();
+    return Status();
+  });
+  seal_beside(wraps);
+  // That attempt is over, and left nothing.
+  REQUIRE(soon([&] { return !has_root(kit, 2) && kit.f.slots->epochs() == Epochs{1}; }));
+  CHECK_FALSE(kit.rotation());
+  REQUIRE(kit.unseal());
+  kit.check_everybody();
+  REQUIRE(d.rewrapped());
+  Gate destroys;
+  d.token->before_root([&] {
+    destroys.stand();
+    return Status();
+  });
+  kit.f.clock.advance(61'000);
+  seal_beside(destroys);
+  CHECK(kit.rotation());
+  CHECK(d.failures().empty());
+  REQUIRE(kit.unseal());
+  REQUIRE(kit.finish());
+  check_only(kit, 2);
+  kit.check_everybody();
+}
+
 TEST_CASE("an old root that somebody else took out of the token is not taken for destroyed") {
   NEEDS_TOKEN();
   Disturbed d;
@@ -174,4 +218,77 @@ TEST_CASE("a person whose key or record does not open is counted, waited for, an
     kit.check_everybody();
   }
   for (int i = 0; i < 3; ++i) CHECK(kit.verify(i) == "match");
+}
+
+TEST_CASE("proposals that are made while new keys are drawn hold up nothing, and their names move too") {
+  NEEDS_TOKEN();
+  Disturbed d;
+  RotationKit& kit = d.kit;
+  kit.agree(ledger::RotateKeys{});
+  Gate wraps;
+  std::atomic<int> made{0};
+  d.token->before_root([&] {
+    if (!kit.rotation()) ++made;
+    return Status();
+  });
+  d.token->before_wrap([&] {
+    wraps.stand();
+    return Status();
+  });
+  auto tick = std::async(std::launch::async, [&] { kit.service->housekeeping(); });
+  wraps.wait_for_it();
+  std::vector<std::uint64_t> entries;
+  for (int i = 0; i < 3; ++i) {
+    const ledger::PersonName name{"Person " + std::to_string(i), random_array<32>()};
+    ledger::PrincipalRecord who;
+    who.id = "auditor/" + std::to_string(7 + i);
+    who.role = ledger::Role::kAuditor;
+    who.key = random_array<32>();
+    who.name = ledger::name_commitment(name);
+    ledger::ProposalMade p;
+    p.purpose = "new-auditor";
+    p.action = ledger::RegisterPrincipals{{}, {who}};
+    const auto proposed = kit.service->propose(kit.f.key("residents/2"), p, {{who.id, name}});
+    INFO(problem(proposed));
+    REQUIRE(proposed);
+    entries.push_back(proposed->entry);
+  }
+  wraps.let_go();
+  tick.get();
+  REQUIRE(kit.finish());
+  CHECK(made == 1);
+  check_only(kit, 2);
+  const auto names = kit.service->people(kit.f.key("auditor/1"));
+  REQUIRE(names);
+  CHECK(names->damaged.empty());
+  for (const auto entry : entries) CHECK(names->parts.contains(entry));
+}
+
+TEST_CASE("a token that goes on failing is asked for new keys less and less often") {
+  NEEDS_TOKEN();
+  Disturbed d;
+  RotationKit& kit = d.kit;
+  kit.agree(ledger::RotateKeys{});
+  std::atomic<int> asked{0};
+  d.token->before_root([&] {
+    ++asked;
+    return Status(make_error(Errc::kHsmGone, "the token is away"));
+  });
+  const auto run = [&](int times, std::int64_t ms) {
+    asked = 0;
+    for (int i = 0; i < times; ++i) {
+      kit.service->housekeeping();
+      kit.f.clock.advance(ms);
+    }
+    return asked.load();
+  };
+  // 10, 20, 40, 80, 160, 320 seconds: in ten minutes no more than that many, and then one every ten.
+  const int first = run(60, 10'000);
+  CHECK(first >= 4);
+  CHECK(first <= 14);  // each try that made none also asks for its destruction
+  CHECK(run(36, 100'000) <= 16);
+  d.token->before_root({});
+  kit.f.clock.advance(601'000);
+  REQUIRE(kit.finish());
+  check_only(kit, 2);
 }
