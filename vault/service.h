@@ -372,6 +372,7 @@ class Service {
   std::set<Id128> unindexed_;                             // rotator's thread: whose index row could not be moved
   std::atomic<std::uint64_t> left_behind_{0};             // Metrics::rotation_left_behind
   std::atomic<bool> rotating_{false};
+  std::atomic<bool> waits_for_nobody_{false};  // every key was moved, or had its time
   std::atomic<std::uint64_t> rotation_done_{0};
   std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;

@@ -67,6 +67,7 @@ void Service::run_rotation() {
     unindexed_.clear();
     rotation_not_before_ms_ = 0;
     left_behind_ = 0;
+    waits_for_nobody_ = false;
     return;
   }
   if (!rotation_seen_ || rotation_seen_->first != rotation->to) rotation_seen_ = {rotation->to, now};
@@ -216,12 +217,14 @@ Result<std::size_t> Service::rewrap_left_behind(OpenVault& vault) {
 
 // What is left behind is told, and waits as long for somebody who repairs it.
 Status Service::end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from, bool waited) {
-  FK_TRY(const std::size_t left, rewrap_left_behind(*vault));
-  left_behind_ = left;
-  if (left > 0) note_rotation(left_behind(left));
-  if (left > 0 && !waited) {
-    rotation_not_before_ms_ = parts_.clock.now().uptime_ms + kLookAgainMs;
-    return left_behind(left);
+  if (!waits_for_nobody_) {
+    FK_TRY(const std::size_t left, rewrap_left_behind(*vault));
+    left_behind_ = left;
+    if (left > 0 && !waited) {
+      rotation_not_before_ms_ = parts_.clock.now().uptime_ms + kLookAgainMs;
+      return left_behind(left);
+    }
+    waits_for_nobody_ = true;  // a token that is away now is asked again without reading every slot
   }
   // The token may take its time: sealing does not wait for it.
   const std::weak_ptr<OpenVault> held = vault;
