@@ -75,6 +75,9 @@ void add_vault(Page& page, const Service::Metrics& vault, std::string_view state
              static_cast<double>(rotation.done));
   page.gauge("facekeep_rotation_total", "Subjects that a rotation rewraps; 0 without a rotation",
              static_cast<double>(rotation.total));
+  page.gauge("facekeep_rotation_left_behind",
+             "Stored keys or records that do not open: the old keys wait a day for somebody who repairs them",
+             static_cast<double>(vault.rotation_left_behind));
   page.gauge("facekeep_log_entries", "Entries in the log", static_cast<double>(vault.log_size));
   page.gauge("facekeep_templates", "Templates in memory", static_cast<double>(vault.templates));
   page.gauge("facekeep_template_bytes", "Bytes of memory for templates", static_cast<double>(vault.arena_bytes));

@@ -31,6 +31,14 @@ Result<unsigned long> number(Session& s, ck_object_handle_t key, ck_attribute_ty
   return out;
 }
 
+// Like may(), of what older tokens do not know at all.
+Result<std::optional<bool>> known_flag(Session& s, ck_object_handle_t key, ck_attribute_type_t type) {
+  const auto value = flag(s, key, type);
+  if (value) return std::optional(*value);
+  if (s.calls.failure().code == CKR_ATTRIBUTE_TYPE_INVALID) return std::optional<bool>();
+  return value.error();
+}
+
 Attributes key_attributes(std::string_view label) {
   Attributes a;
   a.add_flag(CKA_TOKEN, true).add_text(CKA_LABEL, label).add_bytes(CKA_ID, object_id(label));
@@ -44,23 +52,48 @@ Attributes secret_attributes(std::string_view label) {
   return a;
 }
 
+// How much of a key's limits a token takes in a template, from all of it on down.
+struct Limits {
+  bool fixed = true;  // neither copied nor changed: whoever has the PIN could keep it under another name
+  bool uses = true;   // nothing but what it is for
+};
+
+// An answer to the template, not to the call.
+bool refuses_template(ck_rv_t code) {
+  return code == CKR_TEMPLATE_INCONSISTENT || code == CKR_ATTRIBUTE_TYPE_INVALID ||
+         code == CKR_ATTRIBUTE_VALUE_INVALID || code == CKR_ATTRIBUTE_READ_ONLY;
+}
+
+void fix(Attributes& a) {
+  a.add_flag(CKA_COPYABLE, false).add_flag(CKA_MODIFIABLE, false);
+}
+
 void forbid(Attributes& a, std::initializer_list<ck_attribute_type_t> uses) {
   for (const auto use : uses) a.add_flag(use, false);
 }
 
-Result<ck_object_handle_t> generate_aes(Session& s, const std::string& label) {
+Status generate_aes_of(Session& s, const std::string& label, const Limits& limits) {
   Attributes a = secret_attributes(label);
+  if (limits.fixed) fix(a);
   a.add(CKA_CLASS, CKO_SECRET_KEY).add(CKA_KEY_TYPE, CKK_AES).add(CKA_VALUE_LEN, 32);
   a.add_flag(CKA_ENCRYPT, true);
   forbid(a, {CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE});
-  return s.calls.generate_key(s.handle, {CKM_AES_KEY_GEN, nullptr, 0}, a);
+  FK_CHECK(s.calls.generate_key(s.handle, {CKM_AES_KEY_GEN, nullptr, 0}, a));
+  return {};
 }
 
-Status generate_rsa_of(Session& s, const std::string& label, unsigned long bits, bool strict) {
+Status generate_aes(Session& s, const std::string& label) {
+  Status made = generate_aes_of(s, label, {});
+  if (made || !refuses_template(s.calls.failure().code)) return made;
+  return generate_aes_of(s, label, {.fixed = false});
+}
+
+Status generate_rsa_of(Session& s, const std::string& label, unsigned long bits, const Limits& limits) {
   Attributes pub = key_attributes(label);
   pub.add(CKA_MODULUS_BITS, bits).add_bytes(CKA_PUBLIC_EXPONENT, kExponent).add_flag(CKA_ENCRYPT, true);
   Attributes priv = secret_attributes(label);
-  if (strict) {
+  if (limits.fixed) fix(priv);
+  if (limits.uses) {
     forbid(pub, {CKA_VERIFY, CKA_WRAP});
     forbid(priv, {CKA_SIGN, CKA_UNWRAP, CKA_DERIVE});
   }
@@ -79,8 +112,8 @@ Status generate_rsa(Session& s, const std::string& label) {
   Status last = make_error(Errc::kHsm, "the token makes no RSA key of 2048 bits or more");
   for (const unsigned long bits : {3072UL, 2048UL}) {
     // A TPM's key signs and decrypts, and its module takes no template that says otherwise.
-    for (const bool strict : {true, false}) {
-      last = generate_rsa_of(s, label, bits, strict);
+    for (const Limits limits : {Limits{}, Limits{.fixed = false}, Limits{.fixed = false, .uses = false}}) {
+      last = generate_rsa_of(s, label, bits, limits);
       if (last || s.calls.failure().session_lost()) return last;
       if (s.calls.failure().code == CKR_KEY_SIZE_RANGE) break;
     }
@@ -247,6 +280,8 @@ Result<KeyEvidence> check_key(Session& s, ck_object_handle_t key, std::string_vi
     }
     if (d.record != nullptr) evidence.*d.record = is;
   }
+  FK_TRY(evidence.copyable, known_flag(s, key, CKA_COPYABLE));
+  FK_TRY(evidence.modifiable, known_flag(s, key, CKA_MODIFIABLE));
   return evidence;
 }
 
@@ -287,8 +322,7 @@ Result<WrapKey> create_wrap_key(SessionPool& pool, const std::string& label, boo
     FK_TRY(const bool aes, can_do(s, CKM_AES_KEY_GEN, CKF_GENERATE));
     ours = true;
     if (force_rsa || !gcm || !aes) return generate_rsa(s, label);
-    FK_CHECK(generate_aes(s, label));
-    return {};
+    return generate_aes(s, label);
   });
   Result<WrapKey> key = made ? pool.run(Repeat::kSafe, [&](Session& s) { return find_wrap_key(s, label); })
                              : Result<WrapKey>(made.error());

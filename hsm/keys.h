@@ -27,6 +27,10 @@ struct KeyEvidence {
   bool never_extractable = false;  // CKA_NEVER_EXTRACTABLE
   bool sensitive = false;          // CKA_SENSITIVE
   bool extractable = true;         // CKA_EXTRACTABLE
+  // Whether C_CopyObject makes a second one, and whether the object can be given another label: false for a root key
+  // where the token takes it. Nothing: the token does not say.
+  std::optional<bool> copyable;    // CKA_COPYABLE
+  std::optional<bool> modifiable;  // CKA_MODIFIABLE
 };
 
 std::string object_prefix(const Id128& vault);  // "facekeep/<hex>/"
@@ -66,8 +70,9 @@ Result<WrapKey> find_wrap_key(Session& session, const std::string& label);
 
 // Makes a key of this label in the token: AES-256 if the token can do AES-GCM and `force_rsa` is
 // false, else an RSA-3072 pair (2048 where 3072 is refused). Then checks it; a key that fails the
-// check is destroyed again. kAlreadyExists if any object has the label; kHsm if the token can do
-// neither. Never run twice by itself.
+// check is destroyed again. It can be neither copied nor changed, so that its end is the end of it, where the token
+// takes that (KeyEvidence has what the token says of it). kAlreadyExists if any object has the label; kHsm if the token
+// can do neither. Never run twice by itself.
 Result<WrapKey> create_wrap_key(SessionPool& pool, const std::string& label, bool force_rsa);
 
 // True if the token offers the mechanism with all these CKF_ flags.

@@ -111,7 +111,7 @@ bool OpenVault::ready() const {
   return std::all_of(sites_.begin(), sites_.end(), [](const auto& s) { return s.second->ready.load(); });
 }
 
-Result<std::optional<Id128>> OpenVault::stored_ref(const SiteSession& site, const std::string& subject_id) const {
+Result<std::optional<Id128>> OpenVault::look_up(const SiteSession& site, const std::string& subject_id) const {
   for (const auto& keys : site.keys.all()) {
     FK_TRY(const auto stored, store_.get(store::keys::subject_index(keys->subject_tag(subject_id))));
     if (!stored) continue;
@@ -123,16 +123,23 @@ Result<std::optional<Id128>> OpenVault::stored_ref(const SiteSession& site, cons
   return std::optional<Id128>();
 }
 
-Result<std::optional<Id128>> OpenVault::find_ref(const SiteSession& site, const std::string& subject_id) const {
+Result<std::optional<Id128>> OpenVault::stored_ref(const SiteSession& site, const std::string& subject_id) const {
+  FK_TRY(auto found, look_up(site, subject_id));
+  // While a rotation rewraps, the row may have moved behind the look: then it is where the first look was.
+  if (!found && site.keys.all().size() > 1) return look_up(site, subject_id);
+  return found;
+}
+
+Result<std::optional<Id128>> OpenVault::find_ref(const SiteSession& site, const std::string& subject_id,
+                                                 const IsEnrolled& is_enrolled) const {
+  std::optional<Id128> corrected;
   {
     const std::lock_guard lock(corrections_mutex_);
     const auto it = corrections_.find(subject_name(site.site, subject_id));
-    if (it != corrections_.end()) return std::optional<Id128>(it->second);
+    if (it != corrections_.end()) corrected = it->second;
   }
-  FK_TRY(auto found, stored_ref(site, subject_id));
-  // While a rotation rewraps, the row may have moved behind the look: then it is where the first look was.
-  if (!found && site.keys.all().size() > 1) return stored_ref(site, subject_id);
-  return found;
+  if (corrected && is_enrolled(*corrected)) return corrected;
+  return stored_ref(site, subject_id);
 }
 
 void OpenVault::correct_index(const SiteSession& site, const std::string& subject_id, const Id128& ref) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -96,7 +97,10 @@ class OpenVault {
   [[nodiscard]] const Id128& vault() const { return vault_; }
 
   // The ref under which the store has this subject id. A hint, not trusted: check open_subject()'s record.
-  Result<std::optional<Id128>> find_ref(const SiteSession& site, const std::string& subject_id) const;
+  // `is_enrolled` asks the state: a correction for somebody who was erased since says nothing.
+  using IsEnrolled = std::function<bool(const Id128&)>;
+  Result<std::optional<Id128>> find_ref(const SiteSession& site, const std::string& subject_id,
+                                        const IsEnrolled& is_enrolled) const;
 
   // K for a slot of the generation of `epoch`, whose keys are here.
   Result<seal::SlotWrite> wrap_subject_key(const SiteSession& site, std::uint32_t epoch, const Id128& ref,
@@ -127,6 +131,7 @@ class OpenVault {
   void forget_correction(const std::string& site, const std::string& subject_id);
 
  private:
+  Result<std::optional<Id128>> look_up(const SiteSession& site, const std::string& subject_id) const;
   Result<std::optional<Id128>> stored_ref(const SiteSession& site, const std::string& subject_id) const;
   Result<seal::AeadKey> open_period_key(const ledger::State::PeriodId& id, std::uint32_t slot,
                                         std::uint64_t used) const;

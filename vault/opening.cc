@@ -44,6 +44,12 @@ std::string gallery_of(const std::string& site, const subject::Consent& consent)
   return consent.allows(subject::ConsentScope::kIdentify) ? site : site + "/verify-only";
 }
 
+OpenVault::IsEnrolled enrolled_in(const log::Sequencer& sequencer) {
+  return [&sequencer](const Id128& ref) {
+    return sequencer.read([&](const ledger::State& st) { return st.subject(ref) != nullptr; });
+  };
+}
+
 Status make_galleries(const std::string& site, const std::vector<ledger::Model>& models, match::Engine& engine) {
   for (const auto& m : models) {
     for (const auto& gallery : {site, site + "/verify-only"}) {

@@ -13,6 +13,8 @@ namespace facekeep {
 // The gallery in which a subject's templates stand: those whose consent has the scope "identify" in the
 // site's own, the others in one that only verify looks at.
 std::string gallery_of(const std::string& site, const subject::Consent& consent);
+// Asks the state by then, for OpenVault::find_ref(); not from within a decision in log order, which has the state.
+OpenVault::IsEnrolled enrolled_in(const log::Sequencer& sequencer);
 // Makes every gallery of every site and model; those that exist stay.
 Status make_galleries(const log::Sequencer& sequencer, match::Engine& engine);
 // Those of one site.

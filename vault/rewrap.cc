@@ -1,9 +1,9 @@
 #include "vault/rewrap.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "vault/base/digest.h"
+#include "vault/base/thread.h"
 #include "vault/ledger/decide.h"
 #include "vault/log/merkle.h"
 #include "vault/seal/blob.h"
@@ -27,13 +27,12 @@ Id128 narrow(Wide value) {
   return out;
 }
 
-// What is wrong with the stored bytes stays wrong; anything else may pass.
-bool damaged(const Error& e) {
-  return e.code == Errc::kIntegrity || e.code == Errc::kCrypto || e.code == Errc::kMalformed ||
-         e.code == Errc::kNotFound;
-}
-
 }  // namespace
+
+bool is_damage(const Error& e) {
+  return e.code == Errc::kIntegrity || e.code == Errc::kCrypto || e.code == Errc::kMalformed ||
+         e.code == Errc::kTooLarge || e.code == Errc::kNotFound;
+}
 
 std::vector<RewrapSubject> next_to_rewrap(const ledger::State::Subjects& subjects, const Id128& after,
                                           std::size_t most) {
@@ -90,14 +89,14 @@ class Rewrapper {
     Rewrap out;
     out.ref = s.ref;
     const auto key = vault_.subject_key(site, s.ref, s.state.slot, 1 + s.state.templates.size());
-    if (!key && damaged(key.error())) return out;
+    if (!key && is_damage(key.error())) return out;
     if (!key) return key.error();
     FK_TRY(out.key, vault_.wrap_subject_key(site, to_, s.ref, s.state.slot, *key));
     out.leaf = log::leaf_hash(concat(s.ref, sha256(out.key->data)));
     const auto tags = tags_of(site, s, *key);
     if (tags) {
       out.tags = *tags;
-    } else if (!damaged(tags.error())) {
+    } else if (!is_damage(tags.error())) {
       return tags.error();
     }
     return out;
@@ -141,12 +140,39 @@ Result<std::vector<Rewrap>> rewrap_batch(const OpenVault& vault, const store::St
   };
   const std::size_t half = subjects.size() / 2;
   Status other;
-  std::thread second([&] { other = work(half, subjects.size()); });
+  const auto rest = [&] { other = work(half, subjects.size()); };
+  std::thread second;
+  const bool beside = start_thread(second, rest);
   const Status mine = work(0, half);
-  second.join();
+  if (beside) {
+    second.join();
+  } else {
+    rest();
+  }
   FK_CHECK(mine);
   FK_CHECK(other);
   return out;
+}
+
+Result<PeriodSlots> rewrap_period_keys(OpenVault& vault,
+                                       const std::map<ledger::State::PeriodId, ledger::State::PeriodKeyState>& keys,
+                                       std::uint64_t size, std::uint32_t to) {
+  PeriodSlots out;
+  for (const auto& [id, state] : keys) {
+    const auto key = vault.period_key(id, state, size);
+    if (!key && is_damage(key.error())) continue;
+    if (!key) return key.error();
+    FK_TRY(auto wrapped, vault.wrap_period_key(id, to, state.slot, **key));
+    out.emplace(id, std::move(wrapped));
+  }
+  return out;
+}
+
+void add_rewrap(log::Write& w, Rewrap&& r) {
+  if (r.key) w.new_keys.push_back(std::move(*r.key));
+  if (!r.tags) return;
+  w.deletes.push_back(store::keys::subject_index(r.tags->first));
+  w.puts.push_back({store::keys::subject_index(r.tags->second), to_bytes(r.ref)});
 }
 
 Result<log::Write> write_rewrap(const log::Turn& turn, std::vector<Rewrap>& batch) {
@@ -160,13 +186,8 @@ Result<log::Write> write_rewrap(const log::Turn& turn, std::vector<Rewrap>& batc
   log::Write w;
   log::Tree tree;
   for (const std::size_t i : cut.taken) {
-    Rewrap& r = batch[i];
-    if (!r.key) continue;
-    tree.append(r.leaf);
-    w.new_keys.push_back(std::move(*r.key));
-    if (!r.tags) continue;
-    w.deletes.push_back(store::keys::subject_index(r.tags->first));
-    w.puts.push_back({store::keys::subject_index(r.tags->second), to_bytes(r.ref)});
+    if (batch[i].key) tree.append(batch[i].leaf);
+    add_rewrap(w, std::move(batch[i]));
   }
   w.drafts.push_back({ledger::Rewrapped{rotation->to, cut.upto, tree.root()}, {}});
   return w;

@@ -36,13 +36,18 @@ struct RewrapCut {
 Result<RewrapCut> cut_rewrap(const ledger::State::Subjects& subjects, const Id128& after,
                              std::span<const Id128> prepared);
 
+// Says of an error that the stored bytes are wrong, or not there; anything else may pass. Of what is on disk: the state
+// runs ahead of it by the group that is being written.
+bool is_damage(const Error& e);
+
 // One subject's key, wrapped for the new generation, and where its index row goes.
 struct Rewrap {
   Id128 ref{};
-  // Unset: the key is damaged as it is, and nothing opens it.
+  // Unset: nothing there opens now. A second look behind everything that the state had tells damage from a key that was
+  // not on disk yet.
   std::optional<seal::SlotWrite> key;
   Digest leaf{};  // RFC 6962 hash of ref || SHA-256(wrapped key)
-  // Unset: the record does not open, so nobody finds the subject by its id either.
+  // Unset: the record does not open, so nobody finds the subject by its id either. As above.
   std::optional<std::pair<Digest, Digest>> tags;  // index tags: before, after
 };
 
@@ -52,6 +57,15 @@ Result<std::vector<Rewrap>> rewrap_batch(const OpenVault& vault, const store::St
                                          const std::vector<std::string>& sites,
                                          const std::vector<RewrapSubject>& subjects, std::uint32_t from,
                                          std::uint32_t to);
+
+// What of it is set, in `w`. The slot is empty.
+void add_rewrap(log::Write& w, Rewrap&& r);
+
+// The period keys that open, in the same way; who is left out does not. `size`: entries in the log.
+using PeriodSlots = std::map<ledger::State::PeriodId, seal::SlotWrite>;
+Result<PeriodSlots> rewrap_period_keys(OpenVault& vault,
+                                       const std::map<ledger::State::PeriodId, ledger::State::PeriodKeyState>& keys,
+                                       std::uint64_t size, std::uint32_t to);
 
 // What the sequencer writes of a batch. The rotation is open in `turn.state`.
 Result<log::Write> write_rewrap(const log::Turn& turn, std::vector<Rewrap>& batch);

@@ -150,6 +150,13 @@ Result<std::shared_ptr<OpenVault>> Service::open_vault() const {
   return open_;
 }
 
+// A write of nothing: groups are committed in order.
+Status Service::settle_log() const {
+  const auto settled =
+      sequencer_->submit([](const Turn&) -> Result<Write> { return Write{}; }, store::Urgency::kNarrowing);
+  return settled ? Status() : Status(settled.error());
+}
+
 // From here on no request gets at a key; what is in flight ends at its commit, which refuses it now.
 void Service::take_vault() {
   {
@@ -323,6 +330,7 @@ Service::Metrics Service::metrics() const {
     const std::lock_guard lock(retries_mutex_);
     m.exports_failing = export_retries_.size();
   }
+  m.rotation_left_behind = left_behind_;
   m.halted = sequencer_->halted().has_value();
   m.clock_jumped = clock_jumped_;
   m.alarms = budgets_.alarms();

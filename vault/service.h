@@ -196,6 +196,7 @@ class Service {
     bool clock_jumped = false;
     std::size_t exports_failing = 0;  // approved, and waiting to be tried again
     std::optional<SealStatus::Rotation> rotation = {};
+    std::uint64_t rotation_left_behind = 0;            // stored keys that do not open and wait for somebody
     std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
     MatchBudgets::Alarms alarms;
   };
@@ -229,9 +230,10 @@ class Service {
   Status make_collector();
   void keep();  // the keeper's thread
   void take_back(std::uint8_t group, std::uint8_t member);
-  void take_vault();      // no lock: requests find none from here on
-  void detach_vault();    // under phase_mutex_
-  void finish_closing();  // returns once the keys of every vault that was taken are gone
+  void take_vault();          // no lock: requests find none from here on
+  void detach_vault();        // under phase_mutex_
+  void finish_closing();      // returns once the keys of every vault that was taken are gone
+  Status settle_log() const;  // what the state has by now is on disk when it returns
   Error no_such_subject_durably();
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
@@ -293,9 +295,11 @@ class Service {
   Status open_site(const Id128& proposal);
   // Rotation and re-share (service_rotate.cc), and what follows in the background (service_rewrap.cc).
   Status change_keys(const Id128& proposal);
+  void note_key_change(const Status& done, bool durable);  // under key_change_mutex_
   Status reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const;
   void run_rotation();
   void join_rotator();
+  void note_rotation(const Error& why);  // told once, until it is another one
   Status rewrap_subjects(const OpenVault& vault);
   struct RewrapAhead {
     bool open = false;                 // a rotation is, and has somebody left
@@ -303,7 +307,9 @@ class Service {
     std::vector<Rewrap> batch;
   };
   Result<RewrapAhead> rewrap_ahead(const OpenVault& vault, const std::optional<Id128>& after) const;
-  Status retire_keys(OpenVault& vault, std::uint32_t from);
+  Result<std::size_t> rewrap_left_behind(OpenVault& vault);  // how many keys still are
+  Status end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from, bool waited);
+  Status retire_keys(const std::weak_ptr<OpenVault>& vault, std::uint32_t from);
   [[nodiscard]] std::optional<SealStatus::Rotation> rotation_progress(const ledger::State& state) const;
   // One custodian's act that narrows: decided, authorised and written in log order.
   using NarrowingAct = std::function<Result<ledger::Body>(const log::Turn& turn, const std::string& by)>;
@@ -353,14 +359,20 @@ class Service {
   };
   mutable std::mutex retries_mutex_;  // export_retries_
   std::map<Id128, ExportRetry> export_retries_;
-  std::mutex key_change_mutex_;                 // one carries out a rotation; key_change_not_before_ms_
+  std::mutex key_change_mutex_;  // one carries out a rotation; the next two
+  std::uint32_t key_change_failures_ = 0;
   std::uint64_t key_change_not_before_ms_ = 0;  // uptime
+  std::mutex names_mutex_;                      // whoever writes rows of names, while new keys seal them anew
   std::mutex rotator_mutex_;                    // rotator_, rotation_seen_
   std::thread rotator_;
   // The epoch to which this process saw a rotation open first, and the uptime then.
   std::optional<std::pair<std::uint32_t, std::uint64_t>> rotation_seen_;
-  std::string rotation_failure_;  // rotator's thread
+  std::string rotation_failure_;                          // rotator's thread
+  std::atomic<std::uint64_t> rotation_not_before_ms_{0};  // uptime
+  std::set<Id128> unindexed_;                             // rotator's thread: whose index row could not be moved
+  std::atomic<std::uint64_t> left_behind_{0};             // Metrics::rotation_left_behind
   std::atomic<bool> rotating_{false};
+  std::atomic<bool> waits_for_nobody_{false};  // every key was moved, or had its time
   std::atomic<std::uint64_t> rotation_done_{0};
   std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;

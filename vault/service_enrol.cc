@@ -36,7 +36,7 @@ struct Found {
 
 Result<std::optional<Found>> find_subject(const OpenVault& vault, const log::Sequencer& sequencer,
                                           const SiteSession& site, const std::string& subject_id) {
-  FK_TRY(const auto ref, vault.find_ref(site, subject_id));
+  FK_TRY(const auto ref, vault.find_ref(site, subject_id, enrolled_in(sequencer)));
   if (!ref) return std::optional<Found>();
   auto state = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
     const auto* s = st.subject(*ref);
@@ -133,8 +133,7 @@ Result<Service::Prepared> Service::prepare_enrolment(OpenVault& vault, const led
 // The state runs ahead of the disk by one group: that a subject is gone is said once its erasure is durable. What is
 // submitted now comes after it.
 Error Service::no_such_subject_durably() {
-  const auto settled =
-      sequencer_->submit([](const Turn&) -> Result<Write> { return Write{}; }, store::Urgency::kNarrowing);
+  const Status settled = settle_log();
   return settled ? ledger::no_such_subject() : settled.error();
 }
 
@@ -191,8 +190,9 @@ std::vector<Result<EnrolAnswer>> Service::enrol(const Digest& spki, const std::s
       FK_CHECK(ledger::decide_site(turn.state, *p, site));
       FK_CHECK(ledger::require_open(turn.state));
       // Committed by another request between our look and our reservation?
-      FK_TRY(const auto there, (*vault)->find_ref((*vault)->site(site), job.p.e.record_subject));
-      if (there && turn.state.subject(*there) != nullptr) return already_enrolled();
+      const auto is_enrolled = [&](const Id128& ref) { return turn.state.subject(ref) != nullptr; };
+      FK_TRY(const auto there, (*vault)->find_ref((*vault)->site(site), job.p.e.record_subject, is_enrolled));
+      if (there && is_enrolled(*there)) return already_enrolled();
       FK_CHECK(use_templates(**vault, turn, job.p.e));
       FK_TRY(Write w, Enrolment::write(**vault, job.p.e, turn, *engine_));
       w.receipt = true;

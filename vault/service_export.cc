@@ -15,6 +15,7 @@
 #include "vault/ledger/proposal_decide.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/open_vault.h"
+#include "vault/opening.h"
 #include "vault/service.h"
 #include "vault/store/keys.h"
 
@@ -114,11 +115,12 @@ Result<std::optional<ledger::ExportSubjects>> Service::prepare_export(ledger::Pr
   }
   FK_TRY(const auto vault, open_vault());
   const SiteSession& site = vault->site(action->site);
+  const auto is_enrolled = enrolled_in(*sequencer_);
   std::set<Id128> refs;
   for (const std::string& id : subjects) {
     FK_CHECK(ledger::check_subject_id(id));
-    FK_TRY(const auto ref, vault->find_ref(site, id));
-    const bool enrolled = ref && sequencer_->read([&](const State& st) { return st.subject(*ref) != nullptr; });
+    FK_TRY(const auto ref, vault->find_ref(site, id, is_enrolled));
+    const bool enrolled = ref && is_enrolled(*ref);
     // Counted, as every refusal here, and without saying who: nobody asks in this way who lives here.
     if (!enrolled) {
       return make_problem(Errc::kNotFound, "unknown-subjects", "the export names somebody who is not enrolled",

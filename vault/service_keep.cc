@@ -113,7 +113,12 @@ void Service::erase_due_subjects() {
             tags = index_tags(session, open->record.subject);
             FK_TRY(feed, changes_entry(**vault, d.site, open->record.subject, turn));
           }
-          return erasure(d.ref, *s, {d.ref, d.site, "daemon", "delay-over"}, tags, feed);
+          Write w = erasure(d.ref, *s, {d.ref, d.site, "daemon", "delay-over"}, tags, feed);
+          w.after = [&, this] {
+            engine_->remove(d.ref);
+            if (open) (*vault)->forget_correction(d.site, open->record.subject);
+          };
+          return w;
         },
         store::Urgency::kNarrowing));
   }

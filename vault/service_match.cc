@@ -73,7 +73,7 @@ std::optional<LiveSubject> any_subject(const Question& q) {
 // much there.
 Result<Finding> verify(const Question& q, const std::string& subject_id, std::span<const float> probe) {
   Finding f;
-  FK_TRY(const auto hint, q.vault.find_ref(q.site, subject_id));
+  FK_TRY(const auto hint, q.vault.find_ref(q.site, subject_id, enrolled_in(q.sequencer)));
   auto asked = hint ? live_subject(q, *hint) : std::nullopt;
   if (!asked) asked = any_subject(q);
   Id128 ref = random_array<16>();

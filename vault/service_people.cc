@@ -109,6 +109,7 @@ void Service::drop_names() {
     return row && *row;
   });
   if (!any) return;
+  const std::lock_guard names_lock(names_mutex_);
   static_cast<void>(sequencer_->submit(
       [&](const log::Turn& turn) -> Result<log::Write> {
         log::Write w;

@@ -68,6 +68,7 @@ Result<VoteAnswer> Service::propose(const Digest& spki, ledger::ProposalMade mad
   FK_CHECK(custodian(spki));
   FK_CHECK(check_names(names, made.action));
   FK_TRY(const auto list, prepare_export(made, subjects));
+  const std::lock_guard names_lock(names_mutex_);
   std::shared_ptr<OpenVault> vault;
   if (!names.empty()) {
     FK_TRY(vault, open_vault());

@@ -4,6 +4,7 @@
 #include "vault/ledger/decide.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/open_vault.h"
+#include "vault/opening.h"
 #include "vault/seal/blob.h"
 #include "vault/service.h"
 #include "vault/store/keys.h"
@@ -115,7 +116,7 @@ Result<SubjectPage> Service::get_subject(const Digest& spki, const std::string& 
   FK_TRY(const auto by, reader(spki, site, false));
   FK_CHECK(ledger::check_subject_id(subject_id));
   SiteSession& session = vault->site(site);
-  FK_TRY(const auto ref, vault->find_ref(session, subject_id));
+  FK_TRY(const auto ref, vault->find_ref(session, subject_id, enrolled_in(*sequencer_)));
   SubjectPage page;
   std::optional<Id128> pseudonym;
   if (ref) {

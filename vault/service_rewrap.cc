@@ -1,7 +1,8 @@
 // The background of a rotation: rewrapping, then the end of the old keys. Each step can be done again: after a crash
 // the log says which batch was the last, and what is destroyed is asked for before the log says that it is gone.
-#include <future>
+#include <algorithm>
 
+#include "vault/base/thread.h"
 #include "vault/ledger/decide.h"
 #include "vault/open_vault.h"
 #include "vault/rewrap.h"
@@ -21,6 +22,31 @@ namespace {
 // What requests left in the log under the old index keys (Request-Ids, nonces of signed probes) is looked for as long.
 constexpr std::uint64_t kOldKeysLifeMs = 60'000;
 static_assert(kOldKeysLifeMs >= kRequestIdLife && kOldKeysLifeMs >= probe::kNonceLife);
+// So long the old keys wait, while the daemon runs, for somebody to repair stored keys that do not open.
+constexpr std::uint64_t kRepairMs = 24ULL * 3600 * 1000;
+constexpr std::uint64_t kLookAgainMs = 600'000;
+
+// Everybody is rewrapped, the cards of a re-share have opened the vault, and the old keys are still there.
+Status may_end(const State& st, std::uint32_t from) {
+  FK_CHECK(ledger::require_open(st));
+  const auto& rotation = st.rotation();
+  const bool over = rotation && rotation->from == from && rotation->upto == ledger::kAllRefs;
+  if (over && !rotation->cards_untried) return {};
+  return make_error(Errc::kFailedPrecondition, "the old keys are not to be destroyed now");
+}
+
+Error left_behind(std::size_t n) {
+  return make_error(Errc::kIntegrity,
+                    std::to_string(n) + " stored keys or records do not open and could not be moved under the new keys",
+                    "the old keys wait a day of running: `facekeepd check` names whose they are; erase these people "
+                    "and enrol them anew, or put the old files back");
+}
+
+std::vector<std::string> site_ids(const State& st) {
+  std::vector<std::string> out;
+  for (const auto& s : st.current().sites) out.push_back(s.id);
+  return out;
+}
 
 }  // namespace
 
@@ -39,6 +65,10 @@ void Service::run_rotation() {
   const auto rotation = sequencer_->read([](const State& st) { return st.rotation(); });
   if (!rotation) {
     rotation_seen_.reset();
+    unindexed_.clear();
+    rotation_not_before_ms_ = 0;
+    left_behind_ = 0;
+    waits_for_nobody_ = false;
     return;
   }
   if (!rotation_seen_ || rotation_seen_->first != rotation->to) rotation_seen_ = {rotation->to, now};
@@ -46,20 +76,27 @@ void Service::run_rotation() {
   if (!vault) return;
   const bool rewrapped = rotation->upto == ledger::kAllRefs;
   if (rewrapped && rotation->cards_untried) return;  // the old keys stay until the new cards have opened the vault
-  if (rewrapped && now - rotation_seen_->second < kOldKeysLifeMs) return;
+  const std::uint64_t age = now - rotation_seen_->second;
+  if (rewrapped && (age < kOldKeysLifeMs || now < rotation_not_before_ms_)) return;
   rotating_ = true;
-  rotator_ = std::thread([this, vault = *vault, rotation = *rotation, rewrapped]() mutable {
-    const Status done = rewrapped ? retire_keys(*vault, rotation.from) : rewrap_subjects(*vault);
-    const bool sealed = vault->closing || halted();
+  const auto work = [this, vault = *vault, from = rotation->from, rewrapped, waited = age >= kRepairMs]() mutable {
+    const std::weak_ptr<OpenVault> held = vault;
+    const Status done = rewrapped ? end_rotation(std::move(vault), from, waited) : rewrap_subjects(*vault);
     vault.reset();  // sealing waits for it
-    // It is tried again every second, and told when the reason is another one.
-    const std::string why = done || sealed ? "" : done.error().message;
-    if (!why.empty() && why != rotation_failure_ && options_.on_rotation_failed) {
-      options_.on_rotation_failed(done.error());
+    if (done) {
+      rotation_failure_.clear();
+    } else if (const auto still = held.lock(); still && !still->closing && !halted()) {
+      note_rotation(done.error());
     }
-    rotation_failure_ = why;
     rotating_ = false;
-  });
+  };
+  if (!start_thread(rotator_, work)) rotating_ = false;  // at the next tick
+}
+
+// It is tried again every second, and told when the reason is another one.
+void Service::note_rotation(const Error& why) {
+  if (why.message != rotation_failure_ && options_.on_rotation_failed) options_.on_rotation_failed(why);
+  rotation_failure_ = why.message;
 }
 
 // What is needed for a batch behind `after`; without it, behind what the log has.
@@ -69,14 +106,31 @@ Result<Service::RewrapAhead> Service::rewrap_ahead(const OpenVault& vault, const
   std::vector<RewrapSubject> subjects;
   const auto rotation = sequencer_->read([&](const State& st) {
     if (!st.rotation() || st.rotation()->upto == ledger::kAllRefs) return std::optional<State::Rotation>();
-    for (const auto& s : st.current().sites) sites.push_back(s.id);
+    sites = site_ids(st);
     subjects = next_to_rewrap(st.subjects(), after.value_or(st.rotation()->upto), options_.rewrap_batch);
     return st.rotation();
   });
   if (!rotation) return out;
   out.open = true;
   if (!subjects.empty()) out.reaches = subjects.back().ref;
-  FK_TRY(out.batch, rewrap_batch(vault, parts_.store, sites, subjects, rotation->from, rotation->to));
+  const auto look = [&](const std::vector<RewrapSubject>& at) {
+    return rewrap_batch(vault, parts_.store, sites, at, rotation->from, rotation->to);
+  };
+  // The state names people before their keys and rows are on disk: what is not there may only not be there yet.
+  const std::uint64_t on_disk = sequencer_->durable_size();
+  if (std::ranges::any_of(subjects, [&](const auto& s) { return s.state.entry >= on_disk; })) FK_CHECK(settle_log());
+  FK_TRY(out.batch, look(subjects));
+  std::vector<std::size_t> places;
+  std::vector<RewrapSubject> doubtful;
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    if (out.batch[i].key && out.batch[i].tags) continue;
+    places.push_back(i);
+    doubtful.push_back(subjects[i]);
+  }
+  if (doubtful.empty()) return out;
+  FK_CHECK(settle_log());
+  FK_TRY(auto again, look(doubtful));
+  for (std::size_t i = 0; i < places.size(); ++i) out.batch[places[i]] = std::move(again[i]);
   return out;
 }
 
@@ -84,14 +138,24 @@ Result<Service::RewrapAhead> Service::rewrap_ahead(const OpenVault& vault, const
 Status Service::rewrap_subjects(const OpenVault& vault) {
   FK_TRY(RewrapAhead now, rewrap_ahead(vault, {}));
   while (now.open && !vault.closing) {
-    auto wrapping = std::async(std::launch::async, [&, reaches = now.reaches] { return rewrap_ahead(vault, reaches); });
+    Result<RewrapAhead> next = RewrapAhead{};
+    const auto wrap_next = [&, reaches = now.reaches] { next = rewrap_ahead(vault, reaches); };
+    std::thread beside;
+    const bool started = start_thread(beside, wrap_next);
     const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
       FK_TRY(Write w, write_rewrap(turn, now.batch));
       w.after = [this, n = w.new_keys.size()] { rotation_done_ += n; };
       return w;
     });
-    auto next = wrapping.get();
+    if (started) {
+      beside.join();
+    } else if (written) {
+      wrap_next();
+    }
     if (!written) return written.error();
+    for (const Rewrap& r : now.batch) {
+      if (!r.tags) unindexed_.insert(r.ref);
+    }
     const auto upto =
         sequencer_->read([](const State& st) { return st.rotation() ? st.rotation()->upto : ledger::kAllRefs; });
     if (upto == ledger::kAllRefs) return {};
@@ -102,43 +166,121 @@ Status Service::rewrap_subjects(const OpenVault& vault) {
   return {};
 }
 
+// A key that did not open when its turn came is in the old slot files alone, and whose record did not is found under
+// the old index key alone: somebody may have repaired them since.
+Result<std::size_t> Service::rewrap_left_behind(OpenVault& vault) {
+  const std::uint64_t size = sequencer_->read([](const State& st) { return st.size(); });
+  FK_CHECK(settle_log());  // all that entries before `size` brought is on disk
+  const std::uint32_t to = sequencer_->read([](const State& st) { return st.root_epoch(); });
+  FK_TRY(const std::vector<std::uint32_t> slots, parts_.slots.in_use(to));
+  std::vector<bool> used;
+  for (const std::uint32_t slot : slots) {
+    if (slot >= used.size()) used.resize(slot + std::size_t{1});
+    used[slot] = true;
+  }
+  const auto is_missing = [&](const auto& s) { return s.entry < size && (s.slot >= used.size() || !used[s.slot]); };
+  std::vector<std::string> sites;
+  std::vector<RewrapSubject> subjects;
+  std::map<State::PeriodId, State::PeriodKeyState> periods;
+  const auto rotation = sequencer_->read([&](const State& st) {
+    sites = site_ids(st);
+    for (const auto& [ref, s] : st.subjects()) {
+      if (is_missing(s) || unindexed_.contains(ref)) subjects.push_back({ref, s});
+    }
+    for (const auto& [id, k] : st.period_keys()) {
+      if (is_missing(k)) periods.emplace(id, k);
+    }
+    return st.rotation();
+  });
+  unindexed_.clear();
+  if (!rotation || (subjects.empty() && periods.empty())) return std::size_t{0};
+  FK_TRY(auto batch, rewrap_batch(vault, parts_.store, sites, subjects, rotation->from, rotation->to));
+  FK_TRY(const auto period_keys, rewrap_period_keys(vault, periods, size, rotation->to));
+  std::size_t left = periods.size() - period_keys.size();
+  FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
+    FK_CHECK(may_end(turn.state, rotation->from));
+    Write w;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      Rewrap& r = batch[i];
+      if (turn.state.subject(r.ref) == nullptr) continue;
+      if (!r.key || !r.tags) ++left;
+      if (!r.tags) unindexed_.insert(r.ref);
+      if (!is_missing(subjects[i].state)) r.key.reset();  // it is in its slot; a used one takes no other
+      add_rewrap(w, std::move(r));
+    }
+    for (const auto& [id, slot] : period_keys) {
+      const auto k = turn.state.period_keys().find(id);
+      if (k != turn.state.period_keys().end() && k->second.entry == periods.at(id).entry) w.new_keys.push_back(slot);
+    }
+    return w;
+  }));
+  return left;
+}
+
+// What is left behind is told, and waits as long for somebody who repairs it.
+Status Service::end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from, bool waited) {
+  if (!waits_for_nobody_) {
+    FK_TRY(const std::size_t left, rewrap_left_behind(*vault));
+    left_behind_ = left;
+    if (left > 0 && !waited) {
+      rotation_not_before_ms_ = parts_.clock.now().uptime_ms + kLookAgainMs;
+      return left_behind(left);
+    }
+    waits_for_nobody_ = true;  // a token that is away now is asked again without reading every slot
+  }
+  // The token may take its time: sealing does not wait for it.
+  const std::weak_ptr<OpenVault> held = vault;
+  vault.reset();
+  return retire_keys(held, from);
+}
+
 // Everything that opens anything under the old root, in the order in which a way to open the vault is never missing:
 // the new keys have been in force since proposal-done, and every subject is under them.
-Status Service::retire_keys(OpenVault& vault, std::uint32_t from) {
+Status Service::retire_keys(const std::weak_ptr<OpenVault>& vault, std::uint32_t from) {
+  const auto go_on = [&]() -> Status {
+    const auto open = vault.lock();
+    return open && !open->closing ? Status()
+                                  : Status(make_problem(Errc::kSealed, "sealed", "the vault is being sealed"));
+  };
   std::vector<Bytes> rows;
   FK_CHECK(parts_.store.scan(keys::prefix(keys::Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
     const auto key = keys::parse_site_key(row);
     if (key && key->epoch <= from) rows.push_back(to_bytes(row));
     return true;
   }));
-  const auto still = [from](const State& st) -> Status {
-    const auto& rotation = st.rotation();
-    const bool over = rotation && rotation->from == from && rotation->upto == ledger::kAllRefs;
-    if (over && !rotation->cards_untried) return {};
-    return make_error(Errc::kFailedPrecondition, "the old keys are not to be destroyed now");
-  };
-  FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(still(turn.state));
-    FK_CHECK(ledger::require_open(turn.state));
-    Write w;
-    w.deletes = rows;
-    return w;
-  }));
-  const Status gone = parts_.custody.destroy_root(from);
-  if (!gone && gone.error().code != Errc::kNotFound) return gone;
-  FK_TRY(const bool left, parts_.custody.has_root(from));
-  if (left) {
+  FK_TRY(bool there, parts_.custody.has_root(from));
+  // The rows go before the root does: while they are here, nobody but somebody else has taken it.
+  if (!there && !rows.empty()) {
+    return make_error(Errc::kIntegrity, "the token does not have the old root key, which nobody has destroyed",
+                      "somebody gave it another name, or took it: look in the token before you trust that old copies "
+                      "open no more; the rotation ends when the key is there to be destroyed");
+  }
+  FK_CHECK(go_on());
+  if (!rows.empty()) {
+    FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
+      FK_CHECK(may_end(turn.state, from));
+      Write w;
+      w.deletes = rows;
+      return w;
+    }));
+    FK_CHECK(go_on());
+  }
+  if (there) FK_CHECK(parts_.custody.destroy_root(from));
+  FK_TRY(there, parts_.custody.has_root(from));
+  if (there) {
     return make_error(Errc::kHsm, "the token still has the old root key after it was told to destroy it",
                       "the token does not do what it is told: look before you go on");
   }
+  FK_CHECK(go_on());
   FK_CHECK(parts_.slots.retire(from));
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(still(turn.state));
-    FK_CHECK(ledger::require_open(turn.state));
+    FK_CHECK(may_end(turn.state, from));
     Write w;
     w.drafts.push_back({ledger::KeysRetired{from}, {}});
     w.checkpoint = true;
-    w.after = [&] { vault.drop(from); };
+    w.after = [&] {
+      if (const auto open = vault.lock()) open->drop(from);
+    };
     return w;
   }));
   return {};

@@ -5,6 +5,7 @@
 // files that nobody owns, and both are made anew; from then on the rotation goes on from its last batch, as soon as the
 // vault is open.
 #include <algorithm>
+#include <functional>
 
 #include "vault/ledger/decide.h"
 #include "vault/open_vault.h"
@@ -24,7 +25,8 @@ namespace keys = store::keys;
 
 namespace {
 
-constexpr std::uint64_t kKeyChangeRetryMs = 10'000;
+constexpr std::uint64_t kFirstRetryMs = 10'000;
+constexpr std::uint64_t kLongestRetryMs = 600'000;
 
 // What the state says of a change of keys that is to be carried out.
 struct KeyChange {
@@ -66,7 +68,7 @@ struct NewEpoch {
   std::vector<store::Batch::Put> puts;
   std::map<std::string, std::shared_ptr<SiteKeys>> sites;
   std::shared_ptr<RegisterKeys> people;
-  std::map<State::PeriodId, seal::SlotWrite> period_keys;
+  PeriodSlots period_keys;
 };
 
 // Makes the parts of a NewEpoch, one after another.
@@ -75,8 +77,9 @@ class EpochMaker {
   EpochMaker(Custody& custody, const store::Store& store, const KeyChange& change)
       : custody_(custody), store_(store), change_(change) {}
 
-  // The root key, the site keys under it, and what the tokens and the custodians seal them with.
-  Status draw();
+  // The root key, the site keys under it, and what the tokens and the custodians seal them with. The token may take its
+  // time: it needs no open vault, and ends with the error of `go_on` once that has one.
+  Status draw(const std::function<Status()>& go_on);
   // From here on the open vault has the new keys, for those who find the new epoch in the log.
   void put_in(OpenVault& vault) const;
   // Period keys, and for a re-share the old keys of sites, which the new cards must open until the end. What the cards
@@ -115,7 +118,7 @@ Result<std::pair<seal::SiteKey, seal::TokenWraps>> EpochMaker::draw_key(const st
   return std::pair(std::move(key), std::move(wraps));
 }
 
-Status EpochMaker::draw() {
+Status EpochMaker::draw(const std::function<Status()>& go_on) {
   if (change_.new_spare) {
     FK_TRY(const Digest fingerprint, ledger::spare_digest(*change_.new_spare));
     spare_ = SpareToken{*change_.new_spare, fingerprint};
@@ -125,10 +128,12 @@ Status EpochMaker::draw() {
   }
   FK_CHECK(make_root());
   for (const auto& site : change_.sites) {
+    FK_CHECK(go_on());
     FK_TRY(auto drawn, draw_key(site));
     made_.keys.checks[site] = drawn.first.check();
     made_.sites[site] = std::make_shared<SiteKeys>(change_.to, drawn.first, std::move(drawn.second), 0);
   }
+  FK_CHECK(go_on());
   FK_TRY(auto own, draw_key(std::string(seal::kVaultKeyName)));
   made_.keys.register_check = own.first.check();
   made_.people = std::make_shared<RegisterKeys>(change_.to, own.first, std::move(own.second), 0);
@@ -146,17 +151,8 @@ Status EpochMaker::reseal_old(const std::string& name, const seal::TokenWraps& w
 }
 
 Status EpochMaker::rewrap(OpenVault& vault) {
-  for (const auto& [id, state] : change_.period_keys) {
-    const auto key = vault.period_key(id, state, change_.size);
-    // A key that nothing opens now is not opened later either.
-    if (!key && (key.error().code == Errc::kIntegrity || key.error().code == Errc::kCrypto ||
-                 key.error().code == Errc::kNotFound || key.error().code == Errc::kMalformed)) {
-      continue;
-    }
-    if (!key) return key.error();
-    FK_TRY(auto wrapped, vault.wrap_period_key(id, change_.to, state.slot, **key));
-    made_.period_keys.emplace(id, std::move(wrapped));
-  }
+  // One that does not open is left behind; the old keys wait a day for it (service_rewrap.cc).
+  FK_TRY(made_.period_keys, rewrap_period_keys(vault, change_.period_keys, change_.size, change_.to));
   if (!change_.reshare) return {};
   for (const auto& site : change_.sites) {
     const auto old = vault.site(site).keys.of(change_.from);
@@ -170,16 +166,30 @@ Status EpochMaker::rewrap(OpenVault& vault) {
 
 // Nothing came between the plan and its turn that the plan does not have.
 Status still_fits(const State& st, const KeyChange& change, const NewEpoch& made) {
-  const bool proposed = std::any_of(st.proposals().begin(), st.proposals().end(),
-                                    [&](const auto& p) { return p.second.entry >= change.size; });
   const bool period = std::any_of(st.period_keys().begin(), st.period_keys().end(), [&](const auto& k) {
     const auto known = change.period_keys.find(k.first);
-    return known == change.period_keys.end() || known->second.slot != k.second.slot;
+    return known == change.period_keys.end() || known->second.slot != k.second.slot ||
+           known->second.entry != k.second.entry;
   });
-  if (st.root_epoch() == change.from && st.current().sites.size() == made.sites.size() && !proposed && !period) {
-    return {};
-  }
+  if (st.root_epoch() == change.from && st.current().sites.size() == made.sites.size() && !period) return {};
   return make_error(Errc::kConflict, "the vault changed while new keys were being made; they are made anew");
+}
+
+// The entry that puts them in force, and everything that comes with it.
+Result<Write> write_new_keys(const Turn& turn, const Id128& id, const KeyChange& change, const NewEpoch& made,
+                             const RegisterKeys& now_open) {
+  FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
+  FK_CHECK(ledger::require_open(turn.state));
+  FK_CHECK(still_fits(turn.state, change, made));
+  FK_TRY(const std::string statement, ledger::new_keys_statement(change.vault, id, made.keys, change.u_public));
+  Write w;
+  w.drafts.push_back({ledger::ProposalDone{id, {}, made.keys, now_open.prove(statement)}, {}});
+  w.puts = made.puts;
+  for (const auto& [period, slot] : made.period_keys) {
+    if (turn.state.period_keys().contains(period)) w.new_keys.push_back(slot);
+  }
+  w.checkpoint = true;
+  return w;
 }
 
 }  // namespace
@@ -206,64 +216,74 @@ Status Service::reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<
 Status Service::change_keys(const Id128& id) {
   const std::lock_guard one(key_change_mutex_);
   const Instant now = parts_.clock.now();
-  const auto asked = [&] { return sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }); };
-  FK_TRY(const KeyChange change, asked());
-  FK_TRY(const auto vault, open_vault());
+  FK_TRY(const KeyChange change, sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }));
   // Each try makes a key in the token, whose memory wears.
   if (now.uptime_ms < key_change_not_before_ms_) {
-    return make_error(Errc::kUnavailable, "new keys are made again a few seconds after a try that failed");
+    return make_error(Errc::kUnavailable, "new keys are made again some time after a try that failed");
   }
-  key_change_not_before_ms_ = now.uptime_ms + kKeyChangeRetryMs;
+  FK_CHECK(settle_log());  // the keys that are to be moved are on disk
   EpochMaker maker(parts_.custody, parts_.store, change);
   bool durable = false;
-  const auto write = [&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
-    FK_CHECK(ledger::require_open(turn.state));
-    FK_CHECK(still_fits(turn.state, change, maker.made()));
+  const auto put_in_force = [&]() -> Status {
+    // Sealing waits for this lock, and no unseal is under way. Whoever holds the vault must not wait for it.
+    const std::lock_guard phase_lock(phase_mutex_);
+    const std::lock_guard names_lock(names_mutex_);
+    FK_TRY(const auto vault, open_vault());
     const auto now_open = vault->people().of(change.from);
     if (!now_open) return make_error(Errc::kInternal, "the register's present keys are not open");
-    FK_TRY(const std::string statement,
-           ledger::new_keys_statement(change.vault, id, maker.made().keys, change.u_public));
-    Write w;
-    w.drafts.push_back({ledger::ProposalDone{id, {}, maker.made().keys, now_open->prove(statement)}, {}});
-    w.puts = maker.made().puts;
-    for (const auto& [period, slot] : maker.made().period_keys) {
-      if (turn.state.period_keys().contains(period)) w.new_keys.push_back(slot);
-    }
-    w.checkpoint = true;
-    w.after = [&] {
-      vault->promote(change.to);
-      rotation_done_ = 0;
-      durable = true;
-    };
-    return w;
+    maker.put_in(*vault);
+    const Status done = [&]() -> Status {
+      FK_CHECK(maker.rewrap(*vault));
+      FK_CHECK(reseal_names(*vault, change.to, maker.made().puts));
+      FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
+        FK_TRY(Write w, write_new_keys(turn, id, change, maker.made(), *now_open));
+        w.after = [&] {
+          vault->promote(change.to);
+          rotation_done_ = 0;
+          durable = true;
+        };
+        return w;
+      }));
+      return {};
+    }();
+    if (durable) FK_CHECK(make_collector());  // the cards of a re-share open it from now on
+    const auto halt = halted();
+    if (!done && !durable && !(halt && halt->fatal)) vault->drop(change.to);
+    return done;
   };
   const Status done = [&]() -> Status {
     FK_CHECK(parts_.slots.retire(change.to));  // what an earlier try left
     FK_CHECK(parts_.slots.begin(change.to, change.from));
-    FK_CHECK(maker.draw());
-    maker.put_in(*vault);
-    FK_CHECK(maker.rewrap(*vault));
-    FK_CHECK(reseal_names(*vault, change.to, maker.made().puts));
-    // What the token did is behind us: sealing waits for this lock, and no unseal is under way.
-    const std::lock_guard phase_lock(phase_mutex_);
-    FK_TRY(const auto still, open_vault());
-    if (still != vault) return make_problem(Errc::kSealed, "sealed", "the vault was sealed meanwhile");
-    const auto written = sequencer_->submit(write);
-    if (durable) FK_CHECK(make_collector());  // the cards of a re-share open it from now on
-    return written ? Status() : Status(written.error());
+    FK_CHECK(maker.draw([this] {
+      const auto vault = open_vault();
+      return vault ? Status() : Status(vault.error());
+    }));
+    return put_in_force();
   }();
-  const bool overtaken = !done && done.error().code == Errc::kConflict;
-  if (durable || overtaken) key_change_not_before_ms_ = 0;
-  if (!done && !overtaken && options_.on_rotation_failed) options_.on_rotation_failed(done.error());
+  note_key_change(done, durable);
   if (done || durable) return done;
   // After a failed commit nobody knows what the log has: that halt is for good, and nothing is destroyed.
   const auto halt = halted();
   if (halt && halt->fatal) return done;
-  vault->drop(change.to);
   static_cast<void>(parts_.slots.retire(change.to));
   static_cast<void>(parts_.custody.destroy_root(change.to));
   return done;
+}
+
+// That the vault was sealed, or changed, meanwhile is no failure of the token.
+void Service::note_key_change(const Status& done, bool durable) {
+  const Errc why = done ? Errc::kInternal : done.error().code;
+  if (done || durable || why == Errc::kConflict || why == Errc::kSealed) {
+    key_change_failures_ = 0;
+    key_change_not_before_ms_ = 0;
+  } else {
+    const std::uint64_t wait = std::min(kFirstRetryMs << std::min(key_change_failures_, 16U), kLongestRetryMs);
+    ++key_change_failures_;
+    key_change_not_before_ms_ = parts_.clock.now().uptime_ms + wait;
+  }
+  if (!done && why != Errc::kConflict && why != Errc::kSealed && options_.on_rotation_failed) {
+    options_.on_rotation_failed(done.error());
+  }
 }
 
 }  // namespace facekeep

@@ -62,7 +62,8 @@ Status hold(const Options& o, Reporter& report) {
   transcript.add("root key " + g.token.root.mechanism + ", log key " + g.token.log_sign.mechanism +
                  ", both made inside the token");
   if (!o.cards.empty()) transcript.add("printable cards were written to a folder, for a printer");
-  FK_CHECK(hand_out_cards({plan.name, g.vault, rehearsal, plan.groups, g.groups}, vault->cards(), *room, transcript));
+  FK_CHECK(hand_out_cards({plan.name, g.vault, rehearsal, plan.groups, g.groups, g.unseal_key}, vault->cards(), *room,
+                          transcript));
   vault->forget_cards();
   for (const auto& p : g.principals) transcript.add("registered " + p.id + " with key " + to_hex(p.key));
   vault->set_transcript(transcript.digest());

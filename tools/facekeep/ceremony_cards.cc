@@ -1,5 +1,6 @@
 #include "tools/facekeep/ceremony_cards.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "vault/seal/hpke.h"
@@ -54,6 +55,30 @@ Result<DrawnSet> draw_set(const std::vector<PlannedGroup>& groups, const std::ve
     set.groups.push_back(std::move(group));
   }
   return set;
+}
+
+Status check_cards(const ProvenCards& cards, const std::vector<ledger::Group>& groups, const Digest& unseal_key) {
+  const Error wrong = make_error(Errc::kIntegrity, "the cards that were typed do not give the unseal key of this set",
+                                 "every card of this set is void: destroy them, and look at this machine and its "
+                                 "program before you begin anew");
+  if (cards.size() != groups.size() || groups.empty()) return wrong;
+  std::size_t sets = 0;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    if (cards[g].empty() || cards[g].size() < groups[g].threshold) return wrong;
+    sets = std::max(sets, cards[g].size());
+  }
+  for (std::size_t first = 0; first < sets; ++first) {
+    std::vector<seal::SecretWords> some;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      for (std::size_t k = 0; k < groups[g].threshold; ++k) {
+        some.push_back(cards[g][(first + k) % cards[g].size()].clone());
+      }
+    }
+    const auto secret = seal::combine_shares(some);
+    const auto own = secret ? seal::x25519_public(secret->view()) : Result<seal::X25519Public>(secret.error());
+    if (!own || *own != unseal_key) return wrong;
+  }
+  return {};
 }
 
 }  // namespace facekeep::tools

@@ -29,6 +29,12 @@ struct DrawnSet {
 // of the group's first card. Errors of seal::split_secret.
 Result<DrawnSet> draw_set(const std::vector<PlannedGroup>& groups, const std::vector<std::uint32_t>& thresholds);
 
+// What people typed, by group, in the order of the cards.
+using ProvenCards = std::vector<std::vector<seal::SecretWords>>;
+// Combines them, each card in at least one of the smallest sets that open. kIntegrity unless every set gives the secret
+// of `unseal_key`.
+Status check_cards(const ProvenCards& cards, const std::vector<ledger::Group>& groups, const Digest& unseal_key);
+
 // Positions of those who are no deputies.
 std::vector<std::size_t> first_holders(const PlannedGroup& group);
 

@@ -19,6 +19,7 @@ Digest Transcript::digest() const {
 Status hand_out_cards(const Occasion& occasion, const std::vector<DrawnCard>& cards, Room& room,
                       Transcript& transcript) {
   const std::string today = format_day(SystemClock().now().wall);
+  ProvenCards proven(occasion.groups.size());
   for (const DrawnCard& card : cards) {
     const PlannedGroup& group = occasion.people[card.group];
     const PlannedCustodian& holder = group.custodians[card.holders.front()];
@@ -35,7 +36,8 @@ Status hand_out_cards(const Occasion& occasion, const std::vector<DrawnCard>& ca
     info.rehearsal = occasion.rehearsal;
     // Of a person who stays, the register of people has the name, and this machine does not.
     const std::string name = holder.name.empty() ? "" : " (" + escape_untrusted(holder.name) + ")";
-    FK_CHECK(room.hand_out(info, card.words, holder.id + name));
+    FK_TRY(auto typed, room.hand_out(info, card.words, holder.id + name));
+    proven[card.group].push_back(std::move(typed));
     transcript.add("card " + std::to_string(card.number) + " of group " + group.id + " handed to " + holder.id +
                    " and proven");
     for (std::size_t i = 1; i < card.holders.size(); ++i) {
@@ -43,6 +45,8 @@ Status hand_out_cards(const Occasion& occasion, const std::vector<DrawnCard>& ca
                      ", to the deputy " + group.custodians[card.holders[i]].id);
     }
   }
+  FK_CHECK(check_cards(proven, occasion.groups, occasion.unseal_key));
+  transcript.add("the proven cards were combined, each of them, and give the unseal key");
   return {};
 }
 

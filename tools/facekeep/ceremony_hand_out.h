@@ -28,8 +28,11 @@ struct Occasion {
   bool rehearsal = false;
   const std::vector<PlannedGroup>& people;
   const std::vector<ledger::Group>& groups;
+  const Digest& unseal_key;
 };
 
+// kIntegrity: what people typed does not give the secret of `unseal_key`. A fault of memory, or a bad copy, is found
+// here and not when the old cards are gone.
 Status hand_out_cards(const Occasion& occasion, const std::vector<DrawnCard>& cards, Room& room,
                       Transcript& transcript);
 

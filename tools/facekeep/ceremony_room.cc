@@ -70,7 +70,8 @@ class TerminalRoom final : public Room {
   TerminalRoom(Terminal& terminal, Lang lang, std::string cards_dir)
       : terminal_(terminal), lang_(lang), cards_dir_(std::move(cards_dir)) {}
 
-  Status hand_out(const CardInfo& info, const seal::SecretWords& words, const std::string& who) override {
+  Result<seal::SecretWords> hand_out(const CardInfo& info, const seal::SecretWords& words,
+                                     const std::string& who) override {
     FK_CHECK(terminal_.clear());
     FK_CHECK(terminal_.show(text(Msg::kCeremonyTurnAway, {who})));
     FK_TRY(const std::string go, terminal_.read_line(text(Msg::kPressEnter)));
@@ -78,11 +79,12 @@ class TerminalRoom final : public Room {
     FK_CHECK(show_card(info, words));
     for (int tries = 0; tries < 3; ++tries) {
       FK_TRY(const SecretBytes typed, terminal_.read_secret(text(Msg::kCeremonyProve, {who})));
-      const auto again = seal::parse_share_text(as_chars(typed.view()));
+      auto again = seal::parse_share_text(as_chars(typed.view()));
       // The checksum tells a mistyped word from another card.
       const auto share = again ? seal::decode_share(*again) : Result<seal::Share>(again.error());
       if (share && seal::share_commitment(*again) == seal::share_commitment(words)) {
-        return terminal_.show(text(Msg::kCeremonyProven, {who}));
+        FK_CHECK(terminal_.show(text(Msg::kCeremonyProven, {who})));
+        return again;
       }
       FK_CHECK(terminal_.show(share ? text(Msg::kCeremonyOtherCard) : share.error().message + "\n"));
     }
@@ -163,15 +165,16 @@ class ScriptRoom final : public Room {
   }
   void keep() override { written_.clear(); }
 
-  Status hand_out(const CardInfo& info, const seal::SecretWords& words, const std::string& who) override {
+  Result<seal::SecretWords> hand_out(const CardInfo& info, const seal::SecretWords& words,
+                                     const std::string& who) override {
     const SecretBytes numbers = seal::share_words_text(words);
     FK_CHECK(write(card_name(info) + ".share", numbers.view()));
     FK_TRY(const SecretBytes html, card_html(Lang::kEnglish, info, words));
     FK_CHECK(write(card_name(info) + ".html", html.view()));
     const UniqueFd fd(::open((cards_dir_ + "/" + card_name(info) + ".share").c_str(), O_RDONLY | O_CLOEXEC));
     FK_TRY(const SecretBytes back, read_secret_fd(fd.get()));
-    FK_TRY(const auto again, seal::parse_share_text(as_chars(back.view())));
-    if (seal::share_commitment(again) == seal::share_commitment(words)) return {};
+    FK_TRY(auto again, seal::parse_share_text(as_chars(back.view())));
+    if (seal::share_commitment(again) == seal::share_commitment(words)) return again;
     return make_error(Errc::kIo, "the card of " + who + " does not read back as written");
   }
   Result<std::string> sign(const PlannedCustodian& who, const std::string& statement) override {

@@ -15,8 +15,9 @@ namespace facekeep::tools {
 class Room {
  public:
   virtual ~Room() = default;
-  // Hands the card to its first holder and has it proven: what was handed out is read back.
-  virtual Status hand_out(const CardInfo& info, const seal::SecretWords& words, const std::string& who) = 0;
+  // Hands the card to its first holder and has it proven. What was read back: the same words.
+  virtual Result<seal::SecretWords> hand_out(const CardInfo& info, const seal::SecretWords& words,
+                                             const std::string& who) = 0;
   // The custodian's signature over the statement, armored.
   virtual Result<std::string> sign(const PlannedCustodian& who, const std::string& statement) = 0;
   // The vault is made: what was handed out stays. A room that ends without it takes back every card that it can reach.

@@ -119,9 +119,12 @@ void show(const Context& context, const TrialReport& trial, Reporter& report) {
 }
 
 Json to_json(const hsm::KeyEvidence& e) {
-  return {{"mechanism", e.mechanism},     {"local", e.local},
-          {"sensitive", e.sensitive},     {"always_sensitive", e.always_sensitive},
-          {"extractable", e.extractable}, {"never_extractable", e.never_extractable}};
+  Json out = {{"mechanism", e.mechanism},     {"local", e.local},
+              {"sensitive", e.sensitive},     {"always_sensitive", e.always_sensitive},
+              {"extractable", e.extractable}, {"never_extractable", e.never_extractable}};
+  if (e.copyable) out["copyable"] = *e.copyable;
+  if (e.modifiable) out["modifiable"] = *e.modifiable;
+  return out;
 }
 
 void fields(const TrialReport& trial, Reporter& report) {

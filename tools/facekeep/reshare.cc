@@ -80,8 +80,9 @@ Status hold(Context& context, const Options& o, Reporter& report) {
   transcript.add(std::string("re-share") + (current.rehearsal ? " (REHEARSAL)" : "") + " of vault " +
                  to_hex(current.vault) + ", share set " + std::to_string(action.share_set));
   if (!o.cards.empty()) transcript.add("printable cards were written to a folder, for a printer");
-  FK_CHECK(hand_out_cards({notice.name, current.vault, current.rehearsal, plan.groups, action.groups}, set.cards, *room,
-                          transcript));
+  FK_CHECK(
+      hand_out_cards({notice.name, current.vault, current.rehearsal, plan.groups, action.groups, action.unseal_key},
+                     set.cards, *room, transcript));
   set.cards.clear();
   for (const auto& p : action.custodians)
     transcript.add("custodian afterwards: " + p.id + " with key " + to_hex(p.key));

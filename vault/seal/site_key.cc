@@ -127,33 +127,40 @@ Result<SiteKey> accept_site_key(SecretBytes key, const Digest& check) {
 
 namespace {
 
-// One layer each: the token's inside, the custodians' outside.
-Result<Bytes> wrap_for_main(Custody& custody, const SiteKeyPlace& place, const SiteKey& key) {
-  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
-  return custody.wrap(place.epoch, key.bytes(), context.view());
+SecretBytes taken(Bytes& bytes) {
+  SecretBytes out = SecretBytes::copy_of(bytes);
+  cleanse(bytes);
+  return out;
 }
 
-Result<Bytes> wrap_for_spare(Custody& custody, const SiteKeyPlace& place, const SpareToken& spare, const SiteKey& key) {
+// One layer each: the token's inside, the custodians' outside. Without the outer one the token alone opens it.
+Result<SecretBytes> wrap_for_main(Custody& custody, const SiteKeyPlace& place, const SiteKey& key) {
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kMainToken));
+  FK_TRY(Bytes wrap, custody.wrap(place.epoch, key.bytes(), context.view()));
+  return taken(wrap);
+}
+
+Result<SecretBytes> wrap_for_spare(Custody& custody, const SiteKeyPlace& place, const SpareToken& spare,
+                                   const SiteKey& key) {
   FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kSpareToken));
-  return custody.wrap_to_spare(spare, place.epoch, key.bytes(), context.view());
+  FK_TRY(Bytes wrap, custody.wrap_to_spare(spare, place.epoch, key.bytes(), context.view()));
+  return taken(wrap);
 }
 
 }  // namespace
 
 Result<Bytes> seal_site_key(Custody& custody, const SiteKeyPlace& place, const X25519Public& u_public,
                             const SiteKey& key) {
-  FK_TRY(const Bytes inner, wrap_for_main(custody, place, key));
-  return seal_site_key_outer(place, SiteKeyLayer::kMainToken, u_public, inner);
+  FK_TRY(const SecretBytes inner, wrap_for_main(custody, place, key));
+  return seal_site_key_outer(place, SiteKeyLayer::kMainToken, u_public, inner.view());
 }
 
 Result<TokenWraps> wrap_site_key(Custody& custody, const SiteKeyPlace& place, const std::optional<SpareToken>& spare,
                                  const SiteKey& key) {
   TokenWraps out;
-  FK_TRY(const Bytes main, wrap_for_main(custody, place, key));
-  out.main = SecretBytes::copy_of(main);
+  FK_TRY(out.main, wrap_for_main(custody, place, key));
   if (!spare) return out;
-  FK_TRY(const Bytes other, wrap_for_spare(custody, place, *spare, key));
-  out.spare = SecretBytes::copy_of(other);
+  FK_TRY(out.spare, wrap_for_spare(custody, place, *spare, key));
   return out;
 }
 

@@ -1,5 +1,8 @@
 #include "hsm/keys.h"
 
+#include <dlfcn.h>
+
+#include "hsm/pkcs11.h"
 #include "hsm/wrap.h"
 #include "tests/unit/hsm/fixture.h"
 
@@ -32,7 +35,58 @@ Result<WrapKey> find(SessionPool& pool) {
   return pool.run(Repeat::kSafe, [&](Session& s) { return find_wrap_key(s, kLabel); });
 }
 
+// What no program of ours calls.
+ck_function_list& module_functions() {
+  void* module = dlopen(FACEKEEP_PKCS11_SHIM, RTLD_NOW);
+  REQUIRE(module != nullptr);
+  const auto get = reinterpret_cast<ck_rv_t (*)(ck_function_list**)>(dlsym(module, "C_GetFunctionList"));
+  ck_function_list* out = nullptr;
+  REQUIRE(get != nullptr);
+  REQUIRE(get(&out) == CKR_OK);
+  return *out;
+}
+
 }  // namespace
+
+TEST_CASE("a root key can be neither copied nor given another name", "[softhsm]") {
+  for (const bool rsa : {false, true}) {
+    INFO((rsa ? "RSA" : "AES"));
+    const ShimmedToken t;
+    auto pool = t.open();
+    REQUIRE_OK(pool);
+    auto made = create_wrap_key(**pool, kLabel, rsa);
+    REQUIRE_OK(made);
+    CHECK(made->evidence.copyable == false);
+    CHECK(made->evidence.modifiable == false);
+    const auto tried = (*pool)->run(Repeat::kOnce, [&](Session& s) -> Result<bool> {
+      FK_TRY(const WrapKey key, find_wrap_key(s, kLabel));
+      Attributes other;
+      other.add_text(CKA_LABEL, "mine");
+      ck_object_handle_t copy = 0;
+      ck_function_list& f = module_functions();
+      const bool copied = f.C_CopyObject(s.handle, key.handle, other.data(), other.size(), &copy) == CKR_OK;
+      const bool renamed = f.C_SetAttributeValue(s.handle, key.handle, other.data(), other.size()) == CKR_OK;
+      return copied || renamed;
+    });
+    REQUIRE_OK(tried);
+    CHECK_FALSE(*tried);
+    REQUIRE_OK(destroy_key(**pool, kLabel));
+  }
+}
+
+TEST_CASE("a token that takes no such limits makes the key without them, and the evidence says so") {
+  for (const bool rsa : {false, true}) {
+    INFO((rsa ? "RSA" : "AES"));
+    const ShimmedToken t;
+    auto pool = t.open();
+    REQUIRE_OK(pool);
+    t.shim.inject(std::string(rsa ? "C_GenerateKeyPair" : "C_GenerateKey") + " 0xd1 count 1");
+    auto made = create_wrap_key(**pool, kLabel, rsa);
+    REQUIRE_OK(made);
+    CHECK(made->evidence.copyable == true);
+    CHECK(made->evidence.modifiable == true);
+  }
+}
 
 TEST_CASE("a root key with a wrong attribute is refused, and the attribute named", "[softhsm]") {
   struct Case {
