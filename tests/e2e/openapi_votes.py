@@ -47,9 +47,21 @@ def sshsig(key, message, namespace=NAMESPACE):
     return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
 
 
+def public_text(key):
+    """As authorized_keys has it, without a comment."""
+    raw = raw_public(key)
+    kind = raw[4:4 + int.from_bytes(raw[:4], "big")].decode()
+    return f"{kind} {base64.b64encode(raw).decode()}"
+
+
+def sha256_of(value):
+    """Of its canonical JSON, hexadecimal."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
 def digest(proposal, vault):
     """Of the text that the vault shows, computed here: the vault's own word is not taken for it."""
-    return hashlib.sha256(canonical({**json.loads(proposal["proposal"]), "v": 1, "vault": vault})).hexdigest()
+    return sha256_of({**json.loads(proposal["proposal"]), "v": 1, "vault": vault})
 
 
 def vote(who, proposal, vault, checkpoint, verb):

@@ -1,8 +1,8 @@
-// P5 in its first form: after an acknowledged erasure, nothing that is there opens the template, for somebody
-// who has the current folder, the token with its PIN, and every card.
+// P5: after an acknowledged erasure, nothing that is there opens the template, for somebody who has the current folder,
+// the token with its PIN, and every card.
 //
-// What it does not show: backups older than the erasure, with tokens and quorum (the erasure horizon: rotation
-// is not built yet); flash cells and file-system snapshots; the memory of the running process.
+// What it does not show: backups older than the erasure, with tokens and quorum (horizon_test.cc); flash cells and
+// file-system snapshots; the memory of the running process.
 #include <filesystem>
 #include <fstream>
 

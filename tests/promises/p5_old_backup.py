@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """P5, erased means erased, for backups: an older one does not bring back who was erased since, whoever restores it and however.
 
-Not here: the erasure horizon. With token and quorum the backup's own bytes can still be opened until a rotation has destroyed its root key.
+With token and quorum the backup's own bytes can still be opened until a rotation has destroyed its root key: p5_erasure_horizon.sh.
 """
 import json
 import pathlib

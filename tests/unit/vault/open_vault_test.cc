@@ -48,8 +48,7 @@ struct Vault {
     dir = name;
     slots = std::move(*seal::SlotGenerations::create(dir.string(), kVault));
     const auto own = seal::SiteKey::generate();
-    vault.emplace(kVault, store, *slots,
-                  std::make_shared<RegisterKeys>(RegisterKeys{1, own.aead(seal::SiteSubkey::kRegister, 0), {}}));
+    vault.emplace(kVault, store, *slots, std::make_shared<RegisterKeys>(1, own, seal::TokenWraps(), 0));
     REQUIRE(vault->add_site("main", before));
     site().keys.add(after);
     site().keys.promote(2);

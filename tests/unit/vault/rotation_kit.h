@@ -118,12 +118,18 @@ class RotationKit {
     }
     a.unseal_key = u.public_key;
     out.unseal_key = std::move(u.private_key);
-    const std::string statement = ledger::reshare_statement(a, g.vault).value();
+    sign_new_cards(out);
+    return out;
+  }
+  // By every custodian; again after a change of the action.
+  void sign_new_cards(Cards& cards_) const {
+    ledger::Reshare& a = cards_.action;
+    a.signatures.clear();
+    const std::string statement = ledger::reshare_statement(a, f.genesis().vault).value();
     for (const auto& p : a.custodians) {
       const auto blob = tools::make_sshsig(f.private_key(p.id), ledger::kCeremonyNamespace, as_bytes(statement));
       a.signatures.push_back({p.id, ledger::armor_sshsig(blob.value())});
     }
-    return out;
   }
 
   [[nodiscard]] std::optional<ledger::State::Rotation> rotation() const {

@@ -185,7 +185,8 @@ TEST_CASE("nonces are not trusted where the last minute has more entries than ar
   VaultFixture f(with_cameras());
   auto service = std::move(*f.start());
   f.clock.advance(1000);
-  OpenVault vault(f.genesis().vault, *f.store, *f.slots);
+  OpenVault vault(f.genesis().vault, *f.store, *f.slots,
+                  std::make_shared<RegisterKeys>(1, seal::SiteKey::generate(), seal::TokenWraps(), 0));
   const UnixMillis now = f.clock.now().wall;
   const std::uint64_t size = service->sequencer().durable_size();
   for (const std::uint64_t most : {size, size - 1}) {

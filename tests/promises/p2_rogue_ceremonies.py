@@ -1,0 +1,409 @@
+#!/usr/bin/python3
+"""P2 on the ways of the years: a rogue administrator with every key of the group `property`, the disk, the token with its PIN, copies of both
+from every moment, and backups, tries rotations, new cards, backups and restores to come to a key, to shut the others out, or to undo a decision.
+
+One line an attempt, as in p2_rogue_administrator.py.
+"""
+import copy
+import json
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+from p2_adversary import PROPERTY, RESIDENTS, Rogue, private_key, spki_digest
+from p2_host import Files
+from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, Vault
+import openapi_votes
+
+FORGED_DELAY = 6
+PLAN = f"""
+both = {{"property": 1, "residents": 1}}
+for name in ("principal", "custodian", "reshare", "site"):
+    plan["rules"][name] = {{"groups": both, "delay_s": 0, "lifetime_s": 86400}}
+plan["rules"]["rotate"] = {{"groups": both, "delay_s": {FORGED_DELAY}, "lifetime_s": 86400}}
+"""
+ROTATE = {"kind": "rotate-keys"}
+
+
+def public_pem(key):
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def rotation(r):
+    return r.vault.ask(None, "GET", "/v1/seal-status").json.get("rotation")
+
+
+def wait(what, seconds=150):
+    for _ in range(seconds * 5):
+        if what():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+# ---- what people agree to
+
+def new_cards(r, by):
+    """An honest re-share of the same people, as `facekeep reshare` proposes it: its id."""
+    groups = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in (1, 2, 3)]} for group in ("property", "residents")]
+    signers = {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}
+    folder = r.vault.folder
+    (folder / "plan.json").write_text(json.dumps({"groups": groups}))
+    (folder / "script.json").write_text(json.dumps({"signers": signers}))
+    for name in ("minutes", "new-cards"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir()
+    made = r.vault.cli(by, "--json", "reshare", "--plan", folder / "plan.json", "--script", folder / "script.json", "--purpose", "suite", "--out",
+                       folder / "minutes", "--cards", folder / "new-cards")
+    if made.returncode:
+        raise RuntimeError(made.stderr)
+    return json.loads(made.stdout)["id"]
+
+
+def signed(r, action, who):
+    """The action with its signatures replaced by those that these people can make."""
+    action = copy.deepcopy(action)
+    action.pop("signatures", None)
+    says = {"digest": openapi_votes.sha256_of(action), "v": 1, "vault": r.id, "verb": "reshare"}
+    made = [{"by": p, "signature": openapi_votes.sshsig(private_key(r.vault.principals[p]["key"]), openapi_votes.canonical(says), b"facekeep-ceremony")}
+            for p in who]
+    return {**action, "signatures": made}
+
+
+def cards(r):
+    """Cards of the adversary's choice."""
+    honest = new_cards(r, "residents-1")
+    action = r.shown(honest)["action"]
+    r.withdraw("residents/1", honest)
+
+    def refused(what, says, signers=(*PROPERTY, *RESIDENTS), raw=False, **changed):
+        bent = {**copy.deepcopy(action), **changed}
+        r.attempt(what, r.propose("property/1", bent if raw else signed(r, bent, signers)), "bad-action", "bad-request", says=says)
+
+    def groups(change):
+        out = copy.deepcopy(action["groups"])
+        change(out)
+        return out
+
+    def custodians(change):
+        out = copy.deepcopy(action["custodians"])
+        change(out)
+        return out
+
+    now = r.vault.entries()[0]["body"]
+    residents = next(i for i, g in enumerate(action["groups"]) if g["id"] == "residents")
+    refused("new cards that no resident signed", "sign", PROPERTY)
+    refused("new cards with residents' signatures under others", "sign", raw=True, share_set=(action["share_set"] + 1) % 32768)
+    refused("new cards with one card exchanged after everybody signed", "sign", raw=True,
+            groups=groups(lambda g: g[residents]["shares"][0].update(commitment="ab" * 32)))
+    refused("new cards for the own group alone", "two groups", PROPERTY, groups=[g for g in action["groups"] if g["id"] == "property"],
+            custodians=[p for p in action["custodians"] if p["id"].startswith("property/")])
+    refused("new cards of which one resident's opens for all", "threshold|one person|card", groups=groups(
+        lambda g: g[residents].update(threshold=1)))
+    refused("new cards with a threshold of nobody", "threshold|from", groups=groups(lambda g: g[residents].update(threshold=0)))
+    refused("new cards with more needed than there are", "threshold|cards", groups=groups(lambda g: g[residents].update(threshold=4)))
+    own = spki_digest(r.spare[0])
+    refused("new cards with an own key as a resident's", "another key", custodians=custodians(
+        lambda people: next(p for p in people if p["id"] == "residents/1").update(key=own)))
+    refused("new cards with an own approval key as a resident's", "another key|approval key", custodians=custodians(
+        lambda people: next(p for p in people if p["id"] == "residents/1").update(
+            approval_key=openapi_votes.public_text(ed25519.Ed25519PrivateKey.generate()))))
+    refused("new cards with an operator among the custodians", "another role", custodians=custodians(
+        lambda people: people.append(next(p for p in now["principals"] if p["id"] == "operator/1"))))
+    refused("the present unseal key under new cards", "present one", unseal_key=now["unseal_key"])
+    refused("the present cards as new ones", "present cards", groups=groups(
+        lambda g: g[residents].update(shares=next(x for x in now["groups"] if x["id"] == "residents")["shares"])))
+    refused("a spare key that anybody can factor", "2048", spare=public_pem(rsa.generate_private_key(65537, 1024)))
+    refused("a spare key that is no key for wrapping", "RSA", spare=public_pem(ed25519.Ed25519PrivateKey.generate()))
+    return action
+
+
+def rotations(r):
+    mine = r.proposed("property/1", ROTATE)
+    for who in PROPERTY:
+        last = r.vote(who, mine)
+    r.attempt("a rotation approved by all three of one group", r.stage(mine), "open", f"entry {last.json['entry']}")
+    r.attempt("a second ceremony beside the one that is proposed", r.propose("property/2", ROTATE), "ceremony-running")
+    r.vote("residents/1", mine, "veto")
+    r.attempt("the vetoed rotation again by the same person", r.propose("property/1", ROTATE), "ceremony-running")
+    r.attempt("a rotation proposed by an operator", r.propose("operator/1", ROTATE), "wrong-role", "refused-role")
+    r.attempt("a rotation as a tightening of one person", r.vault.ask("property/1", "POST", "/v1/tightenings", {"action": ROTATE}), "bad-tightening")
+    r.attempt("a backup taken by an operator", r.vault.ask("operator/1", "POST", "/v1/backups", {}), "wrong-role", "refused-role")
+
+
+# ---- the stopped host
+
+def ends(f, says):
+    """The daemon's next start ends and says so."""
+    before = len(f.vault.log())
+    try:
+        f.vault.start()
+        said = "it started"
+    except RuntimeError:
+        said = f.vault.log()[before:]
+    f.vault.stop()
+    return "the daemon does not start" if re.search(says, said) else said[-400:]
+
+
+def unseal_fails(r, folder="cards"):
+    """What the custodians, deceived into handing in their cards, get to read."""
+    for who in ("property-1", "property-2", "residents-1", "residents-2"):
+        done = r.vault.hand_in(who, (r.vault.folder / folder / f"{who}.share").read_text())
+        if done.returncode:
+            return done.stderr
+    return "it opened"
+
+
+def forged_keys(r):
+    """C1: an agreed rotation is due; the administrator writes the entry that puts keys of his own in force."""
+    f, v = Files(r), r.vault
+    done = next(n for n, e in enumerate(v.entries()) if e.get("type") == "proposal-done" and "keys" in e["body"])
+    agreed = r.proposed("residents/2", ROTATE)
+    for who in ("residents/2", "property/2"):
+        last = r.vote(who, agreed)
+    if r.stage(agreed) != "waiting":
+        raise RuntimeError(r.stage(agreed))
+    v.stop(signal.SIGKILL)
+    v.copy("due")
+    size = int(re.search(r'"entries":\s*([0-9]+)', subprocess.run(
+        [FACEKEEPD, "check", "--config", v.folder / "facekeepd.toml", "--json"], env=v.env, capture_output=True, text=True, check=True).stdout)[1])
+    like = json.loads(f.entry(done))
+    end = json.loads(f.entry(size - 1))
+    keys = {**like["body"]["keys"], "epoch": like["body"]["keys"]["epoch"] + 1, "register_check": "13" * 32,
+            "checks": {site: "37" * 32 for site in like["body"]["keys"]["checks"]}}
+    entry = {**like, "time": end["time"], "body": {**like["body"], "proposal": agreed, "keys": keys}}
+    if "uptime" in end:
+        entry["uptime"] = end["uptime"] + FORGED_DELAY * 1000 + 1000
+    f.put(size, json.dumps(entry, sort_keys=True, separators=(",", ":")).encode())
+    f.head(size + 1)
+    before = len(v.log())
+    try:
+        v.start()
+        said = unseal_fails(r)
+        v.stop()
+    except RuntimeError:
+        said = v.log()[before:]
+        v.stop()
+    refused = re.search(r"does not vouch|is missing from the database|not the one|anchor|due|not ready|does not have", said)
+    r.attempt("keys of the adversary's own put in force by a forged entry", "nothing opened" if refused else said[-400:], "nothing opened",
+              f"no entry: {refused and refused[0]}", serves=False)
+    v.put_back("due", "data", "tokens")
+    v.start()
+    v.unseal()
+    return last
+
+
+def old_copies(r):
+    """A whole re-share went by; copies of everything from before it."""
+    f, v = Files(r), r.vault
+    v.put_back("before", "data", "tokens")
+    v.start()
+    refused = v.hand_in("residents-2", v.card("residents-2"))
+    r.attempt("database and token from before the new cards, against a custodian who remembers", f"exit {refused.returncode}", "exit 2",
+              f"no entry: {refused.stderr.splitlines()[0]!r}", serves=False)
+    v.stop()
+    v.put_back("after", "data", "tokens")
+    v.put_back("before", "data")
+    r.attempt("the database from before the new cards, with the token of now", ends(f, r"the token has seen"), "the daemon does not start",
+              "no entry", serves=False)
+    forget(r)
+    before = len(v.log())
+    try:
+        v.start()
+        said = unseal_fails(Deceived(r))
+    except RuntimeError:
+        said = v.log()[before:]
+    v.stop()
+    refused = re.search(r"does not have|no root|not in the token|token.*key|root", said)
+    r.attempt("the same with the token's memory erased, and old cards of a quorum", "nothing opened" if refused and "it opened" not in said else said[-400:],
+              "nothing opened", f"no entry: {refused and refused[0]}", serves=False)
+    v.put_back("after", "data", "tokens")
+    v.put_back("before", "tokens")
+    before = len(v.log())
+    try:
+        v.start()
+        said = unseal_fails(Deceived(r, state=None), "new-cards")
+    except RuntimeError:
+        said = v.log()[before:]
+    v.stop()
+    r.attempt("the database of now with the token from before", "nothing opened" if "it opened" not in said else said, "nothing opened",
+              f"no entry: {said.strip().splitlines()[-1][:120] if said.strip() else ''}", serves=False)
+    v.put_back("after", "data", "tokens")
+    # Rows of the old site keys put beside those of now.
+    v.put_back("before", "data")
+    rows = f.ldb("scan", "--from=0x" + b"s".hex().upper(), "--to=0x" + b"t".hex().upper()).splitlines()
+    v.put_back("after", "data")
+    for row in rows:
+        key, value = (x.strip() for x in row.split(" : ", 1)) if " : " in row else (x.strip() for x in row.split("==>", 1))
+        f.ldb("put", key, value)
+    v.start()
+    old = v.hand_in("property-1", v.card("property-1"))
+    r.attempt("rows of old keys put back, and an old card handed in", re.search(r"before the shares were renewed|old-share|not one of", old.stderr) and "refused" or
+              old.stderr, "refused", "sum refused-share", serves=False)
+    r.expected["refused-share"] = r.expected.get("refused-share", 1) - 1
+    r.expected.pop("sum refused-share", None)
+    v.stop()
+    v.put_back("after", "data", "tokens")
+
+
+class Deceived:
+    """Custodians without a memory: what a new machine of theirs would say."""
+
+    def __init__(self, r, state="elsewhere"):
+        self.vault = copy.copy(r.vault)
+        if state:
+            self.vault.env = dict(r.vault.env, XDG_STATE_HOME=str(r.vault.folder / state))
+
+
+def forget(r):
+    """The anchor's objects in the token, destroyed by somebody with the PIN."""
+    module = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
+    pin = pathlib.Path(r.vault.demo["token"]["pin_file"]).read_text().strip()
+    common = ["pkcs11-tool", "--module", module, "--login", "--pin", pin]
+    said = subprocess.run([*common, "--list-objects", "--type", "data"], env=r.vault.env, capture_output=True, text=True, check=True).stdout
+    labels = re.findall(r"label:\s+'([^']*anchor[^']*)'", said)
+    if not labels:
+        raise RuntimeError(f"no anchor in the token: {said}")
+    for label in labels:
+        subprocess.run([*common, "--delete-object", "--type", "data", "--label", label], env=r.vault.env, capture_output=True, check=True)
+
+
+# ---- backups
+
+def mirror(r, into):
+    v = r.vault
+    time.sleep(1.3)
+    subprocess.run([FACEKEEP_AUDIT, "fetch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out", v.folder / into, "--api", v.demo["api"],
+                    "--key", v.folder / "keys/auditor-1.key"], env=v.env, capture_output=True, text=True, timeout=300, check=True)
+    return v.folder / into
+
+
+def restores(r, backup, older, newest):
+    v = r.vault
+
+    def refused(what, says, *args):
+        for name in ("db", "keys"):
+            shutil.rmtree(v.folder / "data" / name, ignore_errors=True)
+        done = subprocess.run([FACEKEEPD, "restore", "--config", v.folder / "facekeepd.toml", *args], env=v.env, capture_output=True, text=True,
+                              timeout=300, check=False)
+        found = re.search(says, done.stderr)
+        r.attempt(what, "not restored" if done.returncode and found else done.stderr[-300:] or "restored", "not restored",
+                  f"no entry: {found and found[0]}", serves=False)
+
+    def bent(name, change):
+        path = v.folder / name
+        data = bytearray(backup.read_bytes())
+        change(data)
+        path.write_bytes(data)
+        return path
+
+    refused("a restore to before a veto and a revocation", "the token has seen", "--backup", backup, "--mirror", older)
+    refused("a restore without the log behind the backup", "mirror|quorum accepts", "--backup", backup)
+    refused("a backup with a row of the adversary's in it", "altered|cut", "--backup",
+            bent("bent.facekeep-backup", lambda data: data.__setitem__(slice(200, 204), b"mine")), "--mirror", newest)
+    refused("a backup that ends where it suits", "altered|cut", "--backup",
+            bent("cut.facekeep-backup", lambda data: data.__delitem__(slice(len(data) // 2, None))), "--mirror", newest)
+    refused("a backup with its header's size lowered", "altered|cut|root|vouch|log", "--backup",
+            bent("less.facekeep-backup", lambda data: data.__setitem__(31, data[31] ^ 1)), "--mirror", newest)
+    forget(r)
+    for name in ("db", "keys"):
+        shutil.rmtree(v.folder / "data" / name, ignore_errors=True)
+    done = subprocess.run([FACEKEEPD, "restore", "--config", v.folder / "facekeepd.toml", "--backup", backup, "--mirror", older], env=v.env,
+                          capture_output=True, text=True, timeout=300, check=False)
+    said = done.stderr
+    if done.returncode == 0:
+        try:
+            v.start()
+            said = v.hand_in("residents-2", (v.folder / "new-cards/residents-2.share").read_text()).stderr
+        except RuntimeError as error:
+            said = str(error)
+        v.stop()
+    found = re.search(r"the token has no anchor|no memory|older|behind|shorter|remember[^.]*|anchor", said)
+    r.attempt("the same restore with the token's memory erased", "nobody opens it" if found else said[-300:], "nobody opens it",
+              f"no entry: {found and found[0]}", serves=False)
+
+
+def unseal_with(r, folder):
+    for who in ("property-1", "property-2", "residents-1", "residents-2"):
+        done = r.vault.hand_in(who, (r.vault.folder / folder / f"{who}.share").read_text())
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+    r.vault.wait_loaded()
+
+
+def main():
+    if not shutil.which("ldb"):
+        print("rocksdb-tools is not installed")
+        sys.exit(77)
+    with Vault("--small", adjust=PLAN) as vault:
+        vault.restart()
+        vault.unseal()
+        r = Rogue(vault, numpy.load(vault.folder / "probes.npy")[3])
+        cards(r)
+        r.quorum_acts("cards")
+        rotations(r)
+        r.quorum_acts("rotations")
+        # An honest rotation, up to its end: its entry is what a forger goes by.
+        r.report.check("both groups agree on a rotation", r.decide(ROTATE, ("property/2", "residents/2")) == "waiting")
+        r.report.check("it runs", wait(lambda: rotation(r) is not None))
+        r.attempt("an operator's site while keys are moved", r.propose("operator/1", {"kind": "open-site", "site": {}}), "wrong-role", "refused-role")
+        r.attempt("a rotation on top of the one that runs", r.propose("property/3", ROTATE), "ceremony-running")
+        r.report.check("it ends", wait(lambda: rotation(r) is None))
+        vault.restart()
+        r.settle()
+        vault.unseal()
+        forged_keys(r)
+        r.report.check("what was agreed on runs", wait(lambda: rotation(r) is not None) and wait(lambda: rotation(r) is None))
+
+        vault.stop()
+        vault.copy("before")
+        vault.start()
+        vault.unseal()
+        agreed = new_cards(r, "residents-3")
+        for who in ("residents/3", "property/2"):
+            r.vote(who, agreed)
+        r.report.check("both groups agree on new cards", wait(lambda: r.stage(agreed) == "done", 30))
+        vault.restart()
+        unseal_with(r, "new-cards")
+        r.report.check("the old keys end", wait(lambda: rotation(r) is None))
+        vault.stop()
+        vault.copy("after")
+        old_copies(r)
+        vault.start()
+        unseal_with(r, "new-cards")
+        r.report.check("the door is served by the newest folders", r.door_is_served())
+
+        backup = vault.folder / "then.facekeep-backup"
+        taken = vault.cli("property-1", "backup", "--out", backup)
+        r.report.check("a backup is taken", taken.returncode == 0, taken.stderr[-300:])
+        r.attempt("a backup a second later", vault.ask("property/1", "POST", "/v1/backups", {}), "too-many-backups")
+        older = mirror(r, "older")
+        unwanted = r.proposed("property/1", r.new_door())
+        r.vote("property/1", unwanted)
+        r.vote("residents/2", unwanted, "veto")
+        r.revoke("residents/2", "door/2")
+        newest = mirror(r, "newest")
+        vault.cli("residents-2", "status")
+        vault.stop(signal.SIGKILL)
+        vault.copy("veto")
+        restores(r, backup, older, newest)
+        vault.put_back("veto", "data", "tokens")
+        vault.start()
+        unseal_with(r, "new-cards")
+        r.report.check("the door is served at the end", r.door_is_served())
+        r.quorum_acts("all of it")
+        print(f"{len(r.attempts)} attempts")
+        r.report.check("at least 30 attempts", len(r.attempts) >= 30, len(r.attempts))
+    r.report.end()
+
+
+if __name__ == "__main__":
+    main()
