@@ -170,7 +170,7 @@ TEST_CASE("behind the horizon nobody opens a backup, with every card, both token
   // New cards, and the spare attends with a new key; its old one is destroyed there, as the runbook has it.
   Cards next = kit.draw_cards();
   next.action.spare = new_spare(*thief.spare, vault, 3);
-  kit.sign_new_cards(next);
+  sign_new_cards(kit.f, next.action);
   kit.agree(next.action);
   REQUIRE(kit.finish(&next));
   thief.unseal_keys.push_back(next.unseal_key.clone());

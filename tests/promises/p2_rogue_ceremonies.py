@@ -56,12 +56,12 @@ def new_cards(r, by):
     groups = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in (1, 2, 3)]} for group in ("property", "residents")]
     signers = {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}
     folder = r.vault.folder
-    (folder / "plan.json").write_text(json.dumps({"groups": groups}))
-    (folder / "script.json").write_text(json.dumps({"signers": signers}))
+    (folder / "reshare-plan.json").write_text(json.dumps({"groups": groups}))
+    (folder / "reshare-script.json").write_text(json.dumps({"signers": signers}))
     for name in ("minutes", "new-cards"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
-    made = r.vault.cli(by, "--json", "reshare", "--plan", folder / "plan.json", "--script", folder / "script.json", "--purpose", "suite", "--out",
+    made = r.vault.cli(by, "--json", "reshare", "--plan", folder / "reshare-plan.json", "--script", folder / "reshare-script.json", "--purpose", "suite", "--out",
                        folder / "minutes", "--cards", folder / "new-cards")
     if made.returncode:
         raise RuntimeError(made.stderr)
@@ -81,7 +81,7 @@ def signed(r, action, who):
 def cards(r):
     """Cards of the adversary's choice."""
     honest = new_cards(r, "residents-1")
-    action = r.shown(honest)["action"]
+    action = json.loads(r.shown(honest)["proposal"])["action"]
     r.withdraw("residents/1", honest)
 
     def refused(what, says, signers=(*PROPERTY, *RESIDENTS), raw=False, **changed):
@@ -106,7 +106,7 @@ def cards(r):
             groups=groups(lambda g: g[residents]["shares"][0].update(commitment="ab" * 32)))
     refused("new cards for the own group alone", "two groups", PROPERTY, groups=[g for g in action["groups"] if g["id"] == "property"],
             custodians=[p for p in action["custodians"] if p["id"].startswith("property/")])
-    refused("new cards of which one resident's opens for all", "threshold|one person|card", groups=groups(
+    refused("new cards of which one resident's opens for all", "1 of several", groups=groups(
         lambda g: g[residents].update(threshold=1)))
     refused("new cards with a threshold of nobody", "threshold|from", groups=groups(lambda g: g[residents].update(threshold=0)))
     refused("new cards with more needed than there are", "threshold|cards", groups=groups(lambda g: g[residents].update(threshold=4)))
@@ -355,7 +355,14 @@ def main():
         r.report.check("both groups agree on a rotation", r.decide(ROTATE, ("property/2", "residents/2")) == "waiting")
         r.report.check("it runs", wait(lambda: rotation(r) is not None))
         r.attempt("an operator's site while keys are moved", r.propose("operator/1", {"kind": "open-site", "site": {}}), "wrong-role", "refused-role")
-        r.attempt("a rotation on top of the one that runs", r.propose("property/3", ROTATE), "ceremony-running")
+        on_top = r.proposed("property/3", ROTATE)
+        for who in ("property/3", "residents/3"):
+            last = r.vote(who, on_top)
+        time.sleep(FORGED_DELAY + 2)
+        stage = r.stage(on_top)
+        r.attempt("a rotation on top of the one that runs", "it waits" if rotation(r) and stage in ("waiting", "ready") else stage, "it waits",
+                  f"entry {last.json['entry']}")
+        r.vote("residents/3", on_top, "veto")
         r.report.check("it ends", wait(lambda: rotation(r) is None))
         vault.restart()
         r.settle()

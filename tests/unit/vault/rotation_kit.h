@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/catch.h"
+#include "tests/support/new_cards.h"
 #include "tests/unit/vault/calls.h"
 #include "tools/common/sshsig_sign.h"
 #include "vault/ledger/sshsig.h"
@@ -14,13 +15,6 @@
 #include "vault/store/keys.h"
 
 namespace facekeep::test {
-
-// The cards of one share set, by holder, and what they open.
-struct Cards {
-  std::map<std::string, seal::SecretWords> words;
-  SecretBytes unseal_key;
-  ledger::Reshare action;
-};
 
 class RotationKit {
  public:
@@ -94,42 +88,7 @@ class RotationKit {
   }
   // New cards for everybody; `cards` has them from the entry on that puts them in force (take()).
   Cards draw_cards() {
-    const ledger::Genesis g = service->sequencer().read([](const ledger::State& st) { return st.current(); });
-    Cards out;
-    seal::HpkeKeyPair u = seal::generate_hpke_key_pair();
-    seal::SplitOptions split;
-    split.group_threshold = static_cast<std::uint8_t>(g.groups.size());
-    split.extendable = false;
-    for (const auto& group : g.groups)
-      split.groups.push_back(
-          {static_cast<std::uint8_t>(group.threshold), static_cast<std::uint8_t>(group.shares.size())});
-    auto shares = seal::split_secret(u.private_key.view(), split).value();
-    ledger::Reshare& a = out.action;
-    a.groups = g.groups;
-    for (std::size_t gi = 0; gi < shares.size(); ++gi) {
-      for (std::size_t si = 0; si < shares[gi].size(); ++si) {
-        a.groups[gi].shares[si].commitment = seal::share_commitment(shares[gi][si]);
-        a.share_set = seal::decode_share(shares[gi][si])->meta.identifier;
-        out.words[g.groups[gi].id + "/" + std::to_string(si + 1)] = std::move(shares[gi][si]);
-      }
-    }
-    for (const auto& p : g.principals) {
-      if (p.role == ledger::Role::kCustodian) a.custodians.push_back(p);
-    }
-    a.unseal_key = u.public_key;
-    out.unseal_key = std::move(u.private_key);
-    sign_new_cards(out);
-    return out;
-  }
-  // By every custodian; again after a change of the action.
-  void sign_new_cards(Cards& cards_) const {
-    ledger::Reshare& a = cards_.action;
-    a.signatures.clear();
-    const std::string statement = ledger::reshare_statement(a, f.genesis().vault).value();
-    for (const auto& p : a.custodians) {
-      const auto blob = tools::make_sshsig(f.private_key(p.id), ledger::kCeremonyNamespace, as_bytes(statement));
-      a.signatures.push_back({p.id, ledger::armor_sshsig(blob.value())});
-    }
+    return draw_new_cards(f, service->sequencer().read([](const ledger::State& st) { return st.current(); }));
   }
 
   [[nodiscard]] std::optional<ledger::State::Rotation> rotation() const {
