@@ -150,8 +150,7 @@ TEST_CASE("behind the horizon nobody opens a backup, with every card, both token
   kit.enrol(3);
   const Id128 vault = kit.f.genesis().vault;
   Thief thief{kit, {}, {}, {}};
-  thief.spare = std::move(
-      *hsm::open_token(SoftHsm::uri_of("spare", SoftHsm::module_path()), SoftHsm::pin()));
+  thief.spare = std::move(*hsm::open_token(SoftHsm::uri_of("spare", SoftHsm::module_path()), SoftHsm::pin()));
   thief.unseal_keys.push_back(combine([&](const char* who) -> const auto& { return kit.f.card(who); }));
 
   // The spare attends: from here on both tokens open the vault.
