@@ -1,6 +1,6 @@
 // identify beside brute force and FAISS: the same vectors, the same threads, in turn, medians.
 //
-//   match_bench [--templates N] [--dimension 128|512] [--rounds R] [--threads T] [--data DIR] [--json FILE]
+//   match_bench [--templates N] [--dimension 128|512] [--rounds R] [--threads T] [--data DIR] [--many-galleries] [--json FILE]
 //
 // One probe at a time, then 64 in flight (64 callers of ours; one call of 64 probes of the others, which suits them).
 // The engine's decisions must be those of our brute force, every one; how often the approximate ones agree is told.
@@ -17,6 +17,7 @@
 #include <optional>
 #include <thread>
 
+#include "tests/bench/many_galleries.h"
 #include "tests/bench/match_bench_report.h"
 #include "tests/bench/match_data.h"
 #include "tests/bench/match_rivals.h"
@@ -39,6 +40,7 @@ struct Flags {
   std::int64_t threshold = 450000;  // about one in 300,000 pairs of strangers lies above
   unsigned threads = std::max(1U, std::thread::hardware_concurrency());
   bool without_faiss = false;
+  bool many_galleries = false;
   std::string data;
   std::string json;
 };
@@ -207,6 +209,7 @@ int run(const Flags& flags) {
   rows.add({"memory of a template while open, the process, " + size, resident / count, "bytes",
             "its float32 values alone", values},
            true);
+  if (flags.many_galleries) differs += bench::add_many_galleries(rows, engine, data, flags.threshold);
   if (differs == 0) return 0;
   std::cerr << "error: " << differs << " decisions differ from brute force's\n";
   return 2;
@@ -227,6 +230,7 @@ int main(int argc, char** argv) {
   app.add_option("--threshold", flags.threshold, "millionths")->check(CLI::Range(-1000000, 1000000));
   app.add_option("--data", flags.data, "the folder of the real embeddings");
   app.add_flag("--without-faiss", flags.without_faiss, "only beside brute force");
+  app.add_flag("--many-galleries", flags.many_galleries, "then 1,000 galleries of 1,000 beside it");
   app.add_option("--json", flags.json, "append one JSON row a line to this file");
   CLI11_PARSE(app, argc, argv);
   return run(flags);

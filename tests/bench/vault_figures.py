@@ -1,11 +1,15 @@
 """What is measured on a whole running vault. Each function takes the sheet, the sizes and the vault. A library."""
+import csv
 import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import threading
 import time
+import urllib.parse
+from http.client import HTTPSConnection
 
 import demo_vault
 from demo_vault import BUILD
@@ -50,23 +54,25 @@ def add_waits(sheet, name, runs, yardstick="", beside=()):
         sheet.add(f"{name}, {quantile}", [pick(r) for r in runs], "ms", *yard, lower_is_better=True)
 
 
-def waits_at_200_doors(sheet, sizes, vault, templates):
-    """200 doors, each one request a second on a fixed schedule."""
-    options = {"connections": 200, "rate": 200, "warm_up": 1 + sizes.warm_up, "duration": sizes.wait_seconds}
+def waits_at_doors(sheet, sizes, vault, templates, doors):
+    """200 requests a second on a fixed schedule, of as many doors in turn."""
+    options = {"connections": doors, "rate": 200, "warm_up": 1 + sizes.warm_up, "duration": sizes.wait_seconds}
     ours, theirs = [], []
     with Nginx(vault.doors()) as nginx:
         for _ in range(sizes.rounds):
-            ours.append(checked(vault.match(**options), "200 doors"))
+            ours.append(checked(vault.match(**options), f"{doors} doors"))
             theirs.append(checked(nginx.load(**options), "nginx"))
     of = f"{templates} x {vault.demo['dimension']} in the vault"
-    add_waits(sheet, f"verify at 200 doors, 200 requests/s, {of}", ours, "nginx's static 200 on the same schedule", theirs)
+    add_waits(sheet, f"verify at {doors} doors, 200 requests/s, {of}", ours, "nginx's static 200 on the same schedule", theirs)
     slow = options | {"rate": 20}
     runs = [checked(vault.match("identify", **slow), "identify") for _ in range(sizes.rounds)]
-    add_waits(sheet, f"identify at 200 doors, 20 requests/s, {of}", runs)
+    add_waits(sheet, f"identify at {doors} doors, 20 requests/s, {of}", runs)
 
 
 class Imports:
     """One bulk import after another, of other people each time, until the end of the `with`."""
+
+    made = 0  # of all of them
 
     def __init__(self, vault, count):
         self.vault, self.faces, self.job = vault, vault.generate(count, "during"), None
@@ -74,10 +80,9 @@ class Imports:
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
-        number = 0
         while not self.ends and not self.failed:
-            number += 1
-            self.faces[1].write_text(self.text.replace("during-", f"during{number}-"))
+            Imports.made += 1
+            self.faces[1].write_text(self.text.replace("during-", f"during{Imports.made}-"))
             with open(self.vault.dir / "import.log", "wb") as log:
                 self.job = subprocess.Popen(self.vault.import_command(*self.faces), env=self.vault.env, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
@@ -94,20 +99,73 @@ class Imports:
         self.thread.join()
 
 
-def waits_during_import(sheet, sizes, vault, templates):
+class Erasures:
+    """Persons who were enrolled for it, erased one after another by one operator, until the end of the `with`."""
+
+    made = 0
+
+    def __init__(self, vault, count):
+        Erasures.made += 1
+        faces, labels = vault.generate(count, f"leaving{Erasures.made}")
+        vault.import_faces(faces, labels)
+        self.vault, self.done, self.ends, self.failed = vault, 0, False, None
+        with open(labels, encoding="utf-8", newline="") as f:
+            self.subjects = [row["subject"] for row in csv.DictReader(f)]
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        operator = next(p for p in self.vault.demo["principals"] if p["role"] == "operator")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.load_cert_chain(operator["certificate"], operator["key"])
+        api = urllib.parse.urlsplit(self.vault.demo["api"])
+        connection = HTTPSConnection(api.hostname, api.port, context=context, timeout=60)
+        for subject in self.subjects:
+            if self.ends:
+                return
+            connection.request("DELETE", f"/v1/sites/main/subjects/{subject}")
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != 200 or json.loads(body)["state"] != "erased":
+                self.failed = body[:300]
+                return
+            self.done += 1
+        self.failed = "everybody was erased before the measurement ended"
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends = True
+        self.thread.join()
+
+
+def waits_during_erasure(sheet, sizes, vault, templates, doors):
+    with Erasures(vault, sizes.erased) as erasures:
+        before, start = erasures.done, time.monotonic()
+        run = checked(vault.match(connections=doors, rate=200, warm_up=sizes.warm_up, duration=sizes.import_seconds), "during erasures")
+        rate = (erasures.done - before) / (time.monotonic() - start)
+    if erasures.failed or rate == 0:
+        raise RuntimeError(f"the erasures failed: {erasures.failed}")
+    add_waits(sheet, f"verify at {doors} doors, 200 requests/s, {templates} x {vault.demo['dimension']} in the vault, during erasures", [run])
+    sheet.add(f"erasures beside {doors} doors, one operator, one connection, durable", [rate], "erasures/s")
+
+
+def waits_during_import(sheet, sizes, vault, templates, doors):
     with Imports(vault, sizes.imported) as imports:
         enrolled = lambda: vault.metric("facekeep_templates")
         none_yet = enrolled()
         while enrolled() == none_yet and not imports.failed:
             time.sleep(0.05)
         before, start = enrolled(), time.monotonic()
-        run = checked(vault.match(connections=200, rate=200, warm_up=sizes.warm_up, duration=sizes.import_seconds), "during import")
+        run = checked(vault.match(connections=doors, rate=200, warm_up=sizes.warm_up, duration=sizes.import_seconds), "during import")
         rate = (enrolled() - before) / (time.monotonic() - start)
     if imports.failed or rate == 0:
         raise RuntimeError(f"the import failed: {imports.failed}")
-    name = f"verify at 200 doors, 200 requests/s, {templates} x {vault.demo['dimension']} in the vault, during a bulk import"
+    name = f"verify at {doors} doors, 200 requests/s, {templates} x {vault.demo['dimension']} in the vault, during a bulk import"
     add_waits(sheet, name, [run])
-    sheet.add("bulk import beside 200 doors, over HTTPS, durable", [rate], "templates/s")
+    sheet.add(f"bulk import beside {doors} doors, over HTTPS, durable", [rate], "templates/s")
 
 
 def fill(sheet, sizes, vault):
@@ -189,6 +247,8 @@ def backups(sheet, sizes, vault, templates):
                        env=vault.env, check=True, capture_output=True)
         restored.append(time.monotonic() - start)
     sheet.add(f"restore of {templates} templates", restored, "s", what, yard, lower_is_better=True)
+
+
 def rewraps(sheet, vault):
     """From the first sight of a rotation to the last person's key under the new root, no door beside it."""
     action = vault.dir / "rotate.json"
@@ -216,7 +276,9 @@ def all_of_them(sheet, sizes):
         fill(sheet, sizes, vault)
         opening(sheet, sizes, vault)
         templates = vault.status()["templates"]["total"]
-        waits_at_200_doors(sheet, sizes, vault, templates)
-        waits_during_import(sheet, sizes, vault, templates)
+        for doors in (200, 2000):
+            waits_at_doors(sheet, sizes, vault, templates, doors)
+            waits_during_import(sheet, sizes, vault, templates, doors)
+            waits_during_erasure(sheet, sizes, vault, templates, doors)
         rewraps(sheet, vault)
         backups(sheet, sizes, vault, vault.status()["templates"]["total"])

@@ -324,3 +324,37 @@ TEST_CASE("copies of one face make a question open many templates, up to a limit
   CHECK(*engine.identify("tower", "m", other, 600000) == ref_of(9));
   CHECK(*engine.verify("tower", "m", ref_of(1000), face, 600000));
 }
+
+TEST_CASE("many small galleries beside a large one, of two models, and one with nobody: each answers for itself") {
+  const bool sourced = GENERATE(false, true);
+  INFO(sourced);
+  std::mt19937 rng(31);
+  const auto engine = make_engine(sourced);
+  REQUIRE(engine->create_gallery("large", "m", 64));
+  REQUIRE(engine->create_gallery("empty", "m", 64));
+  std::uint64_t order = 0;
+  std::vector<Template> large;
+  for (std::uint64_t i = 0; i < 20000; ++i) large.push_back({ref_of(i), ++order, random_face(64, rng)});
+  for (const auto& t : large) REQUIRE(engine->add("large", "m", t.ref, t.order, t.values));
+  std::vector<std::vector<Template>> small(1000);
+  for (std::uint64_t g = 0; g < small.size(); ++g) {
+    const std::string site = "s" + std::to_string(g);
+    const std::size_t dimension = g % 2 == 0 ? 64 : 128;
+    const std::string model = g % 2 == 0 ? "m" : "other";
+    REQUIRE(engine->create_gallery(site, model, dimension));
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      small[g].push_back({ref_of(1000000 + g * 20 + i), ++order, random_face(dimension, rng)});
+      REQUIRE(engine->add(site, model, small[g].back().ref, small[g].back().order, small[g].back().values));
+    }
+  }
+  for (std::uint64_t g = 0; g < small.size(); ++g) {
+    const std::string site = "s" + std::to_string(g);
+    const std::string model = g % 2 == 0 ? "m" : "other";
+    const auto probe = near(small[g][g % 20].values, 0.2F, rng);
+    CHECK(*engine->identify(site, model, probe, 200000) == naive_identify(small[g], probe, 200000));
+    if (g % 2 == 1) continue;
+    CHECK(*engine->identify("large", "m", probe, 200000) == naive_identify(large, probe, 200000));
+    CHECK(*engine->identify("empty", "m", probe, -1000000) == std::nullopt);
+    CHECK(engine->identify(site, "other", probe, 0).error().code == Errc::kNotFound);
+  }
+}
