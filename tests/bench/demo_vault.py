@@ -27,8 +27,8 @@ CARDS = ("property-1", "property-2", "residents-1", "residents-2")
 # Doors in a measurement ask more than people do, erasures go on, and one door's key has so many connections at most.
 ADJUST = f"""{WITH_AMPLE}
 for site in plan['sites']: site['erase_daily'] = 100_000
-for n in range(3, 11):
-    plan["principals"].append({{"name": f"Door {{n}}", "role": "door", "sites": ["main"], "doors": ["lobby"], "certificate": new_key(f"door-{{n}}")}})
+for n in range(3, 12):  # door/3 is what the quickstart revokes
+    plan["principals"].append({{"name": f"Door {{n}}", "role": "door", "sites": ["main"], "doors": ["lobby"], "certificate": new_key(f"crowd-{{n}}")}})
 """
 
 
@@ -179,9 +179,10 @@ class DemoVault:
         with open(self.dir / "probes.csv", encoding="utf-8", newline="") as f:
             subjects = [row["subject"] for row in csv.DictReader(f)]
         out = []
-        for certificate in sorted((self.dir / "keys").glob("door-*.crt")):
+        for name in ("door-1", "door-2", *(f"crowd-{n}" for n in range(4, 12))):
+            certificate = self.dir / f"keys/{name}.crt"
             bodies = self.dir / f"bodies-{certificate.stem}-{'identify' if identify else 'verify'}"
-            door = "north-gate" if certificate.stem == "door-1" else "lobby"
+            door = "north-gate" if name == "door-1" else "lobby"
             with open(bodies, "w", encoding="utf-8") as f:
                 for i in range(count):
                     row = i % len(probes)
