@@ -105,12 +105,22 @@ struct TemplateAdded {
   std::optional<SignedBy> camera = {};
 };
 
+// Until when something somewhere could still open what is erased: an old backup with its token and a quorum's cards.
+inline constexpr std::uint32_t kMaxHorizonEpoch = 1'000'000;
+struct Horizon {
+  std::uint32_t epoch = 0;             // of the root key that has to be destroyed
+  bool spare = false;                  // the spare token's key opens it too, until another took its place
+  std::optional<std::string> by = {};  // the day by which the schedule in force promises that root's end
+  bool operator==(const Horizon&) const = default;
+};
+
 // The subject's key is destroyed with this event: its slot is overwritten before anybody is answered.
 struct Erased {
   Id128 ref{};
   std::string site;
   std::string by;
-  std::string reason;  // "operator", "delay-over" (a suspension came due)
+  std::string reason;                   // "operator", "delay-over" (a suspension came due)
+  std::optional<Horizon> horizon = {};  // what the state says (schedule.h); programs before it did not write one
 };
 
 // The subject stops matching at once; its key is destroyed at `due` unless a quorum cancels.

@@ -1,6 +1,7 @@
 // Writer and reader of events, one pair a type. FORMAT.md's tables follow this file.
 #include <algorithm>
 
+#include "vault/base/newer.h"
 #include "vault/ledger/backup_json.h"
 #include "vault/ledger/event.h"
 #include "vault/ledger/hot_reader.h"
@@ -10,6 +11,8 @@ namespace facekeep::ledger {
 namespace {
 
 constexpr std::size_t kMaxPrincipalId = kMaxSlug + 8;
+constexpr int kVersion = 1;  // of the event format
+constexpr std::int64_t kMaxVersion = 1'000'000;
 
 template <class T>
 struct Tag {};
@@ -24,6 +27,21 @@ std::string one_of(ObjectReader& r, const char* key, std::initializer_list<std::
 
 std::uint32_t read_slot(ObjectReader& r) {
   return static_cast<std::uint32_t>(r.integer("slot", 0, UINT32_MAX));
+}
+
+Json to_json(const Horizon& h) {
+  Json j = {{"epoch", h.epoch}, {"spare", h.spare}};
+  if (h.by) j["by"] = *h.by;
+  return j;
+}
+Result<Horizon> horizon_from_json(const Json& j) {
+  ObjectReader r(j, "horizon of an erased event");
+  Horizon h;
+  h.epoch = static_cast<std::uint32_t>(r.integer("epoch", 1, kMaxHorizonEpoch));
+  h.spare = r.boolean("spare");
+  if (r.has("by")) h.by = r.day("by");
+  FK_CHECK(r.finish());
+  return h;
 }
 
 // ---- writers
@@ -121,7 +139,9 @@ Json write(const TemplateAdded& e) {
   return j;
 }
 Json write(const Erased& e) {
-  return {{"by", e.by}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
+  Json j = {{"by", e.by}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
+  if (e.horizon) j["horizon"] = to_json(*e.horizon);
+  return j;
 }
 Json write(const Suspended& e) {
   return {{"by", e.by}, {"due", format_time(e.due)}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
@@ -370,7 +390,11 @@ Result<Body> read(Tag<Erased>, const Json& j) {
   e.site = r.slug("site");
   e.by = r.text("by", kMaxPrincipalId);
   e.reason = one_of(r, "reason", {"operator", "delay-over"});
+  const Json* horizon = r.has("horizon") ? &r.object("horizon") : nullptr;
   FK_CHECK(r.finish());
+  if (horizon != nullptr) {
+    FK_TRY(e.horizon, horizon_from_json(*horizon));
+  }
   return Body(std::move(e));
 }
 Result<Body> read(Tag<Suspended>, const Json& j) {
@@ -439,10 +463,11 @@ Result<Body> read(Tag<MetadataRead>, const Json& j) {
 }
 
 // Tries the readers in the order of Body's alternatives.
+// Precondition: `type` is one.
 template <std::size_t I = 0>
 Result<Body> read_body(std::size_t type, const Json& j) {
   if constexpr (I == std::variant_size_v<Body>) {
-    return make_error(Errc::kMalformed, "unknown type of event");
+    return make_error(Errc::kInternal, "a type of event without a reader");
   } else {
     if (type == I) return read(Tag<std::variant_alternative_t<I, Body>>{}, j);
     return read_body<I + 1>(type, j);
@@ -458,7 +483,7 @@ Result<std::string> encode_event(const Event& e) {
                                            {"time", format_time(e.time)},
                                            {"type", std::string(type_of(e.body))},
                                            {"uptime_ms", e.uptime_ms},
-                                           {"v", 1}}));
+                                           {"v", kVersion}}));
   if (text.size() > kMaxLeafBytes) {
     return make_error(Errc::kTooLarge, "the " + std::string(type_of(e.body)) + " event is longer than 65,535 bytes",
                       "a log entry has a 16-bit length; name fewer things in it");
@@ -476,7 +501,8 @@ Result<Event> decode_event_strictly(std::string_view canonical) {
   FK_TRY(const Json j, parse_canonical_json(canonical));
   ObjectReader r(j, "event");
   Event e;
-  r.integer("v", 1, 1);
+  const std::int64_t version = r.integer("v", 1, kMaxVersion);
+  if (r.ok() && version > kVersion) return newer_format("an event", static_cast<std::uint64_t>(version), kVersion);
   e.time = r.time("time");
   e.uptime_ms = static_cast<std::uint64_t>(r.integer("uptime_ms", 0, 9007199254740991));
   const std::string type = r.text("type", 32);
@@ -485,6 +511,7 @@ Result<Event> decode_event_strictly(std::string_view canonical) {
   FK_CHECK(r.finish());
   const auto& types = event_types();
   const auto at = std::find(types.begin(), types.end(), type);
+  if (at == types.end()) return newer_name("event", type);
   FK_TRY(e.body, read_body(static_cast<std::size_t>(at - types.begin()), body));
   if (event_class != to_string(class_of(e.body))) return make_error(Errc::kMalformed, "event of a wrong class");
   return e;
