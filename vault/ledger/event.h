@@ -16,6 +16,7 @@
 #include "vault/ledger/backup.h"
 #include "vault/ledger/budget.h"
 #include "vault/ledger/genesis.h"
+#include "vault/ledger/horizon.h"
 #include "vault/ledger/proposal.h"
 #include "vault/ledger/types.h"
 
@@ -103,15 +104,6 @@ struct TemplateAdded {
   std::uint32_t model_version = 0;
   Digest blob{};  // SHA-256 of the sealed template
   std::optional<SignedBy> camera = {};
-};
-
-// Until when something somewhere could still open what is erased: an old backup with its token and a quorum's cards.
-inline constexpr std::uint32_t kMaxHorizonEpoch = 1'000'000;
-struct Horizon {
-  std::uint32_t epoch = 0;             // of the root key that has to be destroyed
-  bool spare = false;                  // the spare token's key opens it too, until another took its place
-  std::optional<std::string> by = {};  // the day by which the schedule in force promises that root's end
-  bool operator==(const Horizon&) const = default;
 };
 
 // The subject's key is destroyed with this event: its slot is overwritten before anybody is answered.

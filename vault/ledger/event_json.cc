@@ -29,21 +29,6 @@ std::uint32_t read_slot(ObjectReader& r) {
   return static_cast<std::uint32_t>(r.integer("slot", 0, UINT32_MAX));
 }
 
-Json to_json(const Horizon& h) {
-  Json j = {{"epoch", h.epoch}, {"spare", h.spare}};
-  if (h.by) j["by"] = *h.by;
-  return j;
-}
-Result<Horizon> horizon_from_json(const Json& j) {
-  ObjectReader r(j, "horizon of an erased event");
-  Horizon h;
-  h.epoch = static_cast<std::uint32_t>(r.integer("epoch", 1, kMaxHorizonEpoch));
-  h.spare = r.boolean("spare");
-  if (r.has("by")) h.by = r.day("by");
-  FK_CHECK(r.finish());
-  return h;
-}
-
 // ---- writers
 
 // Of a body that is written where it is declared.
