@@ -22,7 +22,7 @@ GOLDEN = SOURCE / "tests/golden"
 PLACE, PROGRAMS = b"@FOLDER@", b"@BUILD@"
 PARTS = ("data", "tokens", "keys", "cards", "facekeepd.toml", "softhsm2.conf", "token-pin", "notice.json", "demo.json", "plan.json", "consent.json")
 TEXTS = {"facekeepd.toml", "softhsm2.conf", "notice.json", "demo.json", "plan.json"}
-WITHOUT = re.compile(r"/(ballast|LOG|LOG\.old\.\d+|LOCK|slots\.lock)$")
+WITHOUT = re.compile(r"\.html$|/(ballast|LOG|LOG\.old\.\d+|LOCK|slots\.lock)$")
 report = Report()
 
 
