@@ -49,6 +49,12 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
     out["rotation"] = {
         {"from", r->from}, {"to", r->to}, {"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}};
   }
+  if (const auto& d = s.schedule) {
+    out["schedule"] = {{"days", d->days}, {"due", format_time(d->due)}, {"soon", d->soon}, {"overdue", d->overdue}};
+  }
+  if (const auto& c = s.cards) {
+    out["cards"] = {{"made", format_time(c->since)}, {"check", c->asks}, {"next", format_time(c->next)}};
+  }
   return json_response(out);
 }
 

@@ -78,6 +78,12 @@ void add_vault(Page& page, const Service::Metrics& vault, std::string_view state
   page.gauge("facekeep_rotation_left_behind",
              "Stored keys or records that do not open: the old keys wait a day for somebody who repairs them",
              static_cast<double>(vault.rotation_left_behind));
+  // Without a schedule there is nothing to wait for, and no number that would not be one.
+  if (vault.rotation_due_ms) {
+    page.gauge("facekeep_rotation_due_seconds",
+               "Until the schedule's next rotation is due; negative once it is overdue",
+               static_cast<double>(*vault.rotation_due_ms) / 1000);
+  }
   page.gauge("facekeep_log_entries", "Entries in the log", static_cast<double>(vault.log_size));
   page.gauge("facekeep_templates", "Templates in memory", static_cast<double>(vault.templates));
   page.gauge("facekeep_template_bytes", "Bytes of memory for templates", static_cast<double>(vault.arena_bytes));

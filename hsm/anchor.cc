@@ -5,6 +5,7 @@
 
 #include "hsm/keys.h"
 #include "vault/base/digest.h"
+#include "vault/base/newer.h"
 
 namespace facekeep::hsm {
 namespace {
@@ -29,6 +30,8 @@ Result<std::vector<Stored>> stored_anchors(Session& s, const Id128& vault) {
     for (const auto object : objects) {
       FK_TRY(const Bytes value, s.calls.attribute(s.handle, object, CKA_VALUE));
       auto anchor = parse_anchor(vault, value);
+      // A newer program's counts, and is not written over.
+      if (!anchor && is_newer(anchor.error())) return std::move(anchor).error();
       out.push_back({slot, object, anchor ? std::optional(*anchor) : std::nullopt});
     }
   }
@@ -86,6 +89,10 @@ Bytes format_anchor(const Id128& vault, const Anchor& anchor) {
 }
 
 Result<Anchor> parse_anchor(const Id128& vault, ByteView value) {
+  const bool ours = value.size() > 3 && std::equal(std::begin(kMagic), std::end(kMagic) - 1, value.begin());
+  if (ours && value[3] > kMagic[3] && value[3] <= '9') {
+    return newer_format("the token's anchor", value[3] - '0', kMagic[3] - '0');
+  }
   if (value.size() != kAnchorSize || !std::equal(std::begin(kMagic), std::end(kMagic), value.begin())) {
     return make_error(Errc::kMalformed, "not an anchor");
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/base/newer.h"
+
 namespace facekeep::hsm {
 namespace {
 
@@ -32,7 +34,11 @@ Bytes format_blob(const WrappedBlob& blob) {
 
 Result<WrappedBlob> parse_blob(ByteView bytes) {
   if (bytes.size() < kBlobHeaderSize) return malformed("too short");
-  if (!std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin())) return malformed("unknown format");
+  if (!std::equal(std::begin(kMagic), std::end(kMagic) - 1, bytes.begin())) return malformed("unknown format");
+  if (bytes[3] > kMagic[3] && bytes[3] <= '9') {
+    return newer_or_damaged("a wrapped key", bytes[3] - '0', kMagic[3] - '0');
+  }
+  if (bytes[3] != kMagic[3]) return malformed("unknown format");
   if (bytes[4] != 1 && bytes[4] != 2) return malformed("unknown mechanism");
   WrappedBlob blob;
   blob.mechanism = static_cast<WrapMechanism>(bytes[4]);

@@ -258,12 +258,18 @@ Status Service::settle_phase() {
 Result<SealStatus> Service::seal_status() const {
   SealStatus out;
   out.clock_jumped = clock_jumped_;
+  const Instant now = parts_.clock.now();
   sequencer_->read([&](const ledger::State& st) {
     out.state = std::string(to_string(st.phase()));
     out.vault = st.genesis().vault;
     out.rehearsal = st.genesis().rehearsal;
     out.start_entry = st.start_entry();
     out.rotation = rotation_progress(st);
+    if (const auto due = ledger::rotation_due(st, st.moment_at(now))) {
+      const bool overdue = due->left_ms < 0;
+      out.schedule = {st.current().rotate_days, due->at, !overdue && due->left_ms <= ledger::kDueSoon, overdue};
+    }
+    if (st.cards_since()) out.cards = ledger::card_year(*st.cards_since(), now.wall);
     for (const auto& g : st.current().groups) {
       const auto in = st.shares_in().find(g.id);
       const auto n = in == st.shares_in().end() ? 0 : in->second.size();
@@ -324,6 +330,7 @@ Service::Metrics Service::metrics() const {
     m.log_size = st.size();
     m.open = st.phase() == Phase::kOpen;
     m.rotation = rotation_progress(st);
+    if (const auto due = ledger::rotation_due(st, st.moment_at(now))) m.rotation_due_ms = due->left_ms;
     for (const auto& [id, p] : st.proposals()) ++m.proposals[stage_at(st, p, st.moment_at(now))];
   });
   {

@@ -196,6 +196,7 @@ class Service {
     bool clock_jumped = false;
     std::size_t exports_failing = 0;  // approved, and waiting to be tried again
     std::optional<SealStatus::Rotation> rotation = {};
+    std::optional<std::int64_t> rotation_due_ms = {};  // until the schedule's next; negative: overdue
     std::uint64_t rotation_left_behind = 0;            // stored keys that do not open and wait for somebody
     std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
     MatchBudgets::Alarms alarms;

@@ -11,6 +11,7 @@
 #include "vault/base/json.h"
 #include "vault/ledger/person_name.h"
 #include "vault/ledger/proposal_decide.h"
+#include "vault/ledger/schedule.h"
 #include "vault/ledger/state.h"
 
 namespace facekeep {
@@ -46,6 +47,15 @@ struct SealStatus {
     bool cards_untried = false;  // of a re-share: the old keys stay until the new cards have opened the vault
   };
   std::optional<Rotation> rotation = {};
+  // What the schedule of rotations says, where there is one.
+  struct Schedule {
+    std::uint32_t days = 0;
+    UnixMillis due = 0;
+    bool soon = false;  // and not overdue
+    bool overdue = false;
+  };
+  std::optional<Schedule> schedule = {};
+  std::optional<ledger::CardYear> cards = {};  // when they were made, and whether to look at them now
 };
 
 struct UnsealProgress {

@@ -5,6 +5,7 @@
 #include "vault/base/digest.h"
 #include "vault/enrolment.h"
 #include "vault/ledger/decide.h"
+#include "vault/ledger/schedule.h"
 #include "vault/open_vault.h"
 #include "vault/opening.h"
 #include "vault/seal/blob.h"
@@ -320,7 +321,8 @@ Result<EraseAnswer> Service::erase(const Digest& spki, const std::string& site, 
                answer.destroyed = true;
                FK_TRY(auto feed, changes_entry(*vault, site, subject_id, turn));
                // A template may have been added since we looked: the state in log order names them all.
-               Write w = erasure(found->ref, *turn.state.subject(found->ref), {found->ref, site, p->id, "operator"},
+               ledger::Erased erased{found->ref, site, p->id, "operator", erasure_horizon(turn.state, found->ref)};
+               Write w = erasure(found->ref, *turn.state.subject(found->ref), std::move(erased),
                                  index_tags(session, subject_id), feed);
                w.after = [&, this] {
                  engine_->remove(found->ref);

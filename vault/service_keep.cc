@@ -1,5 +1,6 @@
 // Housekeeping: what becomes due with time. Each job writes its entry like a request does.
 #include "vault/ledger/decide.h"
+#include "vault/ledger/schedule.h"
 #include "vault/open_vault.h"
 #include "vault/service.h"
 #include "vault/store/keys.h"
@@ -113,7 +114,8 @@ void Service::erase_due_subjects() {
             tags = index_tags(session, open->record.subject);
             FK_TRY(feed, changes_entry(**vault, d.site, open->record.subject, turn));
           }
-          Write w = erasure(d.ref, *s, {d.ref, d.site, "daemon", "delay-over"}, tags, feed);
+          Write w = erasure(d.ref, *s, {d.ref, d.site, "daemon", "delay-over", erasure_horizon(turn.state, d.ref)},
+                            tags, feed);
           w.after = [&, this] {
             engine_->remove(d.ref);
             if (open) (*vault)->forget_correction(d.site, open->record.subject);

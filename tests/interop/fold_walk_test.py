@@ -108,7 +108,7 @@ class Walk:
             if waiting:
                 subject["ref"] = pick(waiting)
                 subject["site"] = self.state.subjects[subject["ref"]]["site"]
-            if self.offer(kind, {**subject, "by": "daemon", "reason": "delay-over"}):
+            if self.offer(kind, {**subject, "by": "daemon", "reason": "delay-over", **self.horizon(subject["ref"])}):
                 self.enrol(1000 + len(self.lines), subject["ref"])
         elif kind == "period-key-destroyed":
             self.offer(kind, {"purpose": "access", "site": "main", "period": pick(("2026-11", "2026-12", "2027-01", "2027-03"))})
@@ -118,6 +118,11 @@ class Walk:
         else:
             by = pick(PEOPLE)
             self.offer(kind, {"by": by, "group": by.split("/")[0], "share": int(by[-1])})
+
+    def horizon(self, ref):
+        """Of an erasure: none, the right one, or a wrong one."""
+        right = self.state._horizon(ref)
+        return self.random.choice(({}, {"horizon": right}, {"horizon": right}, {"horizon": {**right, "spare": not right["spare"]}}))
 
     def back_up(self):
         size = self.state.size
@@ -182,6 +187,7 @@ class Walk:
                                                     number(0, 4), site, **self.probes()),
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
+        makers["rotation-policy"] = lambda: {"days": pick((0, 1, 30, 365, 3650))}
         makers["rotate-keys"] = lambda: pick(({}, {}, {"spare": council.SPARE}, {"spare": council.SPARE + "\n"}))
         makers["reshare"] = self.reshare
         makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))

@@ -129,6 +129,9 @@ struct Describe {
     say(Msg::kPropReshareSigned, {list_of(lang, signers, Msg::kPropAll)});
     say_spare(a.spare);
   }
+  void operator()(const ledger::SetRotation& a) const {
+    say(a.days == 0 ? Msg::kPropNoRotationPolicy : Msg::kPropRotationPolicy, {std::to_string(a.days)});
+  }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
     say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,

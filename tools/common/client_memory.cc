@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "vault/base/digest.h"
+#include "vault/base/newer.h"
 #include "vault/log/checkpoint.h"
 #include "vault/log/note.h"
 
@@ -24,11 +25,22 @@ constexpr const char* kCheckpointFile = ".checkpoint";
 constexpr const char* kProgramFile = ".program";
 constexpr const char* kStartFile = ".start";
 constexpr const char* kWatchedFile = ".watched";
+constexpr const char* kCardFile = ".card-checked";
 constexpr const char* kStateFile = ".state";
 
 Error altered(const std::string& path) {
   return make_error(Errc::kIntegrity, path + " is not what was written there",
                     "find out who changed it before you go on; only then remove it");
+}
+
+// Forms of this version have no header. Later ones begin with "facekeep/memory/vN" and a newline, N from 2 on.
+Status check_form(const std::string& path, std::string_view text) {
+  static constexpr std::string_view kStem = "facekeep/memory/v";
+  if (!text.starts_with(kStem)) return {};
+  std::uint64_t version = 0;
+  const auto [end, error] = std::from_chars(text.data() + kStem.size(), text.data() + text.size(), version);
+  const bool known = error != std::errc() || end == text.data() + text.size() || *end != '\n' || version < 2;
+  return known ? altered(path) : newer_format(path, version, 1);
 }
 
 Error os_error(const std::string& what, const std::string& path) {
@@ -110,6 +122,7 @@ Result<std::optional<std::string>> read_whole(const std::string& path) {
   // replace() never leaves one: somebody emptied it, and with it what this client knew.
   if (size == 0) return make_error(Errc::kIntegrity, path + " is empty", "find out who emptied it before you go on");
   text.resize(size);
+  FK_CHECK(check_form(path, text));
   return std::optional<std::string>(std::move(text));
 }
 
@@ -225,6 +238,14 @@ Result<std::optional<std::uint64_t>> ClientMemory::watched(const Id128& vault) c
 
 Status ClientMemory::put_watched(const Id128& vault, std::uint64_t entry) const {
   return put_entry(path_of(vault, kWatchedFile), entry);
+}
+
+Result<std::optional<std::uint64_t>> ClientMemory::card_checked(const Id128& vault) const {
+  return entry_in(path_of(vault, kCardFile));
+}
+
+Status ClientMemory::put_card_checked(const Id128& vault, std::uint64_t unix_ms) const {
+  return put_entry(path_of(vault, kCardFile), unix_ms);
 }
 
 std::string ClientMemory::state_path(const Id128& vault) const {

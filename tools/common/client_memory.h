@@ -55,6 +55,11 @@ class ClientMemory {
   [[nodiscard]] Result<std::optional<std::uint64_t>> watched(const Id128& vault) const;
   [[nodiscard]] Status put_watched(const Id128& vault, std::uint64_t entry) const;
 
+  // When `share check` last found a card of this vault good on this machine: nobody else is told. Errors as get() and
+  // put().
+  [[nodiscard]] Result<std::optional<std::uint64_t>> card_checked(const Id128& vault) const;
+  [[nodiscard]] Status put_card_checked(const Id128& vault, std::uint64_t unix_ms) const;
+
   // Where the state lies that this machine folded last (tools/common/snapshot_file.h): nothing but work saved.
   [[nodiscard]] std::string state_path(const Id128& vault) const;
 

@@ -1,4 +1,4 @@
-// The action that draws all keys anew. New cards are a ceremony of their own: reshare.cc.
+// The action that draws all keys anew, and the schedule of it. New cards are a ceremony of their own: reshare.cc.
 #include "tools/common/files.h"
 #include "tools/facekeep/action_commands.h"
 
@@ -26,6 +26,16 @@ void add_rotate_action(CLI::App& app, Context& context, const ActionUse& use) {
   CLI::App* command = app.add_subcommand("rotate", context.text(Msg::kHelpActRotate));
   command->add_option("--spare", o->spare, context.text(Msg::kHelpSpareFile));
   use_action(*command, context, use, o, rotate_action);
+}
+
+void add_rotation_policy_action(CLI::App& app, Context& context, const ActionUse& use) {
+  auto o = std::make_shared<ledger::SetRotation>();
+  CLI::App* command = app.add_subcommand("rotation-policy", context.text(Msg::kHelpActRotationPolicy));
+  command->add_option("DAYS", o->days, context.text(Msg::kHelpRotateDays))
+      ->required()
+      ->check(CLI::Range(std::int64_t{0}, ledger::kMaxRotateDays));
+  use_action(*command, context, use, o,
+             [](Context&, const ledger::SetRotation& given) -> Result<AskedAction> { return AskedAction{given}; });
 }
 
 }  // namespace facekeep::tools

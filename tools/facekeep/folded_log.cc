@@ -6,6 +6,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/snapshot_file.h"
 #include "tools/facekeep/log_entries.h"
+#include "vault/base/newer.h"
 
 namespace facekeep::tools {
 namespace {
@@ -19,6 +20,10 @@ class Fold {
 
   Status entry(std::uint64_t number, ByteView bytes) {
     if (auto ok = apply(bytes); !ok) {
+      if (is_newer(ok.error())) {
+        return say_error(Errc::kFailedPrecondition, "newer-vault", Msg::kCliNewerVault, Msg::kCliNewerVaultHint,
+                         {program_version(), ok.error().message});
+      }
       return say_error(Errc::kIntegrity, "bad-rules", Msg::kCliBadRules, Msg::kCliBadRulesHint,
                        {std::to_string(number), ok.error().message});
     }

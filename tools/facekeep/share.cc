@@ -3,6 +3,7 @@
 #include "tools/facekeep/card_input.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/folded_log.h"
+#include "tools/facekeep/handover.h"
 #include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::tools {
@@ -51,6 +52,14 @@ Status check_in_log(const ledger::State& state, const seal::SecretWords& words, 
   return no_present_card(state, words);
 }
 
+// On this machine alone, so that the yearly reminder knows.
+Status remember(const Context& context, const Notice& notice, const ledger::State& state,
+                const seal::SecretWords& words) {
+  if (!find_card(cards_of(state.current().groups), words)) return {};
+  FK_TRY(const ClientMemory memory, context.memory());
+  return memory.put_card_checked(notice.vault, static_cast<std::uint64_t>(SystemClock().now().wall));
+}
+
 Status check(Context& context, const Options& o, Reporter& report) {
   std::optional<Notice> notice;
   std::optional<ledger::State> state;
@@ -67,7 +76,10 @@ Status check(Context& context, const Options& o, Reporter& report) {
     report.say(Msg::kCliCardChecksum, {std::to_string(card.meta.group_index + 1), number});
     return {};
   }
-  if (state) return check_in_log(*state, card.words, report);
+  if (state) {
+    FK_CHECK(check_in_log(*state, card.words, report));
+    return remember(context, *notice, *state, card.words);
+  }
   const auto known = find_card(notice->cards, card.words);
   if (known) return is_good(*known, report);
   return say_error(Errc::kInvalidArgument, "foreign-share", Msg::kCliPForeignShare, Msg::kCliForeignHint);
@@ -83,6 +95,7 @@ void add_share(CLI::App& app, Context& context) {
   command->add_option("--share-fd", o->share_fd, context.text(Msg::kHelpShareFd));
   command->add_flag("--offline", o->offline, context.text(Msg::kHelpOffline));
   command->callback([o, &context] { context.run([o, &context](Reporter& r) { return check(context, *o, r); }); });
+  add_handover(*group, context);
 }
 
 }  // namespace facekeep::tools

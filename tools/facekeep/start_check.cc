@@ -1,5 +1,6 @@
 #include "tools/facekeep/start_check.h"
 
+#include "vault/base/newer.h"
 #include "vault/log/merkle.h"
 
 namespace facekeep::tools {
@@ -52,6 +53,25 @@ std::string groups_text(const std::vector<SealStatusView::Group>& groups) {
   return out;
 }
 
+namespace {
+
+Status parse_dates(const Json& answer, SealStatusView& s) {
+  const auto is_true = [](const Json& object, const char* key) { return object.contains(key) && object[key] == true; };
+  if (answer.contains("schedule")) {
+    const Json& d = answer["schedule"];
+    if (!d.is_object() || !has_text(d, "due")) return bad_answer();
+    s.schedule = {d["due"].get<std::string>(), is_true(d, "soon"), is_true(d, "overdue")};
+  }
+  if (answer.contains("cards")) {
+    const Json& c = answer["cards"];
+    if (!c.is_object() || !has_text(c, "made") || !has_text(c, "next")) return bad_answer();
+    s.cards = {c["made"].get<std::string>(), c["next"].get<std::string>(), is_true(c, "check")};
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<SealStatusView> parse_seal_status(const Json& answer) {
   if (!answer.is_object() || !has_text(answer, "state") || !has_text(answer, "vault") ||
       !has_text(answer, "checkpoint") || !answer.contains("rehearsal") || !answer["rehearsal"].is_boolean()) {
@@ -77,6 +97,7 @@ Result<SealStatusView> parse_seal_status(const Json& answer) {
     s.rotation = {r["done"].get<std::uint64_t>(), r["total"].get<std::uint64_t>(),
                   r.contains("cards_untried") && r["cards_untried"] == true};
   }
+  FK_CHECK(parse_dates(answer, s));
   const Json start = answer.value("start", Json::object());
   if (!start.is_object() || !has_number(start, "entry") || !has_text(start, "event") || !start.contains("proof")) {
     return bad_answer();
@@ -109,6 +130,11 @@ Result<CheckedStart> check_start(const Notice& notice, const SealStatusView& sta
     return say_error(Errc::kIntegrity, "start-not-in-log", Msg::kCliStartNotInLog, Msg::kCliTellHint);
   }
   const auto event = ledger::decode_event(status.start_event);
+  // It is in the log that the vault's key signed: what this program can't read there, a newer one wrote.
+  if (!event) {
+    return say_error(Errc::kFailedPrecondition, "newer-vault", Msg::kCliNewerVault, Msg::kCliNewerVaultHint,
+                     {program_version(), event.error().message});
+  }
   const auto* start = event ? std::get_if<ledger::Start>(&event->body) : nullptr;
   if (start == nullptr) {
     return say_error(Errc::kIntegrity, "no-start-event", Msg::kCliNoStartEvent, Msg::kCliTellHint);

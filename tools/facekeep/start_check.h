@@ -39,6 +39,19 @@ struct SealStatusView {
     bool cards_untried = false;  // of a re-share
   };
   std::optional<Rotation> rotation = {};  // while keys are rewrapped
+  // Times as texts. A vault of an earlier version says neither.
+  struct Schedule {
+    std::string due;
+    bool soon = false;
+    bool overdue = false;
+  };
+  std::optional<Schedule> schedule = {};
+  struct Cards {
+    std::string made;
+    std::string next;
+    bool check = false;
+  };
+  std::optional<Cards> cards = {};
   std::uint64_t start_entry = 0;
   std::string start_event;
   std::vector<Digest> start_proof;

@@ -21,6 +21,35 @@ std::string state_text(const Context& context, const SealStatusView& s) {
   return s.state;
 }
 
+// The day of a time of the vault's.
+std::string day_of(const std::string& time) {
+  return time.substr(0, 10);
+}
+
+// True if this person's card was looked at since the latest anniversary.
+bool is_checked(const std::optional<std::uint64_t>& checked, const std::string& next) {
+  static constexpr std::int64_t kYear = 366LL * 86400 * 1000;
+  const auto at = parse_time(next);
+  return checked && at && static_cast<UnixMillis>(*checked) >= *at - kYear;
+}
+
+void show_dates(const SealStatusView& s, const std::optional<std::uint64_t>& checked, Reporter& report) {
+  if (const auto& d = s.schedule) {
+    if (d->overdue || d->soon) {
+      report.warn(d->overdue ? Msg::kCliRotationOverdue : Msg::kCliRotationSoon, {day_of(d->due)});
+    } else {
+      report.say(Msg::kCliRotationDue, {day_of(d->due)});
+    }
+    report.field("schedule", {{"due", d->due}, {"soon", d->soon}, {"overdue", d->overdue}});
+  }
+  if (const auto& c = s.cards) {
+    const bool done = is_checked(checked, c->next);
+    if (c->check && !done) report.warn(Msg::kCliCardsYear, {day_of(c->made)});
+    if (c->check && done) report.say(Msg::kCliCardChecked, {format_day(static_cast<UnixMillis>(*checked))});
+    report.field("cards", {{"made", c->made}, {"next", c->next}, {"check", c->check}});
+  }
+}
+
 Status status(Context& context, Reporter& report) {
   FK_TRY(const Notice notice, context.notice());
   FK_TRY(VaultApi api, VaultApi::connect_any(context, notice));
@@ -42,6 +71,9 @@ Status status(Context& context, Reporter& report) {
     if (r->cards_untried) report.warn(Msg::kCliCardsUntried);
     report.field("rotation", {{"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}});
   }
+  FK_TRY(const ClientMemory memory, context.memory());
+  FK_TRY(const auto checked, memory.card_checked(notice.vault));
+  show_dates(v.status, checked, report);
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
   report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.log_key)});

@@ -81,11 +81,26 @@ Status show(Context& context, const Options& o, Reporter& report) {
 
 // The end of this subject's matching that this operator asked for. Which subject it is only `ref` tells, which the
 // vault alone can link to an id.
-Expected erasure_of(const std::string& site, const std::string& by) {
-  return {[site, by](const ledger::Event& e) {
+// `horizon` becomes what the receipt's event says.
+Expected erasure_of(const std::string& site, const std::string& by, std::optional<ledger::Horizon>& horizon) {
+  return {[site, by, &horizon](const ledger::Event& e) {
     const auto fits = [&](const auto* event) { return event != nullptr && event->site == site && event->by == by; };
-    return fits(std::get_if<ledger::Erased>(&e.body)) || fits(std::get_if<ledger::Suspended>(&e.body));
+    const auto* erased = std::get_if<ledger::Erased>(&e.body);
+    if (fits(erased)) horizon = erased->horizon;
+    return fits(erased) || fits(std::get_if<ledger::Suspended>(&e.body));
   }};
+}
+
+// Until when old backups open what was erased, as the receipt has it.
+void show_horizon(const ledger::Horizon& h, const std::string& today, Reporter& report) {
+  const std::string epoch = std::to_string(h.epoch);
+  if (h.by) {
+    report.say(today > *h.by ? Msg::kCliHorizonPassed : Msg::kCliHorizonBy, {epoch, *h.by});
+  } else {
+    report.say(Msg::kCliHorizonNone, {epoch});
+  }
+  if (h.spare) report.say(Msg::kCliHorizonSpare);
+  report.field("horizon", {{"root_epoch", h.epoch}, {"spare", h.spare}, {"by", h.by ? Json(*h.by) : Json()}});
 }
 
 Status erase(Context& context, const Options& o, Reporter& report) {
@@ -100,7 +115,10 @@ Status erase(Context& context, const Options& o, Reporter& report) {
   for (const char* key : {"state", "entry", "due"}) {
     if (answer.contains(key)) report.field(key, answer[key]);
   }
-  return keep_receipt_of(context, notice, api, answer, erasure_of(o.site, by), o.receipt, report);
+  std::optional<ledger::Horizon> horizon;
+  FK_CHECK(keep_receipt_of(context, notice, api, answer, erasure_of(o.site, by, horizon), o.receipt, report));
+  if (horizon) show_horizon(*horizon, format_day(SystemClock().now().wall), report);
+  return {};
 }
 
 }  // namespace

@@ -140,6 +140,8 @@ struct Notices::Hook {
   std::uint64_t next = 0;
   std::uint64_t not_before_ms = 0;
   std::int64_t backoff_ms = 0;
+  std::string told_path = {};
+  ToldDays told = {};
 
   Status post(const std::string& body, std::int64_t seconds) {
     FK_TRY(const http::ClientResponse answer,
@@ -208,6 +210,8 @@ Result<std::unique_ptr<Notices>> Notices::start(const Config& config, Service& s
     const std::uint64_t next = cursor.last() + 1;
     out->hook_.reset(
         new Hook{std::move(key), std::move(client), url.prefix.empty() ? "/" : url.prefix, std::move(cursor), next});
+    out->hook_->told_path = config.data_dir + "/reminders";
+    out->hook_->told = load_told(out->hook_->told_path);
   }
   out->thread_ = std::thread([raw = out.get()] { raw->run(); });
   return out;
@@ -229,6 +233,7 @@ void Notices::run() {
     write_journal();
     journal_alarms();
     if (hook_) deliver();
+    remind();
     lock.lock();
     wakes_.wait_for(lock, std::chrono::milliseconds(times_.look_ms), [&] { return stops_; });
   }
@@ -260,6 +265,45 @@ void Notices::write_journal() {
   }
 }
 
+bool Notices::settle(const Status& done) {
+  Hook& hook = *hook_;
+  const bool was_well = hook.backoff_ms == 0;
+  if (done) {
+    if (!was_well) journal(Level::kInfo, "notices-well-again");
+    hook.backoff_ms = 0;
+    return true;
+  }
+  if (was_well) journal(Level::kWarning, "notices-trouble", done.error());
+  hook.backoff_ms = std::min(was_well ? times_.first_backoff_ms : 2 * hook.backoff_ms, times_.max_backoff_ms);
+  hook.not_before_ms = clock_.now().uptime_ms + static_cast<std::uint64_t>(hook.backoff_ms);
+  return false;
+}
+
+// The journal says it at each start too, the receiver once.
+void Notices::remind() {
+  const Instant now = clock_.now();
+  const std::string today = format_day(now.wall);
+  const auto due = [&](const ToldDays& told) {
+    return service_.sequencer().read(
+        [&](const ledger::State& st) { return reminders_due(st, st.moment_at(now), told); });
+  };
+  for (const Reminder& r : due(journal_told_)) {
+    journal(Level::kWarning, r.type, {{Field::kReason, "due on " + format_day(r.due)}});
+    journal_told_[std::string(r.type)] = today;
+  }
+  if (!hook_ || now.uptime_ms < hook_->not_before_ms) return;
+  for (const Reminder& r : due(hook_->told)) {
+    const Id128 vault = service_.sequencer().read([](const ledger::State& st) { return st.genesis().vault; });
+    const auto body = reminder_body(vault, now.wall, r);
+    Status done = body ? hook_->post(*body, now.wall / 1000) : Status(body.error());
+    ToldDays told = hook_->told;
+    told[std::string(r.type)] = today;
+    if (done) done = save_told(hook_->told_path, told);
+    if (!settle(done)) return;
+    hook_->told = std::move(told);
+  }
+}
+
 // The journal is looked after between two calls, so that it waits for one at most.
 void Notices::deliver() {
   Hook& hook = *hook_;
@@ -274,15 +318,7 @@ void Notices::deliver() {
       done = body ? hook.post(*body, clock_.now().wall / 1000) : Status(body.error());
     }
     if (done) done = hook.cursor.put(hook.next);
-    const bool was_well = hook.backoff_ms == 0;
-    if (!done) {
-      if (was_well) journal(Level::kWarning, "notices-trouble", done.error());
-      hook.backoff_ms = std::min(was_well ? times_.first_backoff_ms : 2 * hook.backoff_ms, times_.max_backoff_ms);
-      hook.not_before_ms = clock_.now().uptime_ms + static_cast<std::uint64_t>(hook.backoff_ms);
-      return;
-    }
-    if (!was_well) journal(Level::kInfo, "notices-well-again");
-    hook.backoff_ms = 0;
+    if (!settle(done)) return;
     write_journal();
     {
       const std::lock_guard lock(mutex_);

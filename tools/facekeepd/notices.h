@@ -2,6 +2,7 @@
 //
 // The log is the queue: notices are made from its entries, in order, and the number of the last one that was delivered
 // is in the file `notices` of the data directory, so that nothing is lost over a restart and nothing waits in memory.
+// What a date makes due (reminders.h) goes the same way, with a file `reminders`.
 // One thread of its own: no answer of the vault waits for a receiver that is slow or dead.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "tools/facekeepd/config.h"
+#include "tools/facekeepd/reminders.h"
 #include "vault/base/clock.h"
 #include "vault/base/secret_bytes.h"
 #include "vault/service.h"
@@ -59,6 +61,9 @@ class Notices {
   void write_journal();
   void journal_alarms();
   void deliver();
+  void remind();
+  // Backs off after a failure, and says so; true if there was none.
+  bool settle(const Status& done);
 
   Service& service_;
   const Clock& clock_;
@@ -66,6 +71,7 @@ class Notices {
   std::uint64_t journal_next_ = 0;  // the thread's own, as the next two
   bool journal_stuck_ = false;      // the entry can't be read; said once
   std::uint64_t told_alarm_ = 0;    // entry of the latest alarm of a budget
+  ToldDays journal_told_;           // since this start
   std::unique_ptr<Hook> hook_;
   std::mutex mutex_;  // stops_
   std::condition_variable wakes_;

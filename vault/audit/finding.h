@@ -77,6 +77,9 @@ std::string_view to_string(Severity s) noexcept;
   X(kNotDone, "ready-not-carried-out", kNote)         /* {0} ready since */                                      \
   X(kRewrapRefused, "rewrapped-wrongly", kError)      /* {0} why */                                              \
   X(kRotationOpen, "rotation-not-ended", kWarning)    /* {0} epoch of the old keys, {1} since */                 \
+  X(kRotationMissed, "rotation-missed", kWarning)     /* {0} due on, {1} days of the schedule */                 \
+  X(kHorizonMissed, "horizon-missed", kWarning)       /* {0} erasures, {1} promised by, {2} root epoch */        \
+  X(kHorizonOnSpare, "horizon-on-spare", kWarning)    /* the same */                                             \
   X(kWrongLogKey, "wrong-log-key", kError)            /* {0} vkey of genesis, {1} the auditor's */               \
   X(kWrongOrigin, "wrong-origin", kError)             /* {0} origin, {1} name of the key */                      \
   X(kCosignedWrong, "cosigned-wrong", kError)         /* {0} why */                                              \

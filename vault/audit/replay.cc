@@ -15,6 +15,7 @@ Replay::Replay(Level level, Findings& findings, Observer observer)
       budgets_(findings),
       proposals_(findings),
       rotations_(findings),
+      schedule_(findings),
       claims_(findings) {}
 
 Replay::Replay(Level level, ledger::State from, Findings& findings, Observer observer)
@@ -68,6 +69,7 @@ bool Replay::check(const ledger::Event& event) {
   budgets_.event(next_, event, state_);
   claims_.event(event, state_);
   rotations_.event(event, state_);
+  schedule_.event(next_, event, state_);
   return state_.phase() != ledger::Phase::kNew && proposals_.event(next_, event, state_);
 }
 
@@ -145,6 +147,7 @@ void Replay::finish() {
     if (state_.phase() != ledger::Phase::kNew) {
       proposals_.finish(state_);
       rotations_.finish(state_);
+      schedule_.finish(state_);
     }
   }
   if (level_ == Level::kPublic) findings_.add(Code::kPublicOnly, 0);

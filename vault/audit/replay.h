@@ -12,6 +12,7 @@
 #include "vault/audit/openings.h"
 #include "vault/audit/proposal_checks.h"
 #include "vault/audit/rotation_check.h"
+#include "vault/audit/schedule_check.h"
 #include "vault/ledger/state.h"
 
 namespace facekeep::audit {
@@ -80,6 +81,7 @@ class Replay {
   BudgetCheck budgets_;
   ProposalCheck proposals_;
   RotationCheck rotations_;
+  ScheduleCheck schedule_;
   RootAt root_at_;
   AccessClaims claims_;
   std::uint64_t next_ = 0;

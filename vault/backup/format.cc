@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "vault/base/newer.h"
+
 namespace facekeep::backup {
 namespace {
 
@@ -47,9 +49,7 @@ Result<Header> parse_header(ByteView bytes) {
     return make_error(Errc::kMalformed, "this is not a backup of facekeep");
   }
   if (const std::uint16_t version = load_be16(bytes.data() + 8); version != kVersion) {
-    return make_error(Errc::kFailedPrecondition,
-                      "the backup has format " + std::to_string(version) + ", this program reads format 1",
-                      "use the program version that wrote it");
+    return version > kVersion ? newer_format("the backup", version, kVersion) : damaged("it has no format");
   }
   Header h;
   std::copy_n(bytes.begin() + 10, 16, h.vault.begin());

@@ -135,6 +135,13 @@ Status run(Genesis& g, const ExportTemplates& a) {
   return check_export(a);
 }
 
+Status run(Genesis& g, const SetRotation& a) {
+  if (a.days > kMaxRotateDays) return refused("rotations are due at most 3650 days apart");
+  if (a.days == g.rotate_days) return refused("the schedule of rotations is so already");
+  g.rotate_days = a.days;
+  return {};
+}
+
 Status run(Genesis& g, const CancelErasures& a) {
   return find_by_id(g.sites, a.site) != nullptr ? Status() : refused("the site \"" + a.site + "\" does not exist");
 }
@@ -156,6 +163,7 @@ const std::vector<ActionKind>& action_kinds() {
       {"export", "export"},
       {"rotate-keys", "rotate"},
       {"reshare", "reshare"},
+      {"rotation-policy", "rotate"},
   };
   return kinds;
 }
@@ -263,6 +271,7 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const ExportTemplates&) const { return false; }
     bool operator()(const RotateKeys&) const { return false; }
     bool operator()(const Reshare&) const { return false; }
+    bool operator()(const SetRotation&) const { return false; }
   };
   if (!std::visit(Narrows{current}, action)) return false;
   Genesis next = current;

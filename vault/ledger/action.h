@@ -85,9 +85,15 @@ struct ChangeWitnesses {
   std::optional<Witnesses> witnesses;
 };
 
-using Action =
-    std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
-                 CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates, RotateKeys, Reshare>;
+// How many days apart rotations are due; 0 ends the schedule. The rotation itself takes its own quorum: the schedule
+// draws no key. It is a promise that others have to keep, so one person sets it neither longer nor shorter.
+struct SetRotation {
+  std::uint32_t days = 0;
+};
+
+using Action = std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
+                            CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates, RotateKeys,
+                            Reshare, SetRotation>;
 
 struct ActionKind {
   std::string_view name;          // "kind" in the JSON form

@@ -1,4 +1,5 @@
 // Writer and reader of actions, one pair a kind.
+#include "vault/base/newer.h"
 #include "vault/ledger/action.h"
 #include "vault/ledger/json_reader.h"
 
@@ -62,6 +63,9 @@ Json write(const RotateKeys& a) {
 }
 Json write(const Reshare& a) {
   return to_json(a);
+}
+Json write(const SetRotation& a) {
+  return {{"days", a.days}};
 }
 
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
@@ -168,11 +172,16 @@ Result<Action> read(Tag<Reshare>, ObjectReader& r) {
   FK_TRY(Reshare a, reshare_from_json(r));
   return Action(std::move(a));
 }
+Result<Action> read(Tag<SetRotation>, ObjectReader& r) {
+  SetRotation a{static_cast<std::uint32_t>(r.integer("days", 0, kMaxRotateDays))};
+  FK_CHECK(r.finish());
+  return Action(std::move(a));
+}
 
 template <std::size_t I = 0>
 Result<Action> read_kind(const std::string& kind, ObjectReader& r) {
   if constexpr (I == std::variant_size_v<Action>) {
-    return make_error(Errc::kMalformed, "unknown kind of action");
+    return newer_name("action", kind);
   } else {
     if (kind == action_kinds()[I].name) return read(Tag<std::variant_alternative_t<I, Action>>{}, r);
     return read_kind<I + 1>(kind, r);

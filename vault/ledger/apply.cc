@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/ledger/proposal_decide.h"
+#include "vault/ledger/schedule.h"
 
 namespace facekeep::ledger {
 namespace {
@@ -69,6 +70,8 @@ Status State::apply_body(const Genesis& e) {
   FK_CHECK(check_genesis_signatures(e));
   genesis_ = e;
   set_current(e);
+  cards_since_ = now_;
+  note_schedule(true);
   return {};
 }
 
@@ -198,10 +201,10 @@ Status State::apply_body(const Erased& e) {
     if (erasure_is_held(*this, it->second, moment())) return broken("an erasure while people decide to cancel it");
   } else {
     FK_CHECK(check_operator(e.by, e.site));
-    const std::uint32_t today = erased_today(e.by, now_);
-    if (today >= site(e.site)->erase_daily) return broken("an erasure beyond the day's allowance");
-    erased_[e.by] = {format_day(std::max(now_, last_time_)), today + 1};
+    if (erased_today(e.by, now_) >= site(e.site)->erase_daily) return broken("an erasure beyond the day's allowance");
   }
+  if (e.horizon && *e.horizon != erasure_horizon(*this, e.ref)) return broken("an erasure with another horizon");
+  if (e.reason != "delay-over") erased_[e.by] = {format_day(std::max(now_, last_time_)), erased_today(e.by, now_) + 1};
   if (it->second.erase_due) --suspended_;
   slots_.erase(it->second.slot);
   --persons_[it->second.site];

@@ -31,6 +31,15 @@ void State::note_new_keys(const ProposalDone& done, const Genesis& next) {
   }
 }
 
+// Precondition: current_ is as it is behind the entry.
+void State::note_schedule(bool new_keys) {
+  if (current_->rotate_days == 0) {
+    scheduled_since_.reset();
+  } else if (new_keys || !scheduled_since_) {
+    scheduled_since_ = latest_moment();
+  }
+}
+
 Status State::apply_body(const Rewrapped& e) {
   if (!rotation_) return broken("a rewrapping without a rotation");
   if (e.epoch != rotation_->to) return broken("a rewrapping under keys of another epoch");

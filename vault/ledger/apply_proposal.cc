@@ -157,6 +157,8 @@ Status State::apply_body(const ProposalDone& e) {
   note_origin(p);
   set_current(std::move(next));
   changed_ = true;
+  note_schedule(e.keys.has_value());
+  if (std::holds_alternative<Reshare>(p.made.action)) cards_since_ = latest_moment().wall;
   for (auto& [ref, s] : subjects_) {
     if (!erasure_is_cancelled(*this, p, s)) continue;
     s.erase_due.reset();

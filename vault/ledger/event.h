@@ -16,6 +16,7 @@
 #include "vault/ledger/backup.h"
 #include "vault/ledger/budget.h"
 #include "vault/ledger/genesis.h"
+#include "vault/ledger/horizon.h"
 #include "vault/ledger/proposal.h"
 #include "vault/ledger/types.h"
 
@@ -110,7 +111,8 @@ struct Erased {
   Id128 ref{};
   std::string site;
   std::string by;
-  std::string reason;  // "operator", "delay-over" (a suspension came due)
+  std::string reason;                   // "operator", "delay-over" (a suspension came due)
+  std::optional<Horizon> horizon = {};  // what the state says (schedule.h); programs before it did not write one
 };
 
 // The subject stops matching at once; its key is destroyed at `due` unless a quorum cancels.

@@ -1,9 +1,9 @@
-// Writer and reader of events, one pair a type. FORMAT.md's tables follow this file.
+// Writer and reader of events' bodies, one pair a type. FORMAT.md's tables follow this file.
 #include <algorithm>
 
 #include "vault/ledger/backup_json.h"
 #include "vault/ledger/event.h"
-#include "vault/ledger/hot_reader.h"
+#include "vault/ledger/event_body.h"
 #include "vault/ledger/json_reader.h"
 
 namespace facekeep::ledger {
@@ -121,7 +121,9 @@ Json write(const TemplateAdded& e) {
   return j;
 }
 Json write(const Erased& e) {
-  return {{"by", e.by}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
+  Json j = {{"by", e.by}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
+  if (e.horizon) j["horizon"] = to_json(*e.horizon);
+  return j;
 }
 Json write(const Suspended& e) {
   return {{"by", e.by}, {"due", format_time(e.due)}, {"reason", e.reason}, {"ref", to_hex(e.ref)}, {"site", e.site}};
@@ -370,7 +372,11 @@ Result<Body> read(Tag<Erased>, const Json& j) {
   e.site = r.slug("site");
   e.by = r.text("by", kMaxPrincipalId);
   e.reason = one_of(r, "reason", {"operator", "delay-over"});
+  const Json* horizon = r.has("horizon") ? &r.object("horizon") : nullptr;
   FK_CHECK(r.finish());
+  if (horizon != nullptr) {
+    FK_TRY(e.horizon, horizon_from_json(*horizon));
+  }
   return Body(std::move(e));
 }
 Result<Body> read(Tag<Suspended>, const Json& j) {
@@ -439,10 +445,11 @@ Result<Body> read(Tag<MetadataRead>, const Json& j) {
 }
 
 // Tries the readers in the order of Body's alternatives.
+// Precondition: `type` is one.
 template <std::size_t I = 0>
 Result<Body> read_body(std::size_t type, const Json& j) {
   if constexpr (I == std::variant_size_v<Body>) {
-    return make_error(Errc::kMalformed, "unknown type of event");
+    return make_error(Errc::kInternal, "a type of event without a reader");
   } else {
     if (type == I) return read(Tag<std::variant_alternative_t<I, Body>>{}, j);
     return read_body<I + 1>(type, j);
@@ -451,43 +458,12 @@ Result<Body> read_body(std::size_t type, const Json& j) {
 
 }  // namespace
 
-Result<std::string> encode_event(const Event& e) {
-  Json body = std::visit([](const auto& b) { return write(b); }, e.body);
-  FK_TRY(std::string text, canonical_json({{"body", std::move(body)},
-                                           {"class", std::string(to_string(class_of(e.body)))},
-                                           {"time", format_time(e.time)},
-                                           {"type", std::string(type_of(e.body))},
-                                           {"uptime_ms", e.uptime_ms},
-                                           {"v", 1}}));
-  if (text.size() > kMaxLeafBytes) {
-    return make_error(Errc::kTooLarge, "the " + std::string(type_of(e.body)) + " event is longer than 65,535 bytes",
-                      "a log entry has a 16-bit length; name fewer things in it");
-  }
-  return text;
+Json body_to_json(const Body& body) {
+  return std::visit([](const auto& b) { return write(b); }, body);
 }
 
-Result<Event> decode_event(std::string_view canonical) {
-  if (auto hot = read_hot_event(canonical)) return std::move(*hot);
-  return decode_event_strictly(canonical);
-}
-
-Result<Event> decode_event_strictly(std::string_view canonical) {
-  if (canonical.size() > kMaxLeafBytes) return make_error(Errc::kTooLarge, "an event is longer than 65,535 bytes");
-  FK_TRY(const Json j, parse_canonical_json(canonical));
-  ObjectReader r(j, "event");
-  Event e;
-  r.integer("v", 1, 1);
-  e.time = r.time("time");
-  e.uptime_ms = static_cast<std::uint64_t>(r.integer("uptime_ms", 0, 9007199254740991));
-  const std::string type = r.text("type", 32);
-  const std::string event_class = r.text("class", 16);
-  const Json& body = r.object("body");
-  FK_CHECK(r.finish());
-  const auto& types = event_types();
-  const auto at = std::find(types.begin(), types.end(), type);
-  FK_TRY(e.body, read_body(static_cast<std::size_t>(at - types.begin()), body));
-  if (event_class != to_string(class_of(e.body))) return make_error(Errc::kMalformed, "event of a wrong class");
-  return e;
+Result<Body> body_from_json(std::size_t type, const Json& value) {
+  return read_body(type, value);
 }
 
 }  // namespace facekeep::ledger

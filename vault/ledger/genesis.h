@@ -139,6 +139,7 @@ struct Genesis {
   Digest transcript{};  // SHA-256 of the ceremony's transcript
   Digest program{};     // SHA-256 of the program that held the ceremony
   std::vector<GenesisSignature> signatures;
+  std::uint32_t rotate_days = 0;  // the schedule of rotations; 0: there is none
 };
 
 inline constexpr std::size_t kMaxGroups = 8;
@@ -151,6 +152,7 @@ inline constexpr std::size_t kMaxDoors = 1000;
 inline constexpr std::size_t kMaxModels = 200;
 inline constexpr std::int64_t kMaxAccessLogDays = 3660;
 inline constexpr std::int64_t kMaxEraseDaily = 100000;
+inline constexpr std::int64_t kMaxRotateDays = 3650;
 // Presentation attack detection (ISO/IEC 30107-3) that passed a capture as bona fide: 0, none; 1 to 3, one whose
 // product was tested against attacks of that level by an accredited laboratory (iBeta's levels).
 inline constexpr std::uint32_t kMaxPadLevel = 3;

@@ -1,3 +1,4 @@
+#include "vault/base/newer.h"
 #include "vault/ledger/genesis.h"
 #include "vault/ledger/json_reader.h"
 
@@ -337,6 +338,7 @@ Json to_json(const Genesis& g, bool with_signatures) {
             {"vault", to_hex(g.vault)}};
   if (g.spare_key) j["spare_key"] = to_hex(*g.spare_key);
   if (g.witnesses) j["witnesses"] = to_json(*g.witnesses);
+  if (g.rotate_days > 0) j["rotate_days"] = g.rotate_days;
   if (with_signatures) j["signatures"] = to_json(g.signatures);
   return j;
 }
@@ -344,8 +346,12 @@ Json to_json(const Genesis& g, bool with_signatures) {
 Result<Genesis> genesis_from_json(const Json& body) {
   ObjectReader r(body, "genesis");
   Genesis g;
-  r.integer("format", 1, 1);
-  r.integer("suite", 1, 1);
+  for (const char* field : {"format", "suite"}) {
+    const std::int64_t version = r.integer(field, 1, 1'000'000);
+    if (r.ok() && version > 1) {
+      return newer_format("the " + std::string(field) + " of genesis", static_cast<std::uint64_t>(version), 1);
+    }
+  }
   g.vault = r.hex<16>("vault");
   g.origin = r.text("origin", 120);
   g.rehearsal = r.boolean("rehearsal");
@@ -359,6 +365,7 @@ Result<Genesis> genesis_from_json(const Json& body) {
   g.unseal_key = r.hex<32>("unseal_key");
   g.log_key = r.text("log_key", 512);
   if (r.has("spare_key")) g.spare_key = r.hex<32>("spare_key");
+  if (r.has("rotate_days")) g.rotate_days = static_cast<std::uint32_t>(r.integer("rotate_days", 1, kMaxRotateDays));
   g.server_key = r.hex<32>("server_key");
   g.transcript = r.hex<32>("transcript");
   g.program = r.hex<32>("program");

@@ -142,9 +142,25 @@ Suspended suspended_body(TextCursor& c, std::string by) {
   return e;
 }
 
-Erased erased_body(TextCursor& c, std::string by) {
+Horizon horizon(TextCursor& c) {
+  Horizon h;
+  if (c.maybe("\"by\":\"")) {
+    h.by = std::string(c.text(10));
+    if (!parse_day(*h.by)) c.fail();
+    c.expect(",");
+  }
+  c.expect("\"epoch\":");
+  h.epoch = static_cast<std::uint32_t>(c.number(kMaxHorizonEpoch));
+  if (h.epoch == 0) c.fail();
+  h.spare = c.maybe(",\"spare\":true}");
+  if (!h.spare) c.expect(",\"spare\":false}");
+  return h;
+}
+
+Erased erased_body(TextCursor& c, std::string by, std::optional<Horizon> horizon) {
   Erased e;
   e.by = std::move(by);
+  e.horizon = std::move(horizon);
   e.reason = one_of(c, {"operator", "delay-over"});
   c.expect(",\"ref\":\"");
   e.ref = c.hex<16>();
@@ -160,7 +176,12 @@ Body body(TextCursor& c) {
   if (c.maybe(",\"call\":\"")) return match_body(c, std::move(by));
   if (c.maybe(",\"consent\":\"")) return enrolled_body(c, std::move(by));
   if (c.maybe(",\"due\":\"")) return suspended_body(c, std::move(by));
-  if (c.maybe(",\"reason\":\"")) return erased_body(c, std::move(by));
+  if (c.maybe(",\"reason\":\"")) return erased_body(c, std::move(by), std::nullopt);
+  if (c.maybe(",\"horizon\":{")) {
+    Horizon h = horizon(c);
+    c.expect(",\"reason\":\"");
+    return erased_body(c, std::move(by), std::move(h));
+  }
   c.expect(",\"site\":\"");
   return read_body(c, std::move(by));
 }

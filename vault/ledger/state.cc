@@ -179,6 +179,10 @@ std::string State::digest_head() const {
     for (const auto& [site, check] : rotation_->old_checks) head += "old-check " + site + " " + to_hex(check) + "\n";
   }
   if (newest_backup_ > 0) head += "backup " + std::to_string(newest_backup_) + "\n";
+  if (scheduled_since_) {
+    head +=
+        "rotation-since " + format_time(scheduled_since_->wall) + " " + std::to_string(scheduled_since_->clock) + "\n";
+  }
   return head;
 }
 

@@ -126,6 +126,13 @@ class State {
   // Commitments of the cards, and the unseal keys, of every set before the present one: none comes back.
   [[nodiscard]] const std::set<Digest>& retired_cards() const { return retired_cards_; }
 
+  // While a schedule of rotations is in force (current().rotate_days): since when its days run. That is when the keys
+  // in force came, or the schedule, whichever was later.
+  [[nodiscard]] const std::optional<Moment>& scheduled_since() const { return scheduled_since_; }
+  // When the cards in force were made: genesis, or the latest re-share. No digest covers it; unknown (nothing) in a
+  // state that was read from a text which an earlier program wrote.
+  [[nodiscard]] const std::optional<UnixMillis>& cards_since() const { return cards_since_; }
+
   // Exports of those proposals, from the proposal's list of people or from proposal-done on.
   [[nodiscard]] const std::map<Id128, ExportState>& exports() const { return exports_; }
   // False once a custody event was folded without its opening (apply_unopened_custody).
@@ -236,6 +243,7 @@ class State {
   Status check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const;
   void note_new_keys(const ProposalDone& done, const Genesis& next);
   void note_end(const Proposal& ended);
+  void note_schedule(bool new_keys);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -278,6 +286,8 @@ class State {
   std::set<std::uint32_t> slots_;
   std::map<std::string, std::pair<std::string, std::uint32_t>> erased_;  // operator -> (latest day, count)
   std::uint64_t newest_backup_ = 0;
+  std::optional<Moment> scheduled_since_;
+  std::optional<UnixMillis> cards_since_;
 };
 
 // Applies one event that stands at position state.size(). On success the state includes it; on error

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "vault/base/newer.h"
+
 namespace facekeep::ledger {
 namespace {
 
@@ -35,6 +37,15 @@ std::vector<std::string_view> split(std::string_view line) {
   }
 }
 
+// The number at the end counts: a newer program's states are not read as damaged ones.
+Status magic(std::string_view line) {
+  static constexpr std::string_view kStem = "facekeep/snapshot/v";
+  std::uint64_t version = 0;
+  if (line == kMagic) return {};
+  const bool newer = line.starts_with(kStem) && number(line.substr(kStem.size()), version) && version > 1;
+  return newer ? newer_format("the snapshot", version, 1) : bad_line(1);
+}
+
 std::string event_text(Body body) {
   return encode_event(Event{0, 0, std::move(body)}).value_or("");
 }
@@ -44,12 +55,13 @@ std::string event_text(Body body) {
 std::string write_state_head(const State& s) {
   return std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " + std::to_string(s.clock_base_) +
          "\nstart-event " + event_text(s.start_) + "\ngenesis-event " + event_text(*s.genesis_) + "\ndigest " +
-         to_hex(s.digest()) + "\n" + s.digest_head() + (s.all_custody_ ? "" : "custody unopened\n");
+         to_hex(s.digest()) + "\n" + s.digest_head() + (s.all_custody_ ? "" : "custody unopened\n") +
+         (s.cards_since_ ? "cards-since " + format_time(*s.cards_since_) + "\n" : "");
 }
 
 Status StateTextReader::line(std::string_view line) {
   ++lines_;
-  if (lines_ == 1) return line == kMagic ? Status() : bad_line(1);
+  if (lines_ == 1) return magic(line);
   const std::size_t space = line.find(' ');
   if (lines_ <= 6 && space != std::string_view::npos) return head(line.substr(0, space), line.substr(space + 1));
   if (lines_ == 7) return line == "facekeep/state/v1" ? Status() : bad_line(7);
@@ -151,6 +163,15 @@ Status StateTextReader::state_line(const Words& w) {
   }
   if (w[0] == "wraps" && w.size() == 3) ok = number(w[2], s.wraps_[std::string(w[1])]);
   if (w[0] == "backup" && w.size() == 2) ok = number(w[1], s.newest_backup_) && s.newest_backup_ > 0;
+  if (w[0] == "rotation-since" && w.size() == 3) {
+    auto& since = s.scheduled_since_.emplace();
+    FK_TRY(since.wall, parse_time(w[1]));
+    ok = number(w[2], since.clock);
+  }
+  if (w[0] == "cards-since" && w.size() == 2) {
+    FK_TRY(s.cards_since_, parse_time(w[1]));
+    ok = true;
+  }
   if (w[0] == "rule-version" && w.size() == 2) ok = number(w[1], s.rule_version_);
   if (w[0] == "tightening" && w.size() == 3) ok = number(w[2], s.tightenings_[std::string(w[1])]);
   if (w[0] == "shortened" && w.size() == 5) {

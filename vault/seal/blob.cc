@@ -4,6 +4,7 @@
 #include <array>
 
 #include "vault/base/digest.h"
+#include "vault/base/newer.h"
 
 namespace facekeep::seal {
 namespace {
@@ -39,12 +40,14 @@ class FullAad {
 Result<BlobHeader> parse_blob_header(ByteView blob) {
   if (blob.size() < kBlobOverhead) return make_error(Errc::kMalformed, "a sealed blob is too short");
   if (blob.size() > kBlobOverhead + kMaxBlobPlain) return make_error(Errc::kTooLarge, "a sealed blob is too long");
+  const bool ours = as_chars(blob.first(4)) == "FKBL";
+  if (ours && blob[4] > kVersion) return newer_or_damaged("a sealed blob", blob[4], kVersion);
   const auto purpose = purpose_from_byte(blob[6]);
-  if (as_chars(blob.first(4)) != "FKBL" || blob[4] != kVersion || !purpose || blob[7] != 0) {
+  if (!ours || blob[4] != kVersion || !purpose || blob[7] != 0) {
     return make_error(Errc::kMalformed, "a sealed blob has an unknown header");
   }
   if (blob[5] != static_cast<std::uint8_t>(Suite::kAes256GcmSha256)) {
-    return make_error(Errc::kMalformed, "a sealed blob has an unknown suite", "use a newer facekeep");
+    return newer_or_damaged("the suite of a sealed blob", blob[5], static_cast<std::uint8_t>(Suite::kAes256GcmSha256));
   }
   return BlobHeader{Suite::kAes256GcmSha256, *purpose};
 }

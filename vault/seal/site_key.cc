@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "vault/base/digest.h"
+#include "vault/base/newer.h"
 
 namespace facekeep::seal {
 namespace {
@@ -84,12 +85,15 @@ Result<SiteKeyHeader> parse_site_key_header(ByteView stored) {
       stored.size() > kSiteKeyHeaderSize + kHpkeOverhead + kMaxInnerBlob) {
     return make_error(Errc::kMalformed, "a stored site key has the wrong length");
   }
+  const bool ours = as_chars(stored.first(4)) == "FKSK";
+  if (ours && stored[4] > kVersion) return newer_or_damaged("a stored site key", stored[4], kVersion);
   const std::uint8_t layer = stored[6];
-  if (as_chars(stored.first(4)) != "FKSK" || stored[4] != kVersion || stored[7] != 0 || (layer != 1 && layer != 2)) {
+  if (!ours || stored[4] != kVersion || stored[7] != 0 || (layer != 1 && layer != 2)) {
     return make_error(Errc::kMalformed, "a stored site key has an unknown header");
   }
   if (stored[5] != static_cast<std::uint8_t>(Suite::kAes256GcmSha256)) {
-    return make_error(Errc::kMalformed, "a stored site key has an unknown suite", "use a newer facekeep");
+    return newer_or_damaged("the suite of a stored site key", stored[5],
+                            static_cast<std::uint8_t>(Suite::kAes256GcmSha256));
   }
   return SiteKeyHeader{Suite::kAes256GcmSha256, static_cast<SiteKeyLayer>(layer), load_be32(stored.data() + 8)};
 }

@@ -4,11 +4,13 @@
 #include <string_view>
 
 #include "vault/base/digest.h"
+#include "vault/base/newer.h"
 
 namespace facekeep::seal {
 namespace {
 
 constexpr std::string_view kMagic{"FKSLOTS\0", 8};
+constexpr std::uint16_t kVersion = 1;
 constexpr std::size_t kHeaderDigestAt = 96;
 constexpr std::size_t kSlotDigestAt = 112;
 constexpr std::uint8_t kUsed = 1;
@@ -28,7 +30,7 @@ bool all_zero(ByteView bytes) {
 SlotBytes make_slot_header(const Id128& vault) {
   SlotBytes out{};
   Bytes head = to_bytes(kMagic);
-  append_be16(head, 1);
+  append_be16(head, kVersion);
   append_be16(head, kSlotSize);
   head.insert(head.end(), vault.begin(), vault.end());
   std::copy(head.begin(), head.end(), out.begin());
@@ -45,8 +47,10 @@ Result<Id128> parse_slot_header(ByteView header) {
   if (!std::equal(digest.begin(), digest.end(), header.begin() + kHeaderDigestAt)) {
     return make_error(Errc::kMalformed, "the header of a key-slot file is damaged");
   }
-  if (load_be16(header.data() + 8) != 1 || load_be16(header.data() + 10) != kSlotSize) {
-    return make_error(Errc::kMalformed, "a key-slot file of an unknown version", "use a newer facekeep");
+  const std::uint16_t version = load_be16(header.data() + 8);
+  if (version > kVersion) return newer_format("a key-slot file", version, kVersion);
+  if (version != kVersion || load_be16(header.data() + 10) != kSlotSize) {
+    return make_error(Errc::kMalformed, "the header of a key-slot file has another form than any version's");
   }
   Id128 vault{};
   std::copy_n(header.begin() + 12, vault.size(), vault.begin());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "vault/base/newer.h"
 #include "vault/seal/slots.h"
 
 namespace facekeep::seal {
@@ -79,8 +80,10 @@ Result<std::unique_ptr<KeySlots>> KeySlots::open_locked(const std::string& dir, 
   FK_TRY(out->b_, open_or_restore(dir, names[1], names[0]));
   Status a = out->check_header(out->a_, names[0]);
   Status b = out->check_header(out->b_, names[1]);
-  if (!a && a.error().code == Errc::kIntegrity) return std::move(a).error();
-  if (!b && b.error().code == Errc::kIntegrity) return std::move(b).error();
+  for (const Status* one : {&a, &b}) {
+    // Of another vault, or of a newer program, whose header is not to be written over.
+    if (!*one && (one->error().code == Errc::kIntegrity || is_newer(one->error()))) return one->error();
+  }
   if (!a && !b) {
     return make_error(Errc::kIntegrity, "the headers of both key-slot files are damaged", "restore them from a backup");
   }

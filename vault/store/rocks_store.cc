@@ -10,6 +10,7 @@
 #include <system_error>
 #include <thread>
 
+#include "vault/base/newer.h"
 #include "vault/store/ballast.h"
 #include "vault/store/file_watch.h"
 #include "vault/store/keys.h"
@@ -161,10 +162,8 @@ Status RocksStore::Impl::load() {
   if (!status.ok()) return engine_error("the store can't be read", status);
   if (value.size() != 4) return make_error(Errc::kIntegrity, "the store's format record is damaged");
   if (const std::uint32_t format = load_be32(view(rocksdb::Slice(value)).data()); format != kFormat) {
-    return make_error(
-        Errc::kFailedPrecondition,
-        "the store has format " + std::to_string(format) + ", this program reads format " + std::to_string(kFormat),
-        "run the program version that wrote it");
+    if (format > kFormat) return newer_format("the store", format, kFormat);
+    return make_error(Errc::kIntegrity, "the store's format record is damaged");
   }
   status = engine.db->Get({}, slice(keys::meta_head()), &value);
   if (!status.ok() && !status.IsNotFound()) return engine_error("the store can't be read", status);

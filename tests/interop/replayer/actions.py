@@ -115,6 +115,13 @@ def _change_witnesses(g, a):
         g["witnesses"] = a["witnesses"]
 
 
+def _set_rotation(g, a):
+    _must(a["days"] != g.get("rotate_days", 0), "the schedule of rotations is so already")
+    g.pop("rotate_days", None)
+    if a["days"]:
+        g["rotate_days"] = a["days"]
+
+
 def _read_export(f):
     f.slug("site"), f.int("max_subjects", 1, 100_000)
     if f.has("subjects"):
@@ -141,6 +148,7 @@ KINDS = {
     "export": ("export", _read_export, check_export),
     "rotate-keys": ("rotate", read_spare, change_spare),
     "reshare": ("reshare", read_reshare, _reshare),
+    "rotation-policy": ("rotate", lambda f: f.int("days", 0, 3650), _set_rotation),
     "cancel-erasures": ("cancel", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 

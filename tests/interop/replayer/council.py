@@ -317,13 +317,13 @@ def decide_much(log_key="log"):
     return log
 
 
-def main(folder):
-    """Writes that log as a mirror, with the digest after each entry."""
-    decide_much().write(folder)
+def write_with_digests(log, folder):
+    """The log as a mirror, with the digest after each entry."""
+    log.write(folder)
     digests = []
     Replay(folder, each=lambda n, state: digests.append(f"{n + 1} {state.digest().hex()}\n")).run()
     pathlib.Path(folder, "digests").write_text("".join(digests))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    write_with_digests(decide_much(), sys.argv[1])

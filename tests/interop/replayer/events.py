@@ -125,6 +125,14 @@ def _template(f):
 
 def _erased(f):
     f.principal("by"), f.one_of("reason", ("operator", "delay-over")), f.hex("ref", 16), f.slug("site")
+    if f.has("horizon"):
+        read_sub(f, "horizon", _horizon)
+
+
+def _horizon(f):
+    f.int("epoch", 1, 1_000_000), f.bool("spare")
+    if f.has("by"):
+        f.day("by")
 
 
 def _suspended(f):

@@ -139,6 +139,8 @@ def read_genesis(f):
     f.text("log_key", 512)
     if f.has("spare_key"):
         f.hex("spare_key", 32)
+    if f.has("rotate_days"):
+        f.int("rotate_days", 1, 3650)
     if f.has("witnesses"):
         read_sub(f, "witnesses", read_witnesses)
     read_sub(f, "register", lambda r: (r.hex("check", 32), r.int("epoch", 1, 1_000_000)))

@@ -2,7 +2,7 @@
 import base64
 import re
 
-from .canonical import DAY_MS, Bad, canonical, is_slug, unbase64
+from .canonical import DAY_MS, Bad, canonical, format_day, is_slug, unbase64
 from .genesis import check_signatures, read_each, read_evidence, read_group, read_principal, read_rules, read_signature, read_sub
 from .tree import sha256
 
@@ -134,6 +134,7 @@ class Keys:
 
     def __init__(self):
         self.rotation, self.retired = None, set()
+        self.scheduled = None  # (time, clock) from which the days of the schedule run
         self.site_proofs, self.ended_ceremonies = {}, {}
 
     def epoch(self):
@@ -163,6 +164,26 @@ class Keys:
         after["token"] = {**after["token"], "root": keys["root"]}
         for _, site, _ in self.period_keys:
             self.wraps[site] = self.wraps.get(site, 0) + 1
+
+    def _note_schedule(self, new_keys, time, now):
+        """Behind a change of current."""
+        if not self.current.get("rotate_days"):
+            self.scheduled = None
+        elif new_keys or not self.scheduled:
+            self.scheduled = max(time, self.latest), now
+
+    def _key_epoch(self, ref):
+        r = self.rotation
+        return self.epoch() if not r or ref <= r["upto"] else r["from"]
+
+    def _horizon(self, ref):
+        """What the receipt of an erasure promises."""
+        out = {"epoch": self._key_epoch(ref), "spare": "spare_key" in self.current}
+        if self.scheduled:
+            rules = self.current["rules"]
+            delay_ms = rules.get("rotate", rules["custodian"])["delay_s"] * 1000
+            out["by"] = format_day(self.scheduled[0] + (self.current["rotate_days"] + 1) * DAY_MS + delay_ms)
+        return out
 
     def _rewrapped(self, body, *_):
         r = self.rotation

@@ -255,6 +255,7 @@ class Proposals(Exports, Keys):
         if action["kind"] == "change-policy":
             self.shortened.pop(action["site"], None)
         self._change(after)
+        self._note_schedule("keys" in body, time, now)
         if action["kind"] == "export":
             self._new_export(body["proposal"])["entry"] = self.size
         for name in action.get("rules", ()):

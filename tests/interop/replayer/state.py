@@ -1,5 +1,5 @@
 """FORMAT.md section 7: the state, the fold, and the state digest."""
-from .canonical import DAY_MS, Bad, canonical, format_day, parse_day, parse_time
+from .canonical import DAY_MS, Bad, canonical, format_day, format_time, parse_day, parse_time
 from .events import TYPES
 from .genesis import check_genesis, may_sign
 from .proposals import DELAY_MS, Proposals
@@ -73,10 +73,11 @@ class State(Proposals):
         self.clock, self.latest = max(self.clock, now), max(self.latest, time)
         self.size += 1
 
-    def _genesis(self, body, *_):
+    def _genesis(self, body, time, now):
         check_genesis(body)
         self.genesis = self.current = body
         self._index()
+        self._note_schedule(True, time, now)
 
     def _start(self, *_):
         self.start, self.shares = self.size, {}
@@ -151,6 +152,8 @@ class State(Proposals):
             count = count if known == day else 0
             _must(count < self.sites[body["site"]]["erase_daily"], "an erasure beyond the day's allowance")
             self.erased[body["by"]] = (day, count + 1)
+        if "horizon" in body:
+            _must(body["horizon"] == self._horizon(body["ref"]), "an erasure with another horizon")
         self.slots.remove(subject["slot"])
         del self.subjects[body["ref"]]
 
@@ -244,6 +247,7 @@ class State(Proposals):
         lines += [f"erased {by} {day} {n}" for by, (day, n) in sorted(self.erased.items())]
         lines += self._proposal_lines()
         lines += [f"backup {self.backup}"] if self.backup else []
+        lines += [f"rotation-since {format_time(self.scheduled[0])} {self.scheduled[1]}"] if self.scheduled else []
         acc = sha256(_lines(lines))
         for ref in sorted(self.subjects):
             acc = sha256(acc, _lines(_subject_lines(ref, self.subjects[ref])))

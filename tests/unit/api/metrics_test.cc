@@ -36,6 +36,14 @@ TEST_CASE("the page shows the vault's state and counts, decisions by name") {
   REQUIRE(has_line(page, "facekeep_log_entries 77"));
 }
 
+TEST_CASE("without a schedule of rotations there is no time until the next") {
+  const Metrics m({});
+  Service::Metrics vault;
+  CHECK(m.text(vault, "open").find("facekeep_rotation_due_seconds") == std::string::npos);
+  vault.rotation_due_ms = -90'000;
+  CHECK(has_line(m.text(vault, "open"), "facekeep_rotation_due_seconds -90"));
+}
+
 TEST_CASE("the front's counters are on the page once it is up") {
   Metrics m({});
   REQUIRE(m.text({}, "sealed").find("facekeep_connections") == std::string::npos);

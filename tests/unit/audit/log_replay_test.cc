@@ -82,3 +82,21 @@ TEST_CASE("parse_openings refuses what is no such document") {
   }
   CHECK(parse_openings(R"({"bundle":0,"openings":[],"missing":[]})"));
 }
+
+TEST_CASE(
+    "an entry that a newer version wrote is named with both versions, and what follows is read without the rules") {
+  MemoryMirror m = open_vault(3);
+  const std::uint64_t entry = m.entries.size();
+  m.entries.push_back(to_bytes(
+      R"({"body":{},"class":"governance","time":"2030-01-01T00:00:00.000Z","type":"self-repair","uptime_ms":1,"v":1})"));
+  m.openings.emplace_back();
+  m.publish();
+  const Outcome out = replay(m);
+  INFO(out.text());
+  CHECK(out.first_error() == "entry-malformed@" + std::to_string(entry));
+  CHECK(out.findings.count(Code::kRulesUnchecked) == 1);
+  for (const auto& f : out.findings.sorted()) {
+    if (f.code != Code::kEntryMalformed) continue;
+    CHECK(f.args.at(0).starts_with("the kind of event \"self-repair\" is of a newer facekeep; this one, "));
+  }
+}

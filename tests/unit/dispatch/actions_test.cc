@@ -53,6 +53,7 @@ const std::map<std::string_view, Make>& examples() {
          const ledger::Site& s = g.sites.front();
          return ledger::ChangePolicy{s.id, s.access_log_days + 30, s.erase_daily};
        }},
+      {"rotation-policy", [](const auto&) { return ledger::SetRotation{365}; }},
       {"change-witnesses", [](const auto&) { return ledger::ChangeWitnesses{}; }},
       {"rotate-keys", [](const auto&) { return ledger::RotateKeys{}; }},
       {"export", [](const auto&) { return ledger::action_from_json(export_action()).value(); }}};

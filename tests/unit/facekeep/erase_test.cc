@@ -33,6 +33,31 @@ TEST_CASE("an erasure's receipt is checked against the log, kept, and never writ
   CHECK(erase(room) == 0);
 }
 
+TEST_CASE("what the receipt says of old backups is told: the root, the day, the spare token, or that there is no day") {
+  Room room;
+  const auto told = [&](ledger::Horizon horizon) {
+    room.erased_as = [&room, horizon] {
+      return room.erased_with(
+          room.vault.append_private(ledger::Erased{Id128{7}, "main", "operator/1", "operator", horizon}));
+    };
+    CHECK(erase(room) == 0);
+    INFO(room.err);
+    return room.out;
+  };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  CHECK(has(told({2, false, "2999-03-01"}), "until root key 2 is destroyed: by 2999-03-01"));
+  CHECK_FALSE(has(room.out, "spare token"));
+  CHECK(has(told({2, true, "2999-03-01"}), "the spare token opens it too"));
+  CHECK(has(told({3, false, {}}), "until root key 3 is destroyed. No date is promised"));
+  CHECK(has(told({3, false, "2020-03-01"}), "the rotation is overdue"));
+  // A vault of an earlier version says nothing of it.
+  room.erased_as = [&room] {
+    return room.erased_with(room.vault.append_private(ledger::Erased{Id128{7}, "main", "operator/1", "operator"}));
+  };
+  CHECK(erase(room) == 0);
+  CHECK_FALSE(has(room.out, "root key"));
+}
+
 TEST_CASE("a receipt of anything but this operator's erasure at this site is refused") {
   Room room;
   const auto refused = [&](const char* why) {

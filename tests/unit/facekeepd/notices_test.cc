@@ -232,6 +232,39 @@ TEST_CASE("a receiver that is dead, or answers badly, gets what it missed when i
   CHECK(Json::parse(got[0].body).at("entry") == first);
 }
 
+TEST_CASE("a year of the cards is told to the receiver once, over a restart too") {
+  NEEDS_TOKEN();
+  // Two years on.
+  struct Later final : Clock {
+    [[nodiscard]] Instant now() const override {
+      Instant out = real.now();
+      out.wall += 731LL * 86400 * 1000;
+      return out;
+    }
+    SystemClock real;
+  } later;
+  Kit kit;
+  Receiver receiver;
+  kit.config.webhook_url = "http://127.0.0.1:" + std::to_string(receiver.port()) + "/hook";
+  for (int i = 0; i < 2; ++i) {
+    auto made = Notices::start(kit.config, *kit.service, later, {5, 20, 50, 1000});
+    REQUIRE(made);
+    const std::size_t acts = 2 * static_cast<std::size_t>(i) + 2;
+    kit.revoke(i == 0 ? "door/1" : "door/2");
+    receiver.wait_for(i == 0 ? acts : acts - 1);
+  }
+  std::size_t reminders = 0;
+  for (const auto& got : receiver.got()) {
+    const Json body = Json::parse(got.body);
+    if (body.at("type") != "check-your-cards") continue;
+    ++reminders;
+    CHECK_FALSE(body.contains("entry"));
+    CHECK(got.signature.starts_with("t="));
+  }
+  CHECK(reminders == 1);
+  CHECK(receiver.got().size() == 3);
+}
+
 TEST_CASE("nothing waits for a receiver that is slow") {
   NEEDS_TOKEN();
   Kit kit;

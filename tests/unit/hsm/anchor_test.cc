@@ -1,6 +1,7 @@
 #include "hsm/anchor.h"
 
 #include "tests/unit/hsm/fixture.h"
+#include "vault/base/newer.h"
 
 using namespace facekeep;
 using namespace facekeep::hsm;
@@ -129,6 +130,17 @@ TEST_CASE("a torn anchor beside a valid one does not count; torn ones alone are 
   REQUIRE_OK(write_anchor(**pool, kVault, at(4)));
   CHECK(objects(**pool, "anchor-a") + objects(**pool, "anchor-b") == 1);
   CHECK(**read_anchor(**pool, kVault) == at(4));
+}
+
+TEST_CASE("an anchor of a newer version is refused as one, and not written over") {
+  const ShimmedToken t;
+  auto pool = t.open();
+  REQUIRE_OK(pool);
+  REQUIRE_OK(write_anchor(**pool, kVault, at(3)));
+  plant(**pool, "anchor-b", as_bytes("FKA2, and whatever that has"));
+  CHECK(is_newer(read_anchor(**pool, kVault).error()));
+  CHECK(is_newer(write_anchor(**pool, kVault, at(4)).error()));
+  CHECK(objects(**pool, "anchor-b") == 1);
 }
 
 TEST_CASE("two anchors of one size with different roots are an alarm") {

@@ -42,7 +42,7 @@ inline std::vector<Body> sample_bodies() {
       Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
       TemplateAdded{
           ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob"), SignedBy{"camera/1", 3, {0xee}}},
-      Erased{ref, "main", "daemon", "delay-over"},
+      Erased{ref, "main", "daemon", "delay-over", Horizon{2, true, "2027-02-28"}},
       Suspended{ref, "main", "operator/1", "over-allowance", 1795000000001},
       PeriodKey{"access", "main", "2026-11", 0},
       PeriodKeyDestroyed{"changes", "main", "2026-11-22"},

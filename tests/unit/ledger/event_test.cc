@@ -5,6 +5,7 @@
 #include "tests/unit/ledger/event_samples.h"
 #include "tests/unit/ledger/json_walk.h"
 #include "tests/unit/ledger/snapshot.h"
+#include "vault/base/newer.h"
 
 using namespace facekeep;
 using namespace facekeep::ledger;
@@ -92,7 +93,8 @@ TEST_CASE("every kind of action goes through its text and back") {
                       {{digest_of("key"), Bytes{0x30, 0}}}},
       RotateKeys{"-----BEGIN PUBLIC KEY-----"},
       Reshare{
-          g.groups, {g.principals[0]}, digest_of("U"), 32767, g.rules, digest_of("transcript"), "PEM", g.signatures}};
+          g.groups, {g.principals[0]}, digest_of("U"), 32767, g.rules, digest_of("transcript"), "PEM", g.signatures},
+      SetRotation{3650}};
   REQUIRE(actions.size() == std::variant_size_v<Action>);
   for (std::size_t i = 0; i < actions.size(); ++i) {
     REQUIRE(actions[i].index() == i);
@@ -120,9 +122,9 @@ bool is_open(const std::string& object) {
 }
 
 TEST_CASE("an event without any one of its fields is refused by name") {
-  static const std::set<std::string> kOptional = {"/body/subject", "/body/request", "/body/overrides",
-                                                  "/body/check",   "/body/proof",   "/body/keys",
-                                                  "/body/camera",  "/body/over",    "/body/repeat"};
+  static const std::set<std::string> kOptional = {"/body/subject", "/body/request", "/body/overrides", "/body/check",
+                                                  "/body/proof",   "/body/keys",    "/body/camera",    "/body/over",
+                                                  "/body/repeat",  "/body/horizon", "/body/horizon/by"};
   for (const Body& body : without_genesis()) {
     const Json good = json_of(body);
     walk_fields(good, "", [&](const std::string& object, const std::string& key) {
@@ -193,7 +195,28 @@ TEST_CASE("an event of another class or type is refused") {
   }
   Json j = json_of(sample("sealed"));
   j["type"] = "imported";
-  REQUIRE(refusal(j) == "unknown type of event");
+  REQUIRE(refusal(j).starts_with("the kind of event \"imported\" is of a newer facekeep; this one, "));
+}
+
+TEST_CASE("an event, an action or a genesis of a newer version is refused as one, with both versions") {
+  Json event = json_of(sample("sealed"));
+  event["v"] = 2;
+  Json action = json_of(ProposalMade{{1}, "property/1", "why", ChangeReveal{"main", true}, {}});
+  action["body"]["action"]["kind"] = "restart-for-ever";
+  Json genesis = json_of(sample("genesis"));
+  genesis["body"]["suite"] = 2;
+  for (const Json& j : {event, action, genesis}) {
+    const auto read = decode_event(j.dump());
+    REQUIRE_FALSE(read);
+    CAPTURE(read.error().message);
+    CHECK(is_newer(read.error()));
+    CHECK(read.error().message.find(program_version()) != std::string::npos);
+  }
+  for (const char* stays : {"0", "-1", "\"2\"", "1000001"}) {
+    event["v"] = Json::parse(stays);
+    CHECK_FALSE(is_newer(decode_event(event.dump()).error()));
+  }
+  CHECK(is_newer(decode_leaf(R"({"class":"custody","commitment":")" + std::string(64, 'a') + R"(","v":2})").error()));
 }
 
 TEST_CASE("values of events outside their limits are refused") {
@@ -255,7 +278,7 @@ TEST_CASE("values of events outside their limits are refused") {
     REQUIRE(has(refusal(j), c.why));
   }
   for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
-           {"v", 0}, {"v", 2}, {"uptime_ms", -1}, {"time", "2026-11-22T08:00:60.000Z"}}) {
+           {"v", 0}, {"v", 1000001}, {"uptime_ms", -1}, {"time", "2026-11-22T08:00:60.000Z"}}) {
     Json j = json_of(sample("sealed"));
     j[key] = value;
     CAPTURE(key);

@@ -114,8 +114,8 @@ TEST_CASE("values outside their limits are refused") {
   };
   const Json none = Json::array();
   const std::vector<Case> cases = {
-      {"", "format", 2, "format is not between 1 and 1"},
-      {"", "suite", 2, "suite is not between 1 and 1"},
+      {"", "format", 2, "the format of genesis has format 2"},
+      {"", "suite", 2, "the suite of genesis has format 2"},
       {"", "suite", UINT64_MAX, "suite is not between"},
       {"", "vault", std::string(32, 'A'), "vault is not 16 bytes"},
       {"", "vault", std::string(30, 'a'), "vault is not 16 bytes"},

@@ -44,7 +44,7 @@ class Draw {
                                bytes<32>(), camera()};
         break;
       case 4: e.body = Suspended{bytes<16>(), slug(), by(), "over-allowance", e.time + 1000 * number()}; break;
-      default: e.body = Erased{bytes<16>(), slug(), by(), coin() ? "operator" : "delay-over"};
+      default: e.body = Erased{bytes<16>(), slug(), by(), coin() ? "operator" : "delay-over", horizon()};
     }
     return e;
   }
@@ -56,6 +56,12 @@ class Draw {
     if (coin()) m.over = static_cast<Over>(below(3));
     if (coin()) m.repeat = std::string(repeat_kinds()[below(3)]);
     return m;
+  }
+  std::optional<Horizon> horizon() {
+    if (coin()) return std::nullopt;
+    Horizon h{1 + number() % 1000000, coin(), {}};
+    if (coin()) h.by = day();
+    return h;
   }
   std::optional<SignedBy> camera() {
     if (coin()) return std::nullopt;

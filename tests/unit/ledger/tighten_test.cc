@@ -103,6 +103,7 @@ TEST_CASE("what widens anything, or changes nothing, is no tightening") {
       RegisterPrincipals{{}, {new_door("door/77")}},
       AddModel{model},
       CancelErasures{site.id},
+      SetRotation{1},
       OpenSite{new_site()},
       ChangeWitnesses{},
       ChangeCustodian{valid_genesis().principals[1]},

@@ -6,10 +6,14 @@
 #include <sstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/memory_store.h"
 #include "vault/base/json.h"
+#include "vault/base/newer.h"
 #include "vault/ledger/state.h"
 #include "vault/log/checkpoint.h"
+#include "vault/log/sequencer/access_opening.h"
 #include "vault/log/sequencer/recovery.h"
+#include "vault/store/keys.h"
 
 using namespace facekeep;
 namespace fs = std::filesystem;
@@ -79,7 +83,88 @@ Status fold(const GoldenLog& golden, std::uint64_t i, ledger::State& state) {
   return apply(state, event);
 }
 
+// The log as a data folder of that time has it. What seals an access opening is gone; that it is one is all that a
+// start looks at.
+void store_log(const GoldenLog& golden, test::MemoryStore& out) {
+  store::Batch batch;
+  ledger::State state;
+  seal::AeadKey monthly = seal::AeadKey::generate();
+  std::vector<log::FullTile> completed;
+  log::TileTree tiles;
+  for (std::uint64_t i = 0; i < golden.entries.size(); ++i) {
+    batch.puts.push_back({store::keys::entry(i), golden.entries[i]});
+    tiles.append(log::leaf_hash(golden.entries[i]), completed);
+    const auto leaf = ledger::decode_leaf(as_chars(golden.entries[i])).value();
+    REQUIRE(fold(golden, i, state));
+    const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
+    if (hidden == nullptr) continue;
+    Bytes opening = hidden->event_class == ledger::EventClass::kCustody
+                        ? golden.openings.at(i)
+                        : log::seal_access_opening(monthly, state.genesis().vault, state.current().sites[0].id,
+                                                   "2026-11", i, as_bytes("of then"))
+                              .value();
+    batch.puts.push_back({store::keys::opening(i), std::move(opening)});
+  }
+  for (const auto& tile : completed) {
+    batch.puts.push_back({store::keys::tile(static_cast<std::uint8_t>(tile.level), tile.index), tile.hashes});
+  }
+  batch.head_after = golden.entries.size();
+  REQUIRE(out.commit(batch, store::Urgency::kOrdinary));
+}
+
+std::vector<fs::path> golden_logs() {
+  std::vector<fs::path> out;
+  for (const auto& folder : fs::directory_iterator(kGolden)) {
+    if (folder.is_directory()) out.push_back(folder.path());
+  }
+  return out;
+}
+
 }  // namespace
+
+TEST_CASE("what every version stored is what a start of this one recovers") {
+  for (const auto& folder : golden_logs()) {
+    INFO(folder.string());
+    const GoldenLog golden = read_log(folder);
+    test::MemoryStore store;
+    store_log(golden, store);
+    const auto recovered = log::recover(store);
+    INFO((recovered ? "" : recovered.error().message));
+    REQUIRE(recovered);
+    CHECK(to_hex(recovered->state.digest()) == golden.digests.back());
+    CHECK(recovered->tree.size() == golden.checkpoint.size);
+  }
+}
+
+TEST_CASE("an entry that a newer version wrote stops a start with both versions, and is not called an attack") {
+  const auto folder = golden_logs().front();
+  const auto behind = [&](const std::string& entry) {
+    GoldenLog golden = read_log(folder);
+    test::MemoryStore store;
+    store_log(golden, store);
+    store::Batch batch;
+    batch.head_before = golden.entries.size();
+    batch.head_after = batch.head_before + 1;
+    batch.puts.push_back({store::keys::entry(batch.head_before), to_bytes(entry)});
+    REQUIRE(store.commit(batch, store::Urgency::kOrdinary));
+    const auto recovered = log::recover(store);
+    REQUIRE_FALSE(recovered);
+    return recovered.error();
+  };
+  const std::string tail = R"("class":"governance","time":"2030-01-01T00:00:00.000Z",)";
+  const Error kind = behind(R"({"body":{},)" + tail + R"("type":"self-repair","uptime_ms":1,"v":1})");
+  CHECK(is_newer(kind));
+  CHECK(kind.message.find("\"self-repair\" is of a newer facekeep; this one, ") != std::string::npos);
+  CHECK(kind.message.find("; before it facekeep ") != std::string::npos);
+  CHECK(kind.hint.find("run the version that wrote it") != std::string::npos);
+  const Error version = behind(R"({"body":{},)" + tail + R"("type":"sums","uptime_ms":1,"v":2})");
+  CHECK(is_newer(version));
+  CHECK(version.message.find("an event has format 2") != std::string::npos);
+  const Error field = behind(R"({"body":{"counts":{},"more":1,"since":"2030-01-01T00:00:00.000Z"},)" + tail +
+                             R"("type":"sums","uptime_ms":1,"v":1})");
+  CHECK(field.code == Errc::kIntegrity);
+  CHECK(field.hint.find("a newer facekeep wrote it") != std::string::npos);
+}
 
 TEST_CASE("golden logs of every version replay to the digests of their time") {
   std::size_t logs = 0;

@@ -9,6 +9,7 @@
 
 #include "tests/support/catch.h"
 #include "vault/base/digest.h"
+#include "vault/base/newer.h"
 #include "vault/seal/slot_format.h"
 
 using namespace facekeep;
@@ -234,6 +235,29 @@ TEST_CASE("a damaged header is written again from the sound one") {
   dir.poke('a', 3, {0xff});
   dir.poke('b', 3, {0xff});
   CHECK(KeySlots::open(dir.str(), kVault).error().code == Errc::kIntegrity);
+}
+
+TEST_CASE("a header of a newer version is refused as one, and never written over") {
+  const auto newer_header = [](const TempDir& dir, char copy) {
+    Bytes header = dir.peek(copy, 0, kSlotSize);
+    header[9] = 2;
+    const Digest digest = sha256(ByteView(header).first(96));
+    std::copy(digest.begin(), digest.end(), header.begin() + 96);
+    dir.poke(copy, 0, header);
+    return header;
+  };
+  for (const std::string copies : {"a", "b", "ab"}) {
+    CAPTURE(copies);
+    const TempDir dir;
+    (*KeySlots::create(dir.str(), kVault))->write({{1, kKey}}).value();
+    std::map<char, Bytes> before;
+    for (const char c : copies) before[c] = newer_header(dir, c);
+    const auto opened = KeySlots::open(dir.str(), kVault);
+    REQUIRE_FALSE(opened);
+    CHECK(is_newer(opened.error()));
+    CHECK(opened.error().message.find("a key-slot file has format 2") != std::string::npos);
+    for (const auto& [c, header] : before) CHECK(dir.peek(c, 0, kSlotSize) == header);
+  }
 }
 
 TEST_CASE("another vault's files, no files, and files that are there already are refused") {

@@ -47,7 +47,8 @@ std::vector<Action> full_actions() {
                   {{"export", {{{"property", 1}, {"residents", 1}}, 60, 3600, 2}}},
                   test::digest_of("transcript"),
                   "no key either",
-                  {{"residents/1", "signature"}}}};
+                  {{"residents/1", "signature"}}},
+          SetRotation{365}};
 }
 
 // Other values of a leaf that a strict reader may take.

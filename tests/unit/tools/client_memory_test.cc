@@ -8,6 +8,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/unit/tools/scratch.h"
+#include "vault/base/newer.h"
 
 using namespace facekeep;
 using namespace facekeep::tools;
@@ -146,6 +147,29 @@ TEST_CASE("the program that was agreed on is remembered for its vault") {
   CHECK_FALSE(*memory.program(kOther));
   dir.write("m/0a010203000000000000000000000000.program", "something else\n");
   CHECK(memory.program(kVault).error().code == Errc::kIntegrity);
+}
+
+TEST_CASE("what a newer version remembers is refused as that, and not as altered") {
+  const Scratch dir;
+  const ClientMemory memory((dir.path() / "m").string());
+  REQUIRE(memory.put(kVault, note(7)));
+  REQUIRE(memory.put_card_checked(kVault, 1795305600000));
+  CHECK(**memory.card_checked(kVault) == 1795305600000);
+  const std::string stem = "m/0a010203000000000000000000000000";
+  for (const char* kind : {".checkpoint", ".program", ".start", ".watched", ".card-checked"}) {
+    dir.write(stem + kind, "facekeep/memory/v2\nwhatever that has\n");
+  }
+  CHECK(is_newer(memory.get(kVault).error()));
+  CHECK(is_newer(memory.put(kVault, note(9)).error()));
+  CHECK(is_newer(memory.program(kVault).error()));
+  CHECK(is_newer(memory.start(kVault).error()));
+  CHECK(is_newer(memory.watched(kVault).error()));
+  CHECK(is_newer(memory.card_checked(kVault).error()));
+  for (const char* odd :
+       {"facekeep/memory/v1\n1\n", "facekeep/memory/v\n", "facekeep/memory/v2", "facekeep/memory/vx\n"}) {
+    dir.write(stem + ".start", odd);
+    CHECK(memory.start(kVault).error().code == Errc::kIntegrity);
+  }
 }
 
 TEST_CASE("the place is that of the XDG specification") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/base/newer.h"
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/access_opening.h"
 #include "vault/store/keys.h"
@@ -14,12 +15,28 @@ Error at_entry(std::uint64_t index, const std::string& why) {
                     "the database was changed from outside; restore a backup and keep this copy as evidence");
 }
 
+// What could not be read: of a newer program, or altered. The latest start says what wrote it.
+Error unread(const ledger::State& state, const Error& why) {
+  const bool said = state.phase() != ledger::Phase::kNew && !state.start().version.empty();
+  if (is_newer(why)) {
+    Error out = why;
+    out.message = "log entry " + std::to_string(state.size()) + ": " + why.message +
+                  (said ? "; before it facekeep " + state.start().version + " was started" : "");
+    out.hint += "; if no newer one ever ran here, the database was changed from outside: keep this copy as evidence";
+    return out;
+  }
+  Error out = at_entry(state.size(), why.message);
+  const bool unknown = why.problem != nullptr && std::string_view(why.problem) == "unknown-field";
+  if (unknown) out.hint = "a newer facekeep wrote it (then run that), or " + out.hint;
+  return out;
+}
+
 using OpeningOf = std::function<Result<std::optional<Bytes>>()>;
 
 Result<bool> fold_leaf(ledger::State& state, ByteView entry, const OpeningOf& opening_of) {
   const std::uint64_t index = state.size();
   auto leaf = ledger::decode_leaf(as_chars(entry));
-  if (!leaf) return at_entry(index, leaf.error().message);
+  if (!leaf) return unread(state, leaf.error());
   if (const auto* event = std::get_if<ledger::Event>(&*leaf)) {
     if (auto ok = apply(state, *event); !ok) return at_entry(index, ok.error().message);
     return false;
@@ -32,7 +49,7 @@ Result<bool> fold_leaf(ledger::State& state, ByteView entry, const OpeningOf& op
   FK_TRY(const auto opening, opening_of());
   if (!opening) return at_entry(index, "its opening is missing");
   auto event = open_custody(hidden, *opening);
-  if (!event) return at_entry(index, event.error().message);
+  if (!event) return unread(state, event.error());
   if (auto ok = apply(state, *event); !ok) return at_entry(index, ok.error().message);
   return false;
 }
