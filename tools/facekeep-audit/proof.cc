@@ -6,6 +6,7 @@
 #include "tools/common/files.h"
 #include "tools/common/say.h"
 #include "tools/facekeep-audit/commands.h"
+#include "tools/facekeep-audit/fetch_keys.h"
 #include "tools/facekeep-audit/mirror.h"
 #include "vault/audit/tile_chain.h"
 #include "vault/ledger/opening.h"
@@ -24,7 +25,7 @@ struct Options {
 
 Status make(Reporter& report, const Options& o) {
   const Mirror mirror(o.dir);
-  FK_TRY(const log::LogKeys key, mirror.keys());
+  FK_TRY(const log::LogKeys key, keys_of(mirror));
   FK_TRY(const auto note, mirror.checkpoint());
   if (!note) return say_error(Errc::kNotFound, "no-mirror", Msg::kAuditNoMirror, Msg::kAuditNoMirrorHint, {o.dir});
   FK_TRY(const log::Checkpoint head, log::open_checkpoint(*note, key, log::Extensions::kTolerate));
