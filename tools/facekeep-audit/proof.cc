@@ -80,8 +80,13 @@ Status check(Reporter& report, const Options& o) {
   FK_TRY(const std::string text, load_text(o.receipt, log::kMaxReceiptSize));
   FK_TRY(const log::Receipt receipt, log::parse_receipt(text));
   FK_TRY(const Claimed claimed, claimed_entry(receipt, o.entry_file));
-  FK_TRY(const log::Checkpoint head,
-         log::verify_receipt(receipt, log::leaf_hash(as_bytes(claimed.entry)), key, log::Extensions::kTolerate));
+  const auto verified =
+      log::verify_receipt(receipt, log::leaf_hash(as_bytes(claimed.entry)), key, log::Extensions::kTolerate);
+  if (!verified && is_unknown_log_key(verified.error())) {
+    return say_error(Errc::kCrypto, "unknown-log-key", Msg::kLogKeyRecovered, Msg::kLogKeyRecoveredHint);
+  }
+  if (!verified) return verified.error();
+  const log::Checkpoint& head = *verified;
   report.say(Msg::kAuditProofHolds, {std::to_string(receipt.index), head.origin, std::to_string(head.size)});
   report.line(claimed.text);
   report.field("holds", true);
