@@ -132,6 +132,8 @@ struct Describe {
   void operator()(const ledger::SetRotation& a) const {
     say(a.days == 0 ? Msg::kPropNoRotationPolicy : Msg::kPropRotationPolicy, {std::to_string(a.days)});
   }
+  void operator()(const ledger::RotateLogKey& /*a*/) const { say(Msg::kPropLogKey, {}); }
+  void operator()(const ledger::ConfirmSubjects& a) const { say(Msg::kPropConfirm, {a.site}); }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
     say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,

@@ -27,6 +27,8 @@ constexpr const char* kStartFile = ".start";
 constexpr const char* kWatchedFile = ".watched";
 constexpr const char* kCardFile = ".card-checked";
 constexpr const char* kStateFile = ".state";
+constexpr const char* kLogKeysFile = ".logkeys";
+constexpr std::size_t kMaxLogKeys = 1U << 20;  // of a thousand handovers
 
 Error altered(const std::string& path) {
   return make_error(Errc::kIntegrity, path + " is not what was written there",
@@ -102,14 +104,14 @@ Status write_new_file(const std::string& path, std::string_view text) {
 }
 
 // Nothing if there is no such file. An error is never "nothing".
-Result<std::optional<std::string>> read_whole(const std::string& path) {
+Result<std::optional<std::string>> read_whole(const std::string& path, std::size_t max = kMaxCheckpoint) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (fd.get() < 0 && errno == ENOENT) return std::optional<std::string>();
   if (fd.get() < 0) return os_error("can't open", path);
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return os_error("can't read", path);
   if (!S_ISREG(st.st_mode)) return make_error(Errc::kIntegrity, path + " is not a regular file");
-  std::string text(kMaxCheckpoint + 1, '\0');
+  std::string text(max + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const ssize_t n = ::read(fd.get(), text.data() + size, text.size() - size);
@@ -118,7 +120,7 @@ Result<std::optional<std::string>> read_whole(const std::string& path) {
     if (n == 0) break;
     size += static_cast<std::size_t>(n);
   }
-  if (size > kMaxCheckpoint) return make_error(Errc::kTooLarge, path + " is over 65536 bytes");
+  if (size > max) return make_error(Errc::kTooLarge, path + " is over " + std::to_string(max) + " bytes");
   // replace() never leaves one: somebody emptied it, and with it what this client knew.
   if (size == 0) return make_error(Errc::kIntegrity, path + " is empty", "find out who emptied it before you go on");
   text.resize(size);
@@ -167,12 +169,20 @@ Result<std::optional<std::string>> ClientMemory::get(const Id128& vault) const {
 }
 
 Status ClientMemory::put(const Id128& vault, std::string_view note) const {
+  return put_note(vault, note, false);
+}
+
+Status ClientMemory::put_over_lost(const Id128& vault, std::string_view note) const {
+  return put_note(vault, note, true);
+}
+
+Status ClientMemory::put_note(const Id128& vault, std::string_view note, bool over_lost) const {
   if (note.size() > kMaxCheckpoint) return make_error(Errc::kTooLarge, "the checkpoint is over 65536 bytes");
   FK_TRY(const log::Checkpoint fresh, checkpoint_of(note));
   FK_TRY(const auto directory, lock_directory(directory_));
   const std::string path = path_of(vault, kCheckpointFile);
   FK_TRY(const auto old_note, read_whole(path));
-  if (old_note) {
+  if (old_note && !over_lost) {
     const auto old = checkpoint_of(*old_note);
     if (!old) {
       return make_error(Errc::kIntegrity, path + " holds no checkpoint", "find out who changed it before you go on");
@@ -188,6 +198,15 @@ Status ClientMemory::put(const Id128& vault, std::string_view note) const {
     }
   }
   return replace(directory->get(), path, note);
+}
+
+Result<std::optional<std::string>> ClientMemory::log_keys(const Id128& vault) const {
+  return read_whole(path_of(vault, kLogKeysFile), kMaxLogKeys);
+}
+
+Status ClientMemory::put_log_keys(const Id128& vault, const std::string& keys) const {
+  FK_TRY(const auto directory, lock_directory(directory_));
+  return replace(directory->get(), path_of(vault, kLogKeysFile), keys);
 }
 
 Result<std::optional<ClientMemory::Program>> ClientMemory::program(const Id128& vault) const {

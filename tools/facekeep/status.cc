@@ -74,9 +74,13 @@ Status status(Context& context, Reporter& report) {
   FK_TRY(const ClientMemory memory, context.memory());
   FK_TRY(const auto checked, memory.card_checked(notice.vault));
   show_dates(v.status, checked, report);
+  if (const auto& r = v.status.recovered) {
+    report.warn(Msg::kCliCardsDue, {std::to_string(r->entry)});
+    report.field("recovered", {{"entry", r->entry}, {"kind", r->kind}});
+  }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
-  report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.log_key)});
+  report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.keys().newest())});
   report.say(Msg::kCliProgramIs, {v.start.start.version, to_hex(v.start.start.program), to_hex(v.start.start.config),
                                   format_time(v.start.time)});
   Json groups = Json::array();
@@ -92,9 +96,10 @@ Status status(Context& context, Reporter& report) {
                              {"refused", v.status.templates_refused}});
   report.field("log_size", v.start.checkpoint.size);
   report.field("root", to_base64(v.start.checkpoint.root));
-  report.field("vkey", log::format_vkey(notice.log_key));
+  report.field("vkey", log::format_vkey(notice.keys().newest()));
   report.field("checkpoint", "verified");
-  report.field("consistent", v.continuity == Continuity::kFirstContact ? "first-contact" : "yes");
+  const bool first = v.continuity == Continuity::kFirstContact;
+  report.field("consistent", first ? "first-contact" : v.continuity == Continuity::kLost ? "lost" : "yes");
   report.field("version", v.start.start.version);
   report.field("program", to_hex(v.start.start.program));
   report.field("config", to_hex(v.start.start.config));

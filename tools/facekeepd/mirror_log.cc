@@ -77,7 +77,8 @@ Result<OpenedMirror> open_mirror_log(const std::string& dir) {
   FK_TRY(out.vkey, mirror.vkey());
   FK_TRY(const auto note, mirror.checkpoint());
   if (!note) return make_error(Errc::kNotFound, "the mirror in " + dir + " has no checkpoint");
-  FK_TRY(const log::Checkpoint head, log::open_checkpoint(*note, out.vkey));
+  FK_TRY(out.keys, mirror.keys());
+  FK_TRY(const log::Checkpoint head, log::open_checkpoint(*note, out.keys));
   out.log.checkpoint = *note;
   const auto bundles = std::make_shared<Bundles>(dir, head.size);
   out.log.entry = [bundles](std::uint64_t index) { return bundles->at(index); };

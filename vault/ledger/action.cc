@@ -146,6 +146,15 @@ Status run(Genesis& g, const CancelErasures& a) {
   return find_by_id(g.sites, a.site) != nullptr ? Status() : refused("the site \"" + a.site + "\" does not exist");
 }
 
+Status run(Genesis& g, const ConfirmSubjects& a) {
+  return run(g, CancelErasures{a.site});
+}
+
+// The key comes with its proposal-done.
+Status run(Genesis& /*g*/, const RotateLogKey& /*a*/) {
+  return {};
+}
+
 }  // namespace
 
 const std::vector<ActionKind>& action_kinds() {
@@ -164,6 +173,8 @@ const std::vector<ActionKind>& action_kinds() {
       {"rotate-keys", "rotate"},
       {"reshare", "reshare"},
       {"rotation-policy", "rotate"},
+      {"rotate-log-key", "rotate"},
+      {"confirm-subjects", "restore"},
   };
   return kinds;
 }
@@ -272,6 +283,8 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const RotateKeys&) const { return false; }
     bool operator()(const Reshare&) const { return false; }
     bool operator()(const SetRotation&) const { return false; }
+    bool operator()(const RotateLogKey&) const { return false; }
+    bool operator()(const ConfirmSubjects&) const { return false; }
   };
   if (!std::visit(Narrows{current}, action)) return false;
   Genesis next = current;
@@ -309,6 +322,10 @@ std::map<std::string, Rule> rules_in(const Action& action) {
 
 bool renews_keys(const Action& action) {
   return std::holds_alternative<RotateKeys>(action) || std::holds_alternative<Reshare>(action);
+}
+
+bool is_ceremony(const Action& action) {
+  return renews_keys(action) || std::holds_alternative<RotateLogKey>(action);
 }
 
 bool waits_for_keys(const Action& action) {

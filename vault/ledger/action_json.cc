@@ -68,6 +68,13 @@ Json write(const SetRotation& a) {
   return {{"days", a.days}};
 }
 
+Json write(const RotateLogKey& /*a*/) {
+  return Json::object();
+}
+Json write(const ConfirmSubjects& a) {
+  return {{"site", a.site}};
+}
+
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
   RegisterPrincipals a;
   const Json& doors = r.array("doors", kMaxDoors);
@@ -174,6 +181,16 @@ Result<Action> read(Tag<Reshare>, ObjectReader& r) {
 }
 Result<Action> read(Tag<SetRotation>, ObjectReader& r) {
   SetRotation a{static_cast<std::uint32_t>(r.integer("days", 0, kMaxRotateDays))};
+  FK_CHECK(r.finish());
+  return Action(std::move(a));
+}
+
+Result<Action> read(Tag<RotateLogKey>, ObjectReader& r) {
+  FK_CHECK(r.finish());
+  return Action(RotateLogKey{});
+}
+Result<Action> read(Tag<ConfirmSubjects>, ObjectReader& r) {
+  ConfirmSubjects a{r.slug("site")};
   FK_CHECK(r.finish());
   return Action(std::move(a));
 }

@@ -149,6 +149,8 @@ KINDS = {
     "rotate-keys": ("rotate", read_spare, change_spare),
     "reshare": ("reshare", read_reshare, _reshare),
     "rotation-policy": ("rotate", lambda f: f.int("days", 0, 3650), _set_rotation),
+    "rotate-log-key": ("rotate", lambda f: None, lambda g, a: None),
+    "confirm-subjects": ("restore", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
     "cancel-erasures": ("cancel", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 
