@@ -77,7 +77,7 @@ inline ledger::Genesis small_genesis(Custody& custody) {
              {"AES-256-GCM", true, true, true, false, true},
              {"Ed25519", true, true, true, false, true}};
   g.log_key =
-      log::format_vkey(*log::make_verifier_key(g.origin, log::SignatureType::kEd25519, *custody.log_public_key()));
+      log::format_vkey(*log::make_verifier_key(g.origin, log::SignatureType::kEd25519, custody.log_keys()->front().bytes));
   const std::string statement = *genesis_statement(g);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     g.signatures.push_back({g.principals[i].id,
