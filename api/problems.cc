@@ -87,6 +87,7 @@ constexpr std::array kKinds = {
     ProblemKind{"proposal-stale", 409, "Rules or custodians changed since this was signed", kGovernance, true},
     ProblemKind{"request-id-reused", 409, "This Request-Id was used with another request", "", true},
     ProblemKind{"request-in-flight", 503, "The same request is being answered already", "", true},
+    ProblemKind{"reshare-due", 409, "The main token was replaced, and new cards are due first", kGovernance, true},
     ProblemKind{"sealed", 503, "The vault is sealed", kSealedSum, true},
     ProblemKind{"share-not-needed", 409, "The card is right, but its group is complete", "", true},
     ProblemKind{"signed-already", 409, "This custodian has signed already", kGovernance, true},

@@ -129,6 +129,8 @@ struct Describe {
     say(Msg::kPropReshareSigned, {list_of(lang, signers, Msg::kPropAll)});
     say_spare(a.spare);
   }
+  void operator()(const ledger::RotateLogKey& /*a*/) const { say(Msg::kPropLogKey, {}); }
+  void operator()(const ledger::ConfirmSubjects& a) const { say(Msg::kPropConfirm, {a.site}); }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
     say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,

@@ -29,7 +29,8 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"rewrapped", Msg::kRepActRewrapped},
                                  {"keys-retired", Msg::kRepActKeysRetired},
                                  {"backup-made", Msg::kRepActBackupMade},
-                                 {"restored", Msg::kRepActRestored}}) {
+                                 {"restored", Msg::kRepActRestored},
+                                 {"recovered", Msg::kRepActRecovered}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
@@ -74,6 +75,8 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"backup_digest", Msg::kRepBackupDigest},
                                 {"entries_from_mirror", Msg::kRepFromMirror},
                                 {"subjects_lost", Msg::kRepSubjectsLost},
+                                {"log_key", Msg::kRepLogKey},
+                                {"entries_lost", Msg::kRepEntriesLost},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},
@@ -85,6 +88,7 @@ std::string act_line(Lang lang, const audit::Act& act) {
     for (const auto& line : action_words(lang, *act.action))
       add(line.substr(std::min(line.find_first_not_of(' '), line.size())));
   }
+  if (act.facts.contains("lost")) add(format_message(lang, Msg::kRepLost));
   if (act.facts.contains("after_crash")) add(format_message(lang, Msg::kRepAfterCrash));
   const std::string what = act_name(lang, act.type) + (more.empty() ? "" : " (" + more + ")");
   return format_time(act.time) + "  " + format_message(lang, Msg::kAuditAtEntry, {std::to_string(act.entry), what});

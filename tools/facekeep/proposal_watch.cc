@@ -34,6 +34,7 @@ struct ActText {
     return words(lang, Msg::kActWithdrawn, {entry, to_hex(e.proposal), e.by});
   }
   std::optional<std::string> operator()(const ledger::ProposalDone& e) const {
+    if (e.log_key) return words(lang, Msg::kActNewLogKey, {entry, to_hex(e.proposal), *e.log_key});
     return words(lang, Msg::kActDone, {entry, to_hex(e.proposal)});
   }
   std::optional<std::string> operator()(const ledger::ExportSealed& e) const {
@@ -66,6 +67,11 @@ struct ActText {
   std::optional<std::string> operator()(const ledger::Restored& e) const {
     return words(lang, Msg::kActRestored,
                  {entry, std::to_string(e.size), std::to_string(e.entries), std::to_string(e.subjects)});
+  }
+  std::optional<std::string> operator()(const ledger::Recovered& e) const {
+    std::string who;
+    for (const auto& s : e.signatures) who += (who.empty() ? "" : ", ") + s.by;
+    return words(lang, Msg::kActRecovered, {entry, e.kind, who});
   }
   std::optional<std::string> operator()(const ledger::AlarmsAcknowledged& e) const {
     return words(lang, Msg::kActAcknowledged, {entry, std::to_string(e.entry), e.by});

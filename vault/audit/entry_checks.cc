@@ -32,7 +32,7 @@ std::string actor_of(const Body& body) {
 }
 
 void ClockCheck::event(std::uint64_t entry, const Event& e) {
-  const bool restarts = std::holds_alternative<Start>(e.body) || std::holds_alternative<Genesis>(e.body);
+  const bool restarts = is_of_own_clock(e.body);
   if (any_) {
     if (!restarts && e.uptime_ms < uptime_) {
       findings_.add(Code::kUptimeFell, entry, {std::to_string(uptime_), std::to_string(e.uptime_ms)});

@@ -79,6 +79,11 @@ std::string_view to_string(Severity s) noexcept;
   X(kRotationOpen, "rotation-not-ended", kWarning)    /* {0} epoch of the old keys, {1} since */                 \
   X(kWrongLogKey, "wrong-log-key", kError)            /* {0} vkey of genesis, {1} the auditor's */               \
   X(kWrongOrigin, "wrong-origin", kError)             /* {0} origin, {1} name of the key */                      \
+  X(kOldLogKey, "old-log-key", kError)                /* {0} size, {1} the last it may sign, {2} file */         \
+  X(kHandoverWrong, "handover-wrong", kError)         /* {0} which, {1} why */                                   \
+  X(kWrongRecovery, "wrong-recovery", kError)         /* {0} size */                                             \
+  X(kEntriesLost, "entries-lost", kWarning)           /* {0} first, {1} last, {2} new origin */                  \
+  X(kCardsDue, "new-cards-due", kWarning)             /* {0} kind of the recovery */                             \
   X(kCosignedWrong, "cosigned-wrong", kError)         /* {0} why */                                              \
   X(kWitnessesBehind, "witnesses-behind", kWarning)   /* {0} entries cosigned, {1} of, {2} last time */          \
   X(kWitnessesRequired, "witnesses-required", kError) /* the same */                                             \

@@ -51,7 +51,8 @@ void ProposalStories::see(const Seen& seen) {
   } else if (const auto* done = std::get_if<ProposalDone>(&e.body)) {
     end(done->proposal);
   } else {
-    changes = std::holds_alternative<Revoked>(e.body) || std::holds_alternative<Tightened>(e.body);
+    changes = std::holds_alternative<Revoked>(e.body) || std::holds_alternative<Tightened>(e.body) ||
+              std::holds_alternative<Recovered>(e.body);
   }
   if (changes) refresh(seen.state);
 }

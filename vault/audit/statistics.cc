@@ -34,6 +34,7 @@ struct DescribeAct {
     of(e.proposal, true);
     const ProposalStory* story = proposals.find(e.proposal);
     if (e.keys) act.facts["epoch"] = std::to_string(e.keys->epoch);
+    if (e.log_key) act.facts["log_key"] = *e.log_key;
     if (story == nullptr) return;
     for (const Signature& s : story->signatures) {
       if (s.stands && !s.veto) act.people.push_back(s.by);
@@ -66,6 +67,14 @@ struct DescribeAct {
     act.facts["backup_size"] = std::to_string(e.size);
     act.facts["entries_from_mirror"] = std::to_string(e.entries);
     act.facts["subjects_lost"] = std::to_string(e.subjects);
+  }
+  void operator()(const Recovered& e) const {
+    for (const auto& s : e.signatures) act.people.push_back(s.by);
+    act.facts["reason"] = e.kind;
+    act.facts["log_key"] = e.log_key;
+    if (e.loss) {
+      act.facts["entries_lost"] = std::to_string(e.at.size) + "-" + std::to_string(e.loss->newest.size - 1);
+    }
   }
   template <class Other>
   void operator()(const Other&) const {}
@@ -141,6 +150,7 @@ void StatisticsObserver::governance(const Seen& seen) {
     batches_ = 0;
   } else if (const auto* retired = std::get_if<KeysRetired>(&e.body)) {
     act.facts["epoch"] = std::to_string(retired->epoch);
+    if (retired->lost) act.facts["lost"] = "yes";
   } else if (const auto* ended = std::get_if<UnsealEnded>(&e.body)) {
     act.facts["reason"] = ended->reason;
     shares_.clear();

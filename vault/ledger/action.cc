@@ -139,6 +139,15 @@ Status run(Genesis& g, const CancelErasures& a) {
   return find_by_id(g.sites, a.site) != nullptr ? Status() : refused("the site \"" + a.site + "\" does not exist");
 }
 
+Status run(Genesis& g, const ConfirmSubjects& a) {
+  return run(g, CancelErasures{a.site});
+}
+
+// The key comes with its proposal-done.
+Status run(Genesis& /*g*/, const RotateLogKey& /*a*/) {
+  return {};
+}
+
 }  // namespace
 
 const std::vector<ActionKind>& action_kinds() {
@@ -156,6 +165,8 @@ const std::vector<ActionKind>& action_kinds() {
       {"export", "export"},
       {"rotate-keys", "rotate"},
       {"reshare", "reshare"},
+      {"rotate-log-key", "rotate"},
+      {"confirm-subjects", "restore"},
   };
   return kinds;
 }
@@ -263,6 +274,8 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const ExportTemplates&) const { return false; }
     bool operator()(const RotateKeys&) const { return false; }
     bool operator()(const Reshare&) const { return false; }
+    bool operator()(const RotateLogKey&) const { return false; }
+    bool operator()(const ConfirmSubjects&) const { return false; }
   };
   if (!std::visit(Narrows{current}, action)) return false;
   Genesis next = current;
@@ -300,6 +313,10 @@ std::map<std::string, Rule> rules_in(const Action& action) {
 
 bool renews_keys(const Action& action) {
   return std::holds_alternative<RotateKeys>(action) || std::holds_alternative<Reshare>(action);
+}
+
+bool is_ceremony(const Action& action) {
+  return renews_keys(action) || std::holds_alternative<RotateLogKey>(action);
 }
 
 bool waits_for_keys(const Action& action) {

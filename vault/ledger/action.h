@@ -85,9 +85,17 @@ struct ChangeWitnesses {
   std::optional<Witnesses> witnesses;
 };
 
-using Action =
-    std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
-                 CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates, RotateKeys, Reshare>;
+// A new log-signing key, which the one in force signs in: its vkey is drawn when the action is carried out.
+struct RotateLogKey {};
+
+// Subjects of the site that a restore left in doubt (SubjectState::in_doubt) match again.
+struct ConfirmSubjects {
+  std::string site;
+};
+
+using Action = std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
+                            CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates, RotateKeys,
+                            Reshare, RotateLogKey, ConfirmSubjects>;
 
 struct ActionKind {
   std::string_view name;          // "kind" in the JSON form
@@ -129,9 +137,12 @@ std::map<std::string, Rule> rules_in(const Action& action);
 // True for actions after which earlier approvals no longer count: a rule, or a custodian, changed.
 bool unsettles(const Action& action);
 
-// True for those with which all keys are drawn anew: a ceremony, of which there is one at a time.
+// True for those with which all keys are drawn anew.
 bool renews_keys(const Action& action);
-// True for those that change which keys there are, and so wait while subjects are being rewrapped.
+// True for those and for a new log key: there is one ceremony at a time, and it waits while subjects are being
+// rewrapped.
+bool is_ceremony(const Action& action);
+// True for those that draw keys of sites, whose proof by those in force stands beside them; they wait as ceremonies do.
 bool waits_for_keys(const Action& action);
 
 }  // namespace facekeep::ledger

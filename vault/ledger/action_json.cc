@@ -64,6 +64,13 @@ Json write(const Reshare& a) {
   return to_json(a);
 }
 
+Json write(const RotateLogKey& /*a*/) {
+  return Json::object();
+}
+Json write(const ConfirmSubjects& a) {
+  return {{"site", a.site}};
+}
+
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
   RegisterPrincipals a;
   const Json& doors = r.array("doors", kMaxDoors);
@@ -166,6 +173,16 @@ Result<Action> read(Tag<RotateKeys>, ObjectReader& r) {
 }
 Result<Action> read(Tag<Reshare>, ObjectReader& r) {
   FK_TRY(Reshare a, reshare_from_json(r));
+  return Action(std::move(a));
+}
+
+Result<Action> read(Tag<RotateLogKey>, ObjectReader& r) {
+  FK_CHECK(r.finish());
+  return Action(RotateLogKey{});
+}
+Result<Action> read(Tag<ConfirmSubjects>, ObjectReader& r) {
+  ConfirmSubjects a{r.slug("site")};
+  FK_CHECK(r.finish());
   return Action(std::move(a));
 }
 

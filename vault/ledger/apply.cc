@@ -47,6 +47,7 @@ struct InputOf {
   PhaseInput operator()(const PeriodKeyDestroyed&) const { return PhaseInput::kNarrowing; }
   PhaseInput operator()(const Match&) const { return PhaseInput::kAccess; }
   PhaseInput operator()(const MetadataRead&) const { return PhaseInput::kAccess; }
+  PhaseInput operator()(const Recovered&) const { return PhaseInput::kRecovered; }
 };
 
 PhaseInput input_of(const Body& body) {
@@ -285,7 +286,7 @@ Status apply(State& state, const Event& event) {
   // The log's clock goes on from where it stood, whatever uptime a start has: one that follows a sealing by request
   // belongs to a daemon that has run for long, and must not count that time twice. Hence a base that can be negative,
   // modulo 2^64; an uptime that lies before its start's is no time at all.
-  const bool restarts = std::holds_alternative<Start>(event.body) || std::holds_alternative<Genesis>(event.body);
+  const bool restarts = is_of_own_clock(event.body);
   const std::uint64_t base = restarts ? state.log_clock_ - event.uptime_ms : state.clock_base_;
   const std::uint64_t now = base + event.uptime_ms;
   state.clock_now_ = now > static_cast<std::uint64_t>(INT64_MAX) ? 0 : now;

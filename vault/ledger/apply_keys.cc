@@ -22,6 +22,7 @@ void State::note_new_keys(const ProposalDone& done, const Genesis& next) {
   for (const Site& s : current_->sites) r.old_checks[s.id] = s.check;
   r.cards_untried = next.unseal_key != current_->unseal_key;
   rotation_ = std::move(r);
+  if (recovery_ && rotation_->cards_untried) recovery_->renewed = rotation_->from;
   site_proofs_.clear();  // the proof of the new keys is over all of them
   for (const auto& [id, key] : period_keys_) ++wraps_[std::get<1>(id)];
   if (!rotation_->cards_untried) return;
@@ -46,7 +47,9 @@ Status State::apply_body(const KeysRetired& e) {
   if (!rotation_ || e.epoch != rotation_->from) return broken("the end of keys that were not replaced");
   if (rotation_->upto != kAllRefs) return broken("the end of keys that subjects still need");
   if (rotation_->cards_untried) return broken("the end of the old keys before the new cards opened the vault");
+  if (e.lost != lost_roots_.contains(e.epoch)) return broken("the end of a lost root that is not said to be one");
   rotation_.reset();
+  if (recovery_ && recovery_->renewed == e.epoch) recovery_.reset();
   return {};
 }
 

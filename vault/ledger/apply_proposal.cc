@@ -94,7 +94,7 @@ Status State::apply_body(const ProposalMade& e) {
 
 // Who has a ceremony end undecided waits a day before another (decide_propose).
 void State::note_end(const Proposal& ended) {
-  if (renews_keys(ended.made.action)) ended_ceremonies_[ended.made.by] = clock_now_;
+  if (is_ceremony(ended.made.action)) ended_ceremonies_[ended.made.by] = clock_now_;
 }
 
 Status State::vote(const Vote& vote, Verb verb) {
@@ -144,12 +144,17 @@ Status State::apply_body(const ProposalDone& e) {
     next.sites.back().epoch = root_epoch();
   }
   FK_CHECK(in_log(check_new_keys(p.made.action, e.keys, next)));
+  FK_CHECK(check_new_log_key(p.made.action, e.log_key));
   if (waits_for_keys(p.made.action) != e.proof.has_value()) {
     return in_log(
         make_error(Errc::kIntegrity, "new keys come with a proof by those before them, and nothing else does"));
   }
   if (opens) site_proofs_[next.sites.back().id] = {e.proposal, *e.proof};
   if (e.keys) note_new_keys(e, next);
+  if (e.log_key) {
+    next.log_key = *e.log_key;
+    note_log_key(*e.log_key, false, {});
+  }
   for (const auto& [name, rule] : rules_in(p.made.action)) agreed_rules_.erase(name);
   if (const auto* change = std::get_if<ChangePolicy>(&p.made.action)) shortened_.erase(change->site);
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
@@ -163,6 +168,7 @@ Status State::apply_body(const ProposalDone& e) {
     s.suspended_at_clock = 0;
     --suspended_;
   }
+  confirm_subjects(p.made.action);
   if (unsettles(p.made.action)) {
     rule_version_ = size_;
     unsettle_proposals(nullptr);

@@ -49,7 +49,7 @@ Result<EraseMode> decide_erase(const State& state, const PrincipalRecord& by, co
 // True when a suspension's delay has passed on both clocks, and no proposal holds the erasure (erasure_is_held).
 bool erase_is_due(const State& state, const SubjectState& subject, const Instant& now);
 
-// True if this subject may match now: not suspended, consent not ended.
+// True if this subject may match now: not suspended, not in doubt, consent not ended.
 bool may_match(const State& state, const SubjectState& subject, UnixMillis now);
 
 // While the vault is not open, openings are read up to this many entries behind the last start, so that auditors can't

@@ -32,6 +32,7 @@ const std::vector<std::string_view>& event_types() {
                                                       "keys-retired",
                                                       "backup-made",
                                                       "restored",
+                                                      "recovered",
                                                       "enrolled",
                                                       "template",
                                                       "erased",
@@ -88,6 +89,11 @@ constexpr std::size_t index_of() {
 EventClass class_of(const Body& body) noexcept {
   if (body.index() < index_of<Enrolled>()) return EventClass::kGovernance;
   return body.index() < index_of<Match>() ? EventClass::kCustody : EventClass::kAccess;
+}
+
+bool is_of_own_clock(const Body& body) noexcept {
+  return std::holds_alternative<Genesis>(body) || std::holds_alternative<Start>(body) ||
+         std::holds_alternative<Recovered>(body);
 }
 
 std::string_view type_of(const Body& body) noexcept {

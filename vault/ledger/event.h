@@ -17,6 +17,7 @@
 #include "vault/ledger/budget.h"
 #include "vault/ledger/genesis.h"
 #include "vault/ledger/proposal.h"
+#include "vault/ledger/recovery.h"
 #include "vault/ledger/types.h"
 
 namespace facekeep::ledger {
@@ -173,11 +174,11 @@ struct MetadataRead {
 };
 
 // Governance events about proposals, and one person's narrowing acts, are in proposal.h; those of exports in export.h,
-// those of new keys in keys.h, those of backups in backup.h.
+// those of new keys in keys.h, those of backups in backup.h, that of a log key by the custodians in recovery.h.
 using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
                           Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended,
                           AlarmsAcknowledged, ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired,
-                          BackupMade, Restored, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
+                          BackupMade, Restored, Recovered, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
                           PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
 
 struct Event {
@@ -185,6 +186,9 @@ struct Event {
   std::uint64_t uptime_ms = 0;  // since the daemon started
   Body body;
 };
+
+// True for those whose uptime begins a clock of its own: the log's clock goes on from where it stood (State).
+bool is_of_own_clock(const Body& body) noexcept;
 
 EventClass class_of(const Body& body) noexcept;
 std::string_view type_of(const Body& body) noexcept;

@@ -81,7 +81,9 @@ Json write(const ExportGiven& e) {
   return {{"by", e.by}, {"proposal", to_hex(e.proposal)}};
 }
 Json write(const KeysRetired& e) {
-  return {{"epoch", e.epoch}};
+  Json j = {{"epoch", e.epoch}};
+  if (e.lost) j["lost"] = true;
+  return j;
 }
 Json write(const Tightened& e) {
   return {{"action", to_json(e.action)}, {"by", e.by}};
@@ -321,6 +323,10 @@ Result<Body> read(Tag<AlarmsAcknowledged>, const Json& j) {
   AlarmsAcknowledged e{r.text("by", kMaxPrincipalId),
                        static_cast<std::uint64_t>(r.integer("entry", 0, 9007199254740991))};
   FK_CHECK(r.finish());
+  return Body(std::move(e));
+}
+Result<Body> read(Tag<Recovered>, const Json& j) {
+  FK_TRY(Recovered e, recovered_from_json(j));
   return Body(std::move(e));
 }
 template <BackupEvent E>

@@ -80,9 +80,11 @@ struct Rewrapped {
 inline constexpr Id128 kAllRefs = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-// The root of `epoch` is gone from the token, which was asked, and the slot files of its time are removed.
+// The root of `epoch` is gone from the token, which was asked, and the slot files of its time are removed. `lost`: the
+// root was in a token that a recovery (recovery.h) said to be gone, so that nobody could destroy it.
 struct KeysRetired {
   std::uint32_t epoch = 0;
+  bool lost = false;
 };
 
 // SHA-256 of the SubjectPublicKeyInfo in DER. kInvalidArgument ("bad-action") unless the text is exactly the PEM form

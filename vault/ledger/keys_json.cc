@@ -112,6 +112,10 @@ Result<Rewrapped> rewrapped_from_json(const Json& value) {
 Result<KeysRetired> keys_retired_from_json(const Json& value) {
   ObjectReader r(value, "keys-retired event");
   KeysRetired e{read_epoch(r, 1)};
+  if (r.has("lost")) {
+    e.lost = r.boolean("lost");
+    if (r.ok() && !e.lost) r.fail("lost is there and not true");
+  }
   FK_CHECK(r.finish());
   return e;
 }

@@ -9,7 +9,7 @@ namespace facekeep::ledger {
 
 enum class Phase : std::uint8_t {
   kNew,        // no entry yet
-  kStopped,    // after genesis, before the first start
+  kStopped,    // after genesis or a recovery, before the next start
   kSealed,     // the daemon runs; shares are awaited
   kUnsealing,  // some shares are in
   kOpen,       // every site key is open
@@ -29,8 +29,9 @@ enum class PhaseInput : std::uint8_t {
   kNarrowing,  // custody events that need no site key: erased, suspended, period-key-destroyed
   kWidening,   // custody events that need one: enrolled, template, period-key
   kAccess,     // matches and reads
+  kRecovered,  // the custodians put another log key in place, offline
 };
-inline constexpr std::size_t kPhaseInputs = 10;
+inline constexpr std::size_t kPhaseInputs = 11;
 
 inline constexpr std::uint8_t kIllegal = 255;
 

@@ -4,6 +4,7 @@
 
 #include "vault/base/digest.h"
 #include "vault/ledger/json_reader.h"
+#include "vault/ledger/recovery.h"
 
 namespace facekeep::ledger {
 namespace {
@@ -121,6 +122,7 @@ Json to_json(const ProposalDone& e) {
   if (e.check) j["check"] = to_hex(*e.check);
   if (e.keys) j["keys"] = to_json(*e.keys);
   if (e.proof) j["proof"] = to_hex(*e.proof);
+  if (e.log_key) j["log_key"] = *e.log_key;
   return j;
 }
 
@@ -129,6 +131,7 @@ Result<ProposalDone> proposal_done_from_json(const Json& value) {
   ProposalDone e{r.hex<16>("proposal")};
   if (r.has("check")) e.check = r.hex<32>("check");
   if (r.has("proof")) e.proof = r.hex<32>("proof");
+  if (r.has("log_key")) e.log_key = r.text("log_key", kMaxVkey);
   const Json* keys = r.has("keys") ? &r.object("keys") : nullptr;
   FK_CHECK(r.finish());
   if (keys != nullptr) {

@@ -53,9 +53,10 @@ struct ProposalWithdrawn {
 // The action took effect with this entry.
 struct ProposalDone {
   Id128 proposal{};
-  std::optional<Digest> check = {};  // of an opened site: HKDF(S, "check") of the key drawn for it
-  std::optional<NewKeys> keys = {};  // of a rotation or a re-share
-  std::optional<Digest> proof = {};  // of either, and of an opened site: KeyProof (keys.h)
+  std::optional<Digest> check = {};         // of an opened site: HKDF(S, "check") of the key drawn for it
+  std::optional<NewKeys> keys = {};         // of a rotation or a re-share
+  std::optional<Digest> proof = {};         // of either, and of an opened site: KeyProof (keys.h)
+  std::optional<std::string> log_key = {};  // of a rotation of the log key: vkey of the new one
 };
 
 // One custodian ends principals that are no custodians, at once.

@@ -87,15 +87,29 @@ Error ceremony_running(std::string message, std::string hint) {
   return make_problem(Errc::kFailedPrecondition, "ceremony-running", std::move(message), std::move(hint));
 }
 
-// One at a time, from the proposal on.
+// After a recovery new cards come before every other ceremony.
+bool awaits_reshare(const State& state, const Action& action) {
+  const bool draws_keys = is_ceremony(action) || waits_for_keys(action);
+  return state.recovery() && draws_keys && !std::holds_alternative<Reshare>(action);
+}
+
+Status check_reshare_due(const State& state, const Action& action) {
+  if (!awaits_reshare(state, action)) return {};
+  return make_problem(Errc::kFailedPrecondition, "reshare-due",
+                      "the main token was replaced, and new cards are due before anything else that draws keys",
+                      "hold the ceremony for new cards: `facekeep reshare`");
+}
+
+// One at a time, from the proposal on. What waits for new cards keeps nobody from them.
 Status check_no_other_ceremony(const State& state, const Action& action, const Moment& now) {
-  if (!renews_keys(action)) return {};
+  if (!is_ceremony(action)) return {};
   const auto& all = state.proposals();
   const bool another = std::any_of(all.begin(), all.end(), [&](const auto& each) {
-    return renews_keys(each.second.made.action) && !is_final(stage_at(state, each.second, now));
+    return is_ceremony(each.second.made.action) && !awaits_reshare(state, each.second.made.action) &&
+           !is_final(stage_at(state, each.second, now));
   });
   if (!another) return {};
-  return ceremony_running("another rotation or re-share is proposed, and not decided",
+  return ceremony_running("another ceremony for new keys is proposed, and not decided",
                           "`facekeep proposals` shows it: have it decided, withdraw it or veto it");
 }
 
@@ -103,11 +117,11 @@ Status check_no_other_ceremony(const State& state, const Action& action, const M
 // them.
 Status check_not_just_ended(const State& state, const ProposalMade& made, const Moment& now) {
   const auto ended = state.ended_ceremonies().find(made.by);
-  if (!renews_keys(made.action) || ended == state.ended_ceremonies().end() ||
+  if (!is_ceremony(made.action) || ended == state.ended_ceremonies().end() ||
       now.clock >= ended->second + kBetweenCeremoniesMs) {
     return {};
   }
-  return ceremony_running("a rotation or re-share that this custodian proposed was vetoed or withdrawn within a day",
+  return ceremony_running("a ceremony for new keys that this custodian proposed was vetoed or withdrawn within a day",
                           "another custodian may propose it now");
 }
 
@@ -205,6 +219,7 @@ Status decide_propose(const State& state, const ProposalMade& made, const Moment
                         "withdraw one, or have it decided");
   }
   FK_CHECK(check_override(state, made));
+  FK_CHECK(check_reshare_due(state, made.action));
   FK_CHECK(check_no_other_ceremony(state, made.action, now));
   FK_CHECK(check_not_just_ended(state, made, now));
   return check_action(state, made.action, now);
@@ -272,12 +287,14 @@ Status decide_carry_out(const State& state, const Id128& id, const Moment& now) 
     return make_problem(Errc::kFailedPrecondition, "not-ready",
                         "the proposal is " + std::string(to_string(stage)) + " and not ready");
   }
-  if (waits_for_keys(p->made.action) && state.rotation()) {
+  const bool draws_keys = is_ceremony(p->made.action) || waits_for_keys(p->made.action);
+  FK_CHECK(check_reshare_due(state, p->made.action));
+  if (draws_keys && state.rotation()) {
     return ceremony_running("subjects are being rewrapped under new keys",
                             "the proposal is carried out when the old keys are destroyed");
   }
   // The proof of new keys is made with those that are open.
-  if (waits_for_keys(p->made.action)) FK_CHECK(require_open(state));
+  if (draws_keys) FK_CHECK(require_open(state));
   return check_action(state, p->made.action, now);
 }
 

@@ -36,7 +36,7 @@ Status check_override(const State& state, const ProposalMade& made);
 
 // "no-custodian", "suspended-custodian" (of `by`); "bad-action", "unknown-override", "too-many-proposals",
 // "ceremony-running" (another rotation or re-share is not decided, or one by the same person ended undecided within 24
-// hours of the log's clock).
+// hours of the log's clock), "reshare-due" (keys other than a re-share's, after a recovery).
 Status decide_propose(const State& state, const ProposalMade& made, const Moment& now);
 
 // "unknown-proposal", "proposal-ended", "proposal-stale" (another rule version, or signed before what unsettled it),
@@ -48,8 +48,8 @@ Status decide_vote(const State& state, const Vote& vote, Verb verb, const Moment
 // "proposal-ended".
 Status decide_withdraw(const State& state, const ProposalWithdrawn& withdrawn, const Moment& now);
 
-// kFailedPrecondition unless the proposal is ready, and its action can still be; "ceremony-running": it waits for the
-// end of a rotation; "sealed": it draws keys, and waits for an unseal.
+// kFailedPrecondition unless the proposal is ready, and its action can still be; "reshare-due"; "ceremony-running": it
+// waits for the end of a rotation; "sealed": it draws keys, and waits for an unseal.
 Status decide_carry_out(const State& state, const Id128& proposal, const Moment& now);
 
 // True for a suspended subject that this proposal, a CancelErasures, brings back.

@@ -117,7 +117,7 @@ std::string subject_line(const Id128& ref, const SubjectState& s, const std::str
   std::string line = "subject " + to_hex(ref) + " " + site + " " + std::to_string(s.slot) + " " + to_hex(s.consent) +
                      " " + to_hex(s.record) + " " + s.until + " " + std::to_string(s.entry) + " " +
                      (s.erase_due ? format_time(*s.erase_due) + " " + std::to_string(s.suspended_at_clock) : "-") +
-                     "\n";
+                     (s.in_doubt ? " in-doubt\n" : "\n");
   for (const auto& t : s.templates) {
     line += "template " + to_hex(t.id) + " " + t.model + " " + std::to_string(t.model_version) + " " + to_hex(t.blob) +
             " " + std::to_string(t.entry) + "\n";
@@ -177,6 +177,17 @@ std::string State::digest_head() const {
     if (rotation_->cards_untried) head += "cards untried\n";
     head += "old-register-check " + to_hex(rotation_->old_register_check) + "\n";
     for (const auto& [site, check] : rotation_->old_checks) head += "old-check " + site + " " + to_hex(check) + "\n";
+  }
+  for (const auto& h : handovers_) {
+    head += "handover " + std::to_string(h.entry) + " " + h.from + " " + h.to + (h.recovered ? " recovered" : "");
+    if (h.loss) head += " " + std::to_string(h.loss->newest.size) + " " + to_hex(h.loss->newest.root);
+    head += "\n";
+  }
+  for (const auto epoch : lost_roots_) head += "lost-root " + std::to_string(epoch) + "\n";
+  if (recovery_) {
+    head += "recovery " + std::to_string(recovery_->entry) + " " + recovery_->kind;
+    if (recovery_->renewed) head += " " + std::to_string(*recovery_->renewed);
+    head += "\n";
   }
   if (newest_backup_ > 0) head += "backup " + std::to_string(newest_backup_) + "\n";
   return head;

@@ -40,6 +40,7 @@ struct SubjectState {
   std::optional<UnixMillis> erase_due;   // suspended: does not match, is erased when due
   std::uint64_t suspended_at_clock = 0;  // State::log_clock() then
   std::vector<TemplateState> templates;
+  bool in_doubt = false;  // enrolled by a restore that accepted a loss: does not match until confirmed
 };
 
 class State {
@@ -125,6 +126,28 @@ class State {
   }
   // Commitments of the cards, and the unseal keys, of every set before the present one: none comes back.
   [[nodiscard]] const std::set<Digest>& retired_cards() const { return retired_cards_; }
+
+  // Every change of the log key, in log order: from the checkpoint with `entry` on, `to` signs.
+  struct Handover {
+    std::uint64_t entry = 0;
+    std::string from;  // vkeys
+    std::string to;
+    bool recovered = false;  // by the custodians; else the key before signed that checkpoint too
+    std::optional<Loss> loss = {};
+  };
+  [[nodiscard]] const std::vector<Handover>& handovers() const { return handovers_; }
+  // Root epochs that a recovery said to be lost with their token: nobody can destroy them.
+  [[nodiscard]] const std::set<std::uint32_t>& lost_roots() const { return lost_roots_; }
+  // From a recovery that lost a token to the end of the old keys of the first re-share behind it. Meanwhile the site
+  // keys of the present epoch are opened with the spare token, and new cards are due.
+  struct Recovery {
+    std::uint64_t entry = 0;
+    std::string kind;
+    std::optional<std::uint32_t> renewed = {};  // the root epoch that the re-share replaced, once it is carried out
+  };
+  [[nodiscard]] const std::optional<Recovery>& recovery() const { return recovery_; }
+  // Subjects that do not match until they are confirmed (ConfirmSubjects). Counted each time.
+  [[nodiscard]] std::uint64_t in_doubt() const;
 
   // Exports of those proposals, from the proposal's list of people or from proposal-done on.
   [[nodiscard]] const std::map<Id128, ExportState>& exports() const { return exports_; }
@@ -213,6 +236,7 @@ class State {
   Status apply_body(const KeysRetired& e);
   Status apply_body(const BackupMade& e);
   Status apply_body(const Restored& e);
+  Status apply_body(const Recovered& e);
   Status apply_body(const ExportSubjects& e);
   Status apply_body(const Exported& e);
   Status apply_body(const Enrolled& e);
@@ -236,6 +260,9 @@ class State {
   Status check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const;
   void note_new_keys(const ProposalDone& done, const Genesis& next);
   void note_end(const Proposal& ended);
+  [[nodiscard]] Status check_new_log_key(const Action& action, const std::optional<std::string>& key) const;
+  void note_log_key(const std::string& key, bool recovered, const std::optional<Loss>& loss);
+  void confirm_subjects(const Action& action);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -255,6 +282,9 @@ class State {
   std::optional<Rotation> rotation_;
   std::map<std::string, KeyProof> site_proofs_;
   std::set<Digest> retired_cards_;
+  std::vector<Handover> handovers_;
+  std::set<std::uint32_t> lost_roots_;
+  std::optional<Recovery> recovery_;
   bool all_custody_ = true;
   std::map<Id128, std::vector<std::uint64_t>> approval_entries_;  // of proposals_
   std::map<std::string, Origin> origins_;                         // of principals that a proposal registered or changed

@@ -123,6 +123,7 @@ Status StateTextReader::state_line(const Words& w) {
   bool ok = false;
   if (w[0] == "subject") return subject(w);
   if (w[0] == "template") return template_line(w);
+  if (w[0] == "handover" || w[0] == "lost-root" || w[0] == "recovery") return log_key_line(w);
   if (w[0] == "custody" && w.size() == 2 && w[1] == "unopened") {
     s.all_custody_ = false;
     ok = true;
@@ -195,10 +196,37 @@ Status StateTextReader::state_line(const Words& w) {
   return ok ? Status() : bad_line(lines_);
 }
 
-Status StateTextReader::subject(const Words& w) {
-  if (w.size() != 9 && w.size() != 10) return bad_line(lines_);
+Status StateTextReader::log_key_line(const Words& w) {
+  State& s = state_;
+  bool ok = false;
+  if (w[0] == "handover" && (w.size() == 4 || w.size() == 5 || w.size() == 7)) {
+    State::Handover h{0, std::string(w[2]), std::string(w[3]), w.size() > 4, {}};
+    ok = number(w[1], h.entry) && (!h.recovered || w[4] == "recovered");
+    if (w.size() == 7) {
+      // The origin is the name of the key.
+      auto& loss = h.loss.emplace(Loss{h.to.substr(0, h.to.find('+')), {}});
+      ok = ok && number(w[5], loss.newest.size) && hex(w[6], loss.newest.root);
+    }
+    s.handovers_.push_back(std::move(h));
+  }
+  if (w[0] == "lost-root" && w.size() == 2) {
+    std::uint32_t epoch = 0;
+    ok = number(w[1], epoch) && s.lost_roots_.insert(epoch).second;
+  }
+  if (w[0] == "recovery" && (w.size() == 3 || w.size() == 4)) {
+    auto& r = s.recovery_.emplace(State::Recovery{0, std::string(w[2]), {}});
+    ok = number(w[1], r.entry) && (w.size() == 3 || number(w[3], r.renewed.emplace()));
+  }
+  return ok ? Status() : bad_line(lines_);
+}
+
+Status StateTextReader::subject(const Words& line) {
+  Words w = line;
   Id128 ref{};
   SubjectState s;
+  s.in_doubt = w.back() == "in-doubt";
+  if (s.in_doubt) w.pop_back();
+  if (w.size() != 9 && w.size() != 10) return bad_line(lines_);
   const auto& sites = state_.current_->sites;
   while (s.site < sites.size() && sites[s.site].id != w[2]) ++s.site;
   if (!hex(w[1], ref) || s.site == sites.size() || !number(w[3], s.slot) || !hex(w[4], s.consent) ||

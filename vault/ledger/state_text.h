@@ -37,6 +37,7 @@ class StateTextReader {
   Status export_of(std::string_view rest);
   Status agreed_rule(std::string_view rest);
   Status state_line(const Words& w);
+  Status log_key_line(const Words& w);
   Status subject(const Words& w);
   Status template_line(const Words& w);
 

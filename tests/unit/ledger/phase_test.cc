@@ -14,14 +14,16 @@ struct SpecRow {
   const char* phase;
   const char* next[kPhaseInputs];
 };
-constexpr const char* kInputs[kPhaseInputs] = {"genesis", "start", "unseal-share", "unsealed", "unseal-ended",
-                                               "sealed",  "sums",  "narrowing",    "widening", "access"};
+constexpr const char* kInputs[kPhaseInputs] = {"genesis",      "start",  "unseal-share", "unsealed",
+                                               "unseal-ended", "sealed", "sums",         "narrowing",
+                                               "widening",     "access", "recovered"};
 constexpr SpecRow kSpec[kPhases] = {
-    {"new", {"stopped", "-", "-", "-", "-", "-", "-", "-", "-", "-"}},
-    {"stopped", {"-", "sealed", "-", "-", "-", "-", "-", "-", "-", "-"}},
-    {"sealed", {"-", "sealed", "unsealing", "-", "-", "sealed", "sealed", "sealed", "-", "-"}},
-    {"unsealing", {"-", "sealed", "unsealing", "open", "sealed", "sealed", "unsealing", "unsealing", "-", "-"}},
-    {"open", {"-", "sealed", "-", "-", "-", "sealed", "open", "open", "open", "open"}},
+    {"new", {"stopped", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}},
+    {"stopped", {"-", "sealed", "-", "-", "-", "-", "-", "-", "-", "-", "stopped"}},
+    {"sealed", {"-", "sealed", "unsealing", "-", "-", "sealed", "sealed", "sealed", "-", "-", "stopped"}},
+    {"unsealing",
+     {"-", "sealed", "unsealing", "open", "sealed", "sealed", "unsealing", "unsealing", "-", "-", "stopped"}},
+    {"open", {"-", "sealed", "-", "-", "-", "sealed", "open", "open", "open", "open", "stopped"}},
 };
 
 std::string next_name(std::size_t phase, std::size_t input) {
