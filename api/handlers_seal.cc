@@ -49,6 +49,7 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
     out["rotation"] = {
         {"from", r->from}, {"to", r->to}, {"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}};
   }
+  if (const auto& r = s.recovery) out["recovered"] = {{"entry", r->entry}, {"kind", r->kind}};
   return json_response(out);
 }
 

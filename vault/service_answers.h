@@ -46,6 +46,12 @@ struct SealStatus {
     bool cards_untried = false;  // of a re-share: the old keys stay until the new cards have opened the vault
   };
   std::optional<Rotation> rotation = {};
+  // The main token was lost and replaced: new cards are due.
+  struct Recovery {
+    std::uint64_t entry = 0;
+    std::string kind;  // "lost", "stolen", "broken"
+  };
+  std::optional<Recovery> recovery = {};
 };
 
 struct UnsealProgress {
