@@ -138,7 +138,7 @@ Result<SecretBytes> TokenCustody::unwrap_spare(std::uint32_t epoch, ByteView blo
                       "plug the spare token in, set token.spare and where its PIN comes from, and start the daemon again");
   }
   if (!*spare_) return spare_->error();
-  return unwrap_with_spare(**spare_, epoch, blob, context);
+  return unwrap_with_spare(***spare_, epoch, blob, context);
 }
 
 Result<std::vector<LogPublicKey>> TokenCustody::log_keys() {

@@ -45,7 +45,12 @@ Status export_log(const store::Store& store, const std::filesystem::path& dir,
   for (std::uint64_t i = 0; i < recovered.checkpoint->size; ++i) {
     FK_CHECK(append_entry(store, i, recovered.state, mirror));
   }
-  return mirror.finish(recovered.checkpoint_note, recovered.state.genesis().log_key);
+  std::vector<std::string> handovers;
+  for (const auto& h : recovered.state.handovers()) {
+    FK_TRY(const auto note, store.get(store::keys::checkpoint_at(h.entry + 1)));
+    if (note && h.entry < recovered.checkpoint->size) handovers.emplace_back(as_chars(*note));
+  }
+  return mirror.finish(recovered.checkpoint_note, recovered.state.genesis().log_key, handovers);
 }
 
 }  // namespace facekeep::daemon

@@ -10,7 +10,7 @@ namespace facekeep::daemon {
 
 struct OpenedMirror {
   log::VerifierKey vkey;  // as the mirror has it: to be compared with genesis'
-  backup::MirrorLog log;  // reads bundle by bundle; one thread
+  backup::MirrorLog log;  // reads bundle by bundle; one thread. No signature is checked yet
 };
 
 // kNotFound without a mirror there, or one without a checkpoint. Its entries fail with kNotFound and their number where

@@ -22,11 +22,11 @@ Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptio
         "doubt held back; this version does not do that");
   }
   FK_TRY(const OpenedMirror mirror, open_mirror_log(r.mirror));
-  const auto ask_token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
+  const auto ask_token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
     FK_TRY(SecretBytes pin, read_pin(config, options));
-    FK_TRY(const auto custody, open_custody(config, genesis, std::move(pin)));
+    FK_TRY(const auto custody, open_custody(config, current.vault, current.token, std::move(pin)));
     backup::TokenFacts out;
-    FK_TRY(out.log_public_key, custody->log_public_key());
+    FK_TRY(out.log_keys, custody->log_keys());
     FK_TRY(out.anchor, custody->read_anchor());
     return out;
   };

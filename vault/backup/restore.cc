@@ -9,6 +9,7 @@
 #include "vault/backup/file.h"
 #include "vault/backup/mark.h"
 #include "vault/base/digest.h"
+#include "vault/log/sequencer/handover.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
@@ -89,6 +90,7 @@ class Restore {
     FK_CHECK(read_mirror());
     FK_CHECK(check_manifests());
     FK_CHECK(fill_->flush());  // the tiles
+    FK_CHECK(take_handovers());
     FK_CHECK(check_checkpoints());
     FK_CHECK(check_token());
     FK_CHECK(check_site_keys());
@@ -155,10 +157,16 @@ class Restore {
   }
 
   Status read_mirror() {
-    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
-    const auto head = log::open_checkpoint(mirror_.checkpoint, key);
-    if (!head) return refused("the mirror is of another log than the backup: " + head.error().message);
+    // Its key may be one that the entries behind the backup name: then it is checked with that.
+    const auto other_log = [](const Error& why) {
+      return refused("the mirror is of another log than the backup: " + why.message);
+    };
+    const auto known = log::open_own_checkpoint(state(), mirror_.checkpoint);
+    if (!known && mirror_.handovers.size() <= state().handovers().size()) return other_log(known.error());
+    FK_TRY(const log::Note note, log::parse_note(mirror_.checkpoint));
+    FK_TRY(const log::Checkpoint unverified, log::parse_checkpoint_text(note.text));
     const std::uint64_t size = last().size;
+    const log::Checkpoint* head = &unverified;
     if (head->size <= size) {
       return refused("the mirror ends at entry " + std::to_string(head->size) + ", before the backup of " +
                          std::to_string(size) + " is in the log",
@@ -170,6 +178,9 @@ class Restore {
         if (!e.opening) ok.error().hint = "the mirror must have the custody openings; an auditor's has";
         return ok;
       }
+    }
+    if (const auto opened = log::open_own_checkpoint(state(), mirror_.checkpoint); !opened) {
+      return other_log(opened.error());
     }
     if (chain_.tree().root() != head->root) {
       return make_error(Errc::kIntegrity,
@@ -200,11 +211,26 @@ class Restore {
                    "enrolled since the older one; this version does not do that");
   }
 
+  // Nobody can sign them again: the keys before are gone.
+  Status take_handovers() {
+    const auto& all = state().handovers();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i >= mirror_.handovers.size()) {
+        return refused("the mirror lacks the checkpoint of handover " + std::to_string(i + 1),
+                       "fetch the mirror again: facekeep-audit fetch");
+      }
+      const std::uint64_t size = all[i].entry + 1;
+      FK_TRY(const Digest root, log::root_at(size, chain_.tree().hash_source(log::tile_reader(*store_))));
+      if (auto ok = log::check_handover(all[i], mirror_.handovers[i], root); !ok) return ok;
+      FK_CHECK(fill_->put(keys::checkpoint_at(size), as_bytes(mirror_.handovers[i])));
+    }
+    return fill_->flush();
+  }
+
   // The token's anchor lags behind what was published; a checkpoint that somebody kept may be newer.
   Status check_checkpoints() const {
-    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
     for (const std::string& note : checkpoints_) {
-      const auto kept = log::open_checkpoint(note, key);
+      const auto kept = log::open_own_checkpoint(state(), note);
       if (!kept) return refused("a checkpoint is not one of this log: " + kept.error().message);
       if (kept->size > chain_.tree().size()) {
         return make_error(Errc::kIntegrity,
@@ -223,10 +249,11 @@ class Restore {
   }
 
   Status check_token() {
-    FK_TRY(const TokenFacts token, token_(state().genesis()));
-    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
-    if (token.log_public_key != key.public_key) {
-      return refused("the token's log-signing key is not the one that genesis names",
+    FK_TRY(const TokenFacts token, token_(state().current()));
+    FK_TRY(const log::VerifierKey key, log::log_key_at(state(), chain_.tree().size()));
+    const auto in_force = [&](const LogPublicKey& k) { return k.bytes == key.public_key; };
+    if (std::none_of(token.log_keys.begin(), token.log_keys.end(), in_force)) {
+      return refused("the token's log-signing key is not the one that the log names",
                      "restore beside the vault's own token");
     }
     if (!token.anchor)

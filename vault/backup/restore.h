@@ -22,17 +22,18 @@ struct MirrorEntry {
 };
 // A log as an auditor's mirror has it. Nothing in it is trusted but what the note's signature covers.
 struct MirrorLog {
-  std::string checkpoint;  // signed note
+  std::string checkpoint;              // signed note
+  std::vector<std::string> handovers;  // checkpoints with which the log's key changed, in order
   std::function<Result<MirrorEntry>(std::uint64_t entry)> entry;
   std::function<Result<Bytes>(std::uint64_t entry)> bytes;  // of the entry alone: a public mirror has no openings
 };
 
-// What the token says: asked once the vault's genesis is known.
+// What the token says: asked once it is known which it is, in the state where the mirror ends.
 struct TokenFacts {
-  Bytes log_public_key;
+  std::vector<LogPublicKey> log_keys;
   std::optional<Anchor> anchor;
 };
-using AskToken = std::function<Result<TokenFacts>(const ledger::Genesis& genesis)>;
+using AskToken = std::function<Result<TokenFacts>(const ledger::Genesis& current)>;
 
 struct RestoreReport {
   std::uint64_t size = 0;     // entries in the backups

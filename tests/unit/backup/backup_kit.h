@@ -90,11 +90,11 @@ struct BackupKit {
   Result<backup::RestoreReport> restore(const std::vector<std::string>& files,
                                         const std::vector<std::string>& checkpoints = {}) {
     FK_TRY(const daemon::OpenedMirror log, daemon::open_mirror_log(mirror));
-    const auto token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
+    const auto token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
       FK_TRY(auto pool, f.open_token());
-      FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), genesis.vault));
+      FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), current.vault));
       backup::TokenFacts out;
-      FK_TRY(out.log_public_key, custody->log_public_key());
+      FK_TRY(out.log_keys, custody->log_keys());
       FK_TRY(out.anchor, custody->read_anchor());
       return out;
     };
