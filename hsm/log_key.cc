@@ -207,9 +207,8 @@ Result<LogKey> create_log_key(SessionPool& pool, const Id128& vault, bool force_
     ours = true;
     return generate(s, label, force_p256);
   });
-  Result<LogKey> key =
-      made ? pool.run(Repeat::kSafe, [&](Session& s) { return find_log_key(s, vault, number); })
-           : Result<LogKey>(made.error());
+  Result<LogKey> key = made ? pool.run(Repeat::kSafe, [&](Session& s) { return find_log_key(s, vault, number); })
+                            : Result<LogKey>(made.error());
   if (!key && ours) (void)destroy_key(pool, label);
   return key;
 }

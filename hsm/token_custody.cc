@@ -134,16 +134,16 @@ Result<Bytes> TokenCustody::wrap_to_spare(const SpareToken& spare, std::uint32_t
 
 Result<SecretBytes> TokenCustody::unwrap_spare(std::uint32_t epoch, ByteView blob, ByteView context) {
   if (!spare_) {
-    return make_error(Errc::kFailedPrecondition, "the configuration names no spare token",
-                      "plug the spare token in, set token.spare and where its PIN comes from, and start the daemon again");
+    return make_error(
+        Errc::kFailedPrecondition, "the configuration names no spare token",
+        "plug the spare token in, set token.spare and where its PIN comes from, and start the daemon again");
   }
   if (!*spare_) return spare_->error();
   return unwrap_with_spare(***spare_, epoch, blob, context);
 }
 
 Result<std::vector<LogPublicKey>> TokenCustody::log_keys() {
-  FK_TRY(std::vector<LogKey> found,
-         pool_->run(Repeat::kSafe, [&](Session& s) { return find_log_keys(s, vault_); }));
+  FK_TRY(std::vector<LogKey> found, pool_->run(Repeat::kSafe, [&](Session& s) { return find_log_keys(s, vault_); }));
   if (found.empty()) return make_error(Errc::kNotFound, "the token has no object " + log_label(vault_));
   std::vector<LogPublicKey> out;
   for (LogKey& key : found) out.push_back({key.type, std::move(key.public_key)});

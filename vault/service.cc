@@ -290,9 +290,8 @@ Result<SealStatus> Service::seal_status() const {
   }
   FK_TRY(const Bytes leaf, sequencer_->entry(out.start_entry));
   out.start_event = std::string(as_chars(leaf));
-  FK_TRY(const auto cp, sequencer_->read([&](const ledger::State& st) {
-    return log::open_own_checkpoint(st, out.checkpoint);
-  }));
+  FK_TRY(const auto cp,
+         sequencer_->read([&](const ledger::State& st) { return log::open_own_checkpoint(st, out.checkpoint); }));
   if (out.start_entry >= cp.size) {
     return make_problem(Errc::kUnavailable, "unavailable", "the checkpoint over this start is being signed",
                         "ask again in a moment");

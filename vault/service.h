@@ -196,8 +196,8 @@ class Service {
     bool clock_jumped = false;
     std::size_t exports_failing = 0;  // approved, and waiting to be tried again
     std::optional<SealStatus::Rotation> rotation = {};
-    bool reshare_due = false;                // since a recovery from the loss of the token
-    std::uint64_t in_doubt = 0;              // subjects that a restore left so, and nobody has confirmed
+    bool reshare_due = false;                          // since a recovery from the loss of the token
+    std::uint64_t in_doubt = 0;                        // subjects that a restore left so, and nobody has confirmed
     std::uint64_t rotation_left_behind = 0;            // stored keys that do not open and wait for somebody
     std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
     MatchBudgets::Alarms alarms;

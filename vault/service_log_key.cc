@@ -1,5 +1,5 @@
-// A new log-signing key: made in the token, named by the entry that carries the proposal out, signed in by the key before
-// (vault/log/sequencer/log_keys.cc).
+// A new log-signing key: made in the token, named by the entry that carries the proposal out, signed in by the key
+// before (vault/log/sequencer/log_keys.cc).
 #include <algorithm>
 
 #include "vault/ledger/decide.h"

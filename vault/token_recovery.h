@@ -1,10 +1,11 @@
 // Recovery, offline: the log of a vault whose main token is gone goes on with a key in a new one, by an entry that the
-// custodians sign (vault/ledger/recovery.h). No daemon runs, and nothing is opened: that takes the custodians' cards and
-// the spare token, at the next unseal.
+// custodians sign (vault/ledger/recovery.h). No daemon runs, and nothing is opened: that takes the custodians' cards
+// and the spare token, at the next unseal.
 //
 // Commit points, and what a crash right after each leaves:
 //   recovery-signed     nothing: the new key's signature was in memory
-//   recovery-committed  the entry is in the log with its checkpoint; the new token has no anchor, and the daemon does not
+//   recovery-committed  the entry is in the log with its checkpoint; the new token has no anchor, and the daemon does
+//   not
 //                       start: `finish` writes it
 //   recovery-anchored   nothing is missing
 #pragma once

@@ -77,8 +77,8 @@ class MemoryCustody final : public Custody {
   Result<Bytes> sign_checkpoint(ByteView public_key, ByteView message) override {
     const std::scoped_lock lock(mutex_);
     if (fault_) return *fault_;
-    const auto key = std::find_if(keys_.begin(), keys_.end(),
-                                  [&](const Pair& k) { return public_half(k) == to_bytes(public_key); });
+    const auto key =
+        std::find_if(keys_.begin(), keys_.end(), [&](const Pair& k) { return public_half(k) == to_bytes(public_key); });
     if (key == keys_.end()) return make_error(Errc::kIntegrity, "the token does not have the log key");
     const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
     Bytes out(64);

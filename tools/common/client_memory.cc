@@ -25,6 +25,7 @@ constexpr const char* kProgramFile = ".program";
 constexpr const char* kStartFile = ".start";
 constexpr const char* kWatchedFile = ".watched";
 constexpr const char* kStateFile = ".state";
+constexpr const char* kLogKeysFile = ".logkeys";
 
 Error altered(const std::string& path) {
   return make_error(Errc::kIntegrity, path + " is not what was written there",
@@ -154,12 +155,20 @@ Result<std::optional<std::string>> ClientMemory::get(const Id128& vault) const {
 }
 
 Status ClientMemory::put(const Id128& vault, std::string_view note) const {
+  return put_note(vault, note, false);
+}
+
+Status ClientMemory::put_over_lost(const Id128& vault, std::string_view note) const {
+  return put_note(vault, note, true);
+}
+
+Status ClientMemory::put_note(const Id128& vault, std::string_view note, bool over_lost) const {
   if (note.size() > kMaxCheckpoint) return make_error(Errc::kTooLarge, "the checkpoint is over 65536 bytes");
   FK_TRY(const log::Checkpoint fresh, checkpoint_of(note));
   FK_TRY(const auto directory, lock_directory(directory_));
   const std::string path = path_of(vault, kCheckpointFile);
   FK_TRY(const auto old_note, read_whole(path));
-  if (old_note) {
+  if (old_note && !over_lost) {
     const auto old = checkpoint_of(*old_note);
     if (!old) {
       return make_error(Errc::kIntegrity, path + " holds no checkpoint", "find out who changed it before you go on");
@@ -175,6 +184,15 @@ Status ClientMemory::put(const Id128& vault, std::string_view note) const {
     }
   }
   return replace(directory->get(), path, note);
+}
+
+Result<std::optional<std::string>> ClientMemory::log_keys(const Id128& vault) const {
+  return read_whole(path_of(vault, kLogKeysFile));
+}
+
+Status ClientMemory::put_log_keys(const Id128& vault, const std::string& keys) const {
+  FK_TRY(const auto directory, lock_directory(directory_));
+  return replace(directory->get(), path_of(vault, kLogKeysFile), keys);
 }
 
 Result<std::optional<ClientMemory::Program>> ClientMemory::program(const Id128& vault) const {

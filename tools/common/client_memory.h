@@ -35,6 +35,13 @@ class ClientMemory {
   // is no checkpoint. kMalformed unless `note` has the form of a signed checkpoint. kIo, kOutOfSpace, kTooLarge.
   [[nodiscard]] Status put(const Id128& vault, std::string_view note) const;
 
+  // The keys of the vault's log as this machine has followed them (vault/log/log_keys.h, as text); nothing if it never
+  // did. Errors as get() and put().
+  [[nodiscard]] Result<std::optional<std::string>> log_keys(const Id128& vault) const;
+  [[nodiscard]] Status put_log_keys(const Id128& vault, const std::string& keys) const;
+  // After a restore that accepted a loss, for which the caller has proof: what was remembered of the lost entries goes.
+  [[nodiscard]] Status put_over_lost(const Id128& vault, std::string_view note) const;
+
   // What a start event says that runs: SHA-256 of program (with its libraries) and configuration.
   struct Program {
     Digest program{};
@@ -59,6 +66,7 @@ class ClientMemory {
   [[nodiscard]] std::string state_path(const Id128& vault) const;
 
  private:
+  [[nodiscard]] Status put_note(const Id128& vault, std::string_view note, bool over_lost) const;
   [[nodiscard]] Result<std::optional<std::uint64_t>> entry_in(const std::string& path) const;
   [[nodiscard]] Status put_entry(const std::string& path, std::uint64_t entry) const;
   [[nodiscard]] std::string path_of(const Id128& vault, const char* kind) const;

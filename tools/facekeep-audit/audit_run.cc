@@ -80,7 +80,7 @@ void report_findings(Frame& frame, Reporter& report, const AuditRun& run) {
 
 }  // namespace
 
-void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const audit::WitnessPolicies& policies,
+void check_mirrors_witnesses(const Mirror& mirror, const log::LogKeys& keys, const audit::WitnessPolicies& policies,
                              const log::Checkpoint& head, UnixMillis time, audit::Findings& findings) {
   auto policy = policies.at(head.size);
   if (!policy) return;
@@ -90,14 +90,14 @@ void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, 
     return;
   }
   // After a change the newest may still be the one of the witnesses before.
-  if (const auto cosigned = log::open_checkpoint(as_chars(*note), key)) {
+  if (const auto cosigned = log::open_checkpoint(as_chars(*note), keys)) {
     if (const auto then = policies.at(cosigned->size)) policy = then;
   }
   const auto root_at = [&](std::uint64_t size) -> Result<Digest> {
     FK_TRY(audit::TileChain chain, audit::TileChain::open(head.size, head.root, mirror.files().tile));
     return log::root_at(size, chain.hash_source());
   };
-  audit::check_witnesses(as_chars(*note), key, *policy, {head, root_at, time}, findings);
+  audit::check_witnesses(as_chars(*note), keys, *policy, {head, root_at, time}, findings);
 }
 
 void see_policy(const audit::Seen& seen, audit::WitnessPolicies& policies) {
@@ -142,7 +142,7 @@ audit::Observer watched(AuditRun& run, audit::Observer inner) {
 Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer) {
   auto run = std::make_unique<AuditRun>();
   const Mirror mirror(options.dir);
-  FK_TRY(run->key, mirror.vkey());
+  FK_TRY(run->keys, mirror.keys());
   FK_TRY(const auto note, mirror.checkpoint());
   if (!note)
     return say_error(Errc::kNotFound, "no-mirror", Msg::kAuditNoMirror, Msg::kAuditNoMirrorHint, {options.dir});
@@ -168,14 +168,14 @@ Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& op
     bar->update(done);
   };
   const auto start = std::chrono::steady_clock::now();
-  FK_TRY(run->verified, audit::replay_log(run->key, {"checkpoint", *note}, seen, mirror.files(), run->level, confirmed,
+  FK_TRY(run->verified, audit::replay_log(run->keys, {"checkpoint", *note}, seen, mirror.files(), run->level, confirmed,
                                           *run->replay, run->findings, progress));
   const auto took = std::chrono::steady_clock::now() - start;
   run->milliseconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
   if (bar) bar->finish();
   if (run->level == audit::Level::kAuditor) FK_CHECK(read_names(mirror, *run));
   if (run->state().phase() != ledger::Phase::kNew) {
-    check_mirrors_witnesses(mirror, run->key, run->policies, run->verified.checkpoint, run->state().last_time(),
+    check_mirrors_witnesses(mirror, run->keys, run->policies, run->verified.checkpoint, run->state().last_time(),
                             run->findings);
   }
   return run;
@@ -186,11 +186,20 @@ void report_run(Frame& frame, Reporter& report, const AuditRun& run) {
   const std::uint64_t rate = entries * 1000 / std::max<std::uint64_t>(1, run.milliseconds);
   if (run.from > 0) report.say(Msg::kAuditFrom, {std::to_string(run.from)});
   report_state(report, run);
-  report.say(Msg::kAuditLog, {std::to_string(run.verified.checkpoint.size), run.key.name});
+  report.say(Msg::kAuditLog, {std::to_string(run.verified.checkpoint.size), run.verified.checkpoint.origin});
   report.say(Msg::kAuditRoot, {to_base64(run.verified.checkpoint.root)});
   report.say(Msg::kAuditSpeed,
              {std::to_string(entries), format_duration(run.milliseconds / 1000), std::to_string(rate)});
-  report.field("origin", run.key.name);
+  std::uint64_t n = 0;
+  Json keys = Json::array();
+  for (const log::LogKey& k : run.keys.chain()) {
+    keys.push_back({{"vkey", format_vkey(k.key)}, {"from", k.from}, {"recovered", k.recovered}});
+    if (k.from == 0) continue;
+    report.say(k.recovered ? Msg::kLogKeyToldRecovered : Msg::kLogKeyTold,
+               {std::to_string(++n), std::to_string(k.from), format_vkey(k.key)});
+  }
+  report.field("log_keys", std::move(keys));
+  report.field("origin", run.verified.checkpoint.origin);
   report.field("size", run.verified.checkpoint.size);
   report.field("root", to_base64(run.verified.checkpoint.root));
   report.field("from", run.from);

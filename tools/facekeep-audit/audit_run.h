@@ -25,7 +25,7 @@ struct AuditRun {
   AuditRun(const AuditRun&) = delete;
   AuditRun& operator=(const AuditRun&) = delete;
 
-  log::VerifierKey key;
+  log::LogKeys keys;
   audit::Level level = audit::Level::kPublic;
   audit::Findings findings;
   std::unique_ptr<audit::Replay> replay;
@@ -37,11 +37,14 @@ struct AuditRun {
   audit::Names names;  // from register.json, checked; empty without it
 
   [[nodiscard]] const ledger::State& state() const { return replay->state(); }
+  [[nodiscard]] const log::VerifierKey& key() const {
+    return keys.key_for(verified.checkpoint.size)->key;  // in force
+  }
 };
 
 // Holds the mirror's file `cosigned` against its checkpoint `head`, which the log had at `time` at the earliest, by the
 // policy of that moment.
-void check_mirrors_witnesses(const Mirror& mirror, const log::VerifierKey& key, const audit::WitnessPolicies& policies,
+void check_mirrors_witnesses(const Mirror& mirror, const log::LogKeys& keys, const audit::WitnessPolicies& policies,
                              const log::Checkpoint& head, UnixMillis time, audit::Findings& findings);
 
 // Takes into `policies` what `seen` may have changed of them.

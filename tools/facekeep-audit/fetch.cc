@@ -73,7 +73,7 @@ Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mir
 
 // Whether the log's witnesses, by the policy in force, stand behind what was fetched. Lines for what is only shown, an
 // error for the rest.
-Status check_witnesses(Frame& frame, Reporter& report, const Mirror& mirror, const log::VerifierKey& key,
+Status check_witnesses(Frame& frame, Reporter& report, const Mirror& mirror, const log::LogKeys& key,
                        const log::Checkpoint& head, const std::string& note) {
   if (head.size == 0) return {};
   FK_TRY(const audit::WitnessPolicies policies, policies_of(mirror, head.size));
@@ -100,6 +100,23 @@ Status check_witnesses(Frame& frame, Reporter& report, const Mirror& mirror, con
   return say_error(Errc::kIntegrity, "witnesses", Msg::kAuditWitnessErrors, Msg::kAuditWitnessHint);
 }
 
+// What happened to the log's key since the fetch before; at the first one, everything that did.
+void report_keys(Reporter& report, const Fetched& done) {
+  const auto& chain = done.keys.chain();
+  for (std::size_t i = chain.size() - done.new_handovers; i < chain.size(); ++i) {
+    report.say(chain[i].recovered ? Msg::kLogKeyToldRecovered : Msg::kLogKeyTold,
+               {std::to_string(i), std::to_string(chain[i].from), format_vkey(chain[i].key)});
+  }
+  report.field("vkey", format_vkey(done.keys.newest()));
+  report.field("new_handovers", done.new_handovers);
+  if (!done.kept) return;
+  const log::LogKey* lost = nullptr;
+  for (const log::LogKey& k : chain) lost = k.lost_upto > 0 ? &k : lost;
+  if (lost != nullptr) {
+    report.warn(Msg::kCliEntriesLost, {std::to_string(*done.kept), std::to_string(lost->lost_upto - 1)});
+  }
+}
+
 Status fetch(Frame& frame, Reporter& report, const Options& o) {
   FK_TRY(const log::VerifierKey key, log::parse_vkey(o.vkey));
   const Mirror mirror(o.out);
@@ -119,7 +136,8 @@ Status fetch(Frame& frame, Reporter& report, const Options& o) {
   } else {
     report.say(Msg::kAuditFirstFetch);
   }
-  const Status witnessed = check_witnesses(frame, report, mirror, key, done.checkpoint, cosigned);
+  report_keys(report, done);
+  const Status witnessed = check_witnesses(frame, report, mirror, done.keys, done.checkpoint, cosigned);
   const Status read = o.vault.api.empty() ? Status() : read_openings(frame, report, o, mirror, key, done, get);
   report.field("size", done.checkpoint.size);
   report.field("root", to_base64(done.checkpoint.root));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tools/common/say.h"
+#include "tools/facekeep-audit/fetch_keys.h"
 #include "vault/audit/tile_chain.h"
 
 namespace facekeep::tools {
@@ -70,31 +71,75 @@ class LogFetch {
     FK_CHECK(check_key());
     FK_TRY(const Bytes served, get_("/checkpoint"));
     note_ = as_chars(served);
-    FK_TRY(now_, log::open_checkpoint(note_, key_, log::Extensions::kTolerate));
+    FK_CHECK(open_served());
     FK_CHECK(read_before());
     if (before_ && before_->size > now_.size) return refuse(false);
     if (now_.size > 0) FK_CHECK(open_tree());
-    FK_CHECK(mirror_.write("vkey", as_bytes(format_vkey(key_) + "\n")));
+    FK_CHECK(mirror_.write("vkey", as_bytes(format_vkey(keys_.first()) + "\n")));
+    if (new_keys_) FK_CHECK(mirror_.keep_keys(*new_keys_));
     FK_TRY(const std::uint64_t fresh, fetch_bundles(progress));
     FK_CHECK(mirror_.take_over(staged_, now_.size));
     FK_CHECK(mirror_.keep_checkpoint(now_, note_));
     FK_CHECK(mirror_.write("checkpoint", as_bytes(note_)));
     forget_partials();
-    return Fetched{now_, before_ ? std::optional(before_->size) : std::nullopt, fresh};
+    const std::size_t handed = new_keys_ ? keys_.handovers() - known_ : 0;
+    return Fetched{now_, before_ ? std::optional(before_->size) : std::nullopt, fresh, keys_, handed, kept_};
   }
 
  private:
-  Status check_key() const {
-    if (!mirror_.has("vkey")) return {};
-    FK_TRY(const log::VerifierKey kept, mirror_.vkey());
-    if (kept == key_) return {};
+  // A checkpoint by a key that is not known yet is one by a key that was handed over to, or nothing.
+  Status open_served() {
+    auto opened = log::open_checkpoint(note_, keys_, log::Extensions::kTolerate);
+    if (!opened && is_unknown_log_key(opened.error())) {
+      FK_TRY(auto followed, follow_served_keys(keys_, note_, mirror_, get_));
+      opened = log::open_checkpoint(note_, followed.keys, log::Extensions::kTolerate);
+      keys_ = followed.keys;
+      new_keys_ = std::move(followed);
+    }
+    if (!opened) return say_log_key(opened.error());
+    now_ = std::move(*opened);
+    return {};
+  }
+
+  Status check_key() {
+    if (!mirror_.has("vkey")) {
+      keys_ = key_;
+      return {};
+    }
+    FK_TRY(keys_, mirror_.keys());
+    known_ = keys_.handovers();
+    if (keys_.has(key_)) return {};
     return say_error(Errc::kInvalidArgument, "other-log", Msg::kAuditOtherKey, Msg::kAuditOtherKeyHint);
   }
 
   Status read_before() {
     FK_TRY(const auto note, mirror_.checkpoint());
     if (!note) return {};
-    FK_TRY(before_, log::open_checkpoint(*note, key_, log::Extensions::kTolerate));
+    auto before = log::open_checkpoint(*note, keys_, log::Extensions::kTolerate);
+    if (!before && is_lost_tree(before.error())) return set_lost_aside(*note);
+    if (!before) return say_log_key(before.error());
+    before_ = std::move(*before);
+    return {};
+  }
+
+  // The mirror is of the log before a restore that accepted a loss: what both share must be the same.
+  Status set_lost_aside(const std::string& note) {
+    const auto& chain = keys_.chain();
+    const auto by_known = [&](const log::LogKey& k) { return log::open_checkpoint(note, k.key).has_value(); };
+    const auto ended = std::find_if(chain.begin(), chain.end(), by_known);
+    if (ended == chain.end()) return make_error(Errc::kIntegrity, "the mirror's checkpoint is of no key of this log");
+    FK_TRY(const log::Checkpoint lost, log::open_checkpoint(note, ended->key));
+    const std::uint64_t shared = ended->upto;
+    FK_TRY(audit::TileChain old, audit::TileChain::open(lost.size, lost.root, mirror_.files().tile));
+    FK_TRY(const Digest before, log::root_at(shared, old.hash_source()));
+    const auto served = [this](const log::TileId& id) { return get_("/" + format_path(id)); };
+    FK_TRY(audit::TileChain fresh, audit::TileChain::open(now_.size, now_.root, served));
+    FK_TRY(const Digest after, log::root_at(shared, fresh.hash_source()));
+    before_ = lost;
+    if (before != after) return refuse(true);
+    FK_CHECK(mirror_.set_aside("lost-" + std::to_string(lost.size)));
+    before_.reset();
+    kept_ = shared;
     return {};
   }
 
@@ -129,7 +174,7 @@ class LogFetch {
 
   Result<std::uint64_t> fetch_bundles(const FetchProgress& progress) {
     const std::uint64_t had = before_ ? before_->size : 0;
-    for (std::uint64_t b = whole_to_ / kTileWidth; b * kTileWidth < now_.size; ++b) {
+    for (std::uint64_t b = (kept_ ? 0 : whole_to_) / kTileWidth; b * kTileWidth < now_.size; ++b) {
       const log::BundleId id{b, log::tile_width_at(now_.size, 0, b)};
       const std::string path = format_path(id);
       if (id.width < kTileWidth || (!mirror_.has(path) && !staged_.has(path))) FK_CHECK(fetch_bundle(id));
@@ -165,6 +210,10 @@ class LogFetch {
   const log::VerifierKey& key_;
   const Get& get_;
   const std::uint64_t whole_to_;
+  log::LogKeys keys_;
+  std::size_t known_ = 0;  // handovers before this fetch
+  std::optional<log::FollowedKeys> new_keys_;
+  std::optional<std::uint64_t> kept_;
   const Mirror staged_;
   TileFetcher tiles_;
   std::string note_;

@@ -23,13 +23,19 @@ struct Fetched {
   log::Checkpoint checkpoint;
   std::optional<std::uint64_t> before;  // size of the mirror's earlier checkpoint
   std::uint64_t new_entries = 0;
+  log::LogKeys keys;              // of the mirror now
+  std::size_t new_handovers = 0;  // of them, since the fetch before
+  std::optional<std::uint64_t>
+      kept;  // after a restore that accepted a loss: entries that the log before and this share
 };
 
 // Brings the mirror to the checkpoint that is served now. What an interrupted call left is used; until the call is
 // done, the mirror stays as it was. kIntegrity
 // ("rolled-back", "forked") keeps both checkpoints in the mirror as evidence and changes nothing else; kIntegrity for
 // bytes that do not fit: they are not kept.
-// Entries before `whole_to` are not looked at again: the mirror has them whole.
+// Entries before `whole_to` are not looked at again: the mirror has them whole. `key` is where trust begins: the key of
+// a new mirror, and one of those of an older one. Handovers of the log key are followed, which for a recovery reads and
+// folds the whole log. What a restore accepted as lost, and is in the mirror, moves to DIR/lost-<entries>.
 Result<Fetched> fetch_log(const Mirror& mirror, const log::VerifierKey& key, const Get& get,
                           const FetchProgress& progress = {}, std::uint64_t whole_to = 0);
 

@@ -11,7 +11,7 @@ constexpr UnixMillis kHour = 3600LL * 1000;
 }  // namespace
 
 Follower::Follower(const std::string& dir, log::VerifierKey key, audit::Level level, std::optional<Snapshot> from)
-    : mirror_(dir), key_(std::move(key)), level_(level) {
+    : mirror_(dir), key_(std::move(key)), keys_(key_), level_(level) {
   if (from) {
     confirmed_ = {from->state.size(), from->root};
     replay_ = std::make_unique<audit::Replay>(level, std::move(from->state), findings_, std::ref(statistics_));
@@ -23,6 +23,8 @@ Follower::Follower(const std::string& dir, log::VerifierKey key, audit::Level le
 Result<News> Follower::look(const Get& get, const Get& openings) {
   // The first look trusts nothing that is in the folder.
   FK_TRY(Fetched fetched, fetch_log(mirror_, key_, get, {}, head_.size));
+  if (fetched.kept) start_over();
+  keys_ = fetched.keys;
   if (!seen_before_) seen_before_ = fetched.before.value_or(0);
   forget_checkpoint_before(fetched);
   head_ = fetched.checkpoint;
@@ -51,7 +53,7 @@ Status Follower::replay_new(News& news) {
   if (confirmed_.size == 0) {
     FK_TRY(seen, mirror_.seen());
   }
-  FK_TRY(const audit::Verified verified, audit::replay_log(key_, {"checkpoint", *note}, seen, mirror_.files(), level_,
+  FK_TRY(const audit::Verified verified, audit::replay_log(keys_, {"checkpoint", *note}, seen, mirror_.files(), level_,
                                                            confirmed_, *replay_, findings_));
   confirmed_ = {verified.checkpoint.size, verified.checkpoint.root};
   const auto& acts = statistics_.result().acts;
@@ -63,6 +65,17 @@ Status Follower::replay_new(News& news) {
     if (told_.insert({f.code, f.entry}).second) news.findings.push_back(std::move(f));
   }
   return {};
+}
+
+// Entries that were replayed are lost: the log that goes on is replayed from its first. Its acts were told before.
+void Follower::start_over() {
+  findings_ = audit::Findings();
+  statistics_ = audit::StatisticsObserver();
+  replay_ = std::make_unique<audit::Replay>(level_, findings_, std::ref(statistics_));
+  confirmed_ = {};
+  openings_whole_ = 0;
+  acts_told_ = 0;
+  hour_.reset();
 }
 
 // A look every few seconds would leave millions of checkpoints, each of which the next one implies: one an hour stays.

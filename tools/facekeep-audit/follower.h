@@ -38,6 +38,8 @@ class Follower {
   [[nodiscard]] const log::Checkpoint& head() const { return head_; }
   // False if this tree, of at most head().size entries, is not the beginning of the mirrored one.
   [[nodiscard]] Result<bool> contains(std::uint64_t size, const Digest& root) const;
+  // The log's keys, as the last look found them.
+  [[nodiscard]] const log::LogKeys& keys() const { return keys_; }
   [[nodiscard]] const Mirror& mirror() const { return mirror_; }
   [[nodiscard]] const audit::Replay& replay() const { return *replay_; }
   [[nodiscard]] const audit::Findings& findings() const { return findings_; }
@@ -45,9 +47,11 @@ class Follower {
  private:
   Status replay_new(News& news);
   void forget_checkpoint_before(const Fetched& fetched);
+  void start_over();
 
   Mirror mirror_;
-  log::VerifierKey key_;
+  log::VerifierKey key_;  // where trust began
+  log::LogKeys keys_;     // and the keys of the last look
   audit::Level level_;
   audit::Findings findings_;
   audit::StatisticsObserver statistics_;

@@ -46,6 +46,22 @@ Result<log::VerifierKey> Mirror::vkey() const {
   return log::parse_vkey(first_line(*text));
 }
 
+Result<log::LogKeys> Mirror::keys() const {
+  FK_TRY(log::VerifierKey first, vkey());
+  if (!has("log-keys")) return log::LogKeys(std::move(first));
+  FK_TRY(const std::string text, load_text(dir_ + "/log-keys"));
+  FK_TRY(log::LogKeys keys, log::LogKeys::parse(text));
+  if (keys.first() == first) return keys;
+  return make_error(Errc::kIntegrity, dir_ + "/log-keys does not begin with the key in " + dir_ + "/vkey",
+                    "find out who changed one of them; fetch into a new folder");
+}
+
+Status Mirror::keep_keys(const log::FollowedKeys& followed) const {
+  std::uint64_t n = 0;
+  for (const std::string& note : followed.notes) FK_CHECK(write("handover/" + std::to_string(++n), as_bytes(note)));
+  return write("log-keys", as_bytes(followed.keys.format()));
+}
+
 Result<std::optional<std::string>> Mirror::checkpoint() const {
   if (!has("checkpoint")) return std::optional<std::string>();
   FK_TRY(std::string note, load_text(dir_ + "/checkpoint"));
@@ -55,11 +71,13 @@ Result<std::optional<std::string>> Mirror::checkpoint() const {
 Result<std::vector<audit::SeenCheckpoint>> Mirror::seen() const {
   std::vector<audit::SeenCheckpoint> out;
   std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(dir_ + "/checkpoints", error)) {
-    const std::string name = file.path().filename().string();
-    if (name.ends_with(".new") || !file.is_regular_file(error)) continue;
-    FK_TRY(std::string note, load_text(file.path().string()));
-    out.push_back({"checkpoints/" + name, std::move(note)});
+  for (const std::string folder : {"checkpoints/", "handover/"}) {
+    for (const auto& file : std::filesystem::directory_iterator(dir_ + "/" + folder, error)) {
+      const std::string name = file.path().filename().string();
+      if (name.ends_with(".new") || !file.is_regular_file(error)) continue;
+      FK_TRY(std::string note, load_text(file.path().string()));
+      out.push_back({folder + name, std::move(note)});
+    }
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return out;
@@ -75,6 +93,7 @@ audit::LogFiles Mirror::files() const {
   out.bundle = [this](const log::BundleId& id) { return read(format_path(id)); };
   out.openings = [this](const log::BundleId& id) { return read(opening_path(id)); };
   out.list = [this](const auto& visit) { return list(visit); };
+  out.handover = [this](std::uint64_t n) { return read("handover/" + std::to_string(n)); };
   return out;
 }
 
@@ -110,6 +129,20 @@ void Mirror::forget(const std::string& path) const {
   std::filesystem::remove(file, error);
   // "067.p" with the last partial in it; anything else is not empty.
   if (file.parent_path().extension() == ".p") std::filesystem::remove(file.parent_path(), error);
+}
+
+Status Mirror::set_aside(const std::string& name) const {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path to(dir_ + "/" + name);
+  fs::create_directories(to, error);
+  // The checkpoint goes first: without it a fetch takes nothing here for known.
+  for (const char* what : {"checkpoint", "checkpoints", "tile", "openings", "register.json", "cosigned"}) {
+    if (!has(what)) continue;
+    fs::rename(dir_ + "/" + what, to / what, error);
+    if (error) return make_error(Errc::kIo, "can't move " + dir_ + "/" + what + ": " + error.message());
+  }
+  return sync_file_system(dir_);
 }
 
 Status Mirror::take_over(const Mirror& from, std::uint64_t size) const {

@@ -1,6 +1,8 @@
 // A mirror of a vault's log on disk:
 //
-//   DIR/vkey                  the log's verifier key, one line
+//   DIR/vkey                  the log's verifier key as first trusted, one line
+//   DIR/log-keys              that key and those that followed it, as this mirror checked them (vault/log/log_keys.h)
+//   DIR/handover/<n>          the n-th handover note of the log key, as the vault published it
 //   DIR/checkpoint            the latest checkpoint whose tree is here whole
 //   DIR/checkpoints/<size>    every checkpoint that was seen; one that contradicts another has "-<root>" behind
 //   DIR/cosigned              the newest checkpoint that the vault showed with its witnesses' cosignatures; empty: none
@@ -18,7 +20,7 @@
 #include <vector>
 
 #include "vault/audit/log_replay.h"
-#include "vault/log/checkpoint.h"
+#include "vault/log/handovers.h"
 
 namespace facekeep::tools {
 
@@ -29,8 +31,12 @@ class Mirror {
 
   // kNotFound ("no-mirror") if there is no vkey file.
   [[nodiscard]] Result<log::VerifierKey> vkey() const;
+  // Those of log-keys, else that of vkey alone. kMalformed, kIntegrity.
+  [[nodiscard]] Result<log::LogKeys> keys() const;
+  [[nodiscard]] Status keep_keys(const log::FollowedKeys& followed) const;
   // Nothing if there is none yet.
   [[nodiscard]] Result<std::optional<std::string>> checkpoint() const;
+  // Every checkpoint that was seen, handover notes among them.
   [[nodiscard]] Result<std::vector<audit::SeenCheckpoint>> seen() const;
   [[nodiscard]] bool has_openings() const;
   [[nodiscard]] audit::LogFiles files() const;
@@ -44,6 +50,9 @@ class Mirror {
   [[nodiscard]] Status write(const std::string& path, ByteView bytes) const;
   // Files of an older checkpoint that newer ones take the place of; what is not there is no error.
   void forget(const std::string& path) const;
+
+  // Moves checkpoints, tiles and openings to DIR/<name>: this mirror begins anew, and they stay as evidence.
+  [[nodiscard]] Status set_aside(const std::string& name) const;
 
   // Moves what `from` has of a tree of `size` here, over what is here, and removes the rest of it.
   [[nodiscard]] Status take_over(const Mirror& from, std::uint64_t size) const;

@@ -24,7 +24,7 @@ struct Options {
 
 Status make(Reporter& report, const Options& o) {
   const Mirror mirror(o.dir);
-  FK_TRY(const log::VerifierKey key, mirror.vkey());
+  FK_TRY(const log::LogKeys key, mirror.keys());
   FK_TRY(const auto note, mirror.checkpoint());
   if (!note) return say_error(Errc::kNotFound, "no-mirror", Msg::kAuditNoMirror, Msg::kAuditNoMirrorHint, {o.dir});
   FK_TRY(const log::Checkpoint head, log::open_checkpoint(*note, key, log::Extensions::kTolerate));

@@ -100,7 +100,7 @@ Json report_json(const ReportInput& in) {
   }
   Json out = {{"made", format_time(in.made)},
               {"program", "facekeep-audit " + in.version},
-              {"vkey", format_vkey(in.run.key)},
+              {"vkey", format_vkey(in.run.key())},
               {"size", in.run.verified.checkpoint.size},
               {"root", to_base64(in.run.verified.checkpoint.root)},
               {"checkpoint", in.run.verified.note},

@@ -45,7 +45,7 @@ std::string head(const ReportInput& in) {
   if (in.run.state().phase() != ledger::Phase::kNew) {
     facts += row(say(in, Msg::kRepVault), "<code>" + to_hex(in.run.state().genesis().vault) + "</code>");
   }
-  facts += row(say(in, Msg::kRepOrigin), html::text(in.run.key.name));
+  facts += row(say(in, Msg::kRepOrigin), html::text(in.run.key().name));
   facts +=
       row(say(in, Msg::kRepPeriod), say(in, Msg::kRepPeriodIs, {html::time(s.first_time), html::time(s.last_time)}));
   return element("h1", say(in, Msg::kRepTitle)) +
@@ -87,6 +87,12 @@ std::string summary(const ReportInput& in) {
     out += p(Msg::kRepSumPeople,
              {n(s.enrolled), n(erased), n(in.run.state().subjects().size()), n(in.run.state().suspended())});
   }
+  if (const auto& r = in.run.state().recovery()) {
+    out += element("p", say(in, Msg::kRepCardsDue, {n(r->entry), r->kind}), "warning");
+  }
+  if (const std::uint64_t doubt = in.run.state().in_doubt(); doubt > 0) {
+    out += element("p", say(in, Msg::kRepInDoubt, {n(doubt)}), "warning");
+  }
   if (s.unopened_custody > 0) out += p(Msg::kRepSumCustody, {n(s.unopened_custody)});
   const auto crashes = static_cast<std::uint64_t>(
       std::count_if(s.acts.begin(), s.acts.end(), [](const audit::Act& a) { return a.facts.contains("after_crash"); }));
@@ -127,7 +133,7 @@ std::string freshness(const ReportInput& in) {
   std::string others;
   if (const auto note = log::parse_note(in.run.verified.note)) {
     for (const auto& s : note->signatures) {
-      if (s.name != in.run.key.name) others += (others.empty() ? "" : ", ") + s.name;
+      if (s.name != in.run.key().name) others += (others.empty() ? "" : ", ") + s.name;
     }
   }
   return out + (others.empty() ? p(Msg::kRepFreshNoCosign, {}) : p(Msg::kRepFreshCosign, {others}));
@@ -146,7 +152,7 @@ std::string how_to_check(const ReportInput& in) {
   const std::string digest =
       in.run.replay->complete() ? to_hex(in.run.state().digest()) : format_message(in.lang, Msg::kRepNoDigest);
   std::string out = element("h2", say(in, Msg::kRepVerify)) + element("p", say(in, Msg::kRepVerifyText));
-  for (const std::string& line : {format_vkey(in.run.key), to_base64(in.run.verified.checkpoint.root)}) {
+  for (const std::string& line : {format_vkey(in.run.key()), to_base64(in.run.verified.checkpoint.root)}) {
     out += element("p", "<code>" + html::text(line) + "</code>");
   }
   out += element("p", say(in, Msg::kRepDigest) + ": <code>" + html::text(digest) + "</code>");

@@ -161,7 +161,7 @@ Status Watch::compare_doubtful() {
   std::vector<std::string> later;
   Status out;
   for (std::string& note : cosign_.doubtful) {
-    const auto given = log::open_checkpoint(note, key_, log::Extensions::kTolerate);
+    const auto given = log::open_checkpoint(note, follower_->keys(), log::Extensions::kTolerate);
     if (!given) continue;  // of another log
     if (given->size > follower_->head().size) {
       later.push_back(std::move(note));
@@ -186,15 +186,17 @@ void Watch::check_growth(bool grew) {
 }
 
 Status Watch::look() {
-  const log::Checkpoint cosigned = cosign_.witness ? cosign_.witness->latest(key_.name) : log::Checkpoint{};
+  const log::Checkpoint cosigned =
+      cosign_.witness ? cosign_.witness->latest(follower_->keys().newest().name) : log::Checkpoint{};
   const Get get = [this](const std::string& target) { return public_->get(target); };
   const Get openings = [this](const std::string& target) { return get_openings(target); };
   FK_TRY(const News news, follower_->look(get, openings));
   check_growth(news.new_entries > 0);
   voice_.well();
-  voice_.news(key_.name, news, first_);
+  voice_.news(news.checkpoint.origin, news, first_);
   first_ = false;
   if (!cosign_.witness) return {};
+  FK_CHECK(cosign_.witness->learn(follower_->keys()));
   FK_CHECK(compare(cosigned));
   return compare_doubtful();
 }

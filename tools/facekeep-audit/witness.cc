@@ -15,13 +15,18 @@ namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
+bool is_there(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Witness>> Witness::open(const std::string& dir, std::vector<log::VerifierKey> logs,
+Result<std::unique_ptr<Witness>> Witness::open(const std::string& dir, const std::vector<log::VerifierKey>& logs,
                                                const WitnessIdentity& identity, const Clock& clock) {
-  std::unique_ptr<Witness> out(new Witness(dir, std::move(logs), identity, clock));
+  std::unique_ptr<Witness> out(new Witness(dir, identity, clock));
   FK_TRY(out->lock_, lock_folder(dir));
-  FK_CHECK(out->load());
+  for (const log::VerifierKey& key : logs) FK_CHECK(out->load(key));
   return out;
 }
 
@@ -29,18 +34,38 @@ std::string Witness::path_of(const std::string& origin) const {
   return dir_ + "/" + to_hex(sha256(as_bytes(origin)));
 }
 
-Status Witness::load() {
-  for (const log::VerifierKey& key : logs_) {
-    const std::string path = path_of(key.name);
-    std::error_code error;
-    if (!std::filesystem::exists(std::filesystem::symlink_status(path, error))) continue;
+Status Witness::load(const log::VerifierKey& key) {
+  const std::string path = path_of(key.name);
+  const auto altered = [](const std::string& file, const std::string& why) {
+    return say_error(Errc::kIntegrity, "witness-memory", Msg::kAuditWitnessMemory, Msg::kAuditWitnessMemoryHint,
+                     {file, why});
+  };
+  log::LogKeys keys(key);
+  if (is_there(path + ".keys")) {
+    FK_TRY(const std::string text, load_text(path + ".keys"));
+    auto kept = log::LogKeys::parse(text);
+    if (!kept) return altered(path + ".keys", kept.error().message);
+    keys = std::move(*kept);
+  }
+  if (is_there(path)) {
     FK_TRY(const std::string note, load_text(path, log::kMaxNoteSize));
-    const auto checkpoint = log::open_checkpoint(note, key, log::Extensions::kTolerate);
-    if (!checkpoint) {
-      return say_error(Errc::kIntegrity, "witness-memory", Msg::kAuditWitnessMemory, Msg::kAuditWitnessMemoryHint,
-                       {path, checkpoint.error().message});
-    }
+    const auto checkpoint = log::open_checkpoint(note, keys, log::Extensions::kTolerate);
+    if (!checkpoint) return altered(path, checkpoint.error().message);
     latest_[key.name] = *checkpoint;
+  }
+  if (!keys.has(key)) FK_CHECK(keys.given(key, latest_of(key.name).size));
+  // Another key of the same log may have been given before.
+  std::erase_if(logs_, [&](const log::LogKeys& other) { return other.first() == keys.first(); });
+  logs_.push_back(std::move(keys));
+  return replace_file(path + ".keys", logs_.back().format(), 0600);
+}
+
+Status Witness::learn(const log::LogKeys& keys) {
+  const std::lock_guard lock(mutex_);
+  for (log::LogKeys& known : logs_) {
+    if (!keys.has(known.newest()) || keys.newest() == known.newest()) continue;
+    FK_CHECK(replace_file(path_of(known.newest().name) + ".keys", keys.format(), 0600));
+    known = keys;
   }
   return {};
 }

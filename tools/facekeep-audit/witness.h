@@ -1,7 +1,8 @@
 // A witness: cosigns checkpoints that extend all that it cosigned before (C2SP tlog-witness), and remembers on disk
 // before it answers.
 //
-//   DIR/<SHA-256 of the origin, hex>   the latest checkpoint that was cosigned, as its log signed it
+//   DIR/<SHA-256 of the origin, hex>        the latest checkpoint that was cosigned, as its log signed it
+//   DIR/<SHA-256 of the origin, hex>.keys   the keys of that log (vault/log/log_keys.h)
 //
 // Whoever can write DIR can make the witness forget: it is as trusted as the key.
 #pragma once
@@ -21,11 +22,17 @@ namespace facekeep::tools {
 
 class Witness {
  public:
-  // Takes the lock of the folder and reads what it remembers of these logs. `identity` and `clock` must outlive it.
-  // kConflict ("folder-in-use"); kIntegrity, kMalformed: what is remembered is no checkpoint of its log. Nothing is
-  // then cosigned: a witness that forgot would cosign another history.
-  static Result<std::unique_ptr<Witness>> open(const std::string& dir, std::vector<log::VerifierKey> logs,
+  // One key a log. One that is not among those remembered is its person's word for a new one: it signs what comes
+  // behind the latest checkpoint that was cosigned, which it must continue. Takes the lock of the folder and reads what
+  // it remembers of these logs. `identity` and `clock` must outlive it. kConflict ("folder-in-use"); kIntegrity,
+  // kMalformed: what is remembered is no checkpoint of its log. Nothing is then cosigned: a witness that forgot would
+  // cosign another history.
+  static Result<std::unique_ptr<Witness>> open(const std::string& dir, const std::vector<log::VerifierKey>& logs,
                                                const WitnessIdentity& identity, const Clock& clock);
+
+  // Keys of a log that were followed from one of those that this witness has; those of other logs are left aside.
+  // Thread safe. Remembered at once.
+  Status learn(const log::LogKeys& keys);
 
   // The answer to a request body. One at a time; thread safe. 500 if it can't be remembered or signed: there is no
   // cosignature then.
@@ -40,19 +47,19 @@ class Witness {
   std::vector<std::string> take_doubtful();
 
  private:
-  Witness(std::string dir, std::vector<log::VerifierKey> logs, const WitnessIdentity& identity, const Clock& clock)
-      : dir_(std::move(dir)), logs_(std::move(logs)), identity_(identity), clock_(clock) {}
+  Witness(std::string dir, const WitnessIdentity& identity, const Clock& clock)
+      : dir_(std::move(dir)), identity_(identity), clock_(clock) {}
   [[nodiscard]] std::string path_of(const std::string& origin) const;
   [[nodiscard]] log::Checkpoint latest_of(const std::string& origin) const;
-  Status load();
+  Status load(const log::VerifierKey& key);
   Result<log::WitnessAnswer> cosign(const log::WitnessJudgement& judged);
 
   std::string dir_;
-  std::vector<log::VerifierKey> logs_;
   const WitnessIdentity& identity_;
   const Clock& clock_;
   http::UniqueFd lock_;
   mutable std::mutex mutex_;  // what follows, and the files
+  std::vector<log::LogKeys> logs_;
   std::map<std::string, log::Checkpoint> latest_;
   std::vector<std::string> doubtful_;
 };

@@ -113,7 +113,7 @@ Status fetch(Context& context, VaultApi& api, const std::string& target, const P
 Status save_receipt(VaultApi& api, const Notice& notice, const std::string& text, const std::string& path) {
   if (path.empty()) return {};
   FK_TRY(log::Receipt receipt, log::parse_receipt(text));
-  FK_TRY(const log::Checkpoint head, log::open_checkpoint(receipt.checkpoint, notice.log_key));
+  FK_TRY(const log::Checkpoint head, log::open_checkpoint(receipt.checkpoint, notice.keys()));
   FK_TRY(receipt.extra, fetch_entry(api, head.size, receipt.index));
   FK_TRY(const std::string whole, log::format_receipt(receipt));
   return save_text(path, whole);

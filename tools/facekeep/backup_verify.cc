@@ -14,10 +14,11 @@ Error other_log(Msg what) {
 }
 
 // Goes on from the last backup to the mirror's end: the root there is one that the vault signed.
-Status vouch_by_mirror(backup::Chain& chain, const log::VerifierKey& key, const std::string& dir) {
+Status vouch_by_mirror(backup::Chain& chain, const log::LogKeys& keys, const std::string& dir) {
   FK_TRY(const daemon::OpenedMirror mirror, daemon::open_mirror_log(dir));
-  const auto head = log::open_checkpoint(mirror.log.checkpoint, key);
-  if (!head || head->size < chain.tree().size()) return other_log(Msg::kBackupOtherMirror);
+  const auto head = log::open_checkpoint(mirror.log.checkpoint, mirror.keys);
+  if (!head || !keys.has(mirror.keys.first()) || head->size < chain.tree().size())
+    return other_log(Msg::kBackupOtherMirror);
   for (std::uint64_t i = chain.tree().size(); i < head->size; ++i) {
     FK_TRY(const Bytes entry, mirror.log.bytes(i));
     chain.attest(entry);
@@ -26,7 +27,7 @@ Status vouch_by_mirror(backup::Chain& chain, const log::VerifierKey& key, const 
 }
 
 // The entry of the last one's manifest, as the receipt proves it.
-Result<std::uint64_t> vouch_by_receipt(const backup::FileReport& file, const log::VerifierKey& key,
+Result<std::uint64_t> vouch_by_receipt(const backup::FileReport& file, const log::LogKeys& key,
                                        const std::string& path) {
   FK_TRY(const std::string text, load_text(path, log::kMaxReceiptSize));
   FK_TRY(const log::Receipt receipt, log::parse_receipt(text));
@@ -74,7 +75,7 @@ Status verify_backups(const VerifyBackups& o, Reporter& report) {
   }
   FK_CHECK(chain.finish());
   const ledger::Genesis& genesis = chain.state().genesis();
-  FK_TRY(const log::VerifierKey key, log::parse_vkey(genesis.log_key));
+  FK_TRY(const log::LogKeys key, log::LogKeys::of(chain.state()));
   if (!o.mirror.empty()) FK_CHECK(vouch_by_mirror(chain, key, o.mirror));
   std::vector<backup::FileReport> files = chain.files();
   if (!o.receipt.empty()) {

@@ -47,6 +47,7 @@ class Fold {
     const auto& event = std::get<ledger::Event>(leaf);
     if (const auto* approval = std::get_if<ledger::Approval>(&event.body)) remember(approval->vote);
     if (const auto* veto = std::get_if<ledger::Veto>(&event.body)) remember(veto->vote);
+    if (const auto* e = std::get_if<ledger::Recovered>(&event.body)) signed_.emplace(e->at.size, e->at.root);
     return ledger::apply(state_, event);
   }
 

@@ -14,8 +14,8 @@ namespace facekeep::tools {
 
 // The state after the last entry under `head`. Goes on from what this machine folded last, which it keeps beside its
 // checkpoints; the first call for a log of a million entries makes 4,000 requests, and shows progress on context.err.
-// What people signed must name a tree of this log. kIntegrity: "bad-entries" (not those under the root), "bad-genesis"
-// (another vault's), "bad-rules" (an entry that the vault's rules don't allow), "forked".
+// What people signed, votes and recoveries, must name a tree of this log. kIntegrity: "bad-entries" (not those under
+// the root), "bad-genesis" (another vault's), "bad-rules" (an entry that the vault's rules don't allow), "forked".
 Result<ledger::State> fold_log(const Context& context, const Notice& notice, VaultApi& api,
                                const log::Checkpoint& head);
 

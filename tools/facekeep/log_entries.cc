@@ -3,6 +3,13 @@
 #include "vault/log/merkle.h"
 
 namespace facekeep::tools {
+
+Result<std::vector<Digest>> fetch_inclusion(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry) {
+  FK_TRY(const Json answer, api.json("GET", "/v1/log/proofs/inclusion?index=" + std::to_string(entry) +
+                                                "&size=" + std::to_string(head.size)));
+  return parse_hashes(answer.value("proof", Json()));
+}
+
 namespace {
 
 Error bad_entries() {
@@ -18,12 +25,6 @@ Result<std::vector<Bytes>> fetch_bundle(VaultApi& api, const log::BundleId& id) 
   auto entries = log::decode_bundle(bytes, id.width);
   if (!entries) return bad_entries();
   return entries;
-}
-
-Result<std::vector<Digest>> fetch_inclusion(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry) {
-  FK_TRY(const Json answer, api.json("GET", "/v1/log/proofs/inclusion?index=" + std::to_string(entry) +
-                                                "&size=" + std::to_string(head.size)));
-  return parse_hashes(answer.value("proof", Json()));
 }
 
 Error forked(std::uint64_t before, std::uint64_t after) {

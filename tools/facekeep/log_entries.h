@@ -19,6 +19,9 @@ using VisitEntry = std::function<Status(std::uint64_t entry, ByteView bytes)>;
 Status read_entries(VaultApi& api, const log::Checkpoint& head, std::uint64_t from, const std::optional<Digest>& before,
                     const VisitEntry& visit);
 
+// The hashes that a proof of inclusion of `entry` under `head` has to consist of, unproven.
+Result<std::vector<Digest>> fetch_inclusion(VaultApi& api, const log::Checkpoint& head, std::uint64_t entry);
+
 // The bytes of `entry`, out of the bundle of a tree of `size`, unproven. kIntegrity if there is no such entry.
 Result<Bytes> fetch_entry(VaultApi& api, std::uint64_t size, std::uint64_t entry);
 

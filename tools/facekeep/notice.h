@@ -15,13 +15,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "vault/base/bytes.h"
 #include "vault/base/result.h"
-#include "vault/log/note.h"
+#include "vault/log/log_keys.h"
 
 namespace facekeep::tools {
 
@@ -35,13 +36,21 @@ struct Notice {
   Id128 vault{};
   std::string name;
   std::string origin;
-  log::VerifierKey log_key;
+  log::VerifierKey log_key;  // as printed; what checks a signature is keys()
   std::string api;
   std::string public_url;
   std::vector<Digest> server_pins;  // the current key first
   bool rehearsal = false;
   std::string checkpoint;  // the ceremony's, over entry 0; empty in a notice that has none
   std::vector<NoticeCard> cards;
+
+  // The key above and those that followed it, as far as this process has checked them (log_key_chain.h). Copies of a
+  // notice share it. One thread.
+  [[nodiscard]] log::LogKeys& keys() const {
+    if (!followed) followed = std::make_shared<log::LogKeys>(log_key);
+    return *followed;
+  }
+  mutable std::shared_ptr<log::LogKeys> followed = {};
 };
 
 // Pure. kMalformed names the field.

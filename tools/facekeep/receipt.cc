@@ -41,7 +41,7 @@ Result<std::string> expected_entry(const log::Receipt& receipt, const Expected& 
 Result<log::Checkpoint> verify(const Notice& notice, const log::Receipt& receipt, const Expected& expected,
                                ByteView served) {
   FK_TRY(const std::string entry, expected_entry(receipt, expected, served));
-  return log::verify_receipt(receipt, log::leaf_hash(as_bytes(entry)), notice.log_key);
+  return log::verify_receipt(receipt, log::leaf_hash(as_bytes(entry)), notice.keys());
 }
 
 bool is_away(const Error& error) {
@@ -54,7 +54,7 @@ Status check_with_log(const Context& context, const Notice& notice, VaultApi& ap
   Bytes served;
   const auto receipt = log::parse_receipt(text);
   if (receipt && receipt->extra.empty()) {
-    const auto stated = log::open_checkpoint(receipt->checkpoint, notice.log_key);
+    const auto stated = log::open_checkpoint(receipt->checkpoint, notice.keys());
     if (!stated) return bad_receipt(stated.error().message);
     if (entry >= stated->size) return bad_receipt("its checkpoint does not cover the entry");
     FK_TRY(served, fetch_entry(api, stated->size, entry));

@@ -21,19 +21,18 @@ struct Options {
 std::vector<std::string> words(Context& context, const Notice& notice, const ledger::Recovered& e,
                                const std::string& digest) {
   const ledger::TokenEvidence& t = e.token;
-  std::vector<std::string> out = {
-      context.text(e.kind == "stolen"   ? Msg::kRecStolen
-                   : e.kind == "broken" ? Msg::kRecBroken
-                   : e.kind == "lost"   ? Msg::kRecLost
-                                        : Msg::kRecRestored,
-                   {notice.name, to_hex(notice.vault)}),
-      context.text(Msg::kRecToken, {t.manufacturer, t.model, t.serial, t.token_class}),
-      context.text(Msg::kRecLog, {std::to_string(e.at.size), to_hex(e.at.root)}),
-      context.text(Msg::kRecKey, {e.log_key})};
+  std::vector<std::string> out = {context.text(e.kind == "stolen"   ? Msg::kRecStolen
+                                               : e.kind == "broken" ? Msg::kRecBroken
+                                               : e.kind == "lost"   ? Msg::kRecLost
+                                                                    : Msg::kRecRestored,
+                                               {notice.name, to_hex(notice.vault)}),
+                                  context.text(Msg::kRecToken, {t.manufacturer, t.model, t.serial, t.token_class}),
+                                  context.text(Msg::kRecLog, {std::to_string(e.at.size), to_hex(e.at.root)}),
+                                  context.text(Msg::kRecKey, {e.log_key})};
   if (e.spare) out.push_back(context.text(Msg::kRecSpare, {to_hex(*e.spare)}));
   if (e.loss) {
-    out.push_back(context.text(
-        Msg::kRecLoss, {std::to_string(e.at.size), std::to_string(e.loss->newest.size - 1), e.loss->origin}));
+    out.push_back(context.text(Msg::kRecLoss,
+                               {std::to_string(e.at.size), std::to_string(e.loss->newest.size - 1), e.loss->origin}));
   }
   out.push_back(context.text(Msg::kRecMade, {format_time(e.made)}));
   out.push_back(context.text(Msg::kRecDigest, {digest}));
@@ -80,8 +79,7 @@ Status sign(Context& context, const Options& o, Reporter& report) {
   const std::string digest = to_hex(sha256(as_bytes(text)));
   report.field("digest", digest);
   FK_CHECK(confirm(context, o, words(context, notice, e, digest), digest, report));
-  FK_TRY(const std::string armored,
-         sign_as_custodian(context, o.signer, nullptr, ledger::kRecoveryNamespace, text));
+  FK_TRY(const std::string armored, sign_as_custodian(context, o.signer, nullptr, ledger::kRecoveryNamespace, text));
   FK_CHECK(save_text(o.out, armored));
   report.say(Msg::kRecSigned, {o.out});
   report.field("signature", o.out);

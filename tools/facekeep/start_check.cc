@@ -1,5 +1,6 @@
 #include "tools/facekeep/start_check.h"
 
+#include "tools/facekeep/follow_keys.h"
 #include "vault/log/merkle.h"
 
 namespace facekeep::tools {
@@ -7,6 +8,10 @@ namespace {
 
 Error bad_answer() {
   return say_error(Errc::kMalformed, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"/v1/seal-status"});
+}
+
+bool is_problem(const Error& e, std::string_view name) {
+  return e.problem != nullptr && name == e.problem;
 }
 
 bool has_text(const Json& o, const char* key) {
@@ -96,7 +101,10 @@ Result<CheckedStart> check_start(const Notice& notice, const SealStatusView& sta
     return say_error(Errc::kIntegrity, "rehearsal-differs", Msg::kCliRehearsalDiffers, Msg::kCliOtherVaultHint);
   }
   CheckedStart out;
-  auto checkpoint = log::open_checkpoint(status.checkpoint, notice.log_key);
+  auto checkpoint = log::open_checkpoint(status.checkpoint, notice.keys());
+  if (!checkpoint && is_problem(checkpoint.error(), "old-log-key")) {
+    return say_error(Errc::kIntegrity, "old-log-key", Msg::kLogKeyOld, Msg::kCliTellHint, {checkpoint.error().message});
+  }
   if (!checkpoint) {
     return say_error(Errc::kCrypto, "bad-checkpoint", Msg::kCliBadCheckpoint, Msg::kCliTellHint,
                      {checkpoint.error().message});
@@ -123,7 +131,8 @@ Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint&
   FK_TRY(const auto note, memory.get(notice.vault));
   // At first contact the notice's own checkpoint stands in: another genesis under the same keys does not extend it.
   if (!note && notice.checkpoint.empty()) return Continuity::kFirstContact;
-  const auto before = log::open_checkpoint(note ? *note : notice.checkpoint, notice.log_key);
+  const auto before = log::open_checkpoint(note ? *note : notice.checkpoint, notice.keys());
+  if (!before && note && is_problem(before.error(), "lost-tree")) return Continuity::kLost;
   if (!before) {
     return say_error(Errc::kIntegrity, "bad-memory", Msg::kCliBadMemory, Msg::kCliBadMemoryHint, {memory.directory()});
   }
@@ -145,10 +154,23 @@ Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint&
 
 namespace {
 
-Result<CheckedVault> check_vault_once(const ClientMemory& memory, const Notice& notice, VaultApi& api) {
+// The custodians signed for it; that nobody reads over it is the least.
+void tell_lost(const Context& context, const log::LogKeys& keys) {
+  if (context.json) return;
+  for (const log::LogKey& k : keys.chain()) {
+    if (k.lost_upto <= k.upto) continue;
+    context.err << context.text(Msg::kCliEntriesLost, {std::to_string(k.upto), std::to_string(k.lost_upto - 1)})
+                << "\n";
+  }
+}
+
+Result<CheckedVault> check_vault_once(const Context& context, const ClientMemory& memory, const Notice& notice,
+                                      VaultApi& api) {
+  FK_CHECK(use_remembered_keys(memory, notice));
   FK_TRY(const Json answer, api.json("GET", "/v1/seal-status"));
   CheckedVault out;
   FK_TRY(out.status, parse_seal_status(answer));
+  FK_CHECK(follow_keys(context, memory, notice, api, out.status.checkpoint));
   FK_TRY(out.start, check_start(notice, out.status));
   const FetchConsistency fetch = [&](std::uint64_t from, std::uint64_t to) -> Result<std::vector<Digest>> {
     const std::string target = "/v1/log/proofs/consistency?from=" + std::to_string(from) + "&to=" + std::to_string(to);
@@ -156,7 +178,13 @@ Result<CheckedVault> check_vault_once(const ClientMemory& memory, const Notice& 
     return parse_hashes(proof.value("proof", Json()));
   };
   FK_TRY(out.continuity, check_continuity(notice, out.start.checkpoint, memory, fetch));
-  if (out.continuity != Continuity::kSame) FK_CHECK(memory.put(notice.vault, out.start.note));
+  FK_CHECK(remember_keys(memory, notice));
+  if (out.continuity == Continuity::kLost) {
+    tell_lost(context, notice.keys());
+    FK_CHECK(memory.put_over_lost(notice.vault, out.start.note));
+  } else if (out.continuity != Continuity::kSame) {
+    FK_CHECK(memory.put(notice.vault, out.start.note));
+  }
   return out;
 }
 
@@ -165,7 +193,7 @@ Result<CheckedVault> check_vault_once(const ClientMemory& memory, const Notice& 
 Result<CheckedVault> check_vault_now(const Context& context, const Notice& notice, VaultApi& api) {
   FK_TRY(const ClientMemory memory, context.memory());
   for (int attempt = 0;; ++attempt) {
-    auto out = check_vault_once(memory, notice, api);
+    auto out = check_vault_once(context, memory, notice, api);
     // Another process of this person remembered a later head meanwhile: this one is held against it, too.
     if (out || out.error().code != Errc::kConflict || attempt == 3) return out;
   }

@@ -60,12 +60,13 @@ struct CheckedStart {
   UnixMillis time = 0;
   ledger::Start start;
 };
-// Pure. The vault's id and kind are the notice's; the notice's log key signed the checkpoint; the start event
-// is the entry that it claims to be. kIntegrity, kCrypto, kMalformed; nothing may be sent after one.
+// Pure. The vault's id and kind are the notice's; the key in force of notice.keys() signed the checkpoint; the start
+// event is the entry that it claims to be. kIntegrity, kCrypto, kMalformed; nothing may be sent after one.
 Result<CheckedStart> check_start(const Notice& notice, const SealStatusView& status);
 
 // How the log's head lies to the one that this machine remembers.
-enum class Continuity : std::uint8_t { kFirstContact, kSame, kGrown };
+// kLost: what this machine remembers are entries that a restore accepted as lost, and the custodians signed for it.
+enum class Continuity : std::uint8_t { kFirstContact, kSame, kGrown, kLost };
 using FetchConsistency = std::function<Result<std::vector<Digest>>(std::uint64_t from, std::uint64_t to)>;
 // kIntegrity if the log is shorter than the remembered one, or does not extend it.
 Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint& now, const ClientMemory& memory,

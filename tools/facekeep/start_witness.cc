@@ -16,7 +16,7 @@ Result<std::optional<Error>> missing_quorum(VaultApi& api, const Notice& notice,
   const auto note = api.bytes("GET", "/v1/log/cosigned");
   if (!note && note.error().code == Errc::kNotFound) return std::optional<Error>(note.error());
   if (!note) return note.error();
-  const auto cosigned = log::open_cosigned(as_chars(*note), notice.log_key, witnesses);
+  const auto cosigned = log::open_cosigned(as_chars(*note), notice.keys(), witnesses);
   // After a change of the policy the newest one has the cosignatures of the witnesses before.
   if (!cosigned && cosigned.error().code == Errc::kIntegrity) return std::optional<Error>(cosigned.error());
   if (!cosigned) return cosigned.error();

@@ -44,7 +44,7 @@ Status status(Context& context, Reporter& report) {
   }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
-  report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.log_key)});
+  report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.keys().newest())});
   report.say(Msg::kCliProgramIs, {v.start.start.version, to_hex(v.start.start.program), to_hex(v.start.start.config),
                                   format_time(v.start.time)});
   Json groups = Json::array();
@@ -60,7 +60,7 @@ Status status(Context& context, Reporter& report) {
                              {"refused", v.status.templates_refused}});
   report.field("log_size", v.start.checkpoint.size);
   report.field("root", to_base64(v.start.checkpoint.root));
-  report.field("vkey", log::format_vkey(notice.log_key));
+  report.field("vkey", log::format_vkey(notice.keys().newest()));
   report.field("checkpoint", "verified");
   report.field("consistent", v.continuity == Continuity::kFirstContact ? "first-contact" : "yes");
   report.field("version", v.start.start.version);

@@ -9,8 +9,6 @@ namespace {
 using log::kTileWidth;
 using tools::Mirror;
 
-constexpr std::size_t kMaxHandovers = 1000;
-
 class Bundles {
  public:
   Bundles(std::string dir, std::uint64_t size) : mirror_(std::move(dir)), size_(size) {}
@@ -79,10 +77,10 @@ Result<OpenedMirror> open_mirror_log(const std::string& dir) {
   FK_TRY(out.vkey, mirror.vkey());
   FK_TRY(const auto note, mirror.checkpoint());
   if (!note) return make_error(Errc::kNotFound, "the mirror in " + dir + " has no checkpoint");
-  FK_TRY(const log::Note parsed, log::parse_note(*note));
-  FK_TRY(const log::Checkpoint head, log::parse_checkpoint_text(parsed.text));
+  FK_TRY(out.keys, mirror.keys());
+  FK_TRY(const log::Checkpoint head, log::open_checkpoint(*note, out.keys));
   out.log.checkpoint = *note;
-  while (out.log.handovers.size() < kMaxHandovers) {
+  while (out.log.handovers.size() < log::kMaxHandovers) {
     const auto handover = mirror.read("handover/" + std::to_string(out.log.handovers.size() + 1));
     if (!handover) break;
     out.log.handovers.emplace_back(as_chars(*handover));

@@ -4,13 +4,14 @@
 #include <string>
 
 #include "vault/backup/restore.h"
-#include "vault/log/note.h"
+#include "vault/log/log_keys.h"
 
 namespace facekeep::daemon {
 
 struct OpenedMirror {
-  log::VerifierKey vkey;  // as the mirror has it: to be compared with genesis'
-  backup::MirrorLog log;  // reads bundle by bundle; one thread. No signature is checked yet
+  log::VerifierKey vkey;  // as the mirror has it: to be compared with those of the log
+  log::LogKeys keys;      // that and those that followed it
+  backup::MirrorLog log;  // reads bundle by bundle; one thread
 };
 
 // kNotFound without a mirror there, or one without a checkpoint. Its entries fail with kNotFound and their number where

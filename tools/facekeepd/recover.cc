@@ -33,9 +33,8 @@ Result<std::shared_ptr<hsm::SessionPool>> open_new_token(const Config& config, c
 }
 
 Result<std::vector<std::string>> objects_of(hsm::SessionPool& pool, const Id128& vault) {
-  FK_TRY(const auto found, pool.run(hsm::Repeat::kSafe, [&](hsm::Session& s) {
-    return hsm::find_prefixed(s, hsm::object_prefix(vault));
-  }));
+  FK_TRY(const auto found, pool.run(hsm::Repeat::kSafe,
+                                    [&](hsm::Session& s) { return hsm::find_prefixed(s, hsm::object_prefix(vault)); }));
   std::vector<std::string> labels;
   for (const auto& object : found) labels.push_back(object.label);
   return labels;
@@ -122,20 +121,21 @@ Status check_newest(const TokenRecovery& recovery, const RecoverOptions& r) {
 
 std::string words(const ledger::Recovered& e, const ledger::State& state) {
   return "vault        " + to_hex(state.genesis().vault) + "\nlog          " + std::to_string(e.at.size) +
-         " entries, root " + to_hex(e.at.root) + "\ntoken        " + e.kind + ": " + state.current().token.manufacturer +
-         ", serial " + state.current().token.serial + "\nnew token    " + e.token.manufacturer + " " + e.token.model +
-         ", serial " + e.token.serial + " (" + e.token.token_class + ")\nnew log key  " + e.log_key +
-         (e.spare ? "\nspare key    " + to_hex(*e.spare) : "") + "\n";
+         " entries, root " + to_hex(e.at.root) + "\ntoken        " + e.kind + ": " +
+         state.current().token.manufacturer + ", serial " + state.current().token.serial + "\nnew token    " +
+         e.token.manufacturer + " " + e.token.model + ", serial " + e.token.serial + " (" + e.token.token_class +
+         ")\nnew log key  " + e.log_key + (e.spare ? "\nspare key    " + to_hex(*e.spare) : "") + "\n";
 }
 
 Result<Told> finished(const TokenRecovery& recovery, hsm::TokenCustody& custody) {
   FK_CHECK(recovery.finish(custody, SystemClock().now()));
   const auto& last = recovery.state().handovers().back();
-  return Told{"recovered, in log entry " + std::to_string(last.entry) +
-                  ". Start the daemon with the spare token in place (token.spare); custodians open the vault as ever.\n"
-                  "New cards are due at once (facekeep reshare): until they have ended the old ones, these open with the "
-                  "spare token whatever copies of the vault there are.\n",
-              {{"done", true}, {"entry", last.entry}, {"log_key", last.to}}};
+  return Told{
+      "recovered, in log entry " + std::to_string(last.entry) +
+          ". Start the daemon with the spare token in place (token.spare); custodians open the vault as ever.\n"
+          "New cards are due at once (facekeep reshare): until they have ended the old ones, these open with the "
+          "spare token whatever copies of the vault there are.\n",
+      {{"done", true}, {"entry", last.entry}, {"log_key", last.to}}};
 }
 
 Result<Told> make_statement(const Config& config, const RecoverOptions& r, const TokenRecovery& recovery,
@@ -149,7 +149,8 @@ Result<Told> make_statement(const Config& config, const RecoverOptions& r, const
   FK_CHECK(tools::save_text(r.statement_out, statement));
   const std::string digest = to_hex(sha256(as_bytes(statement)));
   std::string text = words(e, recovery.state()) + "statement    " + r.statement_out + ", SHA-256 " + digest + "\n";
-  if (config.spare_uri.empty()) text += "warning: token.spare is not set: whether the spare is at hand was not looked at\n";
+  if (config.spare_uri.empty())
+    text += "warning: token.spare is not set: whether the spare is at hand was not looked at\n";
   if (r.no_newest) text += "warning: nobody's checkpoint was compared: an older disk would be believed\n";
   text += "Custodians sign it within seven days, as many of each group as open the vault: facekeep sign-recovery\n";
   return Told{text, {{"statement", r.statement_out}, {"digest", digest}, {"size", e.at.size}, {"log_key", e.log_key}}};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "vault/audit/key_check.h"
 #include "vault/audit/strays.h"
 #include "vault/audit/tile_chain.h"
 #include "vault/audit/tree_doubt.h"
@@ -39,9 +40,9 @@ bool is_missing(const Error& e) {
 
 class Replayer {
  public:
-  Replayer(const log::VerifierKey& key, const LogFiles& files, Level level, const Confirmed& confirmed, Replay& entries,
+  Replayer(const log::LogKeys& keys, const LogFiles& files, Level level, const Confirmed& confirmed, Replay& entries,
            Findings& findings)
-      : key_(key),
+      : keys_(keys),
         files_(files),
         level_(level),
         confirmed_(confirmed),
@@ -67,7 +68,7 @@ class Replayer {
   void lost();
   std::optional<Digest> root_at(std::uint64_t size);
 
-  const log::VerifierKey& key_;
+  const log::LogKeys& keys_;
   const LogFiles& files_;
   const Level level_;
   const Confirmed& confirmed_;
@@ -88,9 +89,11 @@ class Replayer {
 };
 
 std::optional<log::Checkpoint> Replayer::opened(const SeenCheckpoint& seen) {
-  auto checkpoint = log::open_checkpoint(seen.note, key_, log::Extensions::kTolerate);
+  auto checkpoint = log::open_checkpoint(seen.note, keys_, log::Extensions::kTolerate);
   if (checkpoint) return std::move(*checkpoint);
-  findings_.add(Code::kBadCheckpoint, 0, {checkpoint.error().message, seen.name});
+  if (!old_key_finding(seen, keys_, findings_)) {
+    findings_.add(Code::kBadCheckpoint, 0, {checkpoint.error().message, seen.name});
+  }
   return std::nullopt;
 }
 
@@ -295,18 +298,20 @@ Status Replayer::bundle(const log::BundleId& id) {
 
 }  // namespace
 
-Result<Verified> replay_log(const log::VerifierKey& log_key, const SeenCheckpoint& latest,
+Result<Verified> replay_log(const log::LogKeys& log_keys, const SeenCheckpoint& latest,
                             const std::vector<SeenCheckpoint>& seen, const LogFiles& files, Level level,
                             const Confirmed& confirmed, Replay& entries, Findings& findings,
                             const ReplayProgress& progress) {
-  Replayer replayer(log_key, files, level, confirmed, entries, findings);
+  Replayer replayer(log_keys, files, level, confirmed, entries, findings);
   FK_CHECK(replayer.choose_checkpoint(latest, seen));
   FK_CHECK(replayer.open_tree());
   FK_CHECK(replayer.run(progress));
   if (entries.state().phase() != ledger::Phase::kNew) {
-    const ledger::Genesis& g = entries.state().genesis();
-    if (g.log_key != format_vkey(log_key)) findings.add(Code::kWrongLogKey, 0, {g.log_key, format_vkey(log_key)});
-    if (g.origin != log_key.name) findings.add(Code::kWrongOrigin, 0, {g.origin, log_key.name});
+    check_log_keys(entries.state(), log_keys, entries.rules_held(), findings);
+    if (entries.rules_held()) check_signers(entries.state(), log_keys, latest, seen, findings);
+    if (entries.rules_held() && files.handover) {
+      FK_CHECK(check_handover_notes(entries.state(), files, findings));
+    }
   }
   return std::move(replayer).result();
 }

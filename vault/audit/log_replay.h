@@ -10,7 +10,7 @@
 
 #include "vault/audit/finding.h"
 #include "vault/audit/replay.h"
-#include "vault/log/checkpoint.h"
+#include "vault/log/log_keys.h"
 #include "vault/log/note.h"
 #include "vault/log/tiles.h"
 
@@ -23,6 +23,8 @@ struct LogFiles {
   std::function<Result<Bytes>(const log::BundleId&)> openings;  // asked at Level::kAuditor only
   // Hands over each path under tile/ until `visit` fails. Empty: nobody can tell what else is there.
   std::function<Status(const std::function<Status(const std::string& path)>& visit)> list;
+  // The n-th handover note of the log key, from 1. Empty: the mirror keeps none, and nobody asks.
+  std::function<Result<Bytes>(std::uint64_t n)> handover;
 };
 
 // A checkpoint that somebody saw: the signed note, and what to call it in findings.
@@ -47,8 +49,8 @@ using ReplayProgress = std::function<void(std::uint64_t done, std::uint64_t tota
 
 // Checks everything, handing each entry to `entries`, which stands at confirmed.size. `latest` is the mirror's
 // checkpoint, `seen` those before it. kIntegrity if no checkpoint has a good signature: there is nothing to compare
-// with then. Calls entries.finish().
-Result<Verified> replay_log(const log::VerifierKey& log_key, const SeenCheckpoint& latest,
+// with then. `log_keys`: those that the reader trusts; the fold must come to the same. Calls entries.finish().
+Result<Verified> replay_log(const log::LogKeys& log_keys, const SeenCheckpoint& latest,
                             const std::vector<SeenCheckpoint>& seen, const LogFiles& files, Level level,
                             const Confirmed& confirmed, Replay& entries, Findings& findings,
                             const ReplayProgress& progress = {});

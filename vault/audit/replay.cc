@@ -63,12 +63,26 @@ void Replay::observe(EventClass c, const ledger::Event* event, OpeningState open
 bool Replay::check(const ledger::Event& event) {
   clocks_.event(next_, event);
   proposals_.root(next_, event, root_at_);
+  recovery(event);
   if (!folding_) return false;
   decisions_.event(next_, event, state_, custody_);
   budgets_.event(next_, event, state_);
   claims_.event(event, state_);
   rotations_.event(event, state_);
   return state_.phase() != ledger::Phase::kNew && proposals_.event(next_, event, state_);
+}
+
+// A recovery names the tree that it stands on, as a vote does.
+void Replay::recovery(const ledger::Event& event) {
+  const auto* e = std::get_if<ledger::Recovered>(&event.body);
+  if (e == nullptr) return;
+  const auto root = root_at_ ? root_at_(next_) : std::nullopt;
+  if (e->at.size != next_ || (root && *root != e->at.root)) {
+    findings_.add(Code::kWrongRecovery, next_, {std::to_string(e->at.size)});
+  }
+  if (!e->loss) return;
+  const std::string last = std::to_string(e->loss->newest.size - 1);
+  findings_.add(Code::kEntriesLost, next_, {std::to_string(e->at.size), last, e->loss->origin});
 }
 
 void Replay::governance(const ledger::Event& event) {
@@ -139,12 +153,20 @@ void Replay::unopened(const ledger::PrivateLeaf& leaf, OpeningState why) {
   observe(leaf.event_class, nullptr, why);
 }
 
+void Replay::cards_due() {
+  const auto& r = state_.recovery();
+  if (!r || cards_told_ == r->entry) return;
+  cards_told_ = r->entry;
+  findings_.add(Code::kCardsDue, r->entry, {r->kind});
+}
+
 void Replay::finish() {
   if (folding_) {
     decisions_.finish();
     if (state_.phase() != ledger::Phase::kNew) {
       proposals_.finish(state_);
       rotations_.finish(state_);
+      cards_due();
     }
   }
   if (level_ == Level::kPublic) findings_.add(Code::kPublicOnly, 0);

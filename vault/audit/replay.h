@@ -60,6 +60,8 @@ class Replay {
 
  private:
   void governance(const ledger::Event& event);
+  void recovery(const ledger::Event& event);
+  void cards_due();
   // What is checked of every event that could be read, before it is folded. True if the fold will refuse it and a
   // finding says so already.
   bool check(const ledger::Event& event);
@@ -83,6 +85,7 @@ class Replay {
   RootAt root_at_;
   AccessClaims claims_;
   std::uint64_t next_ = 0;
+  std::optional<std::uint64_t> cards_told_;  // the recovery
   bool folding_ = true;
   bool custody_ = true;
 };

@@ -16,7 +16,7 @@ std::optional<ledger::Witnesses> WitnessPolicies::at(std::uint64_t size) const {
   return out;
 }
 
-void check_witnesses(std::string_view note, const log::VerifierKey& log_key, const ledger::Witnesses& witnesses,
+void check_witnesses(std::string_view note, const log::LogKeys& log_keys, const ledger::Witnesses& witnesses,
                      const Head& head, Findings& findings) {
   const std::string entries = std::to_string(head.checkpoint.size);
   const bool closed = witnesses.on_missing == ledger::OnMissing::kClosed;
@@ -25,7 +25,7 @@ void check_witnesses(std::string_view note, const log::VerifierKey& log_key, con
     findings.add(behind, 0, {"0", entries, "-"});
     return;
   }
-  const auto cosigned = log::open_cosigned(note, log_key, witnesses);
+  const auto cosigned = log::open_cosigned(note, log_keys, witnesses);
   if (!cosigned) {
     findings.add(Code::kCosignedWrong, 0, {cosigned.error().message});
     return;

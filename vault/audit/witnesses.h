@@ -41,7 +41,7 @@ struct Head {
 };
 // As findings: a checkpoint that no quorum cosigned, one that is not of this log, one that lies too far behind. `note`
 // is empty where the vault showed none.
-void check_witnesses(std::string_view note, const log::VerifierKey& log_key, const ledger::Witnesses& witnesses,
+void check_witnesses(std::string_view note, const log::LogKeys& log_keys, const ledger::Witnesses& witnesses,
                      const Head& head, Findings& findings);
 
 }  // namespace facekeep::audit

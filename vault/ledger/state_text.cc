@@ -174,7 +174,7 @@ Status StateTextReader::state_line(const Words& w) {
     ok = hex(w[1], digest) && s.retired_cards_.insert(digest).second;
   }
   if (w[0] == "rotation" && w.size() == 5) {
-    auto& r = s.rotation_.emplace();
+    auto& r = s.rotation_.emplace(State::Rotation{});
     ok = number(w[1], r.from) && number(w[2], r.to) && hex(w[3], r.upto) && number(w[4], r.entry);
   }
   if (w[0] == "keys-proof" && w.size() == 3) {

@@ -64,14 +64,14 @@ Result<std::vector<Cosignature>> find_cosignatures(const Note& note, std::span<c
   return out;
 }
 
-Result<Cosigned> open_cosigned(std::string_view text, const VerifierKey& log_key, const ledger::Witnesses& witnesses) {
+Result<Cosigned> open_cosigned(std::string_view text, const LogKeys& log_keys, const ledger::Witnesses& witnesses) {
   std::vector<ledger::WitnessKey> keys;
   for (const auto& w : witnesses.list) {
     FK_TRY(ledger::WitnessKey key, ledger::parse_witness_key(w.vkey));
     keys.push_back(std::move(key));
   }
   Cosigned out;
-  FK_TRY(out.checkpoint, open_checkpoint(text, log_key, Extensions::kTolerate));
+  FK_TRY(out.checkpoint, open_checkpoint(text, log_keys, Extensions::kTolerate));
   FK_TRY(const Note note, parse_note(text));
   FK_TRY(const auto found, find_cosignatures(note, keys));
   if (witnesses.quorum == 0 || found.size() < witnesses.quorum) {

@@ -12,7 +12,7 @@
 
 #include "vault/base/clock.h"
 #include "vault/ledger/witness.h"
-#include "vault/log/checkpoint.h"
+#include "vault/log/log_keys.h"
 #include "vault/log/note.h"
 
 namespace facekeep::log {
@@ -50,6 +50,6 @@ struct Cosigned {
 };
 // kMalformed: no such note. kCrypto: not signed by the log, or a wrong cosignature. kIntegrity: fewer witnesses than
 // the quorum. That the checkpoint is of the same log as another is the caller's to check.
-Result<Cosigned> open_cosigned(std::string_view note, const VerifierKey& log_key, const ledger::Witnesses& witnesses);
+Result<Cosigned> open_cosigned(std::string_view note, const LogKeys& log_keys, const ledger::Witnesses& witnesses);
 
 }  // namespace facekeep::log

@@ -67,9 +67,9 @@ Result<Receipt> parse_receipt(std::string_view text) {
   return receipt;
 }
 
-Result<Checkpoint> verify_receipt(const Receipt& receipt, const Digest& leaf, const VerifierKey& log_key,
+Result<Checkpoint> verify_receipt(const Receipt& receipt, const Digest& leaf, const LogKeys& log_keys,
                                   Extensions extensions) {
-  FK_TRY(Checkpoint checkpoint, open_checkpoint(receipt.checkpoint, log_key, extensions));
+  FK_TRY(Checkpoint checkpoint, open_checkpoint(receipt.checkpoint, log_keys, extensions));
   if (receipt.index >= checkpoint.size) {
     return make_error(Errc::kIntegrity, "the receipt names an entry that its checkpoint does not hold");
   }

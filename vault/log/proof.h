@@ -15,6 +15,7 @@
 #include "vault/base/bytes.h"
 #include "vault/base/result.h"
 #include "vault/log/checkpoint.h"
+#include "vault/log/log_keys.h"
 #include "vault/log/merkle.h"
 #include "vault/log/note.h"
 
@@ -37,10 +38,10 @@ Result<std::string> format_receipt(const Receipt& receipt);
 // else kMalformed.
 Result<Receipt> parse_receipt(std::string_view text);
 
-// Verifies that `log_key` signed the checkpoint and that the entry with this leaf hash is in it, at
+// Verifies that the key in force for its size signed the checkpoint and that the entry with this leaf hash is in it, at
 // the receipt's index; returns the checkpoint. kCrypto, kIntegrity, kMalformed. Cosignatures are the
 // caller's to check, over receipt.checkpoint.
-Result<Checkpoint> verify_receipt(const Receipt& receipt, const Digest& leaf, const VerifierKey& log_key,
+Result<Checkpoint> verify_receipt(const Receipt& receipt, const Digest& leaf, const LogKeys& log_keys,
                                   Extensions extensions = Extensions::kRefuse);
 
 }  // namespace facekeep::log

@@ -21,13 +21,16 @@ WitnessJudgement judge_checkpoint(std::string_view body, std::span<const Verifie
   const auto stated =
       note ? parse_checkpoint_text(note->text, Extensions::kTolerate) : Result<Checkpoint>(note.error());
   if (!stated) return refuse(WitnessVerdict::kMalformed, stated.error().message);
-  const auto is_origins = [&](const VerifierKey& key) { return key.name == stated->origin; };
+  const auto is_origins = [&](const LogKeys& keys) {
+    return std::any_of(keys.chain().begin(), keys.chain().end(),
+                       [&](const LogKey& k) { return k.key.name == stated->origin; });
+  };
   if (std::none_of(logs.begin(), logs.end(), is_origins)) {
     return refuse(WitnessVerdict::kUnknownLog, "this witness does not know the log");
   }
   // A key of the origin that signed wrongly counts as one that did not sign.
-  const bool is_signed = std::any_of(logs.begin(), logs.end(), [&](const VerifierKey& key) {
-    return is_origins(key) && open_checkpoint(request->checkpoint, key, Extensions::kTolerate).has_value();
+  const bool is_signed = std::any_of(logs.begin(), logs.end(), [&](const LogKeys& keys) {
+    return is_origins(keys) && open_checkpoint(request->checkpoint, keys, Extensions::kTolerate).has_value();
   });
   if (!is_signed) return refuse(WitnessVerdict::kUnsigned, "no key of the log signed the checkpoint");
 

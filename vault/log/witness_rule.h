@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "vault/log/checkpoint.h"
+#include "vault/log/log_keys.h"
 #include "vault/log/witness_request.h"
 
 namespace facekeep::log {
@@ -32,10 +32,9 @@ struct WitnessJudgement {
 // The latest checkpoint of this origin that was cosigned; size 0 if there is none.
 using LatestCosigned = std::function<Checkpoint(const std::string& origin)>;
 
-// `logs`: the keys of the logs that are cosigned; one origin may have several. Between this call and remembering the
-// checkpoint nothing else may be remembered.
-WitnessJudgement judge_checkpoint(std::string_view body, std::span<const VerifierKey> logs,
-                                  const LatestCosigned& latest);
+// `logs`: the keys of the logs that are cosigned; one origin may have several chains. Between this call and remembering
+// the checkpoint nothing else may be remembered.
+WitnessJudgement judge_checkpoint(std::string_view body, std::span<const LogKeys> logs, const LatestCosigned& latest);
 
 // The answer to everything but kCosign. `latest`: the size that was cosigned.
 WitnessAnswer refusal_of(const WitnessJudgement& judgement, std::uint64_t latest);

@@ -1,5 +1,5 @@
-// The handover of the log's key in a whole vault: who signs what, what a crash at each step leaves, and what a token does
-// not do.
+// The handover of the log's key in a whole vault: who signs what, what a crash at each step leaves, and what a token
+// does not do.
 #include <filesystem>
 
 #include "tests/unit/vault/disturbed_rotation.h"
@@ -103,8 +103,8 @@ TEST_CASE("a new log key is signed in by the one before, which is gone from the 
 
 TEST_CASE("a crash at any step of a handover leaves it done, or not begun") {
   NEEDS_TOKEN();
-  const std::string at =
-      GENERATE(as<std::string>(), "committed", "handover-signed", "handover-stored", "checkpointed", "old-key-destroyed");
+  const std::string at = GENERATE(as<std::string>(), "committed", "handover-signed", "handover-stored", "checkpointed",
+                                  "old-key-destroyed");
   INFO(at);
   RotationKit kit;
   const fs::path saved = fs::temp_directory_path() / ("facekeep-log-key-" + std::to_string(::getpid()));

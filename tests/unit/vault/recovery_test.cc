@@ -1,5 +1,5 @@
-// The main token is gone: what the custodians sign, what the spare token opens until new cards are made, and what the old
-// token opens then.
+// The main token is gone: what the custodians sign, what the spare token opens until new cards are made, and what the
+// old token opens then.
 #include "hsm/keys.h"
 #include "hsm/log_key.h"
 #include "tests/unit/vault/disturbed_rotation.h"
@@ -168,8 +168,7 @@ TEST_CASE("the end of a lost root says so in the log, and is not asked of the ne
 
 TEST_CASE("a crash at any step of a recovery leaves it to be done, or to be finished") {
   NEEDS_TOKEN();
-  const std::string at =
-      GENERATE(as<std::string>(), "recovery-signed", "recovery-committed", "recovery-anchored");
+  const std::string at = GENERATE(as<std::string>(), "recovery-signed", "recovery-committed", "recovery-anchored");
   INFO(at);
   Lost lost;
   RotationKit& kit = lost.kit;

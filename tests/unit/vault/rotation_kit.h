@@ -160,7 +160,9 @@ class RotationKit {
   // The published checkpoint, under the key that its size has.
   [[nodiscard]] log::Checkpoint newest() const {
     const std::string note = service->sequencer().checkpoint();
-    return service->sequencer().read([&](const ledger::State& st) { return log::open_own_checkpoint(st, note); }).value();
+    return service->sequencer()
+        .read([&](const ledger::State& st) { return log::open_own_checkpoint(st, note); })
+        .value();
   }
   // The state runs ahead of the disk by the group that is being written.
   [[nodiscard]] bool on_disk() const {

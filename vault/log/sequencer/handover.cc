@@ -1,5 +1,6 @@
 #include "vault/log/sequencer/handover.h"
 
+#include "vault/log/log_keys.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::log {
@@ -28,18 +29,13 @@ Error wrong(const Handover& h, const std::string& why) {
 }  // namespace
 
 Result<VerifierKey> log_key_at(const ledger::State& state, std::uint64_t size) {
-  const std::string* vkey = &state.genesis().log_key;
-  for (const Handover& h : state.handovers()) {
-    if (size > h.entry) vkey = &h.to;
-  }
-  return parse_vkey(*vkey);
+  FK_TRY(const LogKeys keys, LogKeys::of(state));
+  return keys.key_for(size)->key;
 }
 
 Result<Checkpoint> open_own_checkpoint(const ledger::State& state, std::string_view note) {
-  FK_TRY(const Note parsed, parse_note(note));
-  FK_TRY(const Checkpoint unverified, parse_checkpoint_text(parsed.text));
-  FK_TRY(const VerifierKey key, log_key_at(state, unverified.size));
-  return open_checkpoint(note, key);
+  FK_TRY(const LogKeys keys, LogKeys::of(state));
+  return open_checkpoint(note, keys);
 }
 
 Result<std::string> sign_handover(const Handover& h, const Digest& root, Custody& custody) {

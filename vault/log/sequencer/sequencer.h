@@ -86,7 +86,7 @@ struct SequencerOptions {
   std::int64_t checkpoint_interval_ms = 1000;
   std::int64_t anchor_interval_ms = 60000;  // besides every group that asks for a checkpoint
   std::int64_t token_retry_ms = 2000;
-  std::optional<ledger::BehindBackup> restored;      // a restore that the log does not have yet: recovery.h
+  std::optional<ledger::BehindBackup> restored;  // a restore that the log does not have yet: recovery.h
   // The log has a new key, and the token did not destroy the one before: tried again with each checkpoint. Told once,
   // in the sequencer's thread.
   std::function<void(const Error& why)> on_old_log_key;
@@ -219,8 +219,8 @@ class Sequencer {
   std::optional<Halt> halt_;
   std::uint64_t last_publish_ms_ = 0;  // sequencer's thread only, uptime
   std::uint64_t last_anchor_ms_ = 0;
-  std::size_t handed_over_ = 0;          // under published_mutex_: handovers whose checkpoint is stored
-  std::optional<std::string> old_key_;   // sequencer's thread only, as the next: vkey of what the token is to destroy
+  std::size_t handed_over_ = 0;         // under published_mutex_: handovers whose checkpoint is stored
+  std::optional<std::string> old_key_;  // sequencer's thread only, as the next: vkey of what the token is to destroy
   bool old_key_told_ = false;
 
   std::mutex queue_mutex_;  // queue_, stopping_

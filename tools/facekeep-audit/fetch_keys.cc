@@ -1,0 +1,99 @@
+#include "tools/facekeep-audit/fetch_keys.h"
+
+#include "tools/common/say.h"
+#include "vault/audit/public_fold.h"
+
+namespace facekeep::tools {
+namespace {
+
+bool is_problem(const Error& e, std::string_view name) {
+  return e.problem != nullptr && name == e.problem;
+}
+
+// What is served, of the tree that the served checkpoint states. Its hashes and entries are checked by who asks.
+class Served {
+ public:
+  Served(std::uint64_t size, const Mirror& mirror, const Get& get) : size_(size), mirror_(mirror), get_(get) {}
+
+  Result<log::HandoverSource::Last> last(const log::Checkpoint& tree) const {
+    if (tree.size > size_) return beyond();
+    const auto tile = [this](const log::TileId& id) { return get_("/" + format_path(id)); };
+    const std::uint64_t at = tree.size - 1;
+    log::HandoverSource::Last out;
+    FK_TRY(out.proof, log::inclusion_proof(at, tree.size, log::tile_hash_source(size_, tile)));
+    FK_TRY(auto entries, bundle(at / log::kTileWidth, get_));
+    out.entry = std::move(entries[at % log::kTileWidth]);
+    return out;
+  }
+
+  // From the mirror as far as it goes; what somebody altered there shows in the root, and is then asked for anew.
+  Result<ledger::State> fold(const log::Checkpoint& tree) const {
+    if (tree.size > size_) return beyond();
+    auto quick = fold_with(tree, true);
+    return quick ? std::move(quick) : fold_with(tree, false);
+  }
+
+ private:
+  static Error beyond() { return make_error(Errc::kIntegrity, "a handover lies beyond the log that is served"); }
+
+  Result<std::vector<Bytes>> bundle(std::uint64_t index, const Get& get) const {
+    const log::BundleId id{index, log::tile_width_at(size_, 0, index)};
+    FK_TRY(const Bytes bytes, get("/" + format_path(id)));
+    return log::decode_bundle(bytes, id.width);
+  }
+
+  Result<ledger::State> fold_with(const log::Checkpoint& tree, bool mirrored) const {
+    const Get get = [this, mirrored](const std::string& target) -> Result<Bytes> {
+      const std::string path = target.substr(1);
+      if (mirrored && mirror_.has(path)) return mirror_.read(path);
+      return get_(target);
+    };
+    audit::PublicFold fold;
+    for (std::uint64_t b = 0; fold.tree().size() < tree.size; ++b) {
+      FK_TRY(const auto entries, bundle(b, get));
+      for (std::size_t i = 0; i < entries.size() && fold.tree().size() < tree.size; ++i) {
+        FK_CHECK(fold.entry(entries[i]));
+      }
+    }
+    if (fold.tree().root() == tree.root) return std::move(fold).take();
+    return make_error(Errc::kIntegrity, "the entries before the handover are not those of its tree");
+  }
+
+  std::uint64_t size_;
+  const Mirror& mirror_;
+  const Get& get_;
+};
+
+}  // namespace
+
+bool is_unknown_log_key(const Error& e) {
+  return is_problem(e, "unknown-log-key");
+}
+
+bool is_lost_tree(const Error& e) {
+  return is_problem(e, "lost-tree");
+}
+
+Error say_log_key(const Error& e) {
+  if (is_problem(e, "old-log-key")) {
+    return say_error(Errc::kIntegrity, "old-log-key", Msg::kLogKeyOld, Msg::kAuditAlarmsHint, {e.message});
+  }
+  return e;
+}
+
+Result<log::FollowedKeys> follow_served_keys(const log::LogKeys& keys, const std::string& served, const Mirror& mirror,
+                                             const Get& get) {
+  FK_TRY(const log::Note note, log::parse_note(served));
+  FK_TRY(const log::Checkpoint stated, log::parse_checkpoint_text(note.text, log::Extensions::kTolerate));
+  const Served log(stated.size, mirror, get);
+  log::HandoverSource source;
+  source.note = [&get](std::uint64_t n) -> Result<std::string> {
+    FK_TRY(const Bytes bytes, get("/log/handover/" + std::to_string(n)));
+    return std::string(as_chars(bytes));
+  };
+  source.last = [&log](const log::Checkpoint& tree) { return log.last(tree); };
+  source.fold = [&log](const log::Checkpoint& tree) { return log.fold(tree); };
+  return log::follow_handovers(keys, source);
+}
+
+}  // namespace facekeep::tools

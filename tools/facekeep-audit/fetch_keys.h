@@ -1,0 +1,20 @@
+// The keys of a log as a mirror follows them: handovers that the vault publishes, proven by its tiles, and for a
+// recovery by a fold of every entry before it. One thread.
+#pragma once
+
+#include "tools/facekeep-audit/fetcher.h"
+#include "vault/log/handovers.h"
+
+namespace facekeep::tools {
+
+bool is_unknown_log_key(const Error& e);
+bool is_lost_tree(const Error& e);
+// The sentence of an error of log::open_checkpoint(.., LogKeys), in the language of this run.
+Error say_log_key(const Error& e);
+
+// Follows the handovers that are served with the checkpoint `served`, which `keys` can't open. Full bundles that the
+// mirror has are not asked for again. kIntegrity ("handover"); errors of `get`.
+Result<log::FollowedKeys> follow_served_keys(const log::LogKeys& keys, const std::string& served, const Mirror& mirror,
+                                             const Get& get);
+
+}  // namespace facekeep::tools

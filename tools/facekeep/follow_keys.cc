@@ -1,0 +1,86 @@
+#include "tools/facekeep/follow_keys.h"
+
+#include <filesystem>
+
+#include "tools/facekeep/folded_log.h"
+#include "tools/facekeep/log_entries.h"
+#include "vault/log/handovers.h"
+
+namespace facekeep::tools {
+namespace {
+
+bool is_problem(const Error& e, std::string_view name) {
+  return e.problem != nullptr && name == e.problem;
+}
+
+bool opens(const std::string& note, const log::LogKeys& keys) {
+  const auto opened = log::open_checkpoint(note, keys);
+  return opened || !is_problem(opened.error(), "unknown-log-key");
+}
+
+// What this machine folded before may be of entries that are lost: then everything is read anew.
+Result<ledger::State> fold_anew(const Context& context, const ClientMemory& memory, const Notice& notice, VaultApi& api,
+                                const log::Checkpoint& tree) {
+  auto state = fold_log(context, notice, api, tree);
+  if (state || !is_problem(state.error(), "forked")) return state;
+  std::error_code error;
+  if (!std::filesystem::remove(memory.state_path(notice.vault), error)) return state;
+  return fold_log(context, notice, api, tree);
+}
+
+void tell(const Context& context, const log::LogKey& key) {
+  if (context.json) return;
+  const Msg what = key.recovered ? Msg::kCliRecovered : Msg::kCliNewKey;
+  context.err << context.text(what, {std::to_string(key.from - 1)}) << "\n";
+}
+
+}  // namespace
+
+Status use_remembered_keys(const ClientMemory& memory, const Notice& notice) {
+  FK_TRY(const auto text, memory.log_keys(notice.vault));
+  if (!text) return {};
+  auto keys = log::LogKeys::parse(*text);
+  if (!keys) {
+    return say_error(Errc::kIntegrity, "bad-memory", Msg::kCliBadMemory, Msg::kCliBadMemoryHint, {memory.directory()});
+  }
+  notice.keys() = std::move(*keys);
+  return {};
+}
+
+Status remember_keys(const ClientMemory& memory, const Notice& notice) {
+  FK_TRY(const auto before, memory.log_keys(notice.vault));
+  const std::string now = notice.keys().format();
+  return before == now ? Status() : memory.put_log_keys(notice.vault, now);
+}
+
+Status follow_keys(const Context& context, const ClientMemory& memory, const Notice& notice, VaultApi& api,
+                   const std::string& served) {
+  const auto checked = [&]() -> Status {
+    if (notice.keys().has(notice.log_key)) return {};
+    return say_error(Errc::kIntegrity, "other-log-key", Msg::kLogKeyUnproven, Msg::kCliTellHint,
+                     {log::format_vkey(notice.log_key)});
+  };
+  if (opens(served, notice.keys())) return checked();
+  FK_TRY(const log::Note note, log::parse_note(served));
+  FK_TRY(const log::Checkpoint stated, log::parse_checkpoint_text(note.text));
+  log::HandoverSource source;
+  source.note = [&](std::uint64_t n) -> Result<std::string> {
+    FK_TRY(const Bytes bytes, api.bytes("GET", "/log/handover/" + std::to_string(n)));
+    return std::string(as_chars(bytes));
+  };
+  source.last = [&](const log::Checkpoint& tree) -> Result<log::HandoverSource::Last> {
+    log::HandoverSource::Last out;
+    FK_TRY(out.entry, fetch_entry(api, stated.size, tree.size - 1));
+    FK_TRY(out.proof, fetch_inclusion(api, tree, tree.size - 1));
+    return out;
+  };
+  source.fold = [&](const log::Checkpoint& tree) { return fold_anew(context, memory, notice, api, tree); };
+  FK_TRY(log::FollowedKeys followed, log::follow_handovers(notice.keys(), source));
+  for (std::size_t i = notice.keys().chain().size(); i < followed.keys.chain().size(); ++i) {
+    tell(context, followed.keys.chain()[i]);
+  }
+  notice.keys() = std::move(followed.keys);
+  return checked();
+}
+
+}  // namespace facekeep::tools
