@@ -90,6 +90,17 @@ NewMainToken describe(const hsm::TokenIdentity& t, const hsm::LogKey& key) {
   return out;
 }
 
+// Both ways to open the vault would be in one device.
+Status check_is_not_spare(hsm::SessionPool& pool, const ledger::State& state) {
+  const auto& spare = state.current().spare_key;
+  if (!spare) return {};
+  FK_TRY(const bool is_spare, hsm::has_spare_key(pool, *spare));
+  if (!is_spare) return {};
+  return make_error(Errc::kFailedPrecondition,
+                    "the token " + name_of(pool.token().identity()) + " is the vault's spare",
+                    "the new main token is another one, and empty; the spare goes into token.spare");
+}
+
 // If the configuration names the spare, it has the key without which a recovery leads nowhere.
 Status check_spare(const Config& config, const ledger::State& state) {
   const auto& wanted = state.current().spare_key;
@@ -141,6 +152,7 @@ Result<Told> finished(const TokenRecovery& recovery, hsm::TokenCustody& custody)
 Result<Told> make_statement(const Config& config, const RecoverOptions& r, const TokenRecovery& recovery,
                             hsm::SessionPool& pool) {
   FK_CHECK(check_newest(recovery, r));
+  FK_CHECK(check_is_not_spare(pool, recovery.state()));
   FK_CHECK(check_spare(config, recovery.state()));
   FK_TRY(const hsm::LogKey key, new_log_key(pool, recovery.state()));
   const NewMainToken token = describe(pool.token().identity(), key);
