@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The log's key and the main token of the quickstart's vault, over the years: the log is handed over to a new key while a door asks
 and an auditor follows; then the token is stolen, the custodians and the spare put a new one in its place, and new cards end the old."""
+import csv
 import json
 import os
 import pathlib
@@ -254,8 +255,8 @@ def old_token(v):
 
 with Vault("--small", "--spare", adjust=AT_ONCE) as v:
     faces = numpy.load(v.folder / "probes.npy")
-    with open(v.folder / "probes.csv", encoding="utf-8") as f:
-        subjects = [line.split(",")[0].strip() for line in f][1:]
+    with open(v.folder / "probes.csv", encoding="utf-8", newline="") as f:
+        subjects = [row["subject"] for row in csv.DictReader(f)]
     known = [(s, face) for s, face in zip(subjects, faces) if matches(v, s, face)][:5]
     mirror = v.folder / "mirror"
     door = Door(v, *known[0])
