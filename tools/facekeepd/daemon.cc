@@ -149,6 +149,13 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
            {Field::kConfig, to_hex(config.digest)},
            {Field::kEntry, std::to_string(r.service->metrics().log_size)},
            {Field::kState, "sealed"}});
+  const auto due = r.service->sequencer().read([](const ledger::State& st) { return st.recovery(); });
+  if (due) {
+    journal(Level::kWarning, "new-cards-due",
+            {{Field::kEntry, std::to_string(due->entry)},
+             {Field::kReason, "the main token was replaced (" + due->kind + "), and the old cards have not ended"},
+             {Field::kHint, "hold the ceremony for new cards: facekeep reshare"}});
+  }
   return {};
 }
 
