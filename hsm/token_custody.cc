@@ -189,6 +189,11 @@ Status TokenCustody::write_anchor(const Anchor& anchor) {
   return hsm::write_anchor(*pool_, vault_, anchor);
 }
 
+Status TokenCustody::restart_anchor(const Anchor& anchor) {
+  const std::lock_guard lock(anchor_mutex_);
+  return hsm::restart_anchor(*pool_, vault_, anchor);
+}
+
 Status TokenCustody::ping() {
   return pool_->check();
 }

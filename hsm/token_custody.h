@@ -65,6 +65,7 @@ class TokenCustody final : public Custody {
   Result<Bytes> sign_checkpoint(ByteView public_key, ByteView message) override;
   Result<std::optional<Anchor>> read_anchor() override;
   Status write_anchor(const Anchor& anchor) override;
+  Status restart_anchor(const Anchor& anchor) override;
   Status ping() override;
 
   // The spare token for unwrap_spare, or why it is not open. Before other threads use this object.

@@ -54,6 +54,20 @@ Status TokenRecovery::check_newest(std::string_view note) const {
                     "the vault has signed two: keep both, they are the proof, and find out who did it");
 }
 
+Result<ledger::TreeAt> TokenRecovery::newest_lost(const std::vector<std::string>& notes,
+                                                  const std::optional<Anchor>& anchor) const {
+  ledger::TreeAt newest{size(), log_.tree.root()};
+  for (const std::string& note : notes) {
+    FK_TRY(const log::Checkpoint cp, log::open_own_checkpoint(state(), note));
+    if (cp.size <= size()) FK_CHECK(check_newest(note));
+    if (cp.size > newest.size) newest = {cp.size, cp.root};
+  }
+  if (anchor && anchor->size > newest.size) newest = {anchor->size, anchor->root};
+  if (newest.size > size()) return newest;
+  return make_error(Errc::kFailedPrecondition, "nothing is known to be missing behind this log's end",
+                    "start the daemon: a loss that nobody knows of needs no signatures");
+}
+
 Result<ledger::Recovered> TokenRecovery::draw_up(const std::string& kind, const NewMainToken& token, UnixMillis now,
                                                  const std::optional<ledger::Loss>& loss) const {
   const ledger::Genesis& current = state().current();
@@ -96,7 +110,7 @@ Status TokenRecovery::carry_out(const ledger::Recovered& e, Custody& token, cons
                       "make a new statement here, and have that signed");
   }
   FK_CHECK(decide_recovered(state(), e, {now.wall, state().log_clock()}));
-  const ledger::Event event{now.wall, now.uptime_ms, e};
+  const ledger::Event event{now.wall, 0, e};
   FK_TRY(const std::string leaf, encode_event(event));
   const std::uint64_t index = size();
   FK_CHECK(apply(log_.state, event));
@@ -127,13 +141,21 @@ Result<bool> TokenRecovery::is_done_with(const std::vector<LogPublicKey>& presen
 
 Status TokenRecovery::finish(Custody& token, const Instant& now, const Point& point) const {
   FK_TRY(const auto anchor, token.read_anchor());
-  if (anchor) return log::check_anchor(*anchor, log_.tree, log::tile_reader(*store_));
   const auto& all = state().handovers();
-  if (all.empty() || !all.back().recovered || all.back().entry + 1 != size()) {
+  const bool just_now = !all.empty() && all.back().recovered && all.back().entry + 1 == size();
+  const Anchor here{size(), log_.tree.root(), now.wall};
+  if (anchor) {
+    Status fits = log::check_anchor(*anchor, log_.tree, log::tile_reader(*store_));
+    if (fits || !just_now || !all.back().loss || anchor->size > all.back().loss->newest.size) return fits;
+    FK_CHECK(token.restart_anchor(here));
+    reach(point, "recovery-anchored");
+    return {};
+  }
+  if (!just_now) {
     return make_error(Errc::kIntegrity, "the token has no rollback anchor, and the log has gone on since the recovery",
                       "its objects were removed; the log can't be shown to be the newest");
   }
-  FK_CHECK(token.write_anchor(Anchor{size(), log_.tree.root(), now.wall}));
+  FK_CHECK(token.write_anchor(here));
   reach(point, "recovery-anchored");
   return {};
 }

@@ -8,6 +8,9 @@
 //   not
 //                       start: `finish` writes it
 //   recovery-anchored   nothing is missing
+//
+// A restore that accepts a loss ends so too (kind "restored"): the token is there, and its anchor names entries that
+// are gone. The custodians sign up to which tree they give them up, and the log goes on under another origin.
 #pragma once
 
 #include <functional>
@@ -38,6 +41,9 @@ class TokenRecovery {
 
   // That nothing is missing here which a signed checkpoint of this log has: kIntegrity with both sizes.
   Status check_newest(std::string_view note) const;
+  // The largest tree of these checkpoints and of the token's anchor: what is given up ends there. Those that the log
+  // here reaches must be of it. kFailedPrecondition: nothing is missing.
+  Result<ledger::TreeAt> newest_lost(const std::vector<std::string>& notes, const std::optional<Anchor>& anchor) const;
 
   // What the custodians are to sign, without their signatures; checked as far as it can be. Problem "bad-recovery".
   Result<ledger::Recovered> draw_up(const std::string& kind, const NewMainToken& token, UnixMillis now,
@@ -53,7 +59,8 @@ class TokenRecovery {
 
   // True if the log's newest key is one that a recovery put there, and `keys` has it.
   [[nodiscard]] Result<bool> is_done_with(const std::vector<LogPublicKey>& keys) const;
-  // What a crash left of it: the anchor, if the token has none. kIntegrity if the log has gone on without it.
+  // What a crash left of it: the anchor, if the token has none, or one of entries that were given up. kIntegrity if the
+  // log has gone on without it, or the token has seen more than was given up.
   Status finish(Custody& token, const Instant& now, const Point& point = {}) const;
 
  private:

@@ -57,6 +57,7 @@ class CustodyAround final : public Custody {
   }
   Result<std::optional<Anchor>> read_anchor() override { return inner_.read_anchor(); }
   Status write_anchor(const Anchor& anchor) override { return inner_.write_anchor(anchor); }
+  Status restart_anchor(const Anchor& anchor) override { return inner_.restart_anchor(anchor); }
   Status ping() override { return inner_.ping(); }
 
  private:

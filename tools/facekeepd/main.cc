@@ -73,7 +73,8 @@ CLI::App* add_recover(CLI::App& app, std::string& config, daemon::RunOptions& ru
   CLI::App* command = app.add_subcommand("recover", "put a new, empty main token in the place of a lost one");
   command->add_option("--config", config, "the configuration file (TOML); its token.uri names the new token");
   command->add_option("--kind", r.kind, "what happened to the old one")
-      ->check(CLI::IsMember({"lost", "stolen", "broken"}));
+      ->check(CLI::IsMember({"lost", "stolen", "broken", "restored"}));
+  command->add_option("--origin", r.origin, "of kind restored: the log's new name");
   command->add_option("--newest", r.newest, "the newest checkpoint that somebody has; the log must reach it");
   command->add_flag("--no-newest", r.no_newest, "nobody has one: an older disk would be believed");
   command->add_option("--statement-out", r.statement_out, "first step: write what the custodians sign here");
@@ -113,6 +114,8 @@ int main(int argc, char** argv) {
   restore_command->add_option("--mirror", restore.mirror, "an auditor's mirror of the log, with custody openings");
   restore_command->add_option("--checkpoint", restore.checkpoints,
                               "a checkpoint of this log that somebody kept: the mirror must reach it");
+  restore_command->add_flag("--accept-loss", restore.accept_loss,
+                            "end the log where the backup does; custodians then sign for what is lost (recover)");
   restore_command->add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
   restore_command->add_flag("--json", restore.json, "print JSON");
   daemon::RecoverOptions recover;

@@ -12,6 +12,7 @@
 #include "tools/facekeepd/start.h"
 #include "vault/base/digest.h"
 #include "vault/ledger/sshsig.h"
+#include "vault/log/log_keys.h"
 #include "vault/token_recovery.h"
 
 namespace facekeep::daemon {
@@ -138,15 +139,82 @@ std::string words(const ledger::Recovered& e, const ledger::State& state) {
          ")\nnew log key  " + e.log_key + (e.spare ? "\nspare key    " + to_hex(*e.spare) : "") + "\n";
 }
 
+constexpr const char* kToBeSigned =
+    "Custodians sign it within seven days, as many of each group as open the vault: facekeep sign-recovery\n";
+
+// The statement, in its file.
+Result<Told> written(const RecoverOptions& r, const ledger::Recovered& e, const ledger::State& state) {
+  FK_TRY(const std::string statement, recovery_statement(e, state.genesis().vault));
+  FK_CHECK(tools::save_text(r.statement_out, statement));
+  const std::string digest = to_hex(sha256(as_bytes(statement)));
+  return Told{words(e, state) + "statement    " + r.statement_out + ", SHA-256 " + digest + "\n",
+              {{"statement", r.statement_out}, {"digest", digest}, {"size", e.at.size}, {"log_key", e.log_key}}};
+}
+
 Result<Told> finished(const TokenRecovery& recovery, hsm::TokenCustody& custody) {
   FK_CHECK(recovery.finish(custody, SystemClock().now()));
   const auto& last = recovery.state().handovers().back();
-  return Told{
-      "recovered, in log entry " + std::to_string(last.entry) +
-          ". Start the daemon with the spare token in place (token.spare); custodians open the vault as ever.\n"
-          "New cards are due at once (facekeep reshare): until they have ended the old ones, these open with the "
-          "spare token whatever copies of the vault there are.\n",
-      {{"done", true}, {"entry", last.entry}, {"log_key", last.to}}};
+  Told told{"recovered, in log entry " + std::to_string(last.entry) + ". Start the daemon",
+            {{"done", true}, {"entry", last.entry}, {"log_key", last.to}}};
+  told.text += last.loss
+                   ? "; custodians open the vault as ever.\n"
+                     "Nobody matches until both groups confirm them, site by site.\n"
+                   : " with the spare token in place (token.spare); custodians open the vault as ever.\n"
+                     "New cards are due at once (facekeep reshare): until they have ended the old ones, these open "
+                     "with the spare token whatever copies of the vault there are.\n";
+  return told;
+}
+
+std::string next_origin(const ledger::State& state) {
+  const auto& all = state.handovers();
+  const auto losses = std::count_if(all.begin(), all.end(), [](const auto& h) { return h.loss.has_value(); });
+  return state.genesis().origin + "/" + std::to_string(losses + 2);
+}
+
+// A further log key in the vault's own token: that of an earlier run of this step, or made now.
+Result<hsm::LogKey> further_log_key(hsm::SessionPool& pool, hsm::TokenCustody& custody, const ledger::State& state) {
+  const Id128& vault = state.genesis().vault;
+  FK_TRY(const log::LogKeys past, log::LogKeys::of(state));
+  const auto find = [&]() -> Result<std::optional<hsm::LogKey>> {
+    FK_TRY(auto all, pool.run(hsm::Repeat::kSafe, [&](hsm::Session& s) { return hsm::find_log_keys(s, vault); }));
+    for (hsm::LogKey& key : all) {
+      const auto& chain = past.chain();
+      const auto named = [&](const log::LogKey& k) { return k.key.public_key == key.public_key; };
+      if (std::none_of(chain.begin(), chain.end(), named)) return std::optional(std::move(key));
+    }
+    return std::optional<hsm::LogKey>();
+  };
+  FK_TRY(auto key, find());
+  if (!key) {
+    FK_CHECK(custody.make_log_key());
+    FK_TRY(key, find());
+  }
+  if (!key) return make_error(Errc::kHsm, "the token does not show the log key that it made");
+  return std::move(*key);
+}
+
+// Behind a restore that accepted a loss.
+Result<Told> make_loss_statement(const RecoverOptions& r, const TokenRecovery& recovery, hsm::SessionPool& pool,
+                                 hsm::TokenCustody& custody) {
+  std::vector<std::string> notes;
+  for (const std::string& path : r.newest) {
+    FK_TRY(std::string note, tools::load_text(path, kMaxNote));
+    notes.push_back(std::move(note));
+  }
+  FK_TRY(const auto anchor, custody.read_anchor());
+  FK_TRY(const ledger::TreeAt newest, recovery.newest_lost(notes, anchor));
+  const ledger::Loss loss{r.origin.empty() ? next_origin(recovery.state()) : r.origin, newest};
+  FK_TRY(const hsm::LogKey key, further_log_key(pool, custody, recovery.state()));
+  FK_TRY(const ledger::Recovered e,
+         recovery.draw_up(r.kind, describe(pool.token().identity(), key), SystemClock().now().wall, loss));
+  FK_TRY(Told told, written(r, e, recovery.state()));
+  told.text += "lost         log entries " + std::to_string(e.at.size) + " to " + std::to_string(newest.size - 1) +
+               ", as far as anybody knows: erasures and revocations among them are undone\n"
+               "new name     " +
+               loss.origin + "\n" + kToBeSigned;
+  told.json["lost_upto"] = newest.size;
+  told.json["origin"] = loss.origin;
+  return told;
 }
 
 Result<Told> make_statement(const Config& config, const RecoverOptions& r, const TokenRecovery& recovery,
@@ -157,15 +225,13 @@ Result<Told> make_statement(const Config& config, const RecoverOptions& r, const
   FK_TRY(const hsm::LogKey key, new_log_key(pool, recovery.state()));
   const NewMainToken token = describe(pool.token().identity(), key);
   FK_TRY(const ledger::Recovered e, recovery.draw_up(r.kind, token, SystemClock().now().wall));
-  FK_TRY(const std::string statement, recovery_statement(e, recovery.state().genesis().vault));
-  FK_CHECK(tools::save_text(r.statement_out, statement));
-  const std::string digest = to_hex(sha256(as_bytes(statement)));
-  std::string text = words(e, recovery.state()) + "statement    " + r.statement_out + ", SHA-256 " + digest + "\n";
+  FK_TRY(Told told, written(r, e, recovery.state()));
+  std::string& text = told.text;
   if (config.spare_uri.empty())
     text += "warning: token.spare is not set: whether the spare is at hand was not looked at\n";
   if (r.no_newest) text += "warning: nobody's checkpoint was compared: an older disk would be believed\n";
-  text += "Custodians sign it within seven days, as many of each group as open the vault: facekeep sign-recovery\n";
-  return Told{text, {{"statement", r.statement_out}, {"digest", digest}, {"size", e.at.size}, {"log_key", e.log_key}}};
+  text += kToBeSigned;
+  return told;
 }
 
 Result<Told> take_signatures(const RecoverOptions& r, TokenRecovery& recovery, hsm::TokenCustody& custody) {
@@ -197,7 +263,10 @@ Result<Told> recover_vault(const Config& config, const RunOptions& options, cons
     FK_TRY(const bool done, recovery.is_done_with(keys));
     if (done) return finished(recovery, **custody);
   }
-  if (!r.statement_out.empty()) return make_statement(config, r, recovery, *pool);
+  if (!r.statement_out.empty() && r.kind == "restored" && custody) {
+    return make_loss_statement(r, recovery, *pool, **custody);
+  }
+  if (!r.statement_out.empty() && r.kind != "restored") return make_statement(config, r, recovery, *pool);
   if (!custody) {
     return make_error(Errc::kFailedPrecondition,
                       "the token " + name_of(pool->token().identity()) + " does not have the statement's log key",

@@ -11,7 +11,8 @@
 namespace facekeep::daemon {
 
 struct RecoverOptions {
-  std::string kind = "lost";  // "lost", "stolen", "broken"
+  std::string kind = "lost";  // "lost", "stolen", "broken"; "restored": behind a restore that accepted a loss
+  std::string origin;         // of "restored": the log's name from then on; empty: the name before, and a number
   // The newest checkpoints that anybody has (files), or the word that nobody has one. The token's anchor is gone with
   // it: without them an older disk would be believed.
   std::vector<std::string> newest;

@@ -104,6 +104,9 @@ class Custody {
   // read returns the newer valid one; nothing if there is none.
   virtual Result<std::optional<Anchor>> read_anchor() = 0;
   virtual Status write_anchor(const Anchor& anchor) = 0;
+  // Takes the anchor back to a smaller log: only where the custodians signed that what was behind it is lost. Without it,
+  // whoever has an old copy of the database undoes what came since.
+  virtual Status restart_anchor(const Anchor& anchor) = 0;
 
   // A cheap question that the token must answer, to notice early that it is away.
   virtual Status ping() = 0;

@@ -88,7 +88,7 @@ struct BackupKit {
     REQUIRE(exported);
   }
   Result<backup::RestoreReport> restore(const std::vector<std::string>& files,
-                                        const std::vector<std::string>& checkpoints = {}) {
+                                        const backup::RestoreTerms& terms = {}) {
     FK_TRY(const daemon::OpenedMirror log, daemon::open_mirror_log(mirror));
     const auto token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
       FK_TRY(auto pool, f.open_token());
@@ -96,9 +96,10 @@ struct BackupKit {
       backup::TokenFacts out;
       FK_TRY(out.log_keys, custody->log_keys());
       FK_TRY(out.anchor, custody->read_anchor());
+      FK_TRY(out.has_root, custody->has_root(current.register_epoch));
       return out;
     };
-    return backup::restore(files, log.log, token, f.dir(), checkpoints);
+    return backup::restore(files, log.log, token, f.dir(), terms);
   }
   template <class F>
   auto state(F&& read) const {

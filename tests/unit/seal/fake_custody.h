@@ -30,6 +30,7 @@ class FakeCustody final : public Custody {
   Status destroy_log_key(ByteView) override { return unused(); }
   Result<Bytes> sign_checkpoint(ByteView, ByteView) override { return unused(); }
   Result<std::optional<Anchor>> read_anchor() override { return unused(); }
+  Status restart_anchor(const Anchor&) override { return unused(); }
   Status write_anchor(const Anchor&) override { return unused(); }
   Status ping() override { return {}; }
 
