@@ -110,6 +110,13 @@ Status TokenRecovery::carry_out(const ledger::Recovered& e, Custody& token, cons
                       "make a new statement here, and have that signed");
   }
   FK_CHECK(decide_recovered(state(), e, {now.wall, state().log_clock()}));
+  FK_TRY(const auto anchor, token.read_anchor());
+  if (e.loss && anchor && anchor->size > e.loss->newest.size) {
+    return make_error(Errc::kIntegrity,
+                      "the token has seen " + std::to_string(anchor->size) + " entries, and those from " +
+                          std::to_string(e.loss->newest.size) + " on are not in what was signed for",
+                      "make a new statement, and have that signed");
+  }
   const ledger::Event event{now.wall, 0, e};
   FK_TRY(const std::string leaf, encode_event(event));
   const std::uint64_t index = size();

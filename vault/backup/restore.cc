@@ -269,7 +269,7 @@ class Restore {
                         kLossHint);
     }
     if (!behind) FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
-    if (!token.has_root) {
+    if (!token.has_root && !state().lost_roots().contains(state().root_epoch())) {
       return refused("the token does not have root key " + std::to_string(state().root_epoch()) + " of the backup",
                      "it was rotated away: the erasure horizon has passed this backup, and nobody can open it");
     }
