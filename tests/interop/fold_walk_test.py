@@ -16,19 +16,19 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
-from replayer import council, keys, sshsig  # noqa: E402
+from replayer import council, handover, keys, sshsig  # noqa: E402
 from replayer.canonical import DAY_MS, Bad, canonical, format_time  # noqa: E402
 from replayer.events import TYPES, read_event  # noqa: E402
 from replayer.proposals import STAGES  # noqa: E402
 from replayer.state import State  # noqa: E402
-from replayer.synthetic import BEGIN, approval_key, genesis, principal, sign_genesis, some_hex, witness  # noqa: E402
+from replayer.synthetic import BEGIN, INSIDE, approval_key, genesis, principal, sign_genesis, some_hex, vkey, witness  # noqa: E402
 from replayer.tree import sha256  # noqa: E402
 from vault import BUILD, Report  # noqa: E402
 
 PEOPLE = [f"{group}/{n}" for group in ("property", "residents") for n in (1, 2, 3)]
 GOVERNANCE = ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended")
 EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "export-ended")
-CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel", "rotate", "reshare")
+CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel", "rotate", "reshare", "restore")
 WIDENING = ("template",)
 KEYS = ("rewrapped", "keys-retired")
 BACKUPS = ("backup-made", "restored")
@@ -50,6 +50,7 @@ class Walk:
         self.lists = {}  # commitment -> the people behind it
         self.keys = {who: [who] for who in PEOPLE}
         plan = genesis()
+        plan["spare_key"] = some_hex("spare")
         plan["principals"] += [camera("camera/1"), camera("camera/2", doors=["north"])]
         self.genesis = sign_genesis(plan)
         self.offer("genesis", self.genesis)
@@ -184,6 +185,8 @@ class Walk:
         }
         makers["rotate-keys"] = lambda: pick(({}, {}, {"spare": council.SPARE}, {"spare": council.SPARE + "\n"}))
         makers["reshare"] = self.reshare
+        makers["rotate-log-key"] = lambda: {}
+        makers["confirm-subjects"] = lambda: {"site": site}
         makers["export"] = lambda: self.export(pick(("main", "main", "annex", site)))
         kind = pick(list(makers) + ["change-rules"] * 3 + self.more * 30)
         return {**makers[kind](), "kind": kind}
@@ -228,7 +231,9 @@ class Walk:
         pick, r = self.random.choice, self.state.rotation
         epoch, upto = self.state.epoch() - (self.random.random() < 0.1), r["upto"] if r else "00" * 16
         if self.random.random() < 0.3:
-            return self.offer("keys-retired", {"epoch": (r["from"] if r else 1) + (self.random.random() < 0.1)})
+            epoch = (r["from"] if r else 1) + (self.random.random() < 0.1)
+            lost = {"lost": True} if (epoch in self.state.lost_roots) != (self.random.random() < 0.1) else {}
+            return self.offer("keys-retired", {"epoch": epoch, **lost})
         further = pick((f"{min(255, int(upto[:2], 16) + self.random.randrange(90)):02x}" * 16, upto, pick(REFS), keys.LAST_REF))
         return self.offer("rewrapped", {"epoch": max(2, epoch), "root": some_hex("batch"), "upto": further})
 
@@ -245,6 +250,39 @@ class Walk:
         if odd == 2:
             out["register_check"] = self.state.current["register"]["check"]
         return {"keys": out}
+
+    def log_key(self, wanted):
+        """Mostly there exactly where it must be, of the origin in force, and new."""
+        if wanted == (self.random.random() < 0.05):
+            return {}
+        key, origin = f"log {len(self.lines)}", self.state.current["origin"]
+        return {"log_key": self.random.choice([vkey(key, origin)] * 8 + [vkey(key, "elsewhere.example"), self.genesis["log_key"]])}
+
+    def recover(self):
+        """The token is gone, or entries are; now and then something about it is wrong."""
+        pick, odd, state = self.random.choice, self.random.randrange(24), self.state
+        kind, key = pick(("lost", "stolen", "broken", "restored")), f"log {len(self.lines)}"
+        loss = {"loss": {"origin": f"vault.example/{len(self.lines)}", "newest": {"root": some_hex("newest"), "size": state.size + pick((1, 50, 0))}}}
+        loss = loss if kind == "restored" or self.random.random() < 0.2 else {}
+        origin = loss["loss"]["origin"] if loss else state.current["origin"]
+        body = {"at": {"root": some_hex("root"), "size": state.size - (odd == 0)}, "kind": kind, "log_key": vkey(key, origin), **loss,
+                "made": format_time(self.wall - pick((0, 60_000, 7 * DAY_MS, 7 * DAY_MS + 1))),
+                "token": {"manufacturer": "test", "model": "test", "serial": "2", "firmware": "1", "class": "paper" if odd == 1 else "software", "log_sign": INSIDE}}
+        if (kind != "restored") != (odd == 2):
+            body["spare"] = some_hex("another") if odd == 3 else state.current.get("spare_key", some_hex("spare"))
+        if odd == 4:
+            body["log_key"] = self.genesis["log_key"]
+        now = state.clock
+        counting = [who for who in sorted(state.principals) if state._counts(who, self.wall, now)]
+        people = [who for who in PEOPLE if who in counting or odd == 5]
+        if odd == 6:
+            people = people[:3]
+        signed = handover.sign_recovery(body, self.genesis["vault"], people, self.key_of)
+        if odd == 7:
+            signed["token"] = {**signed["token"], "serial": "3"}
+        self.uptime = 0 if odd != 8 else self.uptime
+        if self.offer("recovered", signed):
+            self.start()
 
     def proof(self, kind):
         return {"proof": some_hex("proof")} if (kind in keys.WITH_PROOF) != (self.random.random() < 0.03) else {}
@@ -348,7 +386,8 @@ class Walk:
         proposal = self.random.choice(ready) if ready and self.random.random() < 0.9 else self.some_proposal()
         action = self.made.get(proposal, {}).get("action", {})
         check = {"check": some_hex("check")} if (action.get("kind") == "open-site") != (self.random.random() < 0.05) else {}
-        more = {**check, **self.new_keys(action.get("kind") in keys.CEREMONIES), **self.proof(action.get("kind"))}
+        more = {**check, **self.new_keys(action.get("kind") in keys.NEW_KEYS),
+                **self.log_key(action.get("kind") == "rotate-log-key"), **self.proof(action.get("kind"))}
         if self.offer("proposal-done", {"proposal": proposal, **more}) and self.more:
             for _ in range(5):
                 self.rewrap() if "keys" in more else self.about_export()
@@ -360,7 +399,7 @@ class Walk:
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
                 (export, self.about_export), (40, self.rewrap), (60, self.narrow), (20 if not self.more else 2, self.template),
-                (10, self.back_up), (12, self.restore),
+                (10, self.back_up), (12, self.restore), (12, self.recover),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
                 (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
@@ -421,7 +460,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     report = Report()
-    compare(report, Walk(options.seed + 1), options.steps, GOVERNANCE + BACKUPS + NARROWING[:-1] + WIDENING)
+    compare(report, Walk(options.seed + 1), options.steps, GOVERNANCE + BACKUPS + NARROWING[:-1] + WIDENING + ("recovered",))
     straight = Walk(options.seed)
     about_stopping(report, straight)
     compare(report, straight, 0, ())
@@ -429,6 +468,7 @@ def main():
     walk = Walk(options.seed, [*keys.CEREMONIES, "reshare"])
     compare(report, walk, options.steps, KEYS)
     report.check("cards were replaced", walk.state.retired, len(walk.state.retired))
+    report.check("log keys changed hands", any(not h[3] for h in walk.state.handovers), len(walk.state.handovers))
     report.end()
 
 

@@ -37,7 +37,9 @@ report.check("there are golden logs", logs, len(logs))
 for folder in logs:
     seen = Seen()
     found = Replay(folder, each=seen).run()
-    report.check(f"{folder.name}: nothing found", not found.findings, found.findings[:3] or "")
+    # Only v4 has what a person must look at: the entries that its log has lost.
+    expected = ["warning"] if folder.name == "v4" else []
+    report.check(f"{folder.name}: nothing found", [f["severity"] for f in found.findings] == expected, found.findings[:3] or "")
     expected = dict(line.split() for line in (folder / "digests").read_text().splitlines())
     report.check(f"{folder.name}: a digest for each entry", len(expected) == found.size, found.size)
     wrong = [n for n in range(1, found.size + 1) if seen.digests.get(n) != expected.get(str(n))]

@@ -26,6 +26,7 @@ constexpr const char* kStartFile = ".start";
 constexpr const char* kWatchedFile = ".watched";
 constexpr const char* kStateFile = ".state";
 constexpr const char* kLogKeysFile = ".logkeys";
+constexpr std::size_t kMaxLogKeys = 1U << 20;  // of a thousand handovers
 
 Error altered(const std::string& path) {
   return make_error(Errc::kIntegrity, path + " is not what was written there",
@@ -91,14 +92,14 @@ Status write_new_file(const std::string& path, std::string_view text) {
 }
 
 // Nothing if there is no such file. An error is never "nothing".
-Result<std::optional<std::string>> read_whole(const std::string& path) {
+Result<std::optional<std::string>> read_whole(const std::string& path, std::size_t max = kMaxCheckpoint) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (fd.get() < 0 && errno == ENOENT) return std::optional<std::string>();
   if (fd.get() < 0) return os_error("can't open", path);
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return os_error("can't read", path);
   if (!S_ISREG(st.st_mode)) return make_error(Errc::kIntegrity, path + " is not a regular file");
-  std::string text(kMaxCheckpoint + 1, '\0');
+  std::string text(max + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const ssize_t n = ::read(fd.get(), text.data() + size, text.size() - size);
@@ -107,7 +108,7 @@ Result<std::optional<std::string>> read_whole(const std::string& path) {
     if (n == 0) break;
     size += static_cast<std::size_t>(n);
   }
-  if (size > kMaxCheckpoint) return make_error(Errc::kTooLarge, path + " is over 65536 bytes");
+  if (size > max) return make_error(Errc::kTooLarge, path + " is over " + std::to_string(max) + " bytes");
   // replace() never leaves one: somebody emptied it, and with it what this client knew.
   if (size == 0) return make_error(Errc::kIntegrity, path + " is empty", "find out who emptied it before you go on");
   text.resize(size);
@@ -187,7 +188,7 @@ Status ClientMemory::put_note(const Id128& vault, std::string_view note, bool ov
 }
 
 Result<std::optional<std::string>> ClientMemory::log_keys(const Id128& vault) const {
-  return read_whole(path_of(vault, kLogKeysFile));
+  return read_whole(path_of(vault, kLogKeysFile), kMaxLogKeys);
 }
 
 Status ClientMemory::put_log_keys(const Id128& vault, const std::string& keys) const {

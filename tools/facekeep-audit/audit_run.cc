@@ -7,6 +7,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/say.h"
 #include "tools/common/snapshot_file.h"
+#include "tools/facekeep-audit/fetch_keys.h"
 #include "tools/facekeep-audit/finding_text.h"
 #include "vault/audit/tile_chain.h"
 #include "vault/audit/witnesses.h"
@@ -142,7 +143,7 @@ audit::Observer watched(AuditRun& run, audit::Observer inner) {
 Result<std::unique_ptr<AuditRun>> run_audit(Frame& frame, const AuditOptions& options, audit::Observer observer) {
   auto run = std::make_unique<AuditRun>();
   const Mirror mirror(options.dir);
-  FK_TRY(run->keys, mirror.keys());
+  FK_TRY(run->keys, keys_of(mirror));
   FK_TRY(const auto note, mirror.checkpoint());
   if (!note)
     return say_error(Errc::kNotFound, "no-mirror", Msg::kAuditNoMirror, Msg::kAuditNoMirrorHint, {options.dir});

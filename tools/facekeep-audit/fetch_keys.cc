@@ -81,6 +81,18 @@ Error say_log_key(const Error& e) {
   return e;
 }
 
+Result<log::LogKeys> keys_of(const Mirror& mirror) {
+  FK_TRY(log::LogKeys keys, mirror.keys());
+  FK_TRY(const auto note, mirror.checkpoint());
+  const auto opened = note ? log::open_checkpoint(*note, keys, log::Extensions::kTolerate)
+                           : Result<log::Checkpoint>(make_error(Errc::kNotFound, "no checkpoint"));
+  if (opened || !is_unknown_log_key(opened.error())) return keys;
+  const auto followed = follow_served_keys(keys, *note, mirror, [&mirror](const std::string& target) {
+    return mirror.read(target.substr(target.starts_with("/log/") ? 5 : 1));
+  });
+  return followed ? followed->keys : keys;
+}
+
 Result<log::FollowedKeys> follow_served_keys(const log::LogKeys& keys, const std::string& served, const Mirror& mirror,
                                              const Get& get) {
   FK_TRY(const log::Note note, log::parse_note(served));

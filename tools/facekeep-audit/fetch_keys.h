@@ -17,4 +17,8 @@ Error say_log_key(const Error& e);
 Result<log::FollowedKeys> follow_served_keys(const log::LogKeys& keys, const std::string& served, const Mirror& mirror,
                                              const Get& get);
 
+// The keys of a mirror; of one that keeps none, like an exported log, as its own handover notes and entries come to.
+// Where they come to nothing, the first key alone.
+Result<log::LogKeys> keys_of(const Mirror& mirror);
+
 }  // namespace facekeep::tools

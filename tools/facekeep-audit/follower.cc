@@ -23,7 +23,10 @@ Follower::Follower(const std::string& dir, log::VerifierKey key, audit::Level le
 Result<News> Follower::look(const Get& get, const Get& openings) {
   // The first look trusts nothing that is in the folder.
   FK_TRY(Fetched fetched, fetch_log(mirror_, key_, get, {}, head_.size));
-  if (fetched.kept) start_over();
+  if (fetched.kept) {
+    start_over();
+    seen_before_ = fetched.kept;
+  }
   keys_ = fetched.keys;
   if (!seen_before_) seen_before_ = fetched.before.value_or(0);
   forget_checkpoint_before(fetched);

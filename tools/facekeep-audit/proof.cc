@@ -6,6 +6,7 @@
 #include "tools/common/files.h"
 #include "tools/common/say.h"
 #include "tools/facekeep-audit/commands.h"
+#include "tools/facekeep-audit/fetch_keys.h"
 #include "tools/facekeep-audit/mirror.h"
 #include "vault/audit/tile_chain.h"
 #include "vault/ledger/opening.h"
@@ -24,7 +25,7 @@ struct Options {
 
 Status make(Reporter& report, const Options& o) {
   const Mirror mirror(o.dir);
-  FK_TRY(const log::LogKeys key, mirror.keys());
+  FK_TRY(const log::LogKeys key, keys_of(mirror));
   FK_TRY(const auto note, mirror.checkpoint());
   if (!note) return say_error(Errc::kNotFound, "no-mirror", Msg::kAuditNoMirror, Msg::kAuditNoMirrorHint, {o.dir});
   FK_TRY(const log::Checkpoint head, log::open_checkpoint(*note, key, log::Extensions::kTolerate));
@@ -79,8 +80,13 @@ Status check(Reporter& report, const Options& o) {
   FK_TRY(const std::string text, load_text(o.receipt, log::kMaxReceiptSize));
   FK_TRY(const log::Receipt receipt, log::parse_receipt(text));
   FK_TRY(const Claimed claimed, claimed_entry(receipt, o.entry_file));
-  FK_TRY(const log::Checkpoint head,
-         log::verify_receipt(receipt, log::leaf_hash(as_bytes(claimed.entry)), key, log::Extensions::kTolerate));
+  const auto verified =
+      log::verify_receipt(receipt, log::leaf_hash(as_bytes(claimed.entry)), key, log::Extensions::kTolerate);
+  if (!verified && is_unknown_log_key(verified.error())) {
+    return say_error(Errc::kCrypto, "unknown-log-key", Msg::kLogKeyRecovered, Msg::kLogKeyRecoveredHint);
+  }
+  if (!verified) return verified.error();
+  const log::Checkpoint& head = *verified;
   report.say(Msg::kAuditProofHolds, {std::to_string(receipt.index), head.origin, std::to_string(head.size)});
   report.line(claimed.text);
   report.field("holds", true);

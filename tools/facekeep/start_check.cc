@@ -82,6 +82,11 @@ Result<SealStatusView> parse_seal_status(const Json& answer) {
     s.rotation = {r["done"].get<std::uint64_t>(), r["total"].get<std::uint64_t>(),
                   r.contains("cards_untried") && r["cards_untried"] == true};
   }
+  if (answer.contains("recovered")) {
+    const Json& r = answer["recovered"];
+    if (!r.is_object() || !has_number(r, "entry") || !has_text(r, "kind")) return bad_answer();
+    s.recovered = {r["entry"].get<std::uint64_t>(), r["kind"].get<std::string>()};
+  }
   const Json start = answer.value("start", Json::object());
   if (!start.is_object() || !has_number(start, "entry") || !has_text(start, "event") || !start.contains("proof")) {
     return bad_answer();

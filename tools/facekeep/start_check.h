@@ -39,6 +39,12 @@ struct SealStatusView {
     bool cards_untried = false;  // of a re-share
   };
   std::optional<Rotation> rotation = {};  // while keys are rewrapped
+  // Since a recovery that lost a token, until new cards are in force.
+  struct Recovered {
+    std::uint64_t entry = 0;
+    std::string kind;
+  };
+  std::optional<Recovered> recovered = {};
   std::uint64_t start_entry = 0;
   std::string start_event;
   std::vector<Digest> start_proof;

@@ -42,6 +42,10 @@ Status status(Context& context, Reporter& report) {
     if (r->cards_untried) report.warn(Msg::kCliCardsUntried);
     report.field("rotation", {{"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}});
   }
+  if (const auto& r = v.status.recovered) {
+    report.warn(Msg::kCliCardsDue, {std::to_string(r->entry)});
+    report.field("recovered", {{"entry", r->entry}, {"kind", r->kind}});
+  }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
   report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.keys().newest())});
@@ -62,7 +66,8 @@ Status status(Context& context, Reporter& report) {
   report.field("root", to_base64(v.start.checkpoint.root));
   report.field("vkey", log::format_vkey(notice.keys().newest()));
   report.field("checkpoint", "verified");
-  report.field("consistent", v.continuity == Continuity::kFirstContact ? "first-contact" : "yes");
+  const bool first = v.continuity == Continuity::kFirstContact;
+  report.field("consistent", first ? "first-contact" : v.continuity == Continuity::kLost ? "lost" : "yes");
   report.field("version", v.start.start.version);
   report.field("program", to_hex(v.start.start.program));
   report.field("config", to_hex(v.start.start.config));

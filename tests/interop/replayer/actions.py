@@ -141,6 +141,8 @@ KINDS = {
     "export": ("export", _read_export, check_export),
     "rotate-keys": ("rotate", read_spare, change_spare),
     "reshare": ("reshare", read_reshare, _reshare),
+    "rotate-log-key": ("rotate", lambda f: None, lambda g, a: None),
+    "confirm-subjects": ("restore", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
     "cancel-erasures": ("cancel", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 

@@ -6,6 +6,7 @@ from .actions import read_action
 from .canonical import Bad, Fields, parse, parse_day
 from .genesis import read_each, read_genesis, read_sub
 from .keys import read_keys, read_retired, read_rewrapped
+from .recovery import read_recovered
 from .tree import sha256
 
 SUMS = {"handshake-unknown-key", "handshake-no-certificate", "handshake-tls", "handshake-timeout", "bad-request",
@@ -78,6 +79,8 @@ def _proposal_done(f):
         read_sub(f, "keys", read_keys)
     if f.has("proof"):
         f.hex("proof", 32)
+    if f.has("log_key"):
+        f.text("log_key", 512)
 
 
 def _revoked(f):
@@ -188,6 +191,7 @@ TYPES = {
     "keys-retired": ("governance", read_retired, "narrowing"),
     "backup-made": ("governance", _backup_made, "sums"),
     "restored": ("governance", _restored, "sums"),
+    "recovered": ("governance", read_recovered, "recovered"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),

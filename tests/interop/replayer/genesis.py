@@ -7,8 +7,8 @@ from .canonical import Bad, Fields, canonical, is_int, is_slug
 from .tree import Witness, sha256
 
 ROLES = ("custodian", "operator", "door", "camera", "auditor")
-ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel", "rotate", "reshare"}
-FALLBACK = {"cancel": "policy", "rotate": "custodian", "reshare": "custodian"}  # whose rule it is where a vault has none of the class
+ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel", "rotate", "reshare", "restore"}
+FALLBACK = {"cancel": "policy", "rotate": "custodian", "reshare": "custodian", "restore": "custodian"}  # whose rule it is where a vault has none of the class
 PLACES = ("entrance", "gate", "lobby", "corridor", "lift", "office", "machine-room", "parking", "warehouse")
 
 

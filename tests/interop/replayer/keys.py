@@ -4,10 +4,13 @@ import re
 
 from .canonical import DAY_MS, Bad, canonical, is_slug, unbase64
 from .genesis import check_signatures, read_each, read_evidence, read_group, read_principal, read_rules, read_signature, read_sub
+from .recovery import LogKeys
 from .tree import sha256
 
-CEREMONIES = ("rotate-keys", "reshare")
-WITH_PROOF = (*CEREMONIES, "open-site")  # what draws keys
+NEW_KEYS = ("rotate-keys", "reshare")
+CEREMONIES = (*NEW_KEYS, "rotate-log-key")
+WITH_PROOF = (*NEW_KEYS, "open-site")
+DRAWS = (*CEREMONIES, "open-site")
 BETWEEN_CEREMONIES_MS = DAY_MS
 LAST_REF = "ff" * 16
 _RSA = bytes.fromhex("300d06092a864886f70d0101010500")  # RFC 3279: rsaEncryption, NULL
@@ -120,19 +123,22 @@ def read_rewrapped(f):
 
 def read_retired(f):
     f.int("epoch", 1, 1_000_000)
+    if f.has("lost") and f.bool("lost") is not True:
+        f.refuse("lost", "is there and not true")
 
 
 def new_check(site, epoch, check):
     site["epoch"], site["check"] = epoch, check
 
 
-class Keys:
+class Keys(LogKeys):
     """What a State has besides. A rotation is {"from","to","upto","entry","register","sites","proof","untried"}: the checks are the old ones.
 
     A proof is (proposal, hex); this fold has no key to check it with.
     """
 
     def __init__(self):
+        LogKeys.__init__(self)
         self.rotation, self.retired = None, set()
         self.site_proofs, self.ended_ceremonies = {}, {}
 
@@ -157,6 +163,8 @@ class Keys:
         self.rotation = {"from": epoch, "to": keys["epoch"], "upto": "00" * 16, "entry": self.size,
                          "register": before["register"]["check"], "sites": old, "proof": proof, "untried": untried}
         self.site_proofs = {}
+        if untried and self.recovery:
+            self.recovery["renewed"] = epoch
         if untried:
             self.retired |= {before["unseal_key"], *cards_of(before["groups"])}
         after["register"] = {"check": keys["register_check"], "epoch": keys["epoch"]}
@@ -178,7 +186,10 @@ class Keys:
         _must(r and body["epoch"] == r["from"], "the end of keys that were not replaced")
         _must(r["upto"] == LAST_REF, "the end of keys that subjects still need")
         _must(not r["untried"], "the end of the old keys before the new cards opened the vault")
+        _must(body.get("lost", False) == (body["epoch"] in self.lost_roots), "a lost root, for exactly one that a recovery lost")
         self.rotation = None
+        if self.recovery and self.recovery.get("renewed") == body["epoch"]:
+            self.recovery = None
 
     def _note_end(self, p, now):
         """Of a proposal that was vetoed or withdrawn."""
@@ -201,3 +212,4 @@ class Keys:
             yield f"old-register-check {r['register']}"
             for site in sorted(r["sites"]):
                 yield f"old-check {site} {r['sites'][site]}"
+        yield from self._log_key_lines()

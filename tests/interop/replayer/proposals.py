@@ -4,7 +4,7 @@ from .actions import KINDS, apply_action, check_tightening, is_as_strict, princi
 from .canonical import DAY_MS, Bad, canonical, format_day, format_time, parse_time
 from .exports import Exports
 from .genesis import FALLBACK, group_of
-from .keys import BETWEEN_CEREMONIES_MS, CEREMONIES, WITH_PROOF, Keys, new_check
+from .keys import BETWEEN_CEREMONIES_MS, CEREMONIES, DRAWS, NEW_KEYS, WITH_PROOF, Keys, new_check
 from .tree import sha256
 
 SUSPENSION_MS, BETWEEN_MS = 3 * DAY_MS, 7 * DAY_MS
@@ -175,8 +175,10 @@ class Proposals(Exports, Keys):
             before = self.proposals.get(body["overrides"])
             _must(before and before["stage"] == "vetoed" and before["made"]["action"] == body["action"],
                   "an override of what was not vetoed")
+        _must(not self._waits_for_cards(body["action"], DRAWS), "new cards are due first")
         if body["action"]["kind"] in CEREMONIES:
-            others = [p for p in self.proposals.values() if p["made"]["action"]["kind"] in CEREMONIES and self.stage_at(p, time, now) in STAGES]
+            others = [p for p in self.proposals.values() if p["made"]["action"]["kind"] in CEREMONIES and
+                      not self._waits_for_cards(p["made"]["action"], DRAWS) and self.stage_at(p, time, now) in STAGES]
             _must(not others, "two ceremonies at once")
             ended = self.ended_ceremonies.get(by, -BETWEEN_CEREMONIES_MS)
             _must(now >= ended + BETWEEN_CEREMONIES_MS, f"a ceremony by {by} ended undecided within a day")
@@ -239,19 +241,26 @@ class Proposals(Exports, Keys):
         p, stage = self._live(body["proposal"], time, now)
         done, action = next_stage(stage, "carry-out"), p["made"]["action"]
         self._check_not_retired(action)
-        draws = action["kind"] in WITH_PROOF
+        draws = action["kind"] in DRAWS
+        _must(not self._waits_for_cards(action, DRAWS), "new cards are due first")
         _must(not draws or not self.rotation, "it waits for the end of a rotation")
         _must(not draws or self.phase == "open", "keys are drawn while the vault is open")
-        _must(("proof" in body) == draws, "a proof, for exactly what draws keys")
+        _must(("proof" in body) == (action["kind"] in WITH_PROOF), "a proof, for exactly what draws keys of sites")
+        _must(("log_key" in body) == (action["kind"] == "rotate-log-key"), "a log key, for exactly its rotation")
         after = apply_action(self.current, action, self._day(time))
         _must(("check" in body) == (action["kind"] == "open-site"), "a check of a site's key, for exactly the sites opened")
         if "check" in body:
             new_check(after["sites"][-1], self.epoch(), body["check"])
             self.site_proofs[after["sites"][-1]["id"]] = body["proposal"], body["proof"]
-        _must(("keys" in body) == (action["kind"] in CEREMONIES), "new keys, for exactly a rotation or a re-share")
+        _must(("keys" in body) == (action["kind"] in NEW_KEYS), "new keys, for exactly a rotation or a re-share")
         if "keys" in body:
             self._take_keys(after, body["keys"], (body["proposal"], body["proof"]))
+        if "log_key" in body:
+            self._check_new_log_key(body["log_key"], self.current["origin"])
+            self._hand_over(after, body["log_key"])
         p["stage"] = done
+        if action["kind"] == "confirm-subjects":
+            self._confirm(action["site"])
         if action["kind"] == "change-policy":
             self.shortened.pop(action["site"], None)
         self._change(after)

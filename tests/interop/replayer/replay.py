@@ -60,6 +60,7 @@ class Replay:
         self.mirror, self.report, self.each = Mirror(folder), Report(), each
         self.trusted, self.remembered = vkey, remembered
         self.state, self.folding, self.tiles = State(), True, Tiles()
+        self.first_key, self.handed, self.due = None, [], None  # genesis' vkey, what came behind it; the recovery that new cards are due since
         self.uptime, self.time, self.destroyed, self.lost = 0, 0, set(), []
         self.budgets = BudgetCheck()
 
@@ -89,7 +90,8 @@ class Replay:
         note = self.mirror.read("checkpoint")
         if note is None:
             raise Bad("the mirror has no checkpoint")
-        self.checkpoint = Checkpoint(note, self.vkey)
+        # By which key it must be signed the fold tells; at first any of those that sign will do.
+        self.checkpoint = Checkpoint(note)
         self.report.size, self.report.root = self.checkpoint.size, self.checkpoint.root
 
     # Entries.
@@ -163,8 +165,7 @@ class Replay:
             self.each(n, self.state)
 
     def governance(self, n, event):
-        if n == 0 and event["type"] == "genesis" and event["body"]["log_key"] != self.vkey.text:
-            self.report.add(n, "genesis names another log key than the mirror's vkey")
+        self.note_key(n, event["type"], event["body"])
         if event["type"] == "restored":
             size = event["body"]["size"]
             gone = [at for at in self.lost if at >= size]
@@ -174,6 +175,21 @@ class Replay:
         if self.folding:
             self.keep_budgets(n, event)
             self.state.apply(event)
+
+    def note_key(self, n, kind, body):
+        if kind == "genesis" and n == 0:
+            self.first_key = body["log_key"]
+        if kind == "proposal-done" and "log_key" in body:
+            self.handed.append((n, body["log_key"], False, None))
+        if kind != "recovered":
+            return
+        self.handed.append((n, body["log_key"], True, body.get("loss")))
+        if body["at"]["root"] != self.tiles.root(n).hex():
+            self.report.add(n, "the recovery is about another log than the one before it")
+        if "loss" in body:
+            self.report.add(n, f"entries {n} to {body['loss']['newest']['size'] - 1} of the log before are lost", "warning")
+        if self.public:
+            self.report.add(n, "a recovery: who signed it takes the openings to judge", "warning")
 
     def keep_budgets(self, n, event):
         """`state` is that before the event."""
@@ -226,7 +242,7 @@ class Replay:
     def times(self, n, event):
         """What the fold does not check: an auditor wants to know."""
         time, uptime = parse_time(event["time"]), event["uptime_ms"]
-        if event["type"] not in ("genesis", "start") and uptime < self.uptime:
+        if event["type"] not in ("genesis", "start", "recovered") and uptime < self.uptime:
             self.report.add(n, "the daemon's uptime runs backwards")
         if time < self.time:
             self.report.add(n, f"the wall clock runs backwards, from {format_time(self.time)} to {event['time']}", "warning")
@@ -236,6 +252,9 @@ class Replay:
 
     def end(self):
         size, report = self.checkpoint.size, self.report
+        self.keys = self.read_keys()
+        self.check_signers("checkpoint", self.checkpoint)
+        self.handover_notes()
         good = self.compare_remembered()
         if self.tiles.size() == size and self.tiles.root() != self.checkpoint.root:
             first = self.first_bad(good)
@@ -248,6 +267,54 @@ class Replay:
         if self.folding and self.tiles.size() == size:
             report.digest, report.budgets = self.state.digest(), self.budgets.digest()
 
+    def read_keys(self):
+        """Of the log: vkey, first and last size, and up to where larger ones are lost."""
+        keys = [[self.first_key, 0, None, 0]] if self.first_key else []
+        for entry, vkey, recovered, loss in self.handed:
+            if keys:
+                keys[-1][2:] = entry if recovered else entry + 1, loss["newest"]["size"] if loss else 0
+            keys.append([vkey, entry + 1, None, 0])
+        if self.folding and self.state.recovery:
+            self.report.add(self.state.recovery["entry"], "new cards are due: the main token was replaced", "warning")
+        if self.vkey.text in [vkey for vkey, *_ in keys]:
+            return keys
+        self.report.add(0, "genesis names another log key than the mirror's vkey")
+        return [[self.vkey.text, 0, None, 0]]
+
+    def check_signers(self, name, seen):
+        """True if a key signed it that may sign its size; trees that are known to be lost are left aside in silence."""
+        ended = lost = False
+        for vkey, first, last, lost_upto in self.keys:
+            try:
+                if not seen.signed_by(Vkey(vkey)):
+                    continue
+            except Bad as e:
+                self.report.add(None, f"{name}: {e}")
+                return False
+            if first <= seen.size and (last is None or seen.size <= last):
+                return True
+            ended, lost = ended or last is not None and seen.size > last, lost or seen.size <= lost_upto
+        if ended and not lost:
+            self.report.add(None, f"{name}: of {seen.size} entries, by a key that had ended: a lost token that wasn't, or a thief's log")
+        elif not lost:
+            self.report.add(None, f"{name}: the checkpoint is not signed by the log's key")
+        return False
+
+    def handover_notes(self):
+        before = self.first_key
+        for k, (entry, after, recovered, _) in enumerate(self.handed, 1):
+            note = self.mirror.read(f"handover/{k}")
+            try:
+                seen = Checkpoint(note if note is not None else b"")
+                needed = [after] if recovered else [before, after]
+                good = all(seen.signed_by(Vkey(vkey)) for vkey in needed) and seen.size == entry + 1
+                good = good and (self.tiles.size() < seen.size or self.tiles.root(seen.size) == seen.root)
+            except Bad:
+                good = False
+            if not good:
+                self.report.add(entry, f"handover/{k} is missing, or no note of this handover")
+            before = after
+
     def first_bad(self, good):
         """The first entry that is known to be bad, else the first that is not known to be good."""
         return min((f["entry"] for f in self.report.bad() if f["entry"] is not None), default=good)
@@ -258,7 +325,9 @@ class Replay:
         notes, good = [], 0
         for name, note in kept + [("a remembered checkpoint", note) for note in self.remembered]:
             try:
-                notes.append(Checkpoint(note, self.vkey))
+                seen = Checkpoint(note)
+                if self.check_signers(name, seen):
+                    notes.append(seen)
             except Bad as e:
                 self.report.add(None, f"{name}: {e}")
         for seen in sorted(notes, key=lambda c: c.size):

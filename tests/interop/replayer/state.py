@@ -5,13 +5,13 @@ from .genesis import check_genesis, may_sign
 from .proposals import DELAY_MS, Proposals
 from .tree import sha256
 
-INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access")
+INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access", "recovered")
 _ROWS = {
-    "new": "stopped - - - - - - - - -",
-    "stopped": "- sealed - - - - - - - -",
-    "sealed": "- sealed unsealing - - sealed sealed sealed - -",
-    "unsealing": "- sealed unsealing open sealed sealed unsealing unsealing - -",
-    "open": "- sealed - - - sealed open open open open",
+    "new": "stopped - - - - - - - - - -",
+    "stopped": "- sealed - - - - - - - - stopped",
+    "sealed": "- sealed unsealing - - sealed sealed sealed - - stopped",
+    "unsealing": "- sealed unsealing open sealed sealed unsealing unsealing - - stopped",
+    "open": "- sealed - - - sealed open open open open stopped",
 }
 PHASES = {phase: dict(zip(INPUTS, row.split())) for phase, row in _ROWS.items()}
 
@@ -65,7 +65,7 @@ class State(Proposals):
     def apply(self, event):
         kind, body = event["type"], event["body"]
         phase = self._next(TYPES[kind][2])
-        base = self.clock - event["uptime_ms"] if kind in ("genesis", "start") else self.base
+        base = self.clock - event["uptime_ms"] if kind in ("genesis", "start", "recovered") else self.base
         time, now = parse_time(event["time"]), base + event["uptime_ms"]
         now = now if 0 <= now < 2**63 else 0
         getattr(self, "_" + kind.replace("-", "_"))(body, time, now)
@@ -251,7 +251,7 @@ class State(Proposals):
 
 
 def _subject_lines(ref, s):
-    end = f"{s['due']} {s['clock']}" if s["due"] else "-"
+    end = (f"{s['due']} {s['clock']}" if s["due"] else "-") + (" in-doubt" if s.get("in_doubt") else "")
     yield f"subject {ref} {s['site']} {s['slot']} {s['consent']} {s['record']} {s['until']} {s['entry']} {end}"
     for t in s["templates"]:
         yield f"template {t['template']} {t['model']} {t['model_version']} {t['blob']} {t['entry']}"

@@ -23,19 +23,22 @@ def some_hex(name, size=32):
     return hashlib.sha256(name.encode()).hexdigest()[:2 * size]
 
 
-def vkey(key="log"):
+def vkey(key="log", origin=ORIGIN):
     raw = b"\1" + curves.ed25519_public(seed(key))
-    return f"{ORIGIN}+{key_id(raw).hex()}+{base64.b64encode(raw).decode()}"
+    return f"{origin}+{key_id(raw, origin).hex()}+{base64.b64encode(raw).decode()}"
 
 
-def key_id(raw):
-    return sha256(ORIGIN.encode(), b"\n", raw)[:4]
+def key_id(raw, origin=ORIGIN):
+    return sha256(origin.encode(), b"\n", raw)[:4]
 
 
-def signed_note(text, key="log"):
-    head = key_id(b"\1" + curves.ed25519_public(seed(key)))
-    signature = base64.b64encode(head + curves.ed25519_sign(seed(key), text.encode())).decode()
-    return f"{text}\n\u2014 {ORIGIN} {signature}\n".encode()
+def signed_note(text, *keys):
+    """By each of these keys, of the origin that the text begins with."""
+    origin, lines = text.split("\n")[0], ""
+    for key in keys or ("log",):
+        head = key_id(b"\1" + curves.ed25519_public(seed(key)), origin)
+        lines += f"\u2014 {origin} {base64.b64encode(head + curves.ed25519_sign(seed(key), text.encode())).decode()}\n"
+    return f"{text}\n{lines}".encode()
 
 
 def witness(name):
@@ -112,6 +115,7 @@ class Item:
 class Log:
     def __init__(self, log_key="log"):
         self.items, self.log_key, self.wall, self.uptime = [], log_key, BEGIN, 0
+        self.handovers = []  # (entry, key, origin, recovered): from its checkpoint on that key signs
 
     def add(self, kind, body, after_ms=1000):
         """`after_ms` 0: in the group commit of the entry before."""
@@ -132,9 +136,17 @@ class Log:
             tiles.append(leaf_hash(item.parts(n)[0]))
         return tiles
 
-    def checkpoint(self, size=None):
+    def key_at(self, size):
+        """(key, origin) in force for a tree of that size."""
+        return next(((key, origin) for entry, key, origin, _ in reversed(self.handovers) if entry < size), (self.log_key, ORIGIN))
+
+    def checkpoint(self, size=None, keys=()):
+        """Signed by the key in force, and at a handover by the one before it too; or by `keys`."""
         tiles = self.tiles(size)
-        return signed_note(f"{ORIGIN}\n{tiles.size()}\n{base64.b64encode(tiles.root()).decode()}\n", self.log_key)
+        key, origin = self.key_at(tiles.size())
+        handed = [h for h in self.handovers if h[0] + 1 == tiles.size() and not h[3]]
+        keys = keys or ([self.key_at(tiles.size() - 1)[0]] if handed else []) + [key]
+        return signed_note(f"{origin}\n{tiles.size()}\n{base64.b64encode(tiles.root()).decode()}\n", *keys)
 
     def write(self, folder, size=None, remembered=()):
         """The mirror at `size`. `remembered`: size -> note, what the auditor kept."""
@@ -153,6 +165,8 @@ class Log:
             put(folder, path.replace("tile/entries", "openings"), openings(index, opened))
         put(folder, "vkey", vkey(self.log_key).encode() + b"\n")
         put(folder, "checkpoint", self.checkpoint(size))
+        for k, (entry, *_) in enumerate((h for h in self.handovers if h[0] < size), 1):
+            put(folder, f"handover/{k}", self.checkpoint(entry + 1))
         for at, note in dict(remembered).items():
             put(folder, f"checkpoints/{at}", note)
 

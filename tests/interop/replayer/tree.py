@@ -152,9 +152,9 @@ class Witness:
 
 
 class Checkpoint:
-    """A signed checkpoint, verified; Bad otherwise."""
+    """A checkpoint in its form; with a `vkey`, signed by it; Bad otherwise. Other keys' signatures are ignored."""
 
-    def __init__(self, note, vkey):
+    def __init__(self, note, vkey=None):
         text, blank, lines = note.rpartition(b"\n\n")
         if not blank or not lines.endswith(b"\n"):
             raise Bad("the checkpoint is no signed note")
@@ -165,26 +165,27 @@ class Checkpoint:
         except UnicodeDecodeError:
             raise Bad("the checkpoint is not UTF-8") from None
         self.note, self.text = note, text
-        if not self._signed(signatures, vkey):
+        self.signatures = [self._signature(line) for line in signatures]
+        if vkey and not self.signed_by(vkey):
             raise Bad("the checkpoint is not signed by the log's key")
         parts = head.split("\n")
-        if len(parts) != 4 or parts[3] or parts[0] != vkey.name or not re.fullmatch(r"0|[1-9][0-9]{0,18}", parts[1]):
+        if len(parts) != 4 or parts[3] or (vkey and parts[0] != vkey.name) or not re.fullmatch(r"0|[1-9][0-9]{0,18}", parts[1]):
             raise Bad("the checkpoint's text is malformed or of another origin")
-        self.size = int(parts[1])
+        self.origin, self.size = parts[0], int(parts[1])
         self.root = unbase64(parts[2], "the checkpoint's root")
         if len(self.root) != 32:
             raise Bad("the checkpoint's root is not 32 bytes")
 
-    def _signed(self, signatures, vkey):
-        """One good signature by the key, and none of it that is wrong. Other keys' are ignored."""
-        good = False
-        for line in signatures:
-            m = re.fullmatch("\u2014 ([^ ]+) ([A-Za-z0-9+/=]+)", line)
-            if not m:
-                raise Bad("the checkpoint has a malformed signature line")
-            data = unbase64(m[2], "a signature of the checkpoint")
-            if m[1] == vkey.name and data[:4] == vkey.id:
-                if not vkey.verify(self.text, data[4:]):
-                    raise Bad("the log key's signature on the checkpoint is wrong")
-                good = True
-        return good
+    @staticmethod
+    def _signature(line):
+        m = re.fullmatch("\u2014 ([^ ]+) ([A-Za-z0-9+/=]+)", line)
+        if not m:
+            raise Bad("the checkpoint has a malformed signature line")
+        return m[1], unbase64(m[2], "a signature of the checkpoint")
+
+    def signed_by(self, vkey):
+        """One good signature by the key, over a text of its origin, and none of it that is wrong."""
+        own = [data[4:] for name, data in self.signatures if name == vkey.name and data[:4] == vkey.id]
+        if not all(vkey.verify(self.text, signature) for signature in own):
+            raise Bad("the log key's signature on the checkpoint is wrong")
+        return bool(own) and self.text.startswith(vkey.name.encode() + b"\n")

@@ -51,6 +51,7 @@ class MemoryMirror {
   std::vector<std::optional<Bytes>> openings;  // 0x01 || salt || event
   UnixMillis wall = 1795305600000;             // 2026-11-22T00:00:00Z
   std::uint64_t uptime = 10;
+  log_test::TestSigner signer = log_signer();  // whose checkpoints are published
 
   void wait(std::int64_t ms) {
     wall += ms;
@@ -80,8 +81,8 @@ class MemoryMirror {
   void publish() {
     log::Tree tree;
     for (const Bytes& e : entries) tree.append(log::leaf_hash(e));
-    const log::Checkpoint head{"vault.example/test", entries.size(), tree.root(), {}};
-    const std::string note = log::sign_checkpoint(head, log_signer().key, log_signer().sign()).value();
+    const log::Checkpoint head{signer.key.name, entries.size(), tree.root(), {}};
+    const std::string note = log::sign_checkpoint(head, signer.key, signer.sign()).value();
     files["checkpoint"] = to_bytes(note);
     files["checkpoints/" + std::to_string(entries.size())] = to_bytes(note);
     write_tiles();
@@ -97,6 +98,7 @@ class MemoryMirror {
     out.tile = [get](const log::TileId& id) { return get(format_path(id)); };
     out.bundle = [get](const log::BundleId& id) { return get(format_path(id)); };
     out.openings = [get](const log::BundleId& id) { return get(opening_path(id)); };
+    out.handover = [get](std::uint64_t n) { return get("handover/" + std::to_string(n)); };
     out.list = [this](const auto& visit) -> Status {
       for (const auto& [path, bytes] : files) {
         if (path.starts_with("tile/")) FK_CHECK(visit(path));
@@ -217,11 +219,12 @@ struct Outcome {
   }
 };
 
-inline Outcome replay(const MemoryMirror& m, Level level = Level::kAuditor, const Observer& observer = {}) {
+inline Outcome replay(const MemoryMirror& m, Level level = Level::kAuditor, const Observer& observer = {},
+                      const log::LogKeys& keys = log_signer().key) {
   Outcome out;
   Replay entries(level, out.findings, observer);
   const SeenCheckpoint latest{"checkpoint", std::string(as_chars(m.files.at("checkpoint")))};
-  const auto verified = replay_log(log_signer().key, latest, m.seen(), m.reader(), level, {}, entries, out.findings);
+  const auto verified = replay_log(keys, latest, m.seen(), m.reader(), level, {}, entries, out.findings);
   if (!verified) out.error = verified.error();
   out.complete = entries.complete();
   out.digest = entries.state().digest();

@@ -8,6 +8,13 @@
 
 namespace facekeep::ledger::test {
 
+// A recovery writes none: the new token has none yet.
+inline TokenEvidence token_without_root() {
+  TokenEvidence token = valid_genesis().token;
+  token.root = {};
+  return token;
+}
+
 inline std::vector<Body> sample_bodies() {
   const Id128 ref{0xaa, 1};
   const Id128 pseudonym{0xbb, 2};
@@ -27,7 +34,8 @@ inline std::vector<Body> sample_bodies() {
       ProposalDone{{0xdd},
                    digest_of("check"),
                    NewKeys{2, valid_genesis().token.root, {{"main", digest_of("key")}}, digest_of("register key")},
-                   digest_of("proof")},
+                   digest_of("proof"),
+                   valid_genesis().log_key},
       Revoked{"property/1", {"door/1", "door/2"}, "lost"},
       Tightened{"residents/1", ChangeReveal{"main", true}},
       CustodianSuspended{"property/1", "residents/1"},
@@ -36,9 +44,17 @@ inline std::vector<Body> sample_bodies() {
       ExportEnded{{0xdd}, "over-limit"},
       ExportGiven{{0xdd}, "property/1"},
       Rewrapped{2, {0xab, 0xff}, digest_of("batch")},
-      KeysRetired{1},
+      KeysRetired{1, true},
       BackupMade{"property/1", 4711, digest_of("root"), digest_of("backup"), 4000},
       Restored{4711, 12, 3},
+      Recovered{"stolen",
+                valid_genesis().log_key,
+                token_without_root(),
+                digest_of("spare"),
+                {4711, digest_of("root")},
+                Loss{"vault.example/2", {4720, digest_of("newest")}},
+                1795000000000,
+                {{"property/1", "signature"}}},
       Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
       TemplateAdded{
           ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob"), SignedBy{"camera/1", 3, {0xee}}},

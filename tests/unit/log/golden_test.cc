@@ -8,7 +8,7 @@
 #include "tests/support/catch.h"
 #include "vault/base/json.h"
 #include "vault/ledger/state.h"
-#include "vault/log/checkpoint.h"
+#include "vault/log/log_keys.h"
 #include "vault/log/sequencer/recovery.h"
 
 using namespace facekeep;
@@ -28,7 +28,9 @@ std::string read(const fs::path& path) {
 }
 
 struct GoldenLog {
-  log::Checkpoint checkpoint;
+  std::string note;            // of the checkpoint
+  log::VerifierKey first;      // the log's key at its beginning
+  log::Checkpoint checkpoint;  // not verified yet
   std::vector<Bytes> entries;
   std::map<std::uint64_t, Bytes> openings;
   std::vector<std::string> digests;  // after each entry
@@ -53,7 +55,11 @@ GoldenLog read_log(const fs::path& dir) {
   vkey.pop_back();
   const auto key = log::parse_vkey(vkey);
   REQUIRE(key);
-  const auto checkpoint = log::open_checkpoint(read(dir / "checkpoint"), *key);
+  out.first = *key;
+  out.note = read(dir / "checkpoint");
+  const auto note = log::parse_note(out.note);
+  REQUIRE(note);
+  const auto checkpoint = log::parse_checkpoint_text(note->text);
   REQUIRE(checkpoint);
   out.checkpoint = *checkpoint;
   for (std::uint64_t first = 0; first < checkpoint->size; first += log::kTileWidth) {
@@ -101,6 +107,10 @@ TEST_CASE("golden logs of every version replay to the digests of their time") {
       tree.append(log::leaf_hash(golden.entries[i]));
     }
     CHECK(tree.root() == golden.checkpoint.root);
+    const auto keys = log::LogKeys::of(state);
+    REQUIRE(keys);
+    CHECK(keys->first() == golden.first);
+    CHECK(log::open_checkpoint(golden.note, *keys));
   }
   CHECK(logs >= 1);
 }
