@@ -40,6 +40,7 @@ Result<http::Response> inclusion_proof(ApiContext& api, const Call& call);
 Result<http::Response> consistency_proof(ApiContext& api, const Call& call);
 Result<http::Response> entry_proof(ApiContext& api, const Call& call);
 Result<http::Response> cosigned(ApiContext& api, const Call& call);
+Result<http::Response> handover(ApiContext& api, const Call& call);
 Result<http::Response> witnesses(ApiContext& api, const Call& call);
 
 // handlers_audit.cc

@@ -71,6 +71,13 @@ Result<http::Response> cosigned(ApiContext& api, const Call& call) {
                       "the log names the witnesses, if the vault has any: GET /v1/witnesses says where");
 }
 
+Result<http::Response> handover(ApiContext& api, const Call& call) {
+  FK_CHECK(check_query(call.request, {}));
+  FK_TRY(const std::uint64_t n, number_segment(call.captured[0]));
+  FK_TRY(std::string note, api.service.sequencer().handover(n));
+  return note_response(std::move(note));
+}
+
 Result<http::Response> witnesses(ApiContext& api, const Call& call) {
   FK_CHECK(check_query(call.request, {}));
   return api.service.sequencer().read([](const ledger::State& st) -> Result<http::Response> {

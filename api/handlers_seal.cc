@@ -55,6 +55,7 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
   if (const auto& c = s.cards) {
     out["cards"] = {{"made", format_time(c->since)}, {"check", c->asks}, {"next", format_time(c->next)}};
   }
+  if (const auto& r = s.recovery) out["recovered"] = {{"entry", r->entry}, {"kind", r->kind}};
   return json_response(out);
 }
 

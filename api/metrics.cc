@@ -75,6 +75,10 @@ void add_vault(Page& page, const Service::Metrics& vault, std::string_view state
              static_cast<double>(rotation.done));
   page.gauge("facekeep_rotation_total", "Subjects that a rotation rewraps; 0 without a rotation",
              static_cast<double>(rotation.total));
+  page.gauge("facekeep_reshare_due", "1 since the main token was lost and replaced, until new cards have ended the old",
+             vault.reshare_due ? 1 : 0);
+  page.gauge("facekeep_subjects_in_doubt", "Subjects that a restore left in doubt: they do not match until confirmed",
+             static_cast<double>(vault.in_doubt));
   page.gauge("facekeep_rotation_left_behind",
              "Stored keys or records that do not open: the old keys wait a day for somebody who repairs them",
              static_cast<double>(vault.rotation_left_behind));

@@ -81,6 +81,7 @@ constexpr std::array kRoutes = {
           enrol},
     // The public log.
     Route{"getCheckpoint", "GET", "/checkpoint", kPublic, kAnyone, kUnlogged, "", kNothing, 0, checkpoint},
+    Route{"getHandover", "GET", "/log/handover/{n}", kPublic, kAnyone, kUnlogged, "", kNothing, 0, handover},
     Route{"getEntries", "GET", "/tile/entries/{path...}", kBoth, kAnyone, kUnlogged, "", kRunning, 0, entries},
     Route{"getTile", "GET", "/tile/{path...}", kPublic, kAnyone, kUnlogged, "", kRunning, 0, tile},
     Route{"getInclusionProof", "GET", "/v1/log/proofs/inclusion", kBoth, kAnyone, kUnlogged, "", kRunning, 0,

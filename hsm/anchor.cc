@@ -57,6 +57,15 @@ Result<const Stored*> newest(const std::vector<Stored>& stored) {
   return best;
 }
 
+Status create(Session& s, const Id128& vault, int slot, const Anchor& anchor) {
+  Attributes a;
+  a.add(CKA_CLASS, CKO_DATA).add_flag(CKA_TOKEN, true).add_flag(CKA_PRIVATE, true);
+  a.add_text(CKA_APPLICATION, "facekeep").add_text(CKA_LABEL, label_of(vault, slot));
+  a.add_bytes(CKA_VALUE, format_anchor(vault, anchor));
+  FK_CHECK(s.calls.create_object(s.handle, a));
+  return {};
+}
+
 Status replace(Session& s, const Id128& vault, const Anchor& anchor) {
   FK_TRY(const auto stored, stored_anchors(s, vault));
   FK_TRY(const Stored* last, newest(stored));
@@ -67,12 +76,7 @@ Status replace(Session& s, const Id128& vault, const Anchor& anchor) {
                           " entries and does not go back to " + std::to_string(anchor.size),
                       "the log is older than the token has seen: it was rolled back or restored");
   }
-  Attributes a;
-  a.add(CKA_CLASS, CKO_DATA).add_flag(CKA_TOKEN, true).add_flag(CKA_PRIVATE, true);
-  a.add_text(CKA_APPLICATION, "facekeep").add_text(CKA_LABEL, label_of(vault, last == nullptr ? 0 : 1 - last->slot));
-  a.add_bytes(CKA_VALUE, format_anchor(vault, anchor));
-  FK_TRY(const auto created, s.calls.create_object(s.handle, a));
-  (void)created;
+  FK_CHECK(create(s, vault, last == nullptr ? 0 : 1 - last->slot, anchor));
   // A crash here leaves the new and the old one; the new one counts, and the next write removes both.
   for (const Stored& old : stored) FK_CHECK(s.calls.destroy_object(s.handle, old.object));
   return {};
@@ -117,6 +121,14 @@ Result<std::optional<Anchor>> read_anchor(SessionPool& pool, const Id128& vault)
 
 Status write_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor) {
   return pool.run(Repeat::kSafe, [&](Session& s) { return replace(s, vault, anchor); });
+}
+
+Status restart_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor) {
+  return pool.run(Repeat::kSafe, [&](Session& s) -> Status {
+    FK_TRY(const auto stored, stored_anchors(s, vault));
+    for (const Stored& old : stored) FK_CHECK(s.calls.destroy_object(s.handle, old.object));
+    return create(s, vault, 0, anchor);
+  });
 }
 
 }  // namespace facekeep::hsm

@@ -37,4 +37,7 @@ Result<std::optional<Anchor>> read_anchor(SessionPool& pool, const Id128& vault)
 // after any failure; the anchor is then the old or the new one.
 Status write_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor);
 
+// Puts this one in the place of all that are there, larger ones included. A crash may leave none.
+Status restart_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor);
+
 }  // namespace facekeep::hsm

@@ -121,23 +121,6 @@ Status generate_rsa(Session& s, const std::string& label) {
   return last;
 }
 
-// The public half as the private object states it: a public object could be anybody's. Where the
-// private object lacks the exponent, a public one of the same modulus gives it.
-Result<RsaPublicKey> rsa_public_half(Session& s, ck_object_handle_t key, std::string_view label) {
-  FK_TRY(const Bytes modulus, s.calls.attribute(s.handle, key, CKA_MODULUS));
-  auto exponent = s.calls.attribute(s.handle, key, CKA_PUBLIC_EXPONENT);
-  if (!exponent || exponent->empty()) {
-    FK_TRY(const auto pub, find_one(s, CKO_PUBLIC_KEY, label));
-    FK_TRY(const Bytes other, s.calls.attribute(s.handle, pub, CKA_MODULUS));
-    if (other != modulus) {
-      return make_error(Errc::kIntegrity, "the public and private key " + std::string(label) + " are not a pair");
-    }
-    exponent = s.calls.attribute(s.handle, pub, CKA_PUBLIC_EXPONENT);
-    if (!exponent) return std::move(exponent).error();
-  }
-  return RsaPublicKey::from_numbers(modulus, *exponent);
-}
-
 Result<WrapKey> load_aes(Session& s, ck_object_handle_t key, const std::string& label) {
   FK_TRY(const unsigned long type, number(s, key, CKA_KEY_TYPE));
   FK_TRY(const unsigned long size, number(s, key, CKA_VALUE_LEN));
@@ -156,7 +139,7 @@ Result<WrapKey> load_rsa(Session& s, ck_object_handle_t key, const std::string& 
   // That it may sign is no matter: whoever may decrypt with an RSA key can compute the same power with it.
   FK_TRY(const bool unwraps, may(s, key, CKA_UNWRAP));
   if (unwraps) return make_error(Errc::kIntegrity, "the key " + label + " may unwrap other keys");
-  FK_TRY(RsaPublicKey rsa, rsa_public_half(s, key, label));
+  FK_TRY(RsaPublicKey rsa, rsa_public_half(s, key));
   const std::string mechanism = "RSA-" + std::to_string(rsa.bits()) + "-OAEP-SHA1";
   FK_TRY(KeyEvidence evidence, check_key(s, key, label, mechanism));
   return WrapKey{key, WrapMechanism::kRsaOaep, std::move(rsa), std::move(evidence)};
@@ -283,6 +266,31 @@ Result<KeyEvidence> check_key(Session& s, ck_object_handle_t key, std::string_vi
   FK_TRY(evidence.copyable, known_flag(s, key, CKA_COPYABLE));
   FK_TRY(evidence.modifiable, known_flag(s, key, CKA_MODIFIABLE));
   return evidence;
+}
+
+Result<std::vector<ck_object_handle_t>> rsa_private_keys(Session& s) {
+  FK_TRY(const ck_session_info info, s.calls.session_info(s.handle));
+  if (info.state != CKS_RW_USER_FUNCTIONS) return s.calls.lost(CKR_USER_NOT_LOGGED_IN, "C_FindObjects");
+  Attributes a;
+  a.add(CKA_CLASS, CKO_PRIVATE_KEY).add(CKA_KEY_TYPE, CKK_RSA);
+  return s.calls.find_objects(s.handle, a);
+}
+
+Result<RsaPublicKey> rsa_public_half(Session& s, ck_object_handle_t key) {
+  FK_TRY(const Bytes modulus, s.calls.attribute(s.handle, key, CKA_MODULUS));
+  auto exponent = s.calls.attribute(s.handle, key, CKA_PUBLIC_EXPONENT);
+  if (!exponent || exponent->empty()) {
+    FK_TRY(const Bytes label, s.calls.attribute(s.handle, key, CKA_LABEL));
+    FK_TRY(const auto pub, find_one(s, CKO_PUBLIC_KEY, as_chars(label)));
+    FK_TRY(const Bytes other, s.calls.attribute(s.handle, pub, CKA_MODULUS));
+    if (other != modulus) {
+      return make_error(Errc::kIntegrity,
+                        "the public and private key " + std::string(as_chars(label)) + " are not a pair");
+    }
+    exponent = s.calls.attribute(s.handle, pub, CKA_PUBLIC_EXPONENT);
+    if (!exponent) return std::move(exponent).error();
+  }
+  return RsaPublicKey::from_numbers(modulus, *exponent);
 }
 
 Result<WrapKey> find_wrap_key(Session& s, const std::string& label) {

@@ -65,6 +65,12 @@ struct WrapKey {
   KeyEvidence evidence;
 };
 
+// The RSA private keys that the token shows, of whatever label.
+Result<std::vector<ck_object_handle_t>> rsa_private_keys(Session& session);
+// The public half as the private object states it: a public object could be anybody's. Where the private object lacks
+// the exponent, a public one of the same label and modulus gives it. kIntegrity if they are no pair.
+Result<RsaPublicKey> rsa_public_half(Session& session, ck_object_handle_t key);
+
 // Finds and checks the key of this label. kNotFound: the token has none.
 Result<WrapKey> find_wrap_key(Session& session, const std::string& label);
 

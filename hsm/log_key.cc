@@ -6,8 +6,10 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <charconv>
 #include <cstring>
 #include <memory>
+#include <set>
 
 #include "vault/base/digest.h"
 
@@ -91,8 +93,8 @@ Status generate(Session& s, const std::string& label, bool force_p256) {
 
 }  // namespace
 
-std::string log_label(const Id128& vault) {
-  return object_prefix(vault) + "log-sign";
+std::string log_label(const Id128& vault, std::uint32_t number) {
+  return object_prefix(vault) + "log-sign" + (number == 1 ? "" : "-" + std::to_string(number));
 }
 
 Result<Bytes> ed25519_public_key(ByteView ec_point) {
@@ -162,24 +164,51 @@ Result<LogKey> read_pair(Session& s, const std::string& label) {
   return key;
 }
 
-Result<LogKey> find_log_key(Session& s, const Id128& vault) {
-  const std::string label = log_label(vault);
+Result<LogKey> find_log_key(Session& s, const Id128& vault, std::uint32_t number) {
+  const std::string label = log_label(vault, number);
   FK_TRY(LogKey key, read_pair(s, label));
   const bool ed25519 = key.type == NoteKeyType::kEd25519;
   FK_TRY(key.evidence, check_key(s, key.handle, label, ed25519 ? "Ed25519" : "ECDSA-P256"));
   return key;
 }
 
-Result<LogKey> create_log_key(SessionPool& pool, const Id128& vault, bool force_p256) {
-  const std::string label = log_label(vault);
+Result<std::vector<std::uint32_t>> log_key_numbers(Session& s, const Id128& vault) {
+  const std::string first = log_label(vault);
+  FK_TRY(const auto objects, find_prefixed(s, first));
+  std::set<std::uint32_t> numbers;
+  for (const LabelledObject& object : objects) {
+    const std::string_view rest = std::string_view(object.label).substr(first.size());
+    std::uint32_t number = 1;
+    if (!rest.empty()) std::from_chars(rest.data() + 1, rest.data() + rest.size(), number);
+    if (object.label == log_label(vault, number)) numbers.insert(number);
+  }
+  return std::vector<std::uint32_t>(numbers.begin(), numbers.end());
+}
+
+Result<std::vector<LogKey>> find_log_keys(Session& s, const Id128& vault) {
+  FK_TRY(const auto numbers, log_key_numbers(s, vault));
+  std::vector<LogKey> out;
+  for (const std::uint32_t number : numbers) {
+    auto key = find_log_key(s, vault, number);
+    if (key) {
+      out.push_back(std::move(*key));
+    } else if (key.error().code != Errc::kNotFound) {
+      return std::move(key).error();
+    }
+  }
+  return out;
+}
+
+Result<LogKey> create_log_key(SessionPool& pool, const Id128& vault, bool force_p256, std::uint32_t number) {
+  const std::string label = log_label(vault, number);
   bool ours = false;
   const Status made = pool.run(Repeat::kOnce, [&](Session& s) -> Status {
     FK_CHECK(require_free_label(s, label));
     ours = true;
     return generate(s, label, force_p256);
   });
-  Result<LogKey> key =
-      made ? pool.run(Repeat::kSafe, [&](Session& s) { return find_log_key(s, vault); }) : Result<LogKey>(made.error());
+  Result<LogKey> key = made ? pool.run(Repeat::kSafe, [&](Session& s) { return find_log_key(s, vault, number); })
+                            : Result<LogKey>(made.error());
   if (!key && ours) (void)destroy_key(pool, label);
   return key;
 }

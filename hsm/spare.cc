@@ -29,12 +29,28 @@ Result<Bytes> wrap_to_spare(const SpareKey& spare, std::uint32_t epoch, ByteView
   return oaep_wrap(spare.public_key, epoch, secret, context);
 }
 
-Result<SecretBytes> unwrap_with_spare(SessionPool& spare_token, const Id128& vault, std::uint32_t epoch, ByteView blob,
-                                      ByteView context) {
-  const std::string label = spare_label(vault, epoch);
+Result<SecretBytes> unwrap_with_spare(SessionPool& spare_token, std::uint32_t epoch, ByteView blob, ByteView context) {
+  FK_CHECK(open_envelope(epoch, blob));
   return spare_token.run(Repeat::kSafe, [&](Session& s) -> Result<SecretBytes> {
-    FK_TRY(const WrapKey key, find_wrap_key(s, label));
-    return unwrap_secret(s, key, epoch, blob, context);
+    FK_TRY(const auto keys, rsa_private_keys(s));
+    Error last = make_error(Errc::kNotFound, "the spare token has no RSA key", "plug in the vault's spare token");
+    for (const ck_object_handle_t key : keys) {
+      auto opened = unwrap_secret(s, {key, WrapMechanism::kRsaOaep, std::nullopt, {}}, epoch, blob, context);
+      if (opened || s.calls.failure().session_lost()) return opened;
+      last = std::move(opened).error();
+    }
+    return last;
+  });
+}
+
+Result<bool> has_spare_key(SessionPool& spare_token, const Digest& fingerprint) {
+  return spare_token.run(Repeat::kSafe, [&](Session& s) -> Result<bool> {
+    FK_TRY(const auto keys, rsa_private_keys(s));
+    for (const ck_object_handle_t key : keys) {
+      FK_TRY(RsaPublicKey half, rsa_public_half(s, key));
+      if (spare_of(std::move(half)).fingerprint == fingerprint) return true;
+    }
+    return false;
   });
 }
 

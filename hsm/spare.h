@@ -26,8 +26,11 @@ Result<ProvisionedSpare> provision_spare(SessionPool& spare_token, const Id128& 
 
 // A blob for the spare token. `secret`: 1 to 64 bytes.
 Result<Bytes> wrap_to_spare(const SpareKey& spare, std::uint32_t epoch, ByteView secret, ByteView context);
-// Opens it in the spare token. kCrypto as Custody::unwrap.
-Result<SecretBytes> unwrap_with_spare(SessionPool& spare_token, const Id128& vault, std::uint32_t epoch, ByteView blob,
-                                      ByteView context);
+// Opens it in the spare token, with whichever of its RSA keys does: the pair may have been made by any tool and under
+// any name, and one that was replaced still opens what was wrapped to it. kCrypto as Custody::unwrap; kNotFound if the
+// token has no RSA key.
+Result<SecretBytes> unwrap_with_spare(SessionPool& spare_token, std::uint32_t epoch, ByteView blob, ByteView context);
+// True if one of its RSA private keys has this fingerprint.
+Result<bool> has_spare_key(SessionPool& spare_token, const Digest& fingerprint);
 
 }  // namespace facekeep::hsm

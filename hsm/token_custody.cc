@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "hsm/anchor.h"
 #include "hsm/spare.h"
 #include "hsm/wrap.h"
@@ -47,9 +49,7 @@ Result<KeyEvidence> provision_root(SessionPool& pool, const Id128& vault, std::u
 
 Result<std::unique_ptr<TokenCustody>> TokenCustody::open(std::shared_ptr<SessionPool> pool, const Id128& vault) {
   std::unique_ptr<TokenCustody> custody(new TokenCustody(std::move(pool), vault));
-  FK_TRY(const LogKey key, custody->pool_->run(Repeat::kSafe, [&](Session& s) { return find_log_key(s, vault); }));
-  custody->log_type_ = key.type;
-  custody->log_public_key_ = key.public_key;
+  FK_CHECK(custody->log_keys());
   return custody;
 }
 
@@ -66,26 +66,29 @@ Result<std::shared_ptr<const WrapKey>> TokenCustody::root(Session& s, std::uint3
   return key;
 }
 
-Result<std::shared_ptr<const LogKey>> TokenCustody::log_key(Session& s) {
+Result<std::shared_ptr<const LogKey>> TokenCustody::log_key(Session& s, ByteView public_key) {
+  Bytes name = to_bytes(public_key);
   {
     const std::lock_guard lock(keys_mutex_);
-    if (log_key_ && log_key_->pool_epoch == s.epoch) return std::shared_ptr(log_key_->key);
+    const auto it = log_keys_.find(name);
+    if (it != log_keys_.end() && it->second.pool_epoch == s.epoch) return std::shared_ptr(it->second.key);
   }
-  FK_TRY(LogKey found, find_log_key(s, vault_));
-  if (found.type != log_type_ || found.public_key != log_public_key_) {
-    return make_error(Errc::kIntegrity, "the token's log key is another one than before",
-                      "someone exchanged the key pair; look before you go on");
+  FK_TRY(std::vector<LogKey> all, find_log_keys(s, vault_));
+  const auto found = std::find_if(all.begin(), all.end(), [&](const LogKey& k) { return k.public_key == name; });
+  if (found == all.end()) {
+    return make_error(Errc::kIntegrity, "the token does not have the log-signing key that the log names",
+                      "it is another token, or someone exchanged the key pair; look before you go on");
   }
-  auto key = std::make_shared<const LogKey>(std::move(found));
+  auto key = std::make_shared<const LogKey>(std::move(*found));
   const std::lock_guard lock(keys_mutex_);
-  log_key_ = Cached<LogKey>{s.epoch, key};
+  log_keys_.insert_or_assign(std::move(name), Cached<LogKey>{s.epoch, key});
   return key;
 }
 
 void TokenCustody::forget_keys() {
   const std::lock_guard lock(keys_mutex_);
   roots_.clear();
-  log_key_.reset();
+  log_keys_.clear();
 }
 
 // A handle may go stale without its session (the key was destroyed, or the token renumbered it): look
@@ -129,9 +132,50 @@ Result<Bytes> TokenCustody::wrap_to_spare(const SpareToken& spare, std::uint32_t
   return hsm::wrap_to_spare(key, epoch, secret, context);
 }
 
-Result<Bytes> TokenCustody::sign_checkpoint(ByteView message) {
+Result<SecretBytes> TokenCustody::unwrap_spare(std::uint32_t epoch, ByteView blob, ByteView context) {
+  if (!spare_) {
+    return make_error(
+        Errc::kFailedPrecondition, "the configuration names no spare token",
+        "plug the spare token in, set token.spare and where its PIN comes from, and start the daemon again");
+  }
+  if (!*spare_) return spare_->error();
+  return unwrap_with_spare(***spare_, epoch, blob, context);
+}
+
+Result<std::vector<LogPublicKey>> TokenCustody::log_keys() {
+  FK_TRY(std::vector<LogKey> found, pool_->run(Repeat::kSafe, [&](Session& s) { return find_log_keys(s, vault_); }));
+  if (found.empty()) return make_error(Errc::kNotFound, "the token has no object " + log_label(vault_));
+  std::vector<LogPublicKey> out;
+  for (LogKey& key : found) out.push_back({key.type, std::move(key.public_key)});
+  return out;
+}
+
+Result<LogPublicKey> TokenCustody::make_log_key() {
+  const std::lock_guard lock(log_key_mutex_);
+  FK_TRY(const auto present, log_keys());
+  FK_TRY(const auto numbers, pool_->run(Repeat::kSafe, [&](Session& s) { return log_key_numbers(s, vault_); }));
+  const bool p256 = present.back().type == NoteKeyType::kEcdsaP256;
+  FK_TRY(LogKey made, create_log_key(*pool_, vault_, p256, numbers.back() + 1));
+  ::sync();
+  return LogPublicKey{made.type, std::move(made.public_key)};
+}
+
+Status TokenCustody::destroy_log_key(ByteView public_key) {
+  const std::lock_guard lock(log_key_mutex_);
+  forget_keys();
+  FK_TRY(const auto all, pool_->run(Repeat::kSafe, [&](Session& s) { return find_log_keys(s, vault_); }));
+  for (const LogKey& key : all) {
+    if (key.public_key != to_bytes(public_key)) continue;
+    FK_CHECK(destroy_key(*pool_, key.evidence.label));
+    ::sync();
+    return {};
+  }
+  return make_error(Errc::kNotFound, "the token has no such log key");
+}
+
+Result<Bytes> TokenCustody::sign_checkpoint(ByteView public_key, ByteView message) {
   return run_with_keys([&](Session& s) -> Result<Bytes> {
-    FK_TRY(const auto key, log_key(s));
+    FK_TRY(const auto key, log_key(s, public_key));
     return sign_message(s, *key, message);
   });
 }
@@ -143,6 +187,11 @@ Result<std::optional<Anchor>> TokenCustody::read_anchor() {
 Status TokenCustody::write_anchor(const Anchor& anchor) {
   const std::lock_guard lock(anchor_mutex_);
   return hsm::write_anchor(*pool_, vault_, anchor);
+}
+
+Status TokenCustody::restart_anchor(const Anchor& anchor) {
+  const std::lock_guard lock(anchor_mutex_);
+  return hsm::restart_anchor(*pool_, vault_, anchor);
 }
 
 Status TokenCustody::ping() {

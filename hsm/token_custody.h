@@ -48,8 +48,8 @@ Result<KeyEvidence> provision_root(SessionPool& pool, const Id128& vault, std::u
 
 class TokenCustody final : public Custody {
  public:
-  // Finds and checks the log key of this vault: kNotFound if the token has none, kIntegrity if its
-  // attributes are wrong. Root keys are found and checked when first used, and again after a loss.
+  // Finds and checks the log keys of this vault: kNotFound if the token has none, kIntegrity if the
+  // attributes of one are wrong. Root keys are found and checked when first used, and again after a loss.
   static Result<std::unique_ptr<TokenCustody>> open(std::shared_ptr<SessionPool> pool, const Id128& vault);
 
   Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override;
@@ -58,12 +58,18 @@ class TokenCustody final : public Custody {
   Status destroy_root(std::uint32_t epoch) override;
   Result<bool> has_root(std::uint32_t epoch) override;
   Result<Bytes> wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret, ByteView context) override;
-  [[nodiscard]] NoteKeyType log_key_type() const override { return log_type_; }
-  Result<Bytes> log_public_key() override { return log_public_key_; }
-  Result<Bytes> sign_checkpoint(ByteView message) override;
+  Result<SecretBytes> unwrap_spare(std::uint32_t epoch, ByteView blob, ByteView context) override;
+  Result<std::vector<LogPublicKey>> log_keys() override;
+  Result<LogPublicKey> make_log_key() override;
+  Status destroy_log_key(ByteView public_key) override;
+  Result<Bytes> sign_checkpoint(ByteView public_key, ByteView message) override;
   Result<std::optional<Anchor>> read_anchor() override;
   Status write_anchor(const Anchor& anchor) override;
+  Status restart_anchor(const Anchor& anchor) override;
   Status ping() override;
+
+  // The spare token for unwrap_spare, or why it is not open. Before other threads use this object.
+  void attach_spare(Result<std::shared_ptr<SessionPool>> spare) { spare_ = std::move(spare); }
 
   // Evidence of root-<epoch>, read from the token now.
   Result<KeyEvidence> root_evidence(std::uint32_t epoch);
@@ -79,19 +85,19 @@ class TokenCustody final : public Custody {
   };
   TokenCustody(std::shared_ptr<SessionPool> pool, const Id128& vault) : pool_(std::move(pool)), vault_(vault) {}
   Result<std::shared_ptr<const WrapKey>> root(Session& session, std::uint32_t epoch);
-  Result<std::shared_ptr<const LogKey>> log_key(Session& session);
+  Result<std::shared_ptr<const LogKey>> log_key(Session& session, ByteView public_key);
   void forget_keys();
   template <class F>
   auto run_with_keys(F&& operation) -> std::invoke_result_t<F&, Session&>;
 
   const std::shared_ptr<SessionPool> pool_;
   const Id128 vault_;
-  NoteKeyType log_type_ = NoteKeyType::kEd25519;  // set by open(), as the next
-  Bytes log_public_key_;
-  std::mutex keys_mutex_;
+  std::optional<Result<std::shared_ptr<SessionPool>>> spare_;
+  std::mutex keys_mutex_;  // roots_, log_keys_
   std::map<std::uint32_t, Cached<WrapKey>> roots_;
-  std::optional<Cached<LogKey>> log_key_;
-  std::mutex anchor_mutex_;  // one anchor write at a time
+  std::map<Bytes, Cached<LogKey>> log_keys_;
+  std::mutex anchor_mutex_;   // one anchor write at a time
+  std::mutex log_key_mutex_;  // one is made or destroyed at a time
 };
 
 }  // namespace facekeep::hsm

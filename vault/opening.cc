@@ -83,7 +83,7 @@ void GalleryLoader::load(const Id128& ref) {
   std::uint64_t loaded = 0;
   std::uint64_t refused = 0;
   if (subject) vault_.correct_index(site, subject->record.subject, ref);
-  if (s->erase_due || format_day(now_) > s->until) engine_.suspend(ref, true);
+  if (s->erase_due || s->in_doubt || format_day(now_) > s->until) engine_.suspend(ref, true);
   for (const auto& t : s->templates) {
     if (t.entry >= upto_) continue;
     const bool in = subject && load_template(site, ref, *s, *subject, t);

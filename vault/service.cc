@@ -6,6 +6,7 @@
 #include "vault/ledger/decide.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/log/merkle.h"
+#include "vault/log/sequencer/handover.h"
 #include "vault/open_vault.h"
 #include "vault/seal/hpke.h"
 #include "vault/sealed_templates.h"
@@ -270,6 +271,7 @@ Result<SealStatus> Service::seal_status() const {
       out.schedule = {st.current().rotate_days, due->at, !overdue && due->left_ms <= ledger::kDueSoon, overdue};
     }
     if (st.cards_since()) out.cards = ledger::card_year(*st.cards_since(), now.wall);
+    if (const auto& recovery = st.recovery()) out.recovery = {recovery->entry, recovery->kind};
     for (const auto& g : st.current().groups) {
       const auto in = st.shares_in().find(g.id);
       const auto n = in == st.shares_in().end() ? 0 : in->second.size();
@@ -294,16 +296,13 @@ Result<SealStatus> Service::seal_status() const {
   }
   FK_TRY(const Bytes leaf, sequencer_->entry(out.start_entry));
   out.start_event = std::string(as_chars(leaf));
-  const auto published =
-      sequencer_->read([&](const ledger::State& st) { return log::parse_vkey(st.genesis().log_key); });
-  if (published) {
-    FK_TRY(const auto cp, log::open_checkpoint(out.checkpoint, *published));
-    if (out.start_entry >= cp.size) {
-      return make_problem(Errc::kUnavailable, "unavailable", "the checkpoint over this start is being signed",
-                          "ask again in a moment");
-    }
-    FK_TRY(out.start_proof, sequencer_->inclusion(out.start_entry, cp.size));
+  FK_TRY(const auto cp,
+         sequencer_->read([&](const ledger::State& st) { return log::open_own_checkpoint(st, out.checkpoint); }));
+  if (out.start_entry >= cp.size) {
+    return make_problem(Errc::kUnavailable, "unavailable", "the checkpoint over this start is being signed",
+                        "ask again in a moment");
   }
+  FK_TRY(out.start_proof, sequencer_->inclusion(out.start_entry, cp.size));
   return out;
 }
 
@@ -331,6 +330,10 @@ Service::Metrics Service::metrics() const {
     m.open = st.phase() == Phase::kOpen;
     m.rotation = rotation_progress(st);
     if (const auto due = ledger::rotation_due(st, st.moment_at(now))) m.rotation_due_ms = due->left_ms;
+    m.reshare_due = st.recovery().has_value();
+    const auto& changes = st.handovers();
+    const bool lost = std::any_of(changes.begin(), changes.end(), [](const auto& h) { return h.loss.has_value(); });
+    if (lost) m.in_doubt = st.in_doubt();
     for (const auto& [id, p] : st.proposals()) ++m.proposals[stage_at(st, p, st.moment_at(now))];
   });
   {

@@ -197,6 +197,8 @@ class Service {
     std::size_t exports_failing = 0;  // approved, and waiting to be tried again
     std::optional<SealStatus::Rotation> rotation = {};
     std::optional<std::int64_t> rotation_due_ms = {};  // until the schedule's next; negative: overdue
+    bool reshare_due = false;                          // since a recovery from the loss of the token
+    std::uint64_t in_doubt = 0;                        // subjects that a restore left so, and nobody has confirmed
     std::uint64_t rotation_left_behind = 0;            // stored keys that do not open and wait for somebody
     std::map<ledger::Stage, std::uint64_t> proposals;  // at this moment
     MatchBudgets::Alarms alarms;
@@ -294,6 +296,7 @@ class Service {
   Status check_names_room(const ledger::State& state, const std::string& by, std::size_t more) const;
   Status carry_out(const Id128& proposal);
   Status open_site(const Id128& proposal);
+  Status change_log_key(const Id128& proposal);  // service_log_key.cc
   // Rotation and re-share (service_rotate.cc), and what follows in the background (service_rewrap.cc).
   Status change_keys(const Id128& proposal);
   void note_key_change(const Status& done, bool durable);  // under key_change_mutex_

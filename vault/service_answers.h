@@ -56,6 +56,12 @@ struct SealStatus {
   };
   std::optional<Schedule> schedule = {};
   std::optional<ledger::CardYear> cards = {};  // when they were made, and whether to look at them now
+  // The main token was lost and replaced: new cards are due.
+  struct Recovery {
+    std::uint64_t entry = 0;
+    std::string kind;  // "lost", "stolen", "broken"
+  };
+  std::optional<Recovery> recovery = {};
 };
 
 struct UnsealProgress {

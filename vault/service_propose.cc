@@ -34,6 +34,22 @@ Write governance(ledger::Body body) {
   return w;
 }
 
+// Whom this action lets match again: of cancelled erasures, or in doubt since a restore.
+std::vector<Id128> matching_again(const State& st, const ledger::Proposal& p, UnixMillis now) {
+  const bool cancels = std::holds_alternative<ledger::CancelErasures>(p.made.action);
+  const auto* confirm = std::get_if<ledger::ConfirmSubjects>(&p.made.action);
+  std::vector<Id128> out;
+  if (!cancels && confirm == nullptr) return out;
+  const std::string today = format_day(now);
+  for (const auto& [ref, s] : st.subjects()) {
+    if (today > s.until) continue;
+    const bool here = confirm != nullptr && st.current().sites[s.site].id == confirm->site;
+    const bool again = cancels ? !s.in_doubt && erasure_is_cancelled(st, p, s) : here && s.in_doubt && !s.erase_due;
+    if (again) out.push_back(ref);
+  }
+  return out;
+}
+
 Error not_in_log() {
   return make_problem(Errc::kConflict, "not-in-log", "this was signed over a log that is not this one",
                       "if the vault was restored, ask the other custodians before you sign anything");
@@ -229,16 +245,13 @@ Status Service::carry_out(const Id128& id) {
   });
   if (action && std::holds_alternative<ledger::OpenSite>(*action)) return open_site(id);
   if (action && renews_keys(*action)) return change_keys(id);
+  if (action && std::holds_alternative<ledger::RotateLogKey>(*action)) return change_log_key(id);
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide_carry_out(turn.state, id, turn.state.moment_at(turn.now)));
     Write w = governance(ledger::ProposalDone{id});
     const ledger::Proposal& p = turn.state.proposals().at(id);
-    if (std::holds_alternative<ledger::CancelErasures>(p.made.action)) {
-      std::vector<Id128> again;
-      for (const auto& [ref, s] : turn.state.subjects()) {
-        if (!erasure_is_cancelled(turn.state, p, s)) continue;
-        if (format_day(turn.now.wall) <= s.until) again.push_back(ref);
-      }
+    std::vector<Id128> again = matching_again(turn.state, p, turn.now.wall);
+    if (!again.empty()) {
       w.after = [this, again = std::move(again)] {
         for (const Id128& ref : again) engine_->suspend(ref, false);
       };

@@ -248,9 +248,11 @@ Status Service::retire_keys(const std::weak_ptr<OpenVault>& vault, std::uint32_t
     if (key && key->epoch <= from) rows.push_back(to_bytes(row));
     return true;
   }));
+  // Nobody can destroy what a lost token has: its end hangs on that of the old cards.
+  const bool lost = sequencer_->read([&](const State& st) { return st.lost_roots().contains(from); });
   FK_TRY(bool there, parts_.custody.has_root(from));
   // The rows go before the root does: while they are here, nobody but somebody else has taken it.
-  if (!there && !rows.empty()) {
+  if (!there && !lost && !rows.empty()) {
     return make_error(Errc::kIntegrity, "the token does not have the old root key, which nobody has destroyed",
                       "somebody gave it another name, or took it: look in the token before you trust that old copies "
                       "open no more; the rotation ends when the key is there to be destroyed");
@@ -276,7 +278,7 @@ Status Service::retire_keys(const std::weak_ptr<OpenVault>& vault, std::uint32_t
   FK_CHECK(sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(may_end(turn.state, from));
     Write w;
-    w.drafts.push_back({ledger::KeysRetired{from}, {}});
+    w.drafts.push_back({ledger::KeysRetired{from, lost}, {}});
     w.checkpoint = true;
     w.after = [&] {
       if (const auto open = vault.lock()) open->drop(from);

@@ -1,5 +1,6 @@
 // Unsealing: shares come in, the quorum opens the site keys, the log says so.
 #include <algorithm>
+#include <set>
 
 #include "vault/history.h"
 #include "vault/ledger/decide.h"
@@ -59,6 +60,7 @@ struct KeysAtRest {
   std::vector<KeyAtRest> old;
   std::optional<KeyAtRest> old_people;
   bool old_needed = false;
+  std::set<std::uint32_t> by_spare;  // epochs whose root is gone with a lost token
   // What the vault's own keys vouch for: that before the rotation, and that in force.
   std::optional<ledger::Vouched> keys;
   std::vector<ledger::Vouched> opened_sites;
@@ -68,6 +70,7 @@ Result<KeysAtRest> keys_at_rest(const ledger::State& st) {
   KeysAtRest out;
   const ledger::Genesis& now = st.current();
   const std::string vault_key(seal::kVaultKeyName);
+  out.by_spare = st.lost_roots();
   out.vault = now.vault;
   for (const auto& s : now.sites) out.sites.push_back({s.id, s.epoch, s.check, st.wraps(s.id)});
   out.people = {vault_key, now.register_epoch, now.register_check, 0};
@@ -88,6 +91,7 @@ struct Opener {
   Custody& custody;
   const Id128& vault;
   const SecretBytes& unseal_key;
+  const std::set<std::uint32_t>& by_spare;
 
   Result<seal::OpenedSiteKey> open(const KeyAtRest& k) const {
     FK_TRY(const auto sealed, stored_site_key(store, k.name, k.epoch));
@@ -95,7 +99,8 @@ struct Opener {
       return make_error(Errc::kIntegrity, "the sealed key of site \"" + k.name + "\" is missing from the database",
                         "restore the database; the log is not enough to open a vault");
     }
-    return seal::open_site_key_for_all(custody, {vault, k.name, k.epoch}, unseal_key.view(), *sealed, k.check);
+    const auto open_it = by_spare.contains(k.epoch) ? seal::open_site_key_by_spare : seal::open_site_key_for_all;
+    return open_it(custody, {vault, k.name, k.epoch}, unseal_key.view(), *sealed, k.check);
   }
   Result<std::shared_ptr<RegisterKeys>> open_register(const KeyAtRest& k, std::uint64_t uses) const {
     FK_TRY(auto opened, open(k));
@@ -134,7 +139,7 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
     ++rest.people.uses;  // one row each
     return true;
   }));
-  const Opener opener{parts_.store, parts_.custody, rest.vault, unseal_key};
+  const Opener opener{parts_.store, parts_.custody, rest.vault, unseal_key, rest.by_spare};
   FK_TRY(const bool retired, is_retired(parts_.store, rest));
   // Nothing is opened with keys before those that vouch for them have.
   std::shared_ptr<RegisterKeys> old_people;

@@ -1,6 +1,7 @@
 """The ceremonies of the years after the first: ceremonies.py FACEKEEP AUDIT DIR ACT.
 
-Acts, in order: rotate, reshare, backup, (the machine is killed, its disk lost, and `facekeepd restore` run) open.
+Acts, in order: rotate, reshare, backup, (the machine is killed, its disk lost, and `facekeepd restore` run) open, (the main token is
+taken, and `facekeepd recover` run) recovered.
 """
 import json
 import pathlib
@@ -75,26 +76,34 @@ def rotate():
     show_entries("proposal-done", "rewrapped", "keys-retired")
 
 
-def reshare():
-    """residents-3 leaves, residents-4 comes."""
-    subprocess.run([facekeep, "key", "new", f"{folder}/keys/residents-4", "--no-passphrase", "--name", "residents-4"], check=True, capture_output=True)
-    stay = {"property": (1, 2, 3), "residents": (1, 2)}
-    groups = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in numbers]} for group, numbers in stay.items()]
-    groups[1]["custodians"].append({"id": "residents/4", "name": "Ma Li", "certificate": "keys/residents-4.crt", "approval_key": "keys/residents-4.pub"})
+def new_cards(residents, purpose, cards):
+    """Everybody proves a new card in the folder `cards`, and signs; carried out. The vault is then sealed."""
+    groups = [{"id": "property", "custodians": [{"id": f"property/{n}"} for n in (1, 2, 3)]}, {"id": "residents", "custodians": residents}]
     script = {"signers": {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}}
     pathlib.Path(folder, "reshare-plan.json").write_text(json.dumps({"groups": groups}))
     pathlib.Path(folder, "reshare-script.json").write_text(json.dumps(script))
-    for name in ("minutes", "new-cards"):
+    for name in (f"{cards}-minutes", cards):
         pathlib.Path(folder, name).mkdir()
     made = people.must("property-1", "reshare", "--plan", f"{folder}/reshare-plan.json", "--script", f"{folder}/reshare-script.json", "--purpose",
-                       "resident-left", "--out", f"{folder}/minutes", "--cards", f"{folder}/new-cards")
+                       purpose, "--out", f"{folder}/{cards}-minutes", "--cards", f"{folder}/{cards}")
     print("  six new cards, each proven by its holder, and everybody signed")
     both_sign((made["id"], made["digest"]))
     people.must("residents-1", "seal")
+
+
+def open_with(cards):
+    for who in ("property-1", "property-2", "residents-1", "residents-4"):
+        expect(say(f"{who}, with the new card", people.hand_in(who, cards)), "taken")
+
+
+def reshare():
+    """residents-3 leaves, residents-4 comes."""
+    subprocess.run([facekeep, "key", "new", f"{folder}/keys/residents-4", "--no-passphrase", "--name", "residents-4"], check=True, capture_output=True)
+    comes = {"id": "residents/4", "name": "Ma Li", "certificate": "keys/residents-4.crt", "approval_key": "keys/residents-4.pub"}
+    new_cards([{"id": "residents/1"}, {"id": "residents/2"}, comes], "resident-left", "new-cards")
     expect(say("residents-3, with the old card", people.hand_in("residents-3", "cards")), "refused")
     expect(say("property-1, with the old card", people.hand_in("property-1", "cards")), "refused: .*before the shares were renewed")
-    for who in ("property-1", "property-2", "residents-1", "residents-4"):
-        expect(say(f"{who}, with the new card", people.hand_in(who, "new-cards")), "taken")
+    open_with("new-cards")
     until_retired()
     show_entries("unsealed", "keys-retired")
 
@@ -124,4 +133,17 @@ def open_again():
     show_entries("restored")
 
 
-{"rotate": rotate, "reshare": reshare, "backup": backup, "open": open_again}[act]()
+def recovered():
+    """The spare token opens the vault; new cards end what the stolen token has."""
+    open_with("new-cards")
+    print(f"  {len(named())} people listed on the first page: the spare token opened the vault")
+    expect(say("property-1, proposes a rotation", str(people.run("property-1", "propose", "rotate", "--purpose", "yearly-rotation"))), "new cards are due")
+    new_cards([{"id": "residents/1"}, {"id": "residents/2"}, {"id": "residents/4"}], "token-stolen", "newest-cards")
+    expect(say("property-1, with the old card", people.hand_in("property-1", "new-cards")), "refused: .*before the shares were renewed")
+    open_with("newest-cards")
+    until_retired()
+    show_entries("recovered", "keys-retired")
+    print("  the spare token goes back into its safe")
+
+
+{"rotate": rotate, "reshare": reshare, "backup": backup, "open": open_again, "recovered": recovered}[act]()

@@ -1,6 +1,7 @@
 """Writes the rehearsal's plan.json, script.json and consent.json: plan.py DIR DIMENSION VERIFY,IDENTIFY [MODELS]."""
 import hashlib
 import json
+import os
 import sys
 
 folder, dimension, thresholds = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -46,6 +47,8 @@ plan = {
               "rotate": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
               "reshare": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800}},
 }
+if os.path.exists(f"{folder}/spare.pem"):
+    plan["spare_key"] = "spare.pem"
 script = {"signers": {f"{g}/{i}": f"keys/{g}-{i}.key" for g in names for i in (1, 2, 3)}}
 consent = {
     "controller": "Garden Compound residents' committee", "purpose": "entry to the compound",

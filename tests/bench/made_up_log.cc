@@ -73,7 +73,7 @@ Result<MadeUpEntry> MadeUpLog::next() {
 Result<std::string> MadeUpLog::sign(std::uint64_t size, const Digest& root) {
   FK_TRY(const log::VerifierKey key, log::parse_vkey(genesis_.log_key));
   return log::sign_checkpoint({key.name, size, root, {}}, key,
-                              [this](ByteView message) { return custody_.sign_checkpoint(message); });
+                              [&](ByteView message) { return custody_.sign_checkpoint(key.public_key, message); });
 }
 
 }  // namespace facekeep::bench

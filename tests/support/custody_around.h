@@ -16,7 +16,7 @@ class CustodyAround final : public Custody {
   using Before = std::function<Status()>;
   void before_wrap(Before f) { set(wrap_, std::move(f)); }
   void before_sign(Before f) { set(sign_, std::move(f)); }
-  // Before each root key is made or destroyed.
+  // Before each root or log key is made or destroyed.
   void before_root(Before f) { set(root_, std::move(f)); }
 
   Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override {
@@ -39,14 +39,25 @@ class CustodyAround final : public Custody {
                               ByteView context) override {
     return inner_.wrap_to_spare(spare, epoch, secret, context);
   }
-  [[nodiscard]] NoteKeyType log_key_type() const override { return inner_.log_key_type(); }
-  Result<Bytes> log_public_key() override { return inner_.log_public_key(); }
-  Result<Bytes> sign_checkpoint(ByteView message) override {
+  Result<SecretBytes> unwrap_spare(std::uint32_t epoch, ByteView blob, ByteView context) override {
+    return inner_.unwrap_spare(epoch, blob, context);
+  }
+  Result<std::vector<LogPublicKey>> log_keys() override { return inner_.log_keys(); }
+  Result<LogPublicKey> make_log_key() override {
+    FK_CHECK(run(root_));
+    return inner_.make_log_key();
+  }
+  Status destroy_log_key(ByteView public_key) override {
+    FK_CHECK(run(root_));
+    return inner_.destroy_log_key(public_key);
+  }
+  Result<Bytes> sign_checkpoint(ByteView public_key, ByteView message) override {
     FK_CHECK(run(sign_));
-    return inner_.sign_checkpoint(message);
+    return inner_.sign_checkpoint(public_key, message);
   }
   Result<std::optional<Anchor>> read_anchor() override { return inner_.read_anchor(); }
   Status write_anchor(const Anchor& anchor) override { return inner_.write_anchor(anchor); }
+  Status restart_anchor(const Anchor& anchor) override { return inner_.restart_anchor(anchor); }
   Status ping() override { return inner_.ping(); }
 
  private:

@@ -54,6 +54,21 @@ class MemoryStore final : public store::Store {
     return records_;
   }
 
+  // What there is now, and back to it: an older disk in its place.
+  struct Disk {
+    std::map<Bytes, Bytes> records;
+    std::uint64_t head = 0;
+  };
+  Disk disk() const {
+    const std::scoped_lock lock(mutex_);
+    return {records_, head_};
+  }
+  void put_back(Disk disk) {
+    const std::scoped_lock lock(mutex_);
+    records_ = std::move(disk.records);
+    head_ = disk.head;
+  }
+
   Result<std::optional<Bytes>> get(ByteView key) const override {
     const std::scoped_lock lock(mutex_);
     if (failed_) return failed();

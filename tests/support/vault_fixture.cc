@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "hsm/spare.h"
 #include "tools/common/sshsig_sign.h"
 #include "vault/base/digest.h"
 #include "vault/ledger/sshsig.h"
@@ -45,7 +46,8 @@ VaultFixture::VaultFixture(FixtureOptions options) {
   std::string pattern = (std::filesystem::temp_directory_path() / "facekeep-vault-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) must(make_error(Errc::kIo, "mkdtemp"), "directory");
   dir_ = pattern;
-  uri_ = SoftHsm::uri_of("facekeep-test", options.module.empty() ? SoftHsm::module_path() : options.module);
+  module_ = options.module.empty() ? SoftHsm::module_path() : options.module;
+  if (options.spare) hsm_.add_token(kSpareToken);
   must(hold_ceremony(options), "ceremony");
 }
 
@@ -57,8 +59,8 @@ VaultFixture::~VaultFixture() {
   std::filesystem::remove_all(dir_, ec);
 }
 
-Result<std::shared_ptr<hsm::SessionPool>> VaultFixture::open_token() {
-  return hsm::open_token(uri_, SoftHsm::pin());
+Result<std::shared_ptr<hsm::SessionPool>> VaultFixture::open_token(const std::string& label) {
+  return hsm::open_token(SoftHsm::uri_of(label, module_), SoftHsm::pin());
 }
 
 tools::Plan VaultFixture::make_plan(const FixtureOptions& o) {
@@ -144,8 +146,13 @@ tools::Plan VaultFixture::make_plan(const FixtureOptions& o) {
 }
 
 Status VaultFixture::hold_ceremony(const FixtureOptions& options) {
-  const tools::Plan plan = make_plan(options);
+  tools::Plan plan = make_plan(options);
   FK_TRY(auto pool, open_token());
+  if (options.spare) {
+    FK_TRY(const auto spare, open_token(kSpareToken));
+    FK_TRY(const auto made, hsm::provision_spare(*spare, random_array<16>(), 1));
+    plan.spare_key_pem = made.key.public_key.to_pem();
+  }
   FK_TRY(const auto vault, tools::NewVault::draw(plan, pool, true));
   for (auto& card : vault->cards()) {
     for (const auto holder : card.holders) cards_[plan.groups[card.group].custodians[holder].id] = card.words.clone();
@@ -172,6 +179,7 @@ Result<std::unique_ptr<Service>> VaultFixture::start(ServiceOptions options) {
   FK_TRY(slots, seal::SlotGenerations::open(dir() + "/keys", genesis_.vault));
   FK_TRY(auto pool, open_token());
   FK_TRY(custody, hsm::TokenCustody::open(std::move(pool), genesis_.vault));
+  if (spare_attends) custody->attach_spare(open_token(kSpareToken));
   options.version = "test";
   if (options.export_dir.empty()) options.export_dir = dir() + "/exports";
   if (options.backup_dir.empty()) options.backup_dir = dir() + "/backups";

@@ -49,6 +49,7 @@ struct FixtureOptions {
   bool signed_probes_required = false;
   std::uint32_t min_pad = 0;
   std::string module;  // another PKCS#11 module in front of the token; empty: SoftHSM's own
+  bool spare = false;  // a spare token (kSpareToken), whose key genesis names
 };
 
 // Principals: property/1..3, residents/1..3, operator/1 (site main), operator/2 (site annex), door/1 (main:
@@ -66,8 +67,13 @@ class VaultFixture {
   // One custodian's own card, sealed to this start.
   Result<UnsealProgress> hand_in(Service& service, const std::string& who);
   Bytes sealed_share(Service& service, const std::string& card);
-  // Logs in to the token. While the vault runs it has its own.
-  Result<std::shared_ptr<hsm::SessionPool>> open_token();
+  // Logs in to the main token, or another of those that were made here. While the vault runs it has its own.
+  Result<std::shared_ptr<hsm::SessionPool>> open_token() { return open_token(main_token); }
+  Result<std::shared_ptr<hsm::SessionPool>> open_token(const std::string& label);
+  static constexpr const char* kMainToken = "facekeep-test";
+  static constexpr const char* kSpareToken = "facekeep-spare";
+  std::string main_token = kMainToken;  // with which the vault is started
+  bool spare_attends = false;           // at the next start
 
   [[nodiscard]] const Digest& key(const std::string& principal) const { return spki_.at(principal); }
   // Its TLS key; a custodian's approval key too.
@@ -97,7 +103,7 @@ class VaultFixture {
 
   SoftHsm hsm_;
   std::filesystem::path dir_;
-  std::string uri_;
+  std::string module_;
   std::map<std::string, http::KeyPtr> keys_;
   std::map<std::string, Digest> spki_;
   std::map<std::string, seal::SecretWords> cards_;

@@ -72,9 +72,11 @@ Set number(std::int64_t Config::*field, std::int64_t min, std::int64_t max) {
   };
 }
 
-Status set_pin_fd(Config& c, const toml::node& n) {
-  FK_TRY(c.pin_fd, read_number(n, 0, 1023));
-  return {};
+Set descriptor(std::optional<std::int64_t> Config::*field) {
+  return [field](Config& c, const toml::node& n) -> Status {
+    FK_TRY(c.*field, read_number(n, 0, 1023));
+    return {};
+  };
 }
 
 Status set_names(Config& c, const toml::node& n) {
@@ -136,8 +138,12 @@ const std::vector<Key>& keys() {
       {"tls.names", set_names},
       {"token.module", path(&Config::token_module)},
       {"token.pin_credential", text(&Config::pin_credential)},
-      {"token.pin_fd", set_pin_fd},
+      {"token.pin_fd", descriptor(&Config::pin_fd)},
       {"token.pin_file", path(&Config::pin_file)},
+      {"token.spare", text(&Config::spare_uri)},
+      {"token.spare_pin_credential", text(&Config::spare_pin_credential)},
+      {"token.spare_pin_fd", descriptor(&Config::spare_pin_fd)},
+      {"token.spare_pin_file", path(&Config::spare_pin_file)},
       {"token.uri", text(&Config::token_uri)},
       {"witnesses.interval_ms", number(&Config::witness_interval_ms, 1'000, 60'000)},
       {"witnesses.max_age_ms", number(&Config::witness_max_age_ms, 10'000, kHourMs)},
@@ -208,6 +214,12 @@ Status check(Config& c) {
   if (c.token_uri.empty()) return bad("the key token.uri is missing");
   const int pins = (c.pin_fd ? 1 : 0) + (c.pin_credential.empty() ? 0 : 1) + (c.pin_file.empty() ? 0 : 1);
   if (pins > 1) return bad("more than one of token.pin_fd, token.pin_credential and token.pin_file is set");
+  const int spare_pins =
+      (c.spare_pin_fd ? 1 : 0) + (c.spare_pin_credential.empty() ? 0 : 1) + (c.spare_pin_file.empty() ? 0 : 1);
+  if (spare_pins != (c.spare_uri.empty() ? 0 : 1)) {
+    return bad(
+        "the key token.spare takes one of token.spare_pin_fd, token.spare_pin_credential and token.spare_pin_file");
+  }
   FK_CHECK(check_address("listen.main.address", c.main_address, c.allow_public_bind));
   if (c.public_enabled) FK_CHECK(check_address("listen.public.address", c.public_address, c.allow_public_bind));
   if (!c.public_enabled && c.metrics_listener == "public") {

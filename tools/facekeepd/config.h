@@ -24,6 +24,11 @@ struct Config {
   std::optional<std::int64_t> pin_fd;
   std::string pin_credential;
   std::string pin_file;
+  // The spare token, while a recovery's new cards are due; empty: there is none. One place for its PIN.
+  std::string spare_uri;
+  std::optional<std::int64_t> spare_pin_fd;
+  std::string spare_pin_credential;
+  std::string spare_pin_file;
 
   std::string main_address = "127.0.0.1";
   std::int64_t main_port = 8443;

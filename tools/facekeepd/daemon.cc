@@ -65,7 +65,9 @@ Status harden(const Config& config, const RunOptions& options) {
   h.allow_unlocked = config.allow_unlocked_memory;
   if (!config.user.empty()) h.user = config.user;
   if (options.pin_fd) h.keep_descriptors.push_back(*options.pin_fd);
-  if (config.pin_fd) h.keep_descriptors.push_back(static_cast<int>(*config.pin_fd));
+  for (const auto& fd : {config.pin_fd, config.spare_pin_fd}) {
+    if (fd) h.keep_descriptors.push_back(static_cast<int>(*fd));
+  }
   if (options.ready_fd) h.keep_descriptors.push_back(*options.ready_fd);
   FK_TRY(const HardeningReport report, harden_process(h));
   for (const std::string& w : report.warnings) journal(Level::kWarning, "hardening", {{Field::kReason, w}});
@@ -97,12 +99,25 @@ std::string_view sum_kind(http::Refusal reason) {
   }
 }
 
+// One that is away keeps nobody from starting: an unseal that needs it says why it is not there.
+void attach_spare(const Config& config, hsm::TokenCustody& custody) {
+  auto spare = open_spare(config);
+  if (spare) {
+    const auto& token = (*spare)->token().identity();
+    journal(Level::kInfo, "spare-opened", {{Field::kToken, token.manufacturer + " " + token.serial}});
+  } else {
+    journal(Level::kWarning, "spare-trouble", spare.error());
+  }
+  custody.attach_spare(std::move(spare));
+}
+
 Status open_vault(const Config& config, const RunOptions& options, Running& r) {
   FK_TRY(r.files, open_vault_files(config));
   FK_TRY(SecretBytes pin, read_pin(config, options));
-  FK_TRY(r.custody, open_custody(config, r.files.genesis, std::move(pin)));
+  FK_TRY(r.custody, open_custody(config, r.files.genesis.vault, r.files.token, std::move(pin)));
   const auto& token = r.custody->token_identity();
   journal(Level::kInfo, "token-opened", {{Field::kToken, token.manufacturer + " " + token.serial}});
+  if (!config.spare_uri.empty()) attach_spare(config, *r.custody);
 
   ServiceOptions service;
   service.version = FACEKEEP_VERSION;
@@ -122,6 +137,7 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
   service.on_rotation_failed = [](const Error& why) {
     journal(Level::kError, "rotation-failed", {{Field::kReason, why.message}, {Field::kHint, why.hint}});
   };
+  service.sequencer.on_old_log_key = [](const Error& why) { journal(Level::kError, "old-log-key-left", why); };
   service.sequencer.checkpoint_interval_ms = config.checkpoint_ms;
   service.sequencer.anchor_interval_ms = config.anchor_ms;
   FK_TRY(r.service, Service::start({*r.files.store, *r.custody, *r.files.slots, r.clock}, service));
@@ -133,6 +149,13 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
            {Field::kConfig, to_hex(config.digest)},
            {Field::kEntry, std::to_string(r.service->metrics().log_size)},
            {Field::kState, "sealed"}});
+  const auto due = r.service->sequencer().read([](const ledger::State& st) { return st.recovery(); });
+  if (due) {
+    journal(Level::kWarning, "new-cards-due",
+            {{Field::kEntry, std::to_string(due->entry)},
+             {Field::kReason, "the main token was replaced (" + due->kind + "), and the old cards have not ended"},
+             {Field::kHint, "hold the ceremony for new cards: facekeep reshare"}});
+  }
   return {};
 }
 
@@ -286,8 +309,13 @@ int exit_code(const Error& error) {
 
 Result<std::vector<LoadedFile>> what_runs(const Config& config) {
   FK_CHECK(check_loader_environment());
-  FK_TRY(const std::string module, module_of(config));
-  return loaded_files(module);
+  FK_TRY(const std::string module, module_of(config, config.token_uri));
+  std::vector<std::string> modules = {module};
+  if (!config.spare_uri.empty()) {
+    FK_TRY(std::string of_spare, module_of(config, config.spare_uri));
+    modules.push_back(std::move(of_spare));
+  }
+  return loaded_files(modules);
 }
 
 int run_daemon(const Config& config, const RunOptions& options) {

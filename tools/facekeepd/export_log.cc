@@ -45,7 +45,17 @@ Status export_log(const store::Store& store, const std::filesystem::path& dir,
   for (std::uint64_t i = 0; i < recovered.checkpoint->size; ++i) {
     FK_CHECK(append_entry(store, i, recovered.state, mirror));
   }
-  return mirror.finish(recovered.checkpoint_note, recovered.state.genesis().log_key);
+  log::FollowedKeys followed;
+  FK_TRY(followed.keys, log::LogKeys::of(recovered.state));
+  for (const auto& h : recovered.state.handovers()) {
+    FK_TRY(const auto note, store.get(store::keys::checkpoint_at(h.entry + 1)));
+    if (!note || h.entry >= recovered.checkpoint->size) {
+      return make_error(Errc::kFailedPrecondition, "the log's last change of its key is not published yet",
+                        "start the daemon once");
+    }
+    followed.notes.emplace_back(as_chars(*note));
+  }
+  return mirror.finish(recovered.checkpoint_note, recovered.state.genesis().log_key, followed);
 }
 
 }  // namespace facekeep::daemon

@@ -16,6 +16,8 @@ struct VaultFiles {
   std::unique_ptr<store::RocksStore> store;
   std::unique_ptr<seal::SlotGenerations> slots;
   ledger::Genesis genesis;  // entry 0, as stored: recovery checks it against the log
+  // That of genesis, or of the newest recovery, likewise: whose PIN is asked for is known before the log is read.
+  ledger::TokenEvidence token;
 };
 
 // kFailedPrecondition if there is no vault in the directory yet.

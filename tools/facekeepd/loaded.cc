@@ -67,10 +67,11 @@ Status check_loader_environment() {
   return check_loader_environment([](const char* name) { return std::getenv(name); });
 }
 
-Result<std::vector<LoadedFile>> loaded_files(const std::string& module_path) {
-  if (!module_path.empty() && ::dlopen(module_path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
+Result<std::vector<LoadedFile>> loaded_files(const std::vector<std::string>& module_paths) {
+  for (const std::string& path : module_paths) {
+    if (path.empty() || ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) continue;
     const char* why = ::dlerror();
-    return make_error(Errc::kIo, "can't load the PKCS#11 module: " + std::string(why == nullptr ? module_path : why),
+    return make_error(Errc::kIo, "can't load the PKCS#11 module: " + std::string(why == nullptr ? path : why),
                       "install the token's PKCS#11 module, or correct token.module");
   }
   std::array<char, 4096> self{};

@@ -24,10 +24,10 @@ struct LoadedFile {
   Digest digest{};   // SHA-256 of its bytes
 };
 
-// Loads the module (RTLD_NOW; it stays) and lists every file that is mapped as code, sorted by name, then digest. Call
-// before anything that may load more: then the same installation lists the same files in every process. kIo;
-// kFailedPrecondition if a file was replaced since it was mapped.
-Result<std::vector<LoadedFile>> loaded_files(const std::string& module_path);
+// Loads the modules (RTLD_NOW; they stay; an empty path is none) and lists every file that is mapped as code, sorted by
+// name, then digest. Call before anything that may load more: then the same installation lists the same files in every
+// process. kIo; kFailedPrecondition if a file was replaced since it was mapped.
+Result<std::vector<LoadedFile>> loaded_files(const std::vector<std::string>& module_paths);
 
 // One line a file as `sha256sum` prints it: "HEX  NAME\n". The program digest is SHA-256 over these lines. Pure.
 std::string loaded_text(const std::vector<LoadedFile>& files);

@@ -3,8 +3,11 @@
 //   facekeepd --config FILE [--pin-fd N] [--ready-fd N] [--ready-file FILE]
 //   facekeepd check --config FILE [--json] [--export DIR]
 //   facekeepd digest --config FILE [--json]
-//   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--checkpoint FILE...] [--pin-fd
-//   N] [--json] facekeepd --version
+//   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--checkpoint FILE...]
+//                     [--pin-fd N] [--json]
+//   facekeepd recover --config FILE [--kind lost|stolen|broken] --newest FILE... --statement-out FILE [--pin-fd N]
+//   facekeepd recover --config FILE --statement FILE --signature FILE... [--pin-fd N] [--json]
+//   facekeepd --version
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -13,6 +16,7 @@
 #include "tools/facekeepd/daemon.h"
 #include "tools/facekeepd/files.h"
 #include "tools/facekeepd/mirror.h"
+#include "tools/facekeepd/recover.h"
 #include "tools/facekeepd/restore.h"
 #include "vault/backup/mark.h"
 #include "vault/base/digest.h"
@@ -65,6 +69,22 @@ int digest(const daemon::Config& config, bool json) {
   return 0;
 }
 
+CLI::App* add_recover(CLI::App& app, std::string& config, daemon::RunOptions& run, daemon::RecoverOptions& r) {
+  CLI::App* command = app.add_subcommand("recover", "put a new, empty main token in the place of a lost one");
+  command->add_option("--config", config, "the configuration file (TOML); its token.uri names the new token");
+  command->add_option("--kind", r.kind, "what happened to the old one")
+      ->check(CLI::IsMember({"lost", "stolen", "broken", "restored"}));
+  command->add_option("--origin", r.origin, "of kind restored: the log's new name");
+  command->add_option("--newest", r.newest, "the newest checkpoint that somebody has; the log must reach it");
+  command->add_flag("--no-newest", r.no_newest, "nobody has one: an older disk would be believed");
+  command->add_option("--statement-out", r.statement_out, "first step: write what the custodians sign here");
+  command->add_option("--statement", r.statement, "second step: what they signed");
+  command->add_option("--signature", r.signatures, "a custodian's signature of it (facekeep sign-recovery)");
+  command->add_option("--pin-fd", run.pin_fd, "read the new token's PIN from this descriptor");
+  command->add_flag("--json", r.json, "print JSON");
+  return command;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -94,8 +114,12 @@ int main(int argc, char** argv) {
   restore_command->add_option("--mirror", restore.mirror, "an auditor's mirror of the log, with custody openings");
   restore_command->add_option("--checkpoint", restore.checkpoints,
                               "a checkpoint of this log that somebody kept: the mirror must reach it");
+  restore_command->add_flag("--accept-loss", restore.accept_loss,
+                            "end the log where the backup does; custodians then sign for what is lost (recover)");
   restore_command->add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
   restore_command->add_flag("--json", restore.json, "print JSON");
+  daemon::RecoverOptions recover;
+  CLI::App* recover_command = add_recover(app, path, options, recover);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -111,6 +135,7 @@ int main(int argc, char** argv) {
     if (!config) return fail(config.error());
     if (digest_command->parsed()) return digest(*config, json);
     if (restore_command->parsed()) return daemon::run_restore(*config, options, restore);
+    if (recover_command->parsed()) return daemon::run_recover(*config, options, recover);
     return check_command->parsed() ? check(*config, json, export_dir) : daemon::run_daemon(*config, options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: the daemon failed: %s\n", e.what());

@@ -58,7 +58,8 @@ Status MirrorWriter::append(ByteView entry, audit::Opening opening) {
   return entries_.size() == log::kTileWidth ? write_bundle() : Status();
 }
 
-Status MirrorWriter::finish(std::string_view checkpoint_note, std::string_view vkey) {
+Status MirrorWriter::finish(std::string_view checkpoint_note, std::string_view vkey,
+                            const log::FollowedKeys& followed) {
   if (!entries_.empty()) FK_CHECK(write_bundle());
   const log::TileReader none = [](const log::TileId& id) -> Result<Bytes> {
     return make_error(Errc::kInternal, "a partial tile asked for the full tile " + log::format_path(id));
@@ -68,6 +69,10 @@ Status MirrorWriter::finish(std::string_view checkpoint_note, std::string_view v
     FK_CHECK(write(log::format_path(id), tile));
   }
   FK_CHECK(write("vkey", as_bytes(std::string(vkey) + "\n")));
+  for (std::size_t i = 0; i < followed.notes.size(); ++i) {
+    FK_CHECK(write("handover/" + std::to_string(i + 1), as_bytes(followed.notes[i])));
+  }
+  if (!followed.notes.empty()) FK_CHECK(write("log-keys", as_bytes(followed.keys.format())));
   return write("checkpoint", as_bytes(checkpoint_note));
 }
 

@@ -12,6 +12,7 @@
 #include "vault/base/bytes.h"
 #include "vault/base/result.h"
 #include "vault/ledger/backup.h"
+#include "vault/log/handovers.h"
 #include "vault/log/tiles.h"
 #include "vault/store/store.h"
 
@@ -26,8 +27,9 @@ class MirrorWriter {
   // `opening`: of a private entry, or why it has none; kAbsent for a governance entry.
   Status append(ByteView entry, audit::Opening opening = {});
   [[nodiscard]] const log::TileTree& tree() const { return tree_; }
-  // The partial tiles, then vkey, then checkpoint, which makes the mirror whole. The note must be over this tree.
-  Status finish(std::string_view checkpoint_note, std::string_view vkey);
+  // The partial tiles, then vkey (the first), what followed it, then checkpoint, which makes the mirror whole. The note
+  // must be over this tree.
+  Status finish(std::string_view checkpoint_note, std::string_view vkey, const log::FollowedKeys& followed = {});
 
  private:
   MirrorWriter(std::filesystem::path dir, bool with_openings) : dir_(std::move(dir)), with_openings_(with_openings) {}

@@ -80,6 +80,11 @@ Result<OpenedMirror> open_mirror_log(const std::string& dir) {
   FK_TRY(out.keys, mirror.keys());
   FK_TRY(const log::Checkpoint head, log::open_checkpoint(*note, out.keys));
   out.log.checkpoint = *note;
+  while (out.log.handovers.size() < log::kMaxHandovers) {
+    const auto handover = mirror.read("handover/" + std::to_string(out.log.handovers.size() + 1));
+    if (!handover) break;
+    out.log.handovers.emplace_back(as_chars(*handover));
+  }
   const auto bundles = std::make_shared<Bundles>(dir, head.size);
   out.log.entry = [bundles](std::uint64_t index) { return bundles->at(index); };
   out.log.bytes = [bundles](std::uint64_t index) { return bundles->bytes(index); };

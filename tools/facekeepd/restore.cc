@@ -14,28 +14,34 @@ constexpr std::size_t kNamed = 50;  // entries; more are only counted
 constexpr std::size_t kMaxCheckpoint = std::size_t{64} << 10;
 
 Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptions& options, const RestoreOptions& r) {
-  if (r.mirror.empty()) {
-    return make_error(
-        Errc::kInvalidArgument,
-        "a restore takes the log's entries behind the backup from an auditor's mirror: --mirror DIR",
-        "to go on without them would be a loss that a quorum accepts, with a new log that names this one and people in "
-        "doubt held back; this version does not do that");
+  if (r.mirror.empty() && !r.accept_loss) {
+    return make_error(Errc::kInvalidArgument,
+                      "a restore takes the log's entries behind the backup from an auditor's mirror: --mirror DIR",
+                      "to go on without them is a loss that a quorum accepts (--accept-loss): the log goes on under "
+                      "another name, and "
+                      "nobody matches until confirmed");
   }
-  FK_TRY(const OpenedMirror mirror, open_mirror_log(r.mirror));
-  const auto ask_token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
+  OpenedMirror mirror;
+  if (!r.mirror.empty()) {
+    FK_TRY(mirror, open_mirror_log(r.mirror));
+  }
+  const auto ask_token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
     FK_TRY(SecretBytes pin, read_pin(config, options));
-    FK_TRY(const auto custody, open_custody(config, genesis, std::move(pin)));
+    FK_TRY(const auto custody, open_custody(config, current.vault, current.token, std::move(pin)));
     backup::TokenFacts out;
-    FK_TRY(out.log_public_key, custody->log_public_key());
+    FK_TRY(out.log_keys, custody->log_keys());
     FK_TRY(out.anchor, custody->read_anchor());
+    // A lost root is in no token; its site keys open with the spare.
+    FK_TRY(out.has_root, custody->has_root(current.register_epoch));
     return out;
   };
-  std::vector<std::string> checkpoints;
+  backup::RestoreTerms terms;
+  terms.accept_loss = r.accept_loss;
   for (const std::string& path : r.checkpoints) {
     FK_TRY(const Bytes note, backup::read_piece(path, 0, kMaxCheckpoint));
-    checkpoints.emplace_back(as_chars(note));
+    terms.checkpoints.emplace_back(as_chars(note));
   }
-  return backup::restore(r.backups, mirror.log, ask_token, config.data_dir, checkpoints);
+  return backup::restore(r.backups, mirror.log, ask_token, config.data_dir, terms);
 }
 
 std::string entries_text(const std::vector<std::uint64_t>& entries) {
@@ -46,11 +52,17 @@ std::string entries_text(const std::vector<std::uint64_t>& entries) {
   return entries.size() > kNamed ? out + " and " + std::to_string(entries.size() - kNamed) + " more" : out;
 }
 
-std::string to_text(const backup::RestoreReport& r) {
+constexpr const char* kLossText =
+    "restored up to the backup, with a loss. The daemon does not start with it before the custodians have signed for\n"
+    "that: facekeepd recover --kind restored. The log then goes on under another name, and nobody matches until both\n"
+    "groups confirm them.\n";
+
+std::string to_text(const backup::RestoreReport& r, bool loss) {
   std::string out = "log         " + std::to_string(r.size + r.entries) + " entries: " + std::to_string(r.size) +
                     " from the backup, " + std::to_string(r.entries) + " from the mirror\n";
-  out += "mirror      ends at " + std::to_string(r.size + r.entries) +
-         " entries: whatever the vault published behind them is lost, and nobody will miss it but who kept it\n";
+  if (!loss)
+    out += "mirror      ends at " + std::to_string(r.size + r.entries) +
+           " entries: whatever the vault published behind them is lost, and nobody will miss it but who kept it\n";
   out += "state       " + r.digest + "\n";
   out += "subjects    " + std::to_string(r.subjects) + ", with " + std::to_string(r.templates) + " templates\n";
   if (r.dropped > 0) {
@@ -68,6 +80,7 @@ std::string to_text(const backup::RestoreReport& r) {
            "; they do not match: erase them and enrol them again\n";
   }
   for (const std::string& fault : r.faults) out += "warning: left out: " + fault + "\n";
+  if (loss) return out + kLossText;
   return out +
          "restored. Start the daemon; custodians open the vault as ever. Its log will say that it was restored.\n";
 }
@@ -95,7 +108,7 @@ int run_restore(const Config& config, const RunOptions& options, const RestoreOp
     if (!report.error().hint.empty()) std::fprintf(stderr, "hint: %s\n", report.error().hint.c_str());
     return exit_code(report.error());
   }
-  std::fputs((restore.json ? to_json_text(*report) : to_text(*report)).c_str(), stdout);
+  std::fputs((restore.json ? to_json_text(*report) : to_text(*report, restore.accept_loss)).c_str(), stdout);
   return 0;
 }
 

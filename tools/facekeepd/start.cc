@@ -15,30 +15,45 @@ using http::UniqueFd;
 
 constexpr std::size_t kMiB = 1024 * 1024;
 
+Result<SecretBytes> read_pin_file(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) {
+    return make_error(Errc::kIo, "the PIN's file " + path + " can't be opened: " + http::errno_text());
+  }
+  return hsm::read_pin_from_descriptor(fd.get());
+}
+
 }  // namespace
 
 Result<SecretBytes> read_pin(const Config& config, const RunOptions& options) {
   if (options.pin_fd) return hsm::read_pin_from_descriptor(*options.pin_fd);
   if (config.pin_fd) return hsm::read_pin_from_descriptor(static_cast<int>(*config.pin_fd));
   if (!config.pin_credential.empty()) return hsm::read_pin_from_credential(config.pin_credential);
-  if (!config.pin_file.empty()) {
-    const UniqueFd fd(open(config.pin_file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (fd.get() < 0) {
-      return make_error(Errc::kIo, "the PIN's file " + config.pin_file + " can't be opened: " + http::errno_text());
-    }
-    return hsm::read_pin_from_descriptor(fd.get());
-  }
+  if (!config.pin_file.empty()) return read_pin_file(config.pin_file);
   return make_error(Errc::kInvalidArgument, "nothing says where the token's PIN comes from",
                     "set token.pin_credential or token.pin_file, or give --pin-fd");
 }
 
-Result<std::unique_ptr<hsm::TokenCustody>> open_custody(const Config& config, const ledger::Genesis& genesis,
-                                                        SecretBytes pin) {
+Result<SecretBytes> read_spare_pin(const Config& config) {
+  if (config.spare_pin_fd) return hsm::read_pin_from_descriptor(static_cast<int>(*config.spare_pin_fd));
+  if (!config.spare_pin_credential.empty()) return hsm::read_pin_from_credential(config.spare_pin_credential);
+  return read_pin_file(config.spare_pin_file);
+}
+
+Result<std::unique_ptr<hsm::TokenCustody>> open_custody(const Config& config, const Id128& vault,
+                                                        const ledger::TokenEvidence& token, SecretBytes pin) {
   hsm::OpenOptions options;
   options.module_path = config.token_module;
-  options.expected = hsm::ExpectedToken{genesis.token.manufacturer, genesis.token.serial};
+  options.expected = hsm::ExpectedToken{token.manufacturer, token.serial};
   FK_TRY(auto pool, hsm::open_token(config.token_uri, std::move(pin), options));
-  return hsm::TokenCustody::open(std::move(pool), genesis.vault);
+  return hsm::TokenCustody::open(std::move(pool), vault);
+}
+
+Result<std::shared_ptr<hsm::SessionPool>> open_spare(const Config& config) {
+  FK_TRY(SecretBytes pin, read_spare_pin(config));
+  hsm::OpenOptions options;
+  options.module_path = config.token_module;
+  return hsm::open_token(config.spare_uri, std::move(pin), options);
 }
 
 Result<ServerIdentity> load_identity(const Config& config, const ledger::Genesis& genesis) {
@@ -64,8 +79,8 @@ Result<ServerIdentity> load_identity(const Config& config, const ledger::Genesis
   return out;
 }
 
-Result<std::string> module_of(const Config& config) {
-  FK_TRY(const hsm::TokenUri uri, hsm::parse_token_uri(config.token_uri));
+Result<std::string> module_of(const Config& config, const std::string& text) {
+  FK_TRY(const hsm::TokenUri uri, hsm::parse_token_uri(text));
   return uri.module_path.empty() ? config.token_module : uri.module_path;
 }
 

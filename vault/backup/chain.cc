@@ -5,6 +5,7 @@
 #include "vault/base/digest.h"
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/access_opening.h"
+#include "vault/log/sequencer/handover.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/site_key.h"
 #include "vault/store/keys.h"
@@ -230,8 +231,7 @@ Status Chain::entries_done() {
 
 Status Chain::check_checkpoint() {
   if (checkpoint_note_.empty()) return other_log("it has no checkpoint");
-  FK_TRY(const log::VerifierKey key, log::parse_vkey(state_.genesis().log_key));
-  FK_TRY(checkpoint_, log::open_checkpoint(checkpoint_note_, key));
+  FK_TRY(checkpoint_, log::open_own_checkpoint(state_, checkpoint_note_));
   if (checkpoint_->size == tree_.size()) root_at_checkpoint_ = tree_.root();
   if (!root_at_checkpoint_ || *root_at_checkpoint_ != checkpoint_->root) {
     return other_log("its checkpoint at " + std::to_string(checkpoint_->size) + " entries is not of its entries");

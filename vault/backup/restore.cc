@@ -9,6 +9,7 @@
 #include "vault/backup/file.h"
 #include "vault/backup/mark.h"
 #include "vault/base/digest.h"
+#include "vault/log/sequencer/handover.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
@@ -25,9 +26,8 @@ using keys::Kind;
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr std::size_t kSlotsAtOnce = 4096;
 constexpr const char* kLossHint =
-    "take the newest mirror that anyone has. To go on without these entries would be a loss that a quorum accepts, "
-    "with a "
-    "new log that names this one and people in doubt held back; this version does not do that";
+    "take the newest mirror that anyone has. To go on without these entries is a loss that a quorum accepts "
+    "(--accept-loss): the log goes on under another name, and nobody matches until confirmed";
 
 Error refused(std::string message, std::string hint = {}) {
   return make_error(Errc::kFailedPrecondition, std::move(message), std::move(hint));
@@ -68,11 +68,11 @@ class Filler {
 class Restore {
  public:
   Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir,
-          const std::vector<std::string>& checkpoints)
+          const RestoreTerms& terms)
       : paths_(files),
         mirror_(mirror),
         token_(token),
-        checkpoints_(checkpoints),
+        terms_(terms),
         dir_(std::move(data_dir)),
         work_(dir_ + "/restoring") {}
 
@@ -86,13 +86,14 @@ class Restore {
   Result<RestoreReport> restored() {
     FK_CHECK(begin());
     FK_CHECK(read_backups());
-    FK_CHECK(read_mirror());
+    FK_CHECK(terms_.accept_loss ? chain_.finish() : read_mirror());
     FK_CHECK(check_manifests());
     FK_CHECK(fill_->flush());  // the tiles
+    FK_CHECK(take_handovers());
     FK_CHECK(check_checkpoints());
     FK_CHECK(check_token());
     FK_CHECK(check_site_keys());
-    FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
+    if (!terms_.accept_loss) FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
     FK_CHECK(write_people());
     FK_CHECK(fill_->flush());
     report();
@@ -155,10 +156,16 @@ class Restore {
   }
 
   Status read_mirror() {
-    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
-    const auto head = log::open_checkpoint(mirror_.checkpoint, key);
-    if (!head) return refused("the mirror is of another log than the backup: " + head.error().message);
+    // Its key may be one that the entries behind the backup name: then it is checked with that.
+    const auto other_log = [](const Error& why) {
+      return refused("the mirror is of another log than the backup: " + why.message);
+    };
+    const auto known = log::open_own_checkpoint(state(), mirror_.checkpoint);
+    if (!known && mirror_.handovers.size() <= state().handovers().size()) return other_log(known.error());
+    FK_TRY(const log::Note note, log::parse_note(mirror_.checkpoint));
+    FK_TRY(const log::Checkpoint unverified, log::parse_checkpoint_text(note.text));
     const std::uint64_t size = last().size;
+    const log::Checkpoint* head = &unverified;
     if (head->size <= size) {
       return refused("the mirror ends at entry " + std::to_string(head->size) + ", before the backup of " +
                          std::to_string(size) + " is in the log",
@@ -171,6 +178,9 @@ class Restore {
         return ok;
       }
     }
+    if (const auto opened = log::open_own_checkpoint(state(), mirror_.checkpoint); !opened) {
+      return other_log(opened.error());
+    }
     if (chain_.tree().root() != head->root) {
       return make_error(Errc::kIntegrity,
                         "the backup's entries and the mirror's do not add up to the root that the vault signed at " +
@@ -181,7 +191,9 @@ class Restore {
   }
 
   Status check_manifests() const {
-    for (std::size_t i = 0; i < paths_.size(); ++i) {
+    // The entry that vouches for the last one stands behind it: with a loss it is not here.
+    const std::size_t vouched = paths_.size() - (terms_.accept_loss ? 1 : 0);
+    for (std::size_t i = 0; i < vouched; ++i) {
       if (chain_.files()[i].manifest) continue;
       return refused(paths_[i] + ": the log does not vouch for a backup with this SHA-256",
                      "it was altered, or never finished; take another copy");
@@ -197,16 +209,32 @@ class Restore {
     return refused("the log has a newer backup than those given: log entry " + std::to_string(newest->entry) +
                        " names it, of " + std::to_string(newest->size) + " entries",
                    "give that one too. If nobody has it any more, a quorum would have to accept the loss of those "
-                   "enrolled since the older one; this version does not do that");
+                   "enrolled since the older one (--accept-loss)");
+  }
+
+  // Nobody can sign them again: the keys before are gone.
+  Status take_handovers() {
+    const auto& all = state().handovers();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i >= mirror_.handovers.size()) {
+        return refused("the mirror lacks the checkpoint of handover " + std::to_string(i + 1),
+                       "fetch the mirror again: facekeep-audit fetch");
+      }
+      const std::uint64_t size = all[i].entry + 1;
+      FK_TRY(const Digest root, log::root_at(size, chain_.tree().hash_source(log::tile_reader(*store_))));
+      if (auto ok = log::check_handover(all[i], mirror_.handovers[i], root); !ok) return ok;
+      FK_CHECK(fill_->put(keys::checkpoint_at(size), as_bytes(mirror_.handovers[i])));
+    }
+    return fill_->flush();
   }
 
   // The token's anchor lags behind what was published; a checkpoint that somebody kept may be newer.
   Status check_checkpoints() const {
-    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
-    for (const std::string& note : checkpoints_) {
-      const auto kept = log::open_checkpoint(note, key);
+    for (const std::string& note : terms_.checkpoints) {
+      const auto kept = log::open_own_checkpoint(state(), note);
       if (!kept) return refused("a checkpoint is not one of this log: " + kept.error().message);
       if (kept->size > chain_.tree().size()) {
+        if (terms_.accept_loss) continue;
         return make_error(Errc::kIntegrity,
                           "the mirror ends at " + std::to_string(chain_.tree().size()) +
                               " entries, but a checkpoint that somebody kept has " + std::to_string(kept->size),
@@ -223,22 +251,28 @@ class Restore {
   }
 
   Status check_token() {
-    FK_TRY(const TokenFacts token, token_(state().genesis()));
-    FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
-    if (token.log_public_key != key.public_key) {
-      return refused("the token's log-signing key is not the one that genesis names",
+    FK_TRY(const TokenFacts token, token_(state().current()));
+    FK_TRY(const log::VerifierKey key, log::log_key_at(state(), chain_.tree().size()));
+    const auto in_force = [&](const LogPublicKey& k) { return k.bytes == key.public_key; };
+    if (std::none_of(token.log_keys.begin(), token.log_keys.end(), in_force)) {
+      return refused("the token's log-signing key is not the one that the log names",
                      "restore beside the vault's own token");
     }
     if (!token.anchor)
       return refused("the token has no rollback anchor of this vault", "restore beside the vault's own token");
-    if (token.anchor->size > chain_.tree().size()) {
+    const bool behind = token.anchor->size > chain_.tree().size();
+    if (behind && !terms_.accept_loss) {
       return make_error(Errc::kIntegrity,
                         "backup and mirror end at " + std::to_string(chain_.tree().size()) +
                             " entries, but the token has seen " + std::to_string(token.anchor->size) +
                             ": what was erased or revoked in between is not known",
                         kLossHint);
     }
-    FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
+    if (!behind) FK_CHECK(log::check_anchor(*token.anchor, chain_.tree(), log::tile_reader(*store_)));
+    if (!token.has_root && !state().lost_roots().contains(state().root_epoch())) {
+      return refused("the token does not have root key " + std::to_string(state().root_epoch()) + " of the backup",
+                     "it was rotated away: the erasure horizon has passed this backup, and nobody can open it");
+    }
     for (const FileReport& f : chain_.files()) {
       FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
     }
@@ -371,7 +405,7 @@ class Restore {
   // The database comes last: without it there is no vault in the directory.
   Status finish() {
     FK_CHECK(sync_directory(work_));
-    FK_CHECK(write_mark(dir_, {last().size, chain_.tree().size()}));
+    FK_CHECK(write_mark(dir_, {last().size, chain_.tree().size()}));  // also tells begin() of an interrupted move
     std::error_code ec;
     moving_ = true;
     for (const char* name : {"/keys", "/db"}) {
@@ -380,13 +414,13 @@ class Restore {
       FK_CHECK(sync_directory(dir_));
     }
     fs::remove(work_, ec);
-    return {};
+    return terms_.accept_loss ? remove_mark(dir_) : Status();  // nothing is behind the backup
   }
 
   const std::vector<std::string>& paths_;
   const MirrorLog& mirror_;
   const AskToken& token_;
-  const std::vector<std::string>& checkpoints_;
+  const RestoreTerms& terms_;
   const std::string dir_;
   const std::string work_;
   RestoreReport report_;
@@ -424,8 +458,8 @@ Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
 }
 
 Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir, const std::vector<std::string>& checkpoints) {
-  return Restore(files, mirror, token, data_dir, checkpoints).run();
+                              const std::string& data_dir, const RestoreTerms& terms) {
+  return Restore(files, mirror, token, data_dir, terms).run();
 }
 
 }  // namespace facekeep::backup

@@ -22,17 +22,19 @@ struct MirrorEntry {
 };
 // A log as an auditor's mirror has it. Nothing in it is trusted but what the note's signature covers.
 struct MirrorLog {
-  std::string checkpoint;  // signed note
+  std::string checkpoint;              // signed note
+  std::vector<std::string> handovers;  // checkpoints with which the log's key changed, in order
   std::function<Result<MirrorEntry>(std::uint64_t entry)> entry;
   std::function<Result<Bytes>(std::uint64_t entry)> bytes;  // of the entry alone: a public mirror has no openings
 };
 
-// What the token says: asked once the vault's genesis is known.
+// What the token says: asked once it is known which it is, in the state where the mirror ends.
 struct TokenFacts {
-  Bytes log_public_key;
+  std::vector<LogPublicKey> log_keys;
   std::optional<Anchor> anchor;
+  bool has_root = true;  // of current's root epoch
 };
-using AskToken = std::function<Result<TokenFacts>(const ledger::Genesis& genesis)>;
+using AskToken = std::function<Result<TokenFacts>(const ledger::Genesis& current)>;
 
 struct RestoreReport {
   std::uint64_t size = 0;     // entries in the backups
@@ -47,14 +49,21 @@ struct RestoreReport {
   std::vector<std::string> faults;         // rows that did not fit the log and were left out
 };
 
+// What a restore does without. `accept_loss`: entries behind the backups that no mirror has are gone, with what they
+// erased and revoked. The log ends where the backups do, the mirror is asked for handovers alone, and no daemon starts
+// with it before the custodians have signed for the loss (vault/token_recovery.h).
+struct RestoreTerms {
+  std::vector<std::string> checkpoints;  // signed notes of this log that somebody kept
+  bool accept_loss = false;
+};
+
 // Into a directory without a vault (db/ and keys/; other files in it stay). An interrupted restore is begun anew.
 // Errors: those of Chain; kIntegrity (the mirror's log is another one, lacks an entry or a custody opening, or the
 // token has seen a longer log: both positions); kFailedPrecondition (the directory has a vault; a backup that the log
 // does not vouch for; another token; an older root key; a site that was opened behind the backups).
-// `checkpoints`: signed notes of this log that somebody kept. kIntegrity if the mirror ends before one of them, or had
-// another root at its size.
+// kIntegrity if the mirror ends before one of the checkpoints, or had another root at its size.
 Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir, const std::vector<std::string>& checkpoints = {});
+                              const std::string& data_dir, const RestoreTerms& terms = {});
 
 // kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.
 // `rotation`: one that the log has not ended, as State has it.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
@@ -20,6 +21,13 @@ namespace facekeep {
 enum class NoteKeyType : std::uint8_t {
   kEd25519 = 0x01,
   kEcdsaP256 = 0x02,  // where the token has no EdDSA
+};
+
+// A key that signs checkpoints, as it is checked: 32 bytes for Ed25519; SubjectPublicKeyInfo DER for P-256.
+struct LogPublicKey {
+  NoteKeyType type = NoteKeyType::kEd25519;
+  Bytes bytes;
+  friend bool operator==(const LogPublicKey&, const LogPublicKey&) = default;
 };
 
 // The rollback anchor: the newest log position that the token has seen.
@@ -75,17 +83,30 @@ class Custody {
     return make_error(Errc::kHsm, "this custody has no spare token");
   }
 
-  // The checkpoint key: type, raw public key (32 bytes for Ed25519; SubjectPublicKeyInfo DER for
-  // P-256) and a signature over `message` (64 bytes for Ed25519; ASN.1 DER ECDSA-Sig-Value over
-  // SHA-256 for P-256). Used for checkpoints, for nothing else.
-  [[nodiscard]] virtual NoteKeyType log_key_type() const = 0;
-  virtual Result<Bytes> log_public_key() = 0;
-  virtual Result<Bytes> sign_checkpoint(ByteView message) = 0;
+  // Opens what wrap_to_spare() returned, in the spare token: for a vault that was recovered from the loss of its main
+  // token. kFailedPrecondition without a spare token that is named and open; kCrypto if none of its keys opens it.
+  virtual Result<SecretBytes> unwrap_spare(std::uint32_t /*epoch*/, ByteView /*blob*/, ByteView /*context*/) {
+    return make_error(Errc::kFailedPrecondition, "this custody has no spare token");
+  }
+
+  // The keys that sign checkpoints, and nothing else. One is in force (the log says which); while it hands over to the
+  // next there are two. Asks the token; the oldest first. kNotFound if it has none.
+  virtual Result<std::vector<LogPublicKey>> log_keys() = 0;
+  // Makes a further one, of the kind of those that are there; durable in the token when it returns.
+  virtual Result<LogPublicKey> make_log_key() = 0;
+  // Destroys one, durable. kNotFound if it is gone already.
+  virtual Status destroy_log_key(ByteView public_key) = 0;
+  // A signature over `message` by the key with that public half: 64 bytes for Ed25519; ASN.1 DER ECDSA-Sig-Value over
+  // SHA-256 for P-256. kIntegrity if the token has no such key.
+  virtual Result<Bytes> sign_checkpoint(ByteView public_key, ByteView message) = 0;
 
   // The anchor: two alternating objects, so that a crash between create and destroy leaves one.
   // read returns the newer valid one; nothing if there is none.
   virtual Result<std::optional<Anchor>> read_anchor() = 0;
   virtual Status write_anchor(const Anchor& anchor) = 0;
+  // Takes the anchor back to a smaller log: only where the custodians signed that what was behind it is lost. Without it,
+  // whoever has an old copy of the database undoes what came since.
+  virtual Status restart_anchor(const Anchor& anchor) = 0;
 
   // A cheap question that the token must answer, to notice early that it is away.
   virtual Status ping() = 0;

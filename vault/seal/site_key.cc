@@ -198,6 +198,22 @@ Result<OpenedSiteKey> open_site_key_for_all(Custody& custody, const SiteKeyPlace
   return OpenedSiteKey{std::move(key), std::move(wraps)};
 }
 
+Result<OpenedSiteKey> open_site_key_by_spare(Custody& custody, const SiteKeyPlace& place, ByteView u_private,
+                                             const SealedSiteKey& stored, const Digest& check) {
+  if (stored.spare.empty()) {
+    return make_error(Errc::kFailedPrecondition,
+                      "the key \"" + std::string(place.site) + "\" was not sealed for a spare token",
+                      "its main token is lost: nothing opens it any more");
+  }
+  TokenWraps wraps;
+  FK_TRY(wraps.spare, open_site_key_outer(place, SiteKeyLayer::kSpareToken, u_private, stored.spare));
+  FK_TRY(const Aad context, site_key_context(place, SiteKeyLayer::kSpareToken));
+  FK_TRY(SecretBytes secret, custody.unwrap_spare(place.epoch, wraps.spare.view(), context.view()));
+  FK_TRY(SiteKey key, accept_site_key(std::move(secret), check));
+  FK_TRY(wraps.main, open_site_key_outer(place, SiteKeyLayer::kMainToken, u_private, stored.main));
+  return OpenedSiteKey{std::move(key), std::move(wraps)};
+}
+
 Result<SiteKey> open_site_key(Custody& custody, const SiteKeyPlace& place, ByteView u_private, ByteView stored,
                               const Digest& check) {
   FK_TRY(OpenedSiteKey opened, open_site_key_for_all(custody, place, u_private, {to_bytes(stored), {}}, check));

@@ -102,6 +102,10 @@ struct OpenedSiteKey {
 Result<OpenedSiteKey> open_site_key_for_all(Custody& custody, const SiteKeyPlace& place, ByteView u_private,
                                             const SealedSiteKey& stored, const Digest& check);
 
+// The same through the spare token, where the main one is lost: `stored.main` is only unsealed.
+Result<OpenedSiteKey> open_site_key_by_spare(Custody& custody, const SiteKeyPlace& place, ByteView u_private,
+                                             const SealedSiteKey& stored, const Digest& check);
+
 // The outer layer alone, for the spare's blob (the inner one is made and opened in hsm/).
 Result<Bytes> seal_site_key_outer(const SiteKeyPlace& place, SiteKeyLayer layer, const X25519Public& u_public,
                                   ByteView inner);

@@ -5,7 +5,7 @@
 //   'e'  entries       entry u64                      leaf bytes, canonical JSON
 //   'o'  openings      entry u64                      of private entries
 //   't'  tiles         level u8, index u64            full tiles only, 8192 bytes
-//   'c'  checkpoint    nothing: the latest; 'w': the newest with a quorum of cosignatures; size u64: reserved
+//   'c'  checkpoint    nothing: the latest; 'w': the newest with a quorum of cosignatures; size u64: of a handover
 //   's'  site keys     length u8, site, epoch u32, kind u8 ('m' main token, 's' spare)
 //   'r'  records       subject ref, 16 bytes          sealed
 //   'p'  templates     subject ref 16, template id 16 sealed

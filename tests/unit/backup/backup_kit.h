@@ -88,17 +88,18 @@ struct BackupKit {
     REQUIRE(exported);
   }
   Result<backup::RestoreReport> restore(const std::vector<std::string>& files,
-                                        const std::vector<std::string>& checkpoints = {}) {
+                                        const backup::RestoreTerms& terms = {}) {
     FK_TRY(const daemon::OpenedMirror log, daemon::open_mirror_log(mirror));
-    const auto token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
+    const auto token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
       FK_TRY(auto pool, f.open_token());
-      FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), genesis.vault));
+      FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), current.vault));
       backup::TokenFacts out;
-      FK_TRY(out.log_public_key, custody->log_public_key());
+      FK_TRY(out.log_keys, custody->log_keys());
       FK_TRY(out.anchor, custody->read_anchor());
+      FK_TRY(out.has_root, custody->has_root(current.register_epoch));
       return out;
     };
-    return backup::restore(files, log.log, token, f.dir(), checkpoints);
+    return backup::restore(files, log.log, token, f.dir(), terms);
   }
   template <class F>
   auto state(F&& read) const {

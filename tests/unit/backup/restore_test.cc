@@ -272,10 +272,10 @@ TEST_CASE("a mirror that ends before a checkpoint which somebody kept is refused
   kit.lose();
   const std::string newest = kit.mirror;
   kit.mirror = old_mirror;
-  CHECK(has_text(why(kit.restore({taken.file}, {late})), "but a checkpoint that somebody kept has"));
+  CHECK(has_text(why(kit.restore({taken.file}, {{late}})), "but a checkpoint that somebody kept has"));
   kit.mirror = newest;
   CHECK(has_text(why(kit.restore({taken.file}, {late, "x"})), "not one of this log"));
-  CHECK(why(kit.restore({taken.file}, {late})) == "restored");
+  CHECK(why(kit.restore({taken.file}, {{late}})) == "restored");
 }
 
 TEST_CASE("an interrupted restore is begun anew") {

@@ -27,6 +27,18 @@ std::string example() {
   return out.str();
 }
 
+TEST_CASE("a spare token has one place for its PIN, and none without it") {
+  const std::string spare = kLeast + "token.spare = \"pkcs11:token=y\"\n";
+  const auto c = parse_config(spare + "token.spare_pin_file = \"/run/pin\"\n", "test.toml");
+  REQUIRE(c);
+  CHECK(c->spare_uri == "pkcs11:token=y");
+  CHECK(c->spare_pin_file == "/run/pin");
+  CHECK(parse_config(spare + "token.spare_pin_fd = 4\n", "test.toml"));
+  CHECK(mentions(error_of(spare), "token.spare"));
+  CHECK(mentions(error_of(spare + "token.spare_pin_fd = 4\ntoken.spare_pin_credential = \"x\"\n"), "token.spare"));
+  CHECK(mentions(error_of(kLeast + "token.spare_pin_file = \"/run/pin\"\n"), "token.spare"));
+}
+
 TEST_CASE("the example is a configuration") {
   const auto c = parse_config(example(), "example");
   INFO((c ? "" : c.error().message));

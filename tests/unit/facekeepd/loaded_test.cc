@@ -35,17 +35,17 @@ TEST_CASE("a daemon whose loader was told to add libraries does not start") {
 }
 
 TEST_CASE("the program's digest covers the program, its libraries and the module, and nothing else changes it") {
-  const auto before = loaded_files("");
+  const auto before = loaded_files({});
   REQUIRE(before);
   CHECK(lists(*before, "facekeepd"));
   CHECK(lists(*before, "libc.so"));
   CHECK(lists(*before, "libcrypto.so"));
   CHECK(std::is_sorted(before->begin(), before->end(),
                        [](const LoadedFile& a, const LoadedFile& b) { return a.name < b.name; }));
-  CHECK(loaded_text(*loaded_files("")) == loaded_text(*before));
+  CHECK(loaded_text(*loaded_files({})) == loaded_text(*before));
   // A library that this test does not link stands in for the module.
   CHECK_FALSE(lists(*before, "libanl.so"));
-  const auto with_module = loaded_files("libanl.so.1");
+  const auto with_module = loaded_files({"libanl.so.1"});
   REQUIRE(with_module);
   CHECK(lists(*with_module, "libanl.so"));
   CHECK(with_module->size() == before->size() + 1);
@@ -53,7 +53,7 @@ TEST_CASE("the program's digest covers the program, its libraries and the module
 }
 
 TEST_CASE("a module that is not there is an error") {
-  const auto r = loaded_files("/nowhere/module.so");
+  const auto r = loaded_files({"/nowhere/module.so"});
   REQUIRE_FALSE(r);
   CHECK(r.error().code == Errc::kIo);
 }

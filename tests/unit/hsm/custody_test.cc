@@ -26,6 +26,9 @@ struct Vault {
     REQUIRE_OK(c);
     custody = std::move(*c);
   }
+  [[nodiscard]] Result<Bytes> sign(ByteView message) const {
+    return custody->sign_checkpoint(provisioned.log_public_key, message);
+  }
   ShimmedToken token;
   std::shared_ptr<SessionPool> pool;
   Provisioned provisioned;
@@ -92,7 +95,7 @@ TEST_CASE("provisioning makes an AES root and an Ed25519 log key with good evide
   CHECK(v.provisioned.log_key_type == NoteKeyType::kEd25519);
   CHECK(v.provisioned.log_public_key.size() == 32);
   CHECK(v.provisioned.token.serial == v.custody->token_identity().serial);
-  CHECK(*v.custody->log_public_key() == v.provisioned.log_public_key);
+  CHECK(*v.custody->log_keys() == std::vector{LogPublicKey{NoteKeyType::kEd25519, v.provisioned.log_public_key}});
 }
 
 TEST_CASE("what is wrapped under AES-GCM opens with its key and context alone", "[softhsm]") {
@@ -145,7 +148,7 @@ TEST_CASE("an RSA token that refuses 3072 bits makes 2048") {
 
 TEST_CASE("Ed25519 checkpoints are signed, 64 bytes, and verify", "[softhsm]") {
   const Vault v;
-  auto signature = v.custody->sign_checkpoint(as_bytes("origin\n5\nroot\n"));
+  auto signature = v.sign(as_bytes("origin\n5\nroot\n"));
   REQUIRE_OK(signature);
   CHECK(signature->size() == 64);
   const Bytes key = v.provisioned.log_public_key;
@@ -156,15 +159,60 @@ TEST_CASE("Ed25519 checkpoints are signed, 64 bytes, and verify", "[softhsm]") {
 TEST_CASE("P-256 checkpoints are signed over SHA-256, in DER, and verify under the SPKI") {
   const Vault v({.force_p256 = true});
   check_evidence(v.provisioned.log_key, log_label(kVault), "ECDSA-P256");
-  CHECK(v.custody->log_key_type() == NoteKeyType::kEcdsaP256);
-  const Bytes key = *v.custody->log_public_key();
+  CHECK(v.provisioned.log_key_type == NoteKeyType::kEcdsaP256);
+  const Bytes key = v.custody->log_keys()->front().bytes;
   CHECK(key.size() == 91);
   for (int i = 0; i < 20; ++i) {  // r and s with and without a leading zero
-    auto signature = v.custody->sign_checkpoint(as_bytes("note"));
+    auto signature = v.sign(as_bytes("note"));
     REQUIRE_OK(signature);
     CHECK((*signature)[0] == 0x30);
     CHECK(verify_signature(NoteKeyType::kEcdsaP256, key, as_bytes("note"), *signature));
   }
+}
+
+TEST_CASE("a further log key signs beside the first, until one is destroyed") {
+  for (const bool p256 : {false, true}) {
+    const Vault v({.force_p256 = p256});
+    const Bytes first = v.provisioned.log_public_key;
+    auto next = v.custody->make_log_key();
+    REQUIRE_OK(next);
+    CHECK(next->type == v.provisioned.log_key_type);
+    CHECK(*v.custody->log_keys() == std::vector{LogPublicKey{v.provisioned.log_key_type, first}, *next});
+    for (const Bytes& key : {first, next->bytes}) {
+      auto signature = v.custody->sign_checkpoint(key, as_bytes("note"));
+      REQUIRE_OK(signature);
+      CHECK(verify_signature(next->type, key, as_bytes("note"), *signature));
+    }
+    REQUIRE_OK(v.custody->destroy_log_key(first));
+    CHECK(code_of(v.custody->destroy_log_key(first)) == Errc::kNotFound);
+    CHECK(code_of(v.sign(as_bytes("note"))) == Errc::kIntegrity);
+    CHECK(v.custody->sign_checkpoint(next->bytes, as_bytes("note")));
+    // A process that opens the token later finds it, under a label that does not come again.
+    auto again = TokenCustody::open(v.pool, kVault);
+    REQUIRE_OK(again);
+    CHECK(*(*again)->log_keys() == std::vector{*next});
+    auto third = (*again)->make_log_key();
+    REQUIRE_OK(third);
+    CHECK(code_of(create_log_key(*v.pool, kVault, p256, 3)) == Errc::kAlreadyExists);
+    CHECK(*unprovision(*v.pool, kVault) > 0);
+  }
+}
+
+TEST_CASE("half of a log key that a crash left is passed over, and its label is not used again") {
+  const Vault v;
+  REQUIRE_OK(v.custody->make_log_key());
+  const std::string label = log_label(kVault, 2);
+  REQUIRE_OK(v.pool->run(Repeat::kOnce, [&](Session& s) -> Status {
+    FK_TRY(const auto half, find_one(s, CKO_PUBLIC_KEY, label));
+    return s.calls.destroy_object(s.handle, half);
+  }));
+  CHECK(v.custody->log_keys()->size() == 1);
+  CHECK(v.sign(as_bytes("note")));
+  auto next = v.custody->make_log_key();
+  REQUIRE_OK(next);
+  CHECK(v.custody->sign_checkpoint(next->bytes, as_bytes("note")));
+  CHECK(v.pool->run(Repeat::kSafe, [&](Session& s) { return log_key_numbers(s, kVault); }).value() ==
+        std::vector<std::uint32_t>{1, 2, 3});
 }
 
 TEST_CASE("a second creation of a label is refused and changes nothing") {
@@ -249,14 +297,14 @@ TEST_CASE("a removed token gives kHsmGone, and everything works when it is back"
     v.token.shim.inject("* 0xe0");
     CHECK(code_of(v.custody->unwrap(1, *blob, kContext)) == Errc::kHsmGone);
     CHECK(code_of(v.custody->wrap(1, kSecret, kContext)) == Errc::kHsmGone);
-    CHECK(code_of(v.custody->sign_checkpoint(as_bytes("x"))) == Errc::kHsmGone);
+    CHECK(code_of(v.sign(as_bytes("x"))) == Errc::kHsmGone);
     CHECK(code_of(v.custody->read_anchor()) == Errc::kHsmGone);
     CHECK(code_of(v.custody->write_anchor({})) == Errc::kHsmGone);
     CHECK(code_of(v.custody->ping()) == Errc::kHsmGone);
     CHECK(v.custody->down());
     v.token.shim.heal();
     CHECK(v.custody->unwrap(1, *blob, kContext));
-    CHECK(v.custody->sign_checkpoint(as_bytes("x")));
+    CHECK(v.sign(as_bytes("x")));
     CHECK(v.custody->ping());
     CHECK_FALSE(v.custody->down());
   }
@@ -279,14 +327,14 @@ TEST_CASE("each call survives one lost session") {
   for (const char* fault : {"C_SignInit 0xb0 count 1", "C_Sign 0x190 count 1"}) {
     INFO(fault);
     v.token.shim.inject(fault);
-    CHECK(v.custody->sign_checkpoint(as_bytes("x")));
+    CHECK(v.sign(as_bytes("x")));
   }
 }
 
 TEST_CASE("an unknown failure of the token stays visible") {
   const Vault v;
   v.token.shim.inject("C_Sign 0x80000123");
-  auto failed = v.custody->sign_checkpoint(as_bytes("x"));
+  auto failed = v.sign(as_bytes("x"));
   REQUIRE_FALSE(failed);
   CHECK(failed.error().code == Errc::kHsm);
   CHECK(failed.error().message.find("0x80000123") != std::string::npos);
@@ -316,7 +364,7 @@ TEST_CASE("no key value is ever asked for") {
     auto blob = v.custody->wrap(1, kSecret, kContext);
     REQUIRE_OK(blob);
     REQUIRE_OK(v.custody->unwrap(1, *blob, kContext));
-    REQUIRE_OK(v.custody->sign_checkpoint(as_bytes("x")));
+    REQUIRE_OK(v.sign(as_bytes("x")));
     REQUIRE_OK(v.custody->write_anchor({1, {}, 1}));
     REQUIRE_OK(v.custody->read_anchor());
     std::size_t asked = 0;
@@ -345,7 +393,7 @@ TEST_CASE("many threads share one custody") {
         auto blob = v.custody->wrap(1, kSecret, as_bytes(context));
         auto secret = blob ? v.custody->unwrap(1, *blob, as_bytes(context)) : Result<SecretBytes>(blob.error());
         if (!secret || to_bytes(secret->view()) != kSecret) ++wrong;
-        if (!v.custody->sign_checkpoint(as_bytes(context))) ++wrong;
+        if (!v.sign(as_bytes(context))) ++wrong;
       }
     });
   }

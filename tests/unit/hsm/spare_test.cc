@@ -41,15 +41,48 @@ TEST_CASE("what is wrapped to the spare's public key opens in the spare token al
   auto blob = wrap_to_spare(*imported, 1, kSecret, kContext);
   REQUIRE_OK(blob);
   CHECK((*blob)[4] == 2);
-  auto secret = unwrap_with_spare(**pool, kVault, 1, *blob, kContext);
+  auto secret = unwrap_with_spare(**pool, 1, *blob, kContext);
   REQUIRE_OK(secret);
   CHECK(to_bytes(secret->view()) == kSecret);
-  CHECK(code_of(unwrap_with_spare(**pool, kVault, 1, *blob, as_bytes("site 2"))) == Errc::kCrypto);
-  CHECK(code_of(unwrap_with_spare(**pool, kVault, 2, *blob, kContext)) == Errc::kNotFound);
+  CHECK(code_of(unwrap_with_spare(**pool, 1, *blob, as_bytes("site 2"))) == Errc::kCrypto);
+  CHECK(code_of(unwrap_with_spare(**pool, 2, *blob, kContext)) == Errc::kCrypto);
+  CHECK(*has_spare_key(**pool, made->key.fingerprint));
   CHECK(code_of(provision_spare(**pool, kVault, 1)) == Errc::kAlreadyExists);
 
-  REQUIRE_OK(provision_spare(**pool, kVault, 2));
-  CHECK(code_of(unwrap_with_spare(**pool, kVault, 2, *blob, kContext)) == Errc::kCrypto);
+  // A rotation wraps to the pair in force, whatever the epoch; one that was replaced opens what it did.
+  auto next = provision_spare(**pool, kVault, 2);
+  REQUIRE_OK(next);
+  auto later = wrap_to_spare(next->key, 5, kSecret, kContext);
+  REQUIRE_OK(later);
+  CHECK(unwrap_with_spare(**pool, 1, *blob, kContext));
+  CHECK(unwrap_with_spare(**pool, 5, *later, kContext));
+  REQUIRE_OK(destroy_key(**pool, spare_label(kVault, 1)));
+  CHECK(code_of(unwrap_with_spare(**pool, 1, *blob, kContext)) == Errc::kCrypto);
+  CHECK(unwrap_with_spare(**pool, 5, *later, kContext));
+  CHECK_FALSE(*has_spare_key(**pool, made->key.fingerprint));
+  CHECK(*has_spare_key(**pool, next->key.fingerprint));
+}
+
+TEST_CASE("a token without an RSA key, and an open vault without a spare token, say so") {
+  const ShimmedToken t;
+  auto pool = t.open();
+  REQUIRE_OK(pool);
+  REQUIRE_OK(provision(**pool, kVault, 1));
+  auto made = provision_spare(**pool, kOtherVault, 1);
+  REQUIRE_OK(made);
+  auto blob = wrap_to_spare(made->key, 1, kSecret, kContext);
+  REQUIRE_OK(blob);
+  auto custody = TokenCustody::open(*pool, kVault);
+  REQUIRE_OK(custody);
+  CHECK(code_of((*custody)->unwrap_spare(1, *blob, kContext)) == Errc::kFailedPrecondition);
+  (*custody)->attach_spare(make_error(Errc::kHsmGone, "the spare is away"));
+  CHECK(code_of((*custody)->unwrap_spare(1, *blob, kContext)) == Errc::kHsmGone);
+  (*custody)->attach_spare(*pool);
+  auto opened = (*custody)->unwrap_spare(1, *blob, kContext);
+  REQUIRE_OK(opened);
+  CHECK(to_bytes(opened->view()) == kSecret);
+  REQUIRE_OK(destroy_key(**pool, spare_label(kOtherVault, 1)));
+  CHECK(code_of((*custody)->unwrap_spare(1, *blob, kContext)) == Errc::kNotFound);
 }
 
 TEST_CASE("the epoch in the header is bound to the secret, whatever the key") {

@@ -25,15 +25,17 @@ inline Digest digest_of(const std::string& text) {
   return sha256(as_bytes(text));
 }
 
+using ApprovalKeys = std::vector<std::shared_ptr<EVP_PKEY>>;  // of property/1 and residents/1
+
 // Preset small: property/1 and residents/1 with a card each, operator/1 at site main, door/1 with the door north.
-inline ledger::Genesis small_genesis(Custody& custody) {
+inline ledger::Genesis small_genesis(Custody& custody, ApprovalKeys& keys) {
   using namespace ledger;
   Genesis g;
   g.vault = {1, 2, 3};
   g.origin = "facekeep/test";
   g.rehearsal = true;
   g.preset = Preset::kSmall;
-  std::vector<std::shared_ptr<EVP_PKEY>> keys;
+  g.spare_key = digest_of("spare key");
   for (const std::string group : {"property", "residents"}) {
     g.groups.push_back({group, 1, {{1, digest_of("card " + group), {1}}}});
     keys.emplace_back(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free);
@@ -76,8 +78,8 @@ inline ledger::Genesis small_genesis(Custody& custody) {
              "software",
              {"AES-256-GCM", true, true, true, false, true},
              {"Ed25519", true, true, true, false, true}};
-  g.log_key =
-      log::format_vkey(*log::make_verifier_key(g.origin, log::SignatureType::kEd25519, *custody.log_public_key()));
+  g.log_key = log::format_vkey(
+      *log::make_verifier_key(g.origin, log::SignatureType::kEd25519, custody.log_keys()->front().bytes));
   const std::string statement = *genesis_statement(g);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     g.signatures.push_back({g.principals[i].id,
@@ -102,7 +104,7 @@ struct LogParts {
     std::string pattern = (std::filesystem::temp_directory_path() / "facekeep-log-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) std::abort();
     dir = pattern;
-    genesis = small_genesis(custody);
+    genesis = small_genesis(custody, approval_keys);
     slots = std::move(*seal::SlotGenerations::create(dir, genesis.vault));
     options.checkpoint_interval_ms = 10;
     options.token_retry_ms = 10;
@@ -193,6 +195,7 @@ struct LogParts {
   test::MemoryCustody custody;
   ManualClock clock;
   ledger::Genesis genesis;
+  ApprovalKeys approval_keys;
   std::unique_ptr<seal::SlotGenerations> slots;
   log::SequencerOptions options;
   std::unique_ptr<log::Sequencer> sequencer;

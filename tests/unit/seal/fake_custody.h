@@ -25,10 +25,12 @@ class FakeCustody final : public Custody {
     return roots_.erase(epoch) == 1 ? Status() : Status(make_error(Errc::kNotFound, "no such root key"));
   }
   Result<bool> has_root(std::uint32_t epoch) override { return roots_.contains(epoch); }
-  [[nodiscard]] NoteKeyType log_key_type() const override { return NoteKeyType::kEd25519; }
-  Result<Bytes> log_public_key() override { return unused(); }
-  Result<Bytes> sign_checkpoint(ByteView) override { return unused(); }
+  Result<std::vector<LogPublicKey>> log_keys() override { return unused(); }
+  Result<LogPublicKey> make_log_key() override { return unused(); }
+  Status destroy_log_key(ByteView) override { return unused(); }
+  Result<Bytes> sign_checkpoint(ByteView, ByteView) override { return unused(); }
   Result<std::optional<Anchor>> read_anchor() override { return unused(); }
+  Status restart_anchor(const Anchor&) override { return unused(); }
   Status write_anchor(const Anchor&) override { return unused(); }
   Status ping() override { return {}; }
 

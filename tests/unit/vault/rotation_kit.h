@@ -9,7 +9,7 @@
 #include "tests/unit/vault/calls.h"
 #include "tools/common/sshsig_sign.h"
 #include "vault/ledger/sshsig.h"
-#include "vault/log/checkpoint.h"
+#include "vault/log/sequencer/handover.h"
 #include "vault/seal/hpke.h"
 #include "vault/seal/share_envelope.h"
 #include "vault/store/keys.h"
@@ -122,6 +122,13 @@ class RotationKit {
     }
     return false;
   }
+  // The published checkpoint, under the key that its size has.
+  [[nodiscard]] log::Checkpoint newest() const {
+    const std::string note = service->sequencer().checkpoint();
+    return service->sequencer()
+        .read([&](const ledger::State& st) { return log::open_own_checkpoint(st, note); })
+        .value();
+  }
   // The state runs ahead of the disk by the group that is being written.
   [[nodiscard]] bool on_disk() const {
     const auto size = service->sequencer().read([](const ledger::State& st) { return st.size(); });
@@ -162,8 +169,7 @@ class RotationKit {
     return make_error(Errc::kInternal, "the galleries did not load");
   }
   ledger::Vote sign(const std::string& who, const ledger::Proposal& p) {
-    const auto key = log::parse_vkey(f.genesis().log_key).value();
-    const auto head = log::open_checkpoint(service->sequencer().checkpoint(), key).value();
+    const log::Checkpoint head = newest();
     ledger::Vote v;
     v.proposal = p.made.id;
     v.rule = service->sequencer().read([](const ledger::State& st) { return st.rule_version(); });

@@ -268,7 +268,9 @@ TEST_CASE("a database that is behind its own cosigned checkpoint does not start,
   Kit kit;
   kit.witnessing->round();
   const std::uint64_t size = kit.log().durable_size();
-  const auto sign = [&](ByteView message) { return kit.vault->custody->sign_checkpoint(message); };
+  const auto sign = [&](ByteView message) {
+    return kit.vault->custody->sign_checkpoint(kit.log_key().public_key, message);
+  };
   const std::string ahead =
       log::sign_checkpoint({kit.vault->genesis().origin, size + 7, Digest{}, {}}, kit.log_key(), sign).value();
   REQUIRE(kit.log().keep_cosigned(ahead, size + 7));

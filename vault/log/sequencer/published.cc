@@ -10,13 +10,9 @@ Status Sequencer::publish(bool anchor_now) {
   const auto now_durable = tree();
   const std::uint64_t size = now_durable->size();
   const Digest root = now_durable->root();
-  if (!log_key_) {
-    const std::shared_lock lock(state_mutex_);
-    FK_TRY(log_key_, parse_vkey(state_.genesis().log_key));
-  }
   const Instant now = clock_.now();
-  FK_TRY(std::string note, sign_checkpoint(Checkpoint{log_key_->name, size, root, {}}, *log_key_,
-                                           [&](ByteView message) { return custody_.sign_checkpoint(message); }));
+  FK_CHECK(hand_over(*now_durable));
+  FK_TRY(std::string note, sign_newest(*now_durable));
   const bool anchor_due = now.uptime_ms - last_anchor_ms_ >= static_cast<std::uint64_t>(options_.anchor_interval_ms);
   if (anchor_now || anchor_due) {
     FK_CHECK(custody_.write_anchor(Anchor{size, root, now.wall}));
@@ -36,6 +32,7 @@ Status Sequencer::publish(bool anchor_now) {
     if (halt_ && !halt_->fatal) halt_.reset();
   }
   point("checkpointed");
+  if (old_key_) end_old_log_key();
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "vault/base/newer.h"
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/access_opening.h"
+#include "vault/log/sequencer/handover.h"
 #include "vault/store/keys.h"
 
 namespace facekeep::log {
@@ -102,8 +103,7 @@ Status read_checkpoint(const store::Store& store, const Bytes& name, const std::
   FK_TRY(const auto stored, store.get(name));
   if (!stored) return {};
   note = std::string(as_chars(*stored));
-  FK_TRY(const VerifierKey key, parse_vkey(r.state.genesis().log_key));
-  FK_TRY(Checkpoint cp, open_checkpoint(note, key));
+  FK_TRY(Checkpoint cp, open_own_checkpoint(r.state, note));
   if (cp.size > r.tree.size()) {
     return make_error(Errc::kIntegrity, "the log has " + std::to_string(r.tree.size()) +
                                             " entries, but a checkpoint over " + std::to_string(cp.size) + " was " +
@@ -185,6 +185,9 @@ Result<Recovered> recover(const store::Store& store, const Progress& progress,
     FK_CHECK(check_access_openings(store, r.state, is_access, unlogged));
     FK_CHECK(read_checkpoint(store, store::keys::checkpoint_latest(), "published", r, r.checkpoint_note, r.checkpoint));
     FK_CHECK(read_checkpoint(store, store::keys::checkpoint_cosigned(), "cosigned", r, r.cosigned_note, r.cosigned));
+    FK_TRY(r.handovers, check_stored_handovers(store, r.state, [&](std::uint64_t size) {
+             return root_at(size, r.tree.hash_source(tile_reader(store)));
+           }));
   }
   return r;
 }

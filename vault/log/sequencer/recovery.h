@@ -29,6 +29,7 @@ struct Recovered {
   std::string checkpoint_note;
   std::optional<Checkpoint> cosigned;  // the newest that a quorum of witnesses cosigned, as far as it is stored
   std::string cosigned_note;
+  std::size_t handovers = 0;  // of the state's: those whose checkpoint is stored (handover.h)
 };
 
 // kIntegrity names the first entry that is wrong. `progress` is told entries done and the total. Access entries behind

@@ -67,21 +67,15 @@ Result<std::unique_ptr<Sequencer>> Sequencer::open(store::Store& store, Custody&
   s->allocator_ = SlotAllocator(r.state.slots());
   s->state_ = std::move(r.state);
   s->set_tree(std::move(r.tree));
+  s->handed_over_ = r.handovers;
   s->cosigned_ = std::move(r.cosigned_note);
   if (r.cosigned) s->cosigned_size_ = r.cosigned->size;
   if (s->durable_size() > 0) {
-    FK_TRY(s->log_key_, parse_vkey(s->state_.genesis().log_key));
-    FK_TRY(const Bytes public_key, custody.log_public_key());
-    if (public_key != s->log_key_->public_key) {
-      return make_error(Errc::kIntegrity, "the token's log-signing key is not the one that genesis names",
-                        "check that this is the vault's own token and database");
-    }
-    if (s->log_key_->name != s->state_.genesis().origin) {
-      return make_error(Errc::kIntegrity, "the log's key and its origin have different names in genesis");
-    }
+    FK_CHECK(s->check_log_keys());
     // Irreversible, so only once token and database are known to belong together.
     FK_CHECK(clear_orphans(slots, s->state_));
     FK_CHECK(s->publish(true));
+    FK_CHECK(s->end_other_log_keys());
   }
   s->thread_ = std::thread([raw = s.get()] { raw->run(); });
   return s;

@@ -11,6 +11,11 @@
 //                 slots, which no event owns any more: recovery clears them
 //   keys-erased   everything but the newer checkpoint; the next start signs one
 //   checkpointed  nothing is missing; the submitters may not have heard of it
+// With an entry that hands the log over to a new key, between keys-erased and checkpointed:
+//   handover-signed  both keys have signed the checkpoint of the entry, and nobody has it: it is signed again
+//   handover-stored  the key before is in the token still, and signs nothing any more: the next start destroys it
+// and behind checkpointed, with the anchor written:
+//   old-key-destroyed  nothing is missing
 //
 // A failed commit means "unknown": the sequencer halts for good, the process stops, reopens and
 // re-derives. A token that stops signing halts it until the token signs again; nothing is lost.
@@ -81,7 +86,10 @@ struct SequencerOptions {
   std::int64_t checkpoint_interval_ms = 1000;
   std::int64_t anchor_interval_ms = 60000;  // besides every group that asks for a checkpoint
   std::int64_t token_retry_ms = 2000;
-  std::optional<ledger::BehindBackup> restored;      // a restore that the log does not have yet: recovery.h
+  std::optional<ledger::BehindBackup> restored;  // a restore that the log does not have yet: recovery.h
+  // The log has a new key, and the token did not destroy the one before: tried again with each checkpoint. Told once,
+  // in the sequencer's thread.
+  std::function<void(const Error& why)> on_old_log_key;
   std::function<void(const char*)> at_commit_point;  // fault tests stop the process here
 };
 
@@ -127,6 +135,9 @@ class Sequencer {
   // Stops for good: something outside has shown that this log is not the newest.
   void stop_because(const Error& finding) { halt(finding, true); }
 
+  // The checkpoint of the log's n-th change of its key, from 1. kNotFound.
+  [[nodiscard]] Result<std::string> handover(std::uint64_t n) const;
+
   // A C2SP tlog-proof (proof.h) of an entry against the latest published checkpoint. Its extra data is the entry's
   // clear opening, if asked for and if the entry is a custody event. kNotFound behind the checkpoint.
   enum class Disclose : std::uint8_t { kNothing, kOpening };
@@ -169,6 +180,12 @@ class Sequencer {
   Status make_durable(Group& g);
   Status publish(bool anchor_now);
   void publish_if_due();
+  Status hand_over(const TileTree& tree);  // signs and stores the checkpoint of a handover that has none yet
+  // The checkpoint of all that there is: that of the handover just behind it, or signed now.
+  Result<std::string> sign_newest(const TileTree& tree);
+  Status check_log_keys();
+  Status end_other_log_keys();  // before there is a thread: all but that in force
+  void end_old_log_key();
   void halt(Error reason, bool fatal);
   void finish(const std::vector<Pending*>& group);
   void point(const char* name) const {
@@ -202,7 +219,9 @@ class Sequencer {
   std::optional<Halt> halt_;
   std::uint64_t last_publish_ms_ = 0;  // sequencer's thread only, uptime
   std::uint64_t last_anchor_ms_ = 0;
-  std::optional<VerifierKey> log_key_;  // set once there is a genesis
+  std::size_t handed_over_ = 0;         // under published_mutex_: handovers whose checkpoint is stored
+  std::optional<std::string> old_key_;  // sequencer's thread only, as the next: vkey of what the token is to destroy
+  bool old_key_told_ = false;
 
   std::mutex queue_mutex_;  // queue_, stopping_
   std::condition_variable queue_wakes_;
