@@ -1,127 +1,190 @@
-"""The ceremonies of the years after the first: ceremonies.py FACEKEEP AUDIT DIR ACT.
+"""The ceremonies of deploy/pages, held by a rehearsal's people on its open vault: ceremonies.py BUILD DIR NAME... | all; ceremonies.py --list.
 
-Acts, in order: rotate, reshare, backup, (the machine is killed, its disk lost, and `facekeepd restore` run) open.
+Each leaves the vault open, with the present cards in DIR/cards, named by their holders; so they can follow each other in any order.
 """
+import hashlib
 import json
 import pathlib
-import re
-import subprocess
+import signal
 import sys
-import time
+from typing import Callable, NamedTuple
 
-from people import People, expect, say
-
-facekeep, audit, folder, act = sys.argv[1:5]
-people = People(facekeep, folder)
-demo = json.loads(pathlib.Path(folder, "demo.json").read_text())
-mirror = f"{folder}/years"
+from people import expect, say
+from rehearsal import OPENERS, Rehearsal
 
 
-def fetch():
-    time.sleep(1.5)  # a checkpoint over the last entry
-    subprocess.run([audit, "fetch", "--url", demo["public"], "--vkey", demo["vkey"], "--out", mirror, "--api", demo["api"], "--key",
-                    f"{folder}/keys/auditor-1.key"], check=True, capture_output=True)
+class Ceremony(NamedTuple):
+    what: str
+    hold: Callable
+    entries: tuple  # types that it leaves in the log
+    begins: bool = False  # the log begins with it
 
 
-def entries():
-    """Number and type of the mirror's governance entries."""
-    tiles = sorted((p for p in pathlib.Path(mirror, "tile/entries").rglob("*") if p.is_file()),
-                   key=lambda p: [int(n) for n in re.findall(r"\d+", str(p.relative_to(mirror)))])
-    widest = {str(p.relative_to(mirror)).split(".p/")[0]: p for p in tiles}
-    number = 0
-    for tile in widest.values():
-        data, at = tile.read_bytes(), 0
-        while at < len(data):
-            length = int.from_bytes(data[at:at + 2], "big")
-            entry = json.loads(data[at + 2:at + 2 + length])
-            at += 2 + length
-            if "type" in entry:
-                yield number, entry["type"]
-            number += 1
+def key_ceremony(v):
+    """Held when the vault was made. Everybody looks at what it left."""
+    v.fetch()
+    genesis = v.entries()[0][1]["body"]
+    transcript = (v.folder / "transcript.txt").read_text()
+    if hashlib.sha256(transcript.encode()).hexdigest() != genesis["transcript"]:
+        sys.exit("error: the transcript is not the one that the vault's first entry names")
+    say("everybody reads aloud", f"vault {genesis['vault']}")
+    say("everybody reads aloud", f"log key {v.status()['vkey']}")
+    say("one of each group, from the device", next(line.split(" ", 1)[1] for line in transcript.splitlines() if " token " in line))
+    for who in sorted(path.stem for path in (v.folder / "cards").glob("*.share")):
+        checked = v.people.with_card(who, "share", "check")
+        expect(say(f"{who}, of the own card", checked if isinstance(checked, str) else f"good, {checked['group']}"), "^good")
+    v.door_asks()
 
 
-def show_entries(*types):
-    """The log's last entry of each of these types."""
-    fetch()
-    last = {kind: number for number, kind in entries()}
-    for kind in types:
-        if kind not in last:
-            sys.exit(f"error: the log has no {kind}")
-        print(f"  in the log: entry {last[kind]}, {kind}")
+def unseal(v):
+    v.seal()
+    expect(say("property-1, told another program's digest by telephone", v.people.hand_in("property-1", program="0" * 64)), "^refused")
+    v.unseal(OPENERS[:2])
+    expect(say("property-3, a third card of one group", v.people.hand_in("property-3")), "^refused: .*complete")
+    expect(say("one group alone", v.status()["state"]), "unsealing")
+    v.unseal(OPENERS[2:])
+    v.door_asks()
 
 
-def rotation():
-    return people.must("property-1", "status").get("rotation")
+def rotate(v):
+    v.both_sign(v.people.propose("property-1", "rotate", "--purpose", "yearly-rotation"))
+    v.until_retired()
+    v.door_asks()
 
 
-def both_sign(proposal):
-    for who in ("property-1", "residents-1"):
-        say(who, people.sign(who, proposal))
-    people.wait_for(proposal, "done")
-
-
-def until_retired():
-    print("  everybody's key is moved under the new ones; the old are destroyed a minute later", flush=True)
-    for _ in range(240):
-        if rotation() is None:
-            return
-        time.sleep(0.5)
-    sys.exit("error: the rotation does not end")
-
-
-def rotate():
-    both_sign(people.propose("property-1", "rotate", "--purpose", "yearly-rotation"))
-    until_retired()
-    show_entries("proposal-done", "rewrapped", "keys-retired")
-
-
-def reshare():
+def replace_custodian(v):
     """residents-3 leaves, residents-4 comes."""
-    subprocess.run([facekeep, "key", "new", f"{folder}/keys/residents-4", "--no-passphrase", "--name", "residents-4"], check=True, capture_output=True)
-    stay = {"property": (1, 2, 3), "residents": (1, 2)}
-    groups = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in numbers]} for group, numbers in stay.items()]
+    v.new_key("residents-4")
+    groups = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in numbers]} for group, numbers in
+              {"property": (1, 2, 3), "residents": (1, 2)}.items()]
     groups[1]["custodians"].append({"id": "residents/4", "name": "Ma Li", "certificate": "keys/residents-4.crt", "approval_key": "keys/residents-4.pub"})
-    script = {"signers": {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}}
-    pathlib.Path(folder, "reshare-plan.json").write_text(json.dumps({"groups": groups}))
-    pathlib.Path(folder, "reshare-script.json").write_text(json.dumps(script))
+    signers = {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}
+    (v.folder / "reshare-plan.json").write_text(json.dumps({"groups": groups}))
+    (v.folder / "reshare-script.json").write_text(json.dumps({"signers": signers}))
     for name in ("minutes", "new-cards"):
-        pathlib.Path(folder, name).mkdir()
-    made = people.must("property-1", "reshare", "--plan", f"{folder}/reshare-plan.json", "--script", f"{folder}/reshare-script.json", "--purpose",
-                       "resident-left", "--out", f"{folder}/minutes", "--cards", f"{folder}/new-cards")
+        (v.folder / name).mkdir()
+    made = v.people.must("property-1", "reshare", "--plan", v.folder / "reshare-plan.json", "--script", v.folder / "reshare-script.json", "--purpose",
+                         "resident-left", "--out", v.folder / "minutes", "--cards", v.folder / "new-cards")
     print("  six new cards, each proven by its holder, and everybody signed")
-    both_sign((made["id"], made["digest"]))
-    people.must("residents-1", "seal")
-    expect(say("residents-3, with the old card", people.hand_in("residents-3", "cards")), "refused")
-    expect(say("property-1, with the old card", people.hand_in("property-1", "cards")), "refused: .*before the shares were renewed")
-    for who in ("property-1", "property-2", "residents-1", "residents-4"):
-        expect(say(f"{who}, with the new card", people.hand_in(who, "new-cards")), "taken")
-    until_retired()
-    show_entries("unsealed", "keys-retired")
+    v.both_sign((made["id"], made["digest"]))
+    take_new_cards(v)
+    v.seal()
+    expect(say("residents-3, with the old card", v.people.hand_in("residents-3", "old-cards/residents-3.share")), "^refused")
+    expect(say("property-1, with the old card", v.people.hand_in("property-1", "old-cards/property-1.share")), "^refused: .*before the shares were renewed")
+    v.unseal(("property-1", "property-2", "residents-1", "residents-4"))
+    v.until_retired()
+    for card in (v.folder / "old-cards").iterdir():
+        card.unlink()
+    print("  the log has keys-retired: the old cards are destroyed before both groups")
+    v.door_asks()
 
 
-def named():
-    return [s["subject"] for s in people.must("operator-1", "subject", "list", "--site", "main")["subjects"]]
+def take_new_cards(v):
+    """A file has its card's number; from here on it has its holder's."""
+    action = json.loads((v.folder / "minutes/reshare.json").read_text())
+    (v.folder / "cards").rename(v.folder / "old-cards")
+    (v.folder / "cards").mkdir()
+    for group in action["groups"]:
+        for share in group["shares"]:
+            card = v.folder / f"new-cards/{group['id']}-{share['number']}.share"
+            card.rename(v.folder / f"cards/{group['id']}-{share['holders'][0]}.share")
 
 
-def backup():
-    made = people.must("property-1", "backup", "--out", f"{folder}/vault.facekeep-backup")
-    print(f"  a backup of {made['size']} log entries; its digest is in log entry {made['entry']}")
-    erased = named()[0]
-    people.must("operator-1", "erase", "--site", "main", "--subject", erased)
-    pathlib.Path(folder, "erased").write_text(erased)
+def handover(v):
+    """Whoever holds residents-2 leaves before new cards can be made; the card goes to a successor with keys of the own."""
+    v.new_key("successor")
+    keys = v.folder / "keys"
+    v.both_sign(v.people.propose("property-1", "custodian", "residents/2", "--cert", keys / "successor.crt", "--approval-key-file", keys / "successor.pub",
+                                 "--held", "file", "--purpose", "custodian-left"))
+    expect(say("who left, with the old key, seals", v.people.run("residents-2", "seal")), "^error")
+    for kind in ("key", "crt", "pub"):
+        (keys / f"successor.{kind}").rename(keys / f"residents-2.{kind}")
+    v.seal()
+    print("  the successor has the card in its envelope, and the own key")
+    v.unseal()
+    v.door_asks()
+
+
+def lost_card(v):
+    loser = max(path.stem for path in (v.folder / "cards").glob("residents-*.share"))
+    expect(say("everybody else's card", "good" if all(
+        isinstance(v.people.with_card(who, "share", "check"), dict) for who in OPENERS) else "not all are good"), "^good")
+    v.people.must("property-1", "suspend", loser.replace("-", "/"))
+    say("property-1", f"suspends {loser}: the key may be where the card is")
+    v.seal()
+    expect(say(f"whoever found card and key of {loser}", v.people.hand_in(loser)), "^refused")
+    v.unseal()
+    v.door_asks()
+    print(f"  {loser}'s group has no card to spare until new ones are made (replace-custodian)")
+
+
+def backup_restore(v):
+    def take(name):
+        made = v.people.must("property-1", "backup", "--out", v.folder / f"{name}.facekeep-backup")
+        print(f"  a backup of {made['size']} log entries; its digest is in log entry {made['entry']}")
+        v.run(v.facekeep, "backup", "verify", v.folder / f"{name}.facekeep-backup")
+
+    take("before")
+    erased = v.named()[-1]
+    v.people.must("operator-1", "erase", "--site", "main", "--subject", erased)
     say("operator-1", f"erases {erased} behind it")
-    fetch()
+    v.fetch()
     print("  an auditor has the log up to here, with the openings")
-
-
-def open_again():
-    for who in ("property-1", "property-2", "residents-1", "residents-4"):
-        expect(say(who, people.hand_in(who, "new-cards")), "taken")
-    erased = pathlib.Path(folder, "erased").read_text()
-    if erased in named():
+    v.daemon.stop(signal.SIGKILL)
+    for part in ("db", "keys"):
+        (v.folder / "data" / part).rename(v.folder / f"lost-{part}")
+    print("  the disk is lost", flush=True)
+    print(v.run(v.facekeepd, "restore", "--config", v.folder / "facekeepd.toml", "--backup", v.folder / "before.facekeep-backup", "--mirror", v.mirror), end="")
+    v.daemon.start()
+    v.unseal()
+    if erased in v.named():
         sys.exit(f"error: the restore brought {erased} back")
-    print(f"  {erased} was erased behind the backup, and stays erased; {len(named())} of the others listed on the first page")
-    show_entries("restored")
+    print(f"  {erased} was erased behind the backup, and stays erased; {len(v.named())} of the others listed on the first page")
+    take("after")
+    v.door_asks()
 
 
-{"rotate": rotate, "reshare": reshare, "backup": backup, "open": open_again}[act]()
+def power_cut(v):
+    before = v.named()
+    v.daemon.stop(signal.SIGKILL)
+    print("  the power is cut, and comes back", flush=True)
+    v.daemon.start()
+    expect(say("the vault", v.status()["state"]), "^sealed")
+    v.unseal()
+    if v.named() != before:
+        sys.exit("error: people are missing after the power cut")
+    print(f"  nobody is missing: {len(before)} listed on the first page, as before")
+    v.door_asks()
+
+
+CEREMONIES = {
+    "key-ceremony": Ceremony("what the key ceremony left, checked by everybody", key_ceremony, ("genesis", "start", "unsealed"), True),
+    "unseal": Ceremony("one group alone can't, two of each can", unseal, ("sealed", "unseal-share", "unsealed")),
+    "rotate": Ceremony("all keys are drawn anew, while doors are served", rotate, ("approval", "proposal-done", "rewrapped", "keys-retired")),
+    "handover": Ceremony("a custodian leaves, and a successor takes the place", handover, ("approval", "proposal-done", "unsealed")),
+    "replace-custodian": Ceremony("new cards for everybody", replace_custodian, ("approval", "proposal-done", "unsealed", "keys-retired")),
+    "lost-card": Ceremony("a card is lost, perhaps with its holder's key", lost_card, ("custodian-suspended", "unsealed")),
+    "backup-restore": Ceremony("a backup, and then the disk is lost", backup_restore, ("start", "restored", "unsealed", "backup-made")),
+    "power-cut": Ceremony("the power is cut while the vault is open", power_cut, ("start", "unsealed")),
+}
+
+
+def main():
+    if sys.argv[1:] == ["--list"]:
+        for name, ceremony in CEREMONIES.items():
+            print(f"{name:<20}{ceremony.what}")
+        return
+    build, folder, *names = sys.argv[1:]
+    names = list(CEREMONIES) if names == ["all"] else names
+    if unknown := [name for name in names if name not in CEREMONIES]:
+        sys.exit(f"error: there is no ceremony {unknown[0]}\nhint: --list shows them")
+    v = Rehearsal(build, pathlib.Path(folder))
+    for name in names:
+        ceremony = CEREMONIES[name]
+        print(f"\n\033[1m== {name}: {ceremony.what}\033[0m", flush=True)
+        since = 0 if ceremony.begins else v.log_size()
+        ceremony.hold(v)
+        v.show_entries(since, ceremony.entries)
+
+
+main()
