@@ -14,6 +14,8 @@ OPENERS = ("property-1", "property-2", "residents-1", "residents-2")
 
 
 class Rehearsal:
+    asked_for = "generated-000003"
+
     def __init__(self, build, folder):
         build, self.folder = pathlib.Path(build).resolve(), pathlib.Path(folder).resolve()
         self.facekeep, self.facekeepd, self.audit = (build / f"tools/{name}" for name in ("facekeep", "facekeepd", "facekeep-audit"))
@@ -46,7 +48,7 @@ class Rehearsal:
         said = None
         for _ in range(60):
             said = self.people.run("door-1", "verify", "--site", "main", "--door", "north-gate", "--model", "face", "--subject",
-                                   "generated-000003", "--probe", self.folder / "probes.npy", "--row", "4")
+                                   self.asked_for, "--probe", self.folder / "probes.npy", "--row", "4")
             if isinstance(said, dict) and said["decision"] == "match":
                 say("a door asks", "match")
                 return
