@@ -1,7 +1,8 @@
 """The ceremonies of deploy/pages, held by a rehearsal's people on its open vault: ceremonies.py BUILD DIR NAME... | all; ceremonies.py --list.
 
-Each leaves the vault open, with the present cards in DIR/cards, named by their holders; so they can follow each other in any order.
+Each leaves the vault open, with the present cards in DIR/cards, named by their holders, so that they can follow each other in the order of --list.
 """
+import datetime
 import hashlib
 import json
 import pathlib
@@ -91,19 +92,19 @@ def take_new_cards(v):
 
 
 def handover(v):
-    """Whoever holds residents-2 leaves before new cards can be made; the card goes to a successor with keys of the own."""
-    v.new_key("successor")
-    keys = v.folder / "keys"
-    v.both_sign(v.people.propose("property-1", "custodian", "residents/2", "--cert", keys / "successor.crt", "--approval-key-file", keys / "successor.pub",
-                                 "--held", "file", "--purpose", "custodian-left"))
-    left = v.people.run("residents-2", "proposals")
-    expect(say("who left, with the old key", left if isinstance(left, str) else "is answered"), "^error")
-    for kind in ("key", "crt", "pub"):
-        (keys / f"successor.{kind}").rename(keys / f"residents-2.{kind}")
+    """residents-3 leaves: the last day is over, and the new cards (replace-custodian) are not made yet."""
+    yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).strftime("%Y-%m-%d")
+    checked = v.people.with_card("residents-3", "share", "check")
+    expect(say("residents-3, of the own card", checked if isinstance(checked, str) else f"good, {checked['group']}"), "^good")
+    v.both_sign(v.people.propose("property-1", "custodian", "residents/3", "--until", yesterday, "--purpose", "custodian-left"))
+    left = v.people.run("residents-3", "proposals")
+    expect(say("residents-3, with a key whose last day is over", left if isinstance(left, str) else "is answered"), "^error")
     v.seal()
-    print("  the successor has the card in its envelope, and the own key")
-    v.unseal()
+    v.unseal(OPENERS[:2])
+    expect(say("residents-3, with the card", v.people.hand_in("residents-3")), "^refused")
+    v.unseal(OPENERS[2:])
     v.door_asks()
+    print("  residents has no card to spare until new ones are made (replace-custodian)")
 
 
 def lost_card(v):
@@ -162,7 +163,7 @@ CEREMONIES = {
     "key-ceremony": Ceremony("what the key ceremony left, checked by everybody", key_ceremony, ("genesis", "start", "unsealed"), True),
     "unseal": Ceremony("one group alone can't, two of each can", unseal, ("sealed", "unseal-share", "unsealed")),
     "rotate": Ceremony("all keys are drawn anew, while doors are served", rotate, ("approval", "proposal-done", "rewrapped", "keys-retired")),
-    "handover": Ceremony("a custodian leaves, and a successor takes the place", handover, ("approval", "proposal-done", "unsealed")),
+    "handover": Ceremony("a custodian's last day", handover, ("approval", "proposal-done", "unsealed")),
     "replace-custodian": Ceremony("new cards for everybody", replace_custodian, ("approval", "proposal-done", "unsealed", "keys-retired")),
     "lost-card": Ceremony("a card is lost, perhaps with its holder's key", lost_card, ("custodian-suspended", "unsealed")),
     "backup-restore": Ceremony("a backup, and then the disk is lost", backup_restore, ("start", "restored", "unsealed", "backup-made")),

@@ -12,7 +12,7 @@ AS_SERVICE = "sudo -u facekeep "
 # Commands of pages that are written before their part is built: skipped while the program has none of that name, and held to it after.
 BEFORE_BUILT = {"facekeep sign-recovery", "facekeep box", "facekeep share handover", "facekeepd recover"}
 # Of the same parts, what they leave in the log.
-ENTRIES_BEFORE_BUILT = {"recovered", "lost", "ticket-used"}
+ENTRIES_BEFORE_BUILT = {"recovered", "lost", "ticket-used", "ticket-ended"}
 report = Report()
 helps = {}
 

@@ -78,9 +78,9 @@ def looks_of_rotate(log):
 
 def looks_of_handover(log):
     done = carried_out(log, "change-custodian")
-    yield "both groups signed the change of keys, and it was carried out", done > 0
-    yield "the successor opened the vault with the card", ("residents/2", "residents", 2) in cards_in(log, done)
-    yield "who left did nothing after it", not [e for e in log[done + 1:] if e.get("type") == "sealed" and e["body"]["by"] == "residents/2"]
+    yield "both groups signed the last day, and it was registered", done > 0
+    yield "who left did nothing after it", "residents/3" not in {e["body"].get("by") for e in log[done + 1:] if e.get("type")}
+    yield "the others opened the vault", last(log, "unsealed") > done and len(cards_in(log, done)) == 4
 
 
 def looks_of_replace_custodian(log):
