@@ -71,7 +71,7 @@ def replace_custodian(v):
     take_new_cards(v)
     v.seal()
     expect(say("residents-3, with the old card", v.people.hand_in("residents-3", "old-cards/residents-3.share")), "^refused")
-    expect(say("property-1, with the old card", v.people.hand_in("property-1", "old-cards/property-1.share")), "^refused: .*before the shares were renewed")
+    expect(say("property-1, with the old card", v.people.hand_in("property-1", "old-cards/property-1.share")), "^refused: .*of an earlier set")
     v.unseal(("property-1", "property-2", "residents-1", "residents-4"))
     v.until_retired()
     for card in (v.folder / "old-cards").iterdir():
@@ -120,6 +120,19 @@ def lost_card(v):
     print(f"  {loser}'s group has no card to spare until new ones are made (replace-custodian)")
 
 
+def power_cut(v):
+    before = v.named()
+    v.daemon.stop(signal.SIGKILL)
+    print("  the power is cut, and comes back", flush=True)
+    v.daemon.start()
+    expect(say("the vault", v.status()["state"]), "^sealed")
+    v.unseal()
+    if v.named() != before:
+        sys.exit("error: people are missing after the power cut")
+    print(f"  nobody is missing: {len(before)} listed on the first page, as before")
+    v.door_asks()
+
+
 def backup_restore(v):
     def take(name):
         made = v.people.must("property-1", "backup", "--out", v.folder / f"{name}.facekeep-backup")
@@ -143,20 +156,7 @@ def backup_restore(v):
         sys.exit(f"error: the restore brought {erased} back")
     print(f"  {erased} was erased behind the backup, and stays erased; {len(v.named())} of the others listed on the first page")
     take("after")
-    v.door_asks()
-
-
-def power_cut(v):
-    before = v.named()
-    v.daemon.stop(signal.SIGKILL)
-    print("  the power is cut, and comes back", flush=True)
-    v.daemon.start()
-    expect(say("the vault", v.status()["state"]), "^sealed")
-    v.unseal()
-    if v.named() != before:
-        sys.exit("error: people are missing after the power cut")
-    print(f"  nobody is missing: {len(before)} listed on the first page, as before")
-    v.door_asks()
+    v.door_asks("no_match", ": budgets begin as used up, since what doors asked behind the backup is not known; they fill within the hour")
 
 
 CEREMONIES = {
@@ -166,8 +166,8 @@ CEREMONIES = {
     "handover": Ceremony("a custodian's last day", handover, ("approval", "proposal-done", "unsealed")),
     "replace-custodian": Ceremony("new cards for everybody", replace_custodian, ("approval", "proposal-done", "unsealed", "keys-retired")),
     "lost-card": Ceremony("a card is lost, perhaps with its holder's key", lost_card, ("custodian-suspended", "unsealed")),
-    "backup-restore": Ceremony("a backup, and then the disk is lost", backup_restore, ("start", "restored", "unsealed", "backup-made")),
     "power-cut": Ceremony("the power is cut while the vault is open", power_cut, ("start", "unsealed")),
+    "backup-restore": Ceremony("a backup, and then the disk is lost", backup_restore, ("start", "restored", "unsealed", "backup-made")),
 }
 
 

@@ -15,7 +15,10 @@ class People:
         """What it printed as JSON, or the error as a sentence."""
         done = subprocess.run([self.facekeep, "--json", "--key", f"{self.folder}/keys/{who}.key", *args], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120, check=False, **options)
-        return json.loads(done.stdout) if done.returncode == 0 else done.stderr.split("\n")[0]
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        lines = done.stderr.split("\n")
+        return next((line for line in lines if line.startswith("error:")), lines[0])  # warnings stand before it
 
     def must(self, who, *args, **options):
         done = self.run(who, *args, **options)
