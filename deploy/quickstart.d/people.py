@@ -15,7 +15,10 @@ class People:
         """What it printed as JSON, or the error as a sentence."""
         done = subprocess.run([self.facekeep, "--json", "--key", f"{self.folder}/keys/{who}.key", *args], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120, check=False, **options)
-        return json.loads(done.stdout) if done.returncode == 0 else done.stderr.split("\n")[0]
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        lines = done.stderr.split("\n")
+        return next((line for line in lines if line.startswith("error:")), lines[0])  # warnings stand before it
 
     def must(self, who, *args, **options):
         done = self.run(who, *args, **options)
@@ -45,13 +48,17 @@ class People:
             time.sleep(0.5)
         sys.exit(f"error: the proposal is {self.stage(proposal)} and not {wanted}")
 
-    def hand_in(self, who, cards):
-        """A card goes in: what is said of it."""
-        descriptor = os.open(f"{self.folder}/{cards}/{who}.share", os.O_RDONLY)
+    def with_card(self, who, *args, card=None):
+        """A command that reads a card, `who`'s own or that of another: what it said."""
+        descriptor = os.open(f"{self.folder}/{card or f'cards/{who}.share'}", os.O_RDONLY)
         try:
-            done = self.run(who, "unseal", "--yes", "--share-fd", str(descriptor), pass_fds=[descriptor])
+            return self.run(who, *args, "--share-fd", str(descriptor), pass_fds=[descriptor])
         finally:
             os.close(descriptor)
+
+    def hand_in(self, who, card=None, program=None):
+        """A card goes in: what is said of it."""
+        done = self.with_card(who, "unseal", *(("--program", program) if program else ("--yes",)), card=card)
         return done.replace("error:", "refused:") if isinstance(done, str) else "taken"
 
 

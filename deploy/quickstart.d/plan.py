@@ -44,6 +44,7 @@ plan = {
     # A veto's delay that a rehearsal can wait for; the default is a day.
     "rules": {"threshold": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
               "export": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800, "uses": 10},
+              "custodian": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
               "rotate": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
               "reshare": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800}},
 }

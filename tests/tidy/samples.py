@@ -10,7 +10,32 @@ def _cc(text, path="vault/match/a.cc"):
     return {path: text}
 
 
+_PAGE = """# Rest
+**When.** Now.
+**Who, and where.** All.
+**On the table.** Tea.
+## Steps
+1. ☐ `sleep 1`
+## Each looks
+- ☐ x
+## Half-way
+| a |
+**The log shows** x.
+**Destroyed** ____
+"""
+
+
+def _pages(english, chinese, linked=("rest.md", "rest.zh.md")):
+    links = "".join(f"(pages/{name})" for name in linked) + "\n"
+    return {"deploy/pages/rest.md": english, "deploy/pages/rest.zh.md": chinese, "deploy/RUNBOOK.md": links, "deploy/RUNBOOK.zh.md": links}
+
+
 SAMPLES = {
+    "pages": (
+        [{"deploy/pages/rest.md": _PAGE, "deploy/RUNBOOK.md": "(pages/rest.md)\n"}, _pages(_PAGE + 60 * "\n", _PAGE + 60 * "\n"),
+         _pages(_PAGE + "x" * 117 + "\n", _PAGE), _pages(_PAGE, _PAGE + "页" * 59 + "\n"), _pages("# Rest\n", "# Rest\n"),
+         _pages(_PAGE, _PAGE.replace("sleep 1", "sleep 2")), _pages(_PAGE, _PAGE.replace("- ☐", "-")), _pages(_PAGE, _PAGE, ("rest.md",))],
+        [_pages(_PAGE, _PAGE.replace("Now", "现在")), {"deploy/other.md": "x" * 200 + "\n"}]),
     "includes": (
         [_cc('#include "api/route.h"\n'), _cc('#include "vault/log/note.h"\n', "vault/ledger/a.cc"),
          _cc('#include "vault/seal/aead.h"\n', "api/http/a.cc"), _cc('#include "arena.h"\n'),

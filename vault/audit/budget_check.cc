@@ -6,6 +6,7 @@ using namespace ledger;
 
 void BudgetCheck::event(std::uint64_t entry, const Event& e, const State& before) {
   if (unknown_) forget(e.uptime_ms);
+  if (class_of(e.body) == EventClass::kAccess) last_access_ = entry;
   const auto* start = std::get_if<Start>(&e.body);
   if (start != nullptr && before.phase() != Phase::kNew && before.start().budgets && !start->budgets) {
     findings_.add(Code::kBudgetsOff, entry);
@@ -16,6 +17,9 @@ void BudgetCheck::event(std::uint64_t entry, const Event& e, const State& before
     return;
   }
   run_to(e.uptime_ms);
+  if (const auto* r = std::get_if<Restored>(&e.body); r != nullptr && last_access_ && *last_access_ >= r->size) {
+    doubt(e.uptime_ms);
+  }
   if (const auto* m = std::get_if<Match>(&e.body)) match(entry, *m, before);
 }
 
@@ -23,7 +27,12 @@ void BudgetCheck::forget(std::uint64_t uptime_ms) {
   unknown_ = false;
   budgets_ = {};
   budgets_.start(uptime_ms);
-  emptied_.emplace(budgets_);
+  doubt(uptime_ms);
+}
+
+void BudgetCheck::doubt(std::uint64_t uptime_ms) {
+  emptied_.emplace();
+  emptied_->start(uptime_ms);
   emptied_->begin_empty();
   compare_at_ = kBudgetMemory;
 }

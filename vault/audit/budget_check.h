@@ -4,7 +4,8 @@
 // Where accesses can't be read their cost is unknown. From there two folds run: one in which every bucket was full, one
 // in which it was empty. Who was answered must have had tokens in the first; who was turned down, none in the second,
 // and in the first enough of those that are asked before.
-// Once the two agree there is one again.
+// Once the two agree there is one again. So too behind a restore that lost openings of accesses: whoever fetched them
+// before can read them, and the vault can't.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +29,13 @@ class BudgetCheck {
 
  private:
   void forget(std::uint64_t uptime_ms);
+  void doubt(std::uint64_t uptime_ms);
   void run_to(std::uint64_t uptime_ms);
   void match(std::uint64_t entry, const ledger::Match& match, const ledger::State& before);
 
   Findings& findings_;
   bool unknown_ = false;
+  std::optional<std::uint64_t> last_access_;  // that was read
   ledger::Budgets budgets_;
   std::optional<ledger::Budgets> emptied_;
   std::uint64_t compare_at_ = 0;  // emptied_->clock()

@@ -75,15 +75,18 @@ class BudgetCheck:
 
     def __init__(self):
         self.budgets, self.emptied, self.lost, self.in_force, self.compare_at = Budgets(), None, False, False, 0
+        self.last_access = -1  # that was read
 
     def unknown(self):
         self.lost = True
 
-    def event(self, event, sites):
+    def event(self, n, event, sites):
         """Yields what is wrong: (severity, text)."""
         kind, body, uptime = event["type"], event["body"], event["uptime_ms"]
         if self.lost:
             self.lost, self.budgets, self.emptied, self.compare_at = False, Budgets(uptime), Budgets(uptime, True), MEMORY_MS
+        if event["class"] == "access":
+            self.last_access = n
         folds = [f for f in (self.budgets, self.emptied) if f]
         if kind in ("genesis", "start"):
             if kind == "start":
@@ -99,6 +102,8 @@ class BudgetCheck:
             self.compare_at = self.emptied.clock + MEMORY_MS // 24
             if self.emptied.digest() == self.budgets.digest():
                 self.emptied, folds = None, folds[:1]
+        if kind == "restored" and self.last_access >= body["size"]:  # the daemon can't read what this reader could
+            self.emptied, self.compare_at = Budgets(uptime, True), MEMORY_MS
         if kind != "match":
             return
         policy, said = of_site(sites[body["site"]]), body.get("over")

@@ -193,7 +193,7 @@ class Replay:
 
     def keep_budgets(self, n, event):
         """`state` is that before the event."""
-        for severity, text in self.budgets.event(event, self.state.sites):
+        for severity, text in self.budgets.event(n, event, self.state.sites):
             self.report.add(n, text, severity)
 
     def root_of_vote(self, n, event):

@@ -19,6 +19,9 @@ struct Watched {
   explicit Watched(bool budgets = true) {
     add(Body(lt::valid_genesis()));
     add(Start{"0.1.0", {}, {}, {}, false, budgets});
+    unseal();
+  }
+  void unseal() {
     for (const char* by : {"property/1", "property/2", "residents/1", "residents/3"}) {
       const std::string id = by;
       add(UnsealShare{id, id.substr(0, id.find('/')), static_cast<std::uint32_t>(id.back() - '0')});
@@ -97,6 +100,28 @@ TEST_CASE("where accesses can't be read nobody is blamed, and a day later the fo
   w.log.wait(2 * static_cast<std::int64_t>(kBudgetMemory));
   w.asked("match");
   CHECK(w.check.digest());
+}
+
+TEST_CASE("a vault that lost accesses in a restore is not blamed by whoever can still read them") {
+  for (const bool asked_behind_backup : {true, false}) {
+    INFO(asked_behind_backup);
+    Watched w;
+    if (!asked_behind_backup) w.asked("match");
+    const std::uint64_t size = w.log.state.size();
+    w.add(BackupMade{"property/1", size, {}, {}, 0});
+    if (asked_behind_backup) w.asked("match");
+    const std::uint64_t start = w.log.state.size();
+    w.add(Start{"0.1.0", {}, {}, {}, true, true});
+    w.add(Restored{size, start - size, 0});
+    w.unseal();
+    w.asked("no_match", Over::kSubject);
+    CHECK(w.found() == (asked_behind_backup ? "" : "budget-not-over subject;"));
+    // Nobody is answered more than what could be read leaves.
+    for (int i = 0; i < 15; ++i) w.asked("match");
+    CHECK(w.findings.count(Code::kOverBudget) == 0);
+    w.asked("match");
+    CHECK(w.findings.count(Code::kOverBudget) == 1);
+  }
 }
 
 TEST_CASE("a stricter policy binds from its entry on") {

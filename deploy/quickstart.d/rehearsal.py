@@ -1,0 +1,124 @@
+"""A rehearsal's vault, its people, its daemon and an auditor's mirror of its log. A library of ceremonies.py."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+from daemon import Daemon
+from people import People, expect, say
+
+OPENERS = ("property-1", "property-2", "residents-1", "residents-2")
+
+
+class Rehearsal:
+    asked_for = "generated-000003"
+
+    def __init__(self, build, folder):
+        build, self.folder = pathlib.Path(build).resolve(), pathlib.Path(folder).resolve()
+        self.facekeep, self.facekeepd, self.audit = (build / f"tools/{name}" for name in ("facekeep", "facekeepd", "facekeep-audit"))
+        # What the people's machines remember, and the token, are this rehearsal's own.
+        os.environ.update(FACEKEEP_VAULT=str(self.folder / "notice.json"), XDG_STATE_HOME=str(self.folder / "state"))
+        if (self.folder / "softhsm2.conf").exists():
+            os.environ["SOFTHSM2_CONF"] = str(self.folder / "softhsm2.conf")
+        self.people, self.daemon = People(self.facekeep, self.folder), Daemon(build, self.folder)
+        self.mirror = self.folder / "auditor/years"
+        if not self.people.must("property-1", "status")["rehearsal"]:
+            sys.exit("error: this vault is no rehearsal's\nhint: ceremonies of a real one are held by its people, with deploy/pages in their hands")
+
+    # The vault.
+
+    def status(self):
+        return self.people.must("property-1", "status")
+
+    def seal(self):
+        self.people.must("residents-1", "seal")
+        say("residents-1", "seals the vault")
+
+    def unseal(self, openers=OPENERS):
+        for who in openers:
+            expect(say(who, self.people.hand_in(who)), "taken")
+
+    def door_asks(self, wanted="match", means=""):
+        """Until the galleries are loaded a door is told `refer`."""
+        if not (self.folder / "probes.npy").exists():  # embeddings of somebody's own: what matches is not known here
+            return
+        said = None
+        for _ in range(60):
+            said = self.people.run("door-1", "verify", "--site", "main", "--door", "north-gate", "--model", "face", "--subject",
+                                   self.asked_for, "--probe", self.folder / "probes.npy", "--row", "4")
+            if isinstance(said, dict) and said["decision"] == wanted:
+                say("a door asks", wanted + means)
+                return
+            time.sleep(0.5)
+        sys.exit(f"error: the door was told {said!r}")
+
+    def named(self):
+        return [s["subject"] for s in self.people.must("operator-1", "subject", "list", "--site", "main")["subjects"]]
+
+    def run(self, *command):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{done.stdout}{done.stderr}\nerror: {' '.join(map(str, command))} ended with {done.returncode}")
+        return done.stdout
+
+    def new_key(self, name):
+        self.run(self.facekeep, "key", "new", self.folder / f"keys/{name}", "--no-passphrase", "--name", name)
+
+    # What several people decide.
+
+    def both_sign(self, proposal):
+        for who in ("property-1", "residents-1"):
+            say(who, self.people.sign(who, proposal))
+        self.people.wait_for(proposal, "done")
+
+    def until_retired(self):
+        print("  everybody's key is moved under the new ones; the old are destroyed a minute later", flush=True)
+        for _ in range(240):
+            if self.status().get("rotation") is None:
+                return
+            time.sleep(0.5)
+        sys.exit("error: the rotation does not end")
+
+    # The auditor.
+
+    def fetch(self):
+        demo = json.loads((self.folder / "demo.json").read_text())
+        time.sleep(1.5)  # a checkpoint over the last entry
+        self.run(self.audit, "fetch", "--url", demo["public"], "--vkey", demo["vkey"], "--out", self.mirror, "--api", demo["api"], "--key",
+                 self.folder / "keys/auditor-1.key")
+
+    def entries(self):
+        """Number and content of the mirror's public entries."""
+        widest = {}  # of each bundle: the whole one, or the longest part of it
+        for path in (p for p in (self.mirror / "tile/entries").rglob("*") if p.is_file()):
+            name, _, width = str(path.relative_to(self.mirror)).partition(".p/")
+            bundle = int("".join(re.findall(r"\d+", name)))
+            widest[bundle] = max(widest.get(bundle, (0, path)), (int(width or 256), path))
+        number, out = 0, []
+        for _, (_, path) in sorted(widest.items()):
+            data, at = path.read_bytes(), 0
+            while at < len(data):
+                length = int.from_bytes(data[at:at + 2], "big")
+                entry = json.loads(data[at + 2:at + 2 + length])
+                at += 2 + length
+                if "type" in entry:
+                    out.append((number, entry))
+                number += 1
+        return out
+
+    def log_size(self):
+        return self.status()["log_size"]
+
+    def show_entries(self, since, types):
+        """What stands in the log from entry `since` on: the last of each type. The auditor replays it."""
+        self.fetch()
+        last = {entry["type"]: number for number, entry in self.entries() if number >= since}
+        for kind in types:
+            if kind not in last:
+                sys.exit(f"error: the log has no new {kind}")
+            print(f"  in the log: entry {last[kind]}, {kind}")
+        self.run(self.audit, "replay", self.mirror)
+        print("  an auditor replays the log: no errors", flush=True)
