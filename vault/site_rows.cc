@@ -32,14 +32,6 @@ Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& s
   return std::optional<seal::SealedSiteKey>();
 }
 
-Status drop_site_key(std::string_view site, std::uint32_t epoch, std::vector<Bytes>& deletes) {
-  for (const SiteKeyKind kind : {SiteKeyKind::kMain, SiteKeyKind::kSpare}) {
-    FK_TRY(Bytes row, store::keys::site_key(site, epoch, kind));
-    deletes.push_back(std::move(row));
-  }
-  return {};
-}
-
 Result<std::optional<SpareToken>> stored_spare(const store::Store& store, const std::optional<Digest>& fingerprint) {
   if (!fingerprint) return std::optional<SpareToken>();
   FK_TRY(const auto pem, store.get(store::keys::meta_spare()));

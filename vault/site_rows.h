@@ -19,9 +19,6 @@ Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::Seal
 Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& store, std::string_view site,
                                                            std::uint32_t epoch);
 
-// Adds the names of both rows.
-Status drop_site_key(std::string_view site, std::uint32_t epoch, std::vector<Bytes>& deletes);
-
 // The spare token of this fingerprint, as stored; nothing without one. kIntegrity if its key is missing.
 Result<std::optional<SpareToken>> stored_spare(const store::Store& store, const std::optional<Digest>& fingerprint);
 
