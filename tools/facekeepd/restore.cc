@@ -67,13 +67,19 @@ std::string to_text(const backup::RestoreReport& r) {
     out += "warning: no backup has the key of those of log entries " + entries_text(r.without_key) +
            "; they do not match: erase them and enrol them again\n";
   }
+  if (r.newer) {
+    out += "warning: the log has a newer backup, of " + std::to_string(r.newer->size) + " entries (log entry " +
+           std::to_string(r.newer->entry) +
+           "). Whoever has its file: take db/, keys/ and restored.json away before the first start and restore from "
+           "that one, and fewer people are lost\n";
+  }
   for (const std::string& fault : r.faults) out += "warning: left out: " + fault + "\n";
   return out +
          "restored. Start the daemon; custodians open the vault as ever. Its log will say that it was restored.\n";
 }
 
 std::string to_json_text(const backup::RestoreReport& r) {
-  const nlohmann::ordered_json out = {{"size", r.size},
+  nlohmann::ordered_json out = {{"size", r.size},
                                       {"entries", r.entries},
                                       {"digest", r.digest},
                                       {"subjects", r.subjects},
@@ -83,6 +89,7 @@ std::string to_json_text(const backup::RestoreReport& r) {
                                       {"lost_templates", r.lost_templates},
                                       {"without_key", r.without_key},
                                       {"faults", r.faults}};
+  if (r.newer) out["newer"] = {{"entry", r.newer->entry}, {"size", r.newer->size}};
   return out.dump(2) + "\n";
 }
 

@@ -186,18 +186,7 @@ class Restore {
       return refused(paths_[i] + ": the log does not vouch for a backup with this SHA-256",
                      "it was altered, or never finished; take another copy");
     }
-    return check_newest();
-  }
-
-  // With an older one everybody enrolled between the two would be taken out of the log for nothing: the fold refuses
-  // it, so the vault would not start.
-  Status check_newest() const {
-    const auto& newest = chain_.newest();
-    if (!newest || newest->size == last().size) return {};
-    return refused("the log has a newer backup than those given: log entry " + std::to_string(newest->entry) +
-                       " names it, of " + std::to_string(newest->size) + " entries",
-                   "give that one too. If nobody has it any more, a quorum would have to accept the loss of those "
-                   "enrolled since the older one; this version does not do that");
+    return {};
   }
 
   // The token's anchor lags behind what was published; a checkpoint that somebody kept may be newer.
@@ -351,6 +340,7 @@ class Restore {
     const std::uint64_t size = last().size;
     report_.size = size;
     report_.digest = to_hex(state().digest());
+    if (chain_.newest() && chain_.newest()->size > size) report_.newer = chain_.newest();
     report_.faults = chain_.faults();
     for (const auto& [ref, s] : state().subjects()) {
       const std::uint64_t before = std::uint64_t(

@@ -43,6 +43,7 @@ struct RestoreReport {
   std::uint64_t dropped = 0;               // records of people whom the log erased behind their backup
   std::vector<std::uint64_t> lost;         // entries of those who were enrolled behind the backups
   std::uint64_t lost_templates = 0;        // behind the backups, of others
+  std::optional<Chain::Made> newer;        // a backup that the log has and that was not given: less would be lost
   std::vector<std::uint64_t> without_key;  // entries of those whose key no backup has
   std::vector<std::string> faults;         // rows that did not fit the log and were left out
 };

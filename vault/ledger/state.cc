@@ -178,7 +178,7 @@ std::string State::digest_head() const {
     head += "old-register-check " + to_hex(rotation_->old_register_check) + "\n";
     for (const auto& [site, check] : rotation_->old_checks) head += "old-check " + site + " " + to_hex(check) + "\n";
   }
-  if (newest_backup_ > 0) head += "backup " + std::to_string(newest_backup_) + "\n";
+  for (const std::uint64_t size : backups_) head += "backup " + std::to_string(size) + "\n";
   return head;
 }
 
