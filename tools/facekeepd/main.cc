@@ -3,8 +3,9 @@
 //   facekeepd --config FILE [--pin-fd N] [--ready-fd N] [--ready-file FILE]
 //   facekeepd check --config FILE [--json] [--export DIR]
 //   facekeepd digest --config FILE [--json]
-//   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--checkpoint FILE...] [--pin-fd
-//   N] [--json] facekeepd --version
+//   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--checkpoint FILE...]
+//                     [--without-witness NAME...] [--pin-fd N] [--json]
+//   facekeepd --version
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -94,6 +95,9 @@ int main(int argc, char** argv) {
   restore_command->add_option("--mirror", restore.mirror, "an auditor's mirror of the log, with custody openings");
   restore_command->add_option("--checkpoint", restore.checkpoints,
                               "a checkpoint of this log that somebody kept: the mirror must reach it");
+  restore_command->add_option("--without-witness", restore.without_witness,
+                              "go on though this witness can't be asked: what it has seen behind the mirror is not "
+                              "known then, and may stop the restored vault");
   restore_command->add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
   restore_command->add_flag("--json", restore.json, "print JSON");
   try {

@@ -4,6 +4,7 @@
 
 #include "tools/facekeepd/mirror_log.h"
 #include "tools/facekeepd/start.h"
+#include "tools/facekeepd/witness_client.h"
 #include "vault/backup/file.h"
 #include "vault/base/json.h"
 
@@ -22,20 +23,35 @@ Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptio
         "doubt held back; this version does not do that");
   }
   FK_TRY(const OpenedMirror mirror, open_mirror_log(r.mirror));
-  const auto ask_token = [&](const ledger::Genesis& genesis) -> Result<backup::TokenFacts> {
+  const auto ask_token = [&](const ledger::Genesis& genesis,
+                             std::optional<std::uint32_t> old_root) -> Result<backup::TokenFacts> {
     FK_TRY(SecretBytes pin, read_pin(config, options));
     FK_TRY(const auto custody, open_custody(config, genesis, std::move(pin)));
     backup::TokenFacts out;
     FK_TRY(out.log_public_key, custody->log_public_key());
     FK_TRY(out.anchor, custody->read_anchor());
+    if (old_root) {
+      FK_TRY(out.has_old_root, custody->has_root(*old_root));
+    }
     return out;
+  };
+  const auto ask_witness = [](const ledger::Witness& witness, const std::string& body) -> Result<log::WitnessAnswer> {
+    FK_TRY(WitnessLine line, WitnessLine::open(witness));
+    return line.add_checkpoint(body);
   };
   std::vector<std::string> checkpoints;
   for (const std::string& path : r.checkpoints) {
     FK_TRY(const Bytes note, backup::read_piece(path, 0, kMaxCheckpoint));
     checkpoints.emplace_back(as_chars(note));
   }
-  return backup::restore(r.backups, mirror.log, ask_token, config.data_dir, checkpoints);
+  return backup::restore({r.backups,
+                          mirror.log,
+                          ask_token,
+                          config.data_dir,
+                          std::move(checkpoints),
+                          ask_witness,
+                          {r.without_witness.begin(), r.without_witness.end()},
+                          {}});
 }
 
 std::string entries_text(const std::vector<std::uint64_t>& entries) {

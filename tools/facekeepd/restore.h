@@ -11,7 +11,8 @@ namespace facekeep::daemon {
 struct RestoreOptions {
   std::vector<std::string> backups;  // the whole one first
   std::string mirror;
-  std::vector<std::string> checkpoints;  // files
+  std::vector<std::string> checkpoints;      // files
+  std::vector<std::string> without_witness;  // names
   bool json = false;
 };
 

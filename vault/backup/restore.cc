@@ -8,10 +8,12 @@
 
 #include "vault/backup/file.h"
 #include "vault/backup/mark.h"
+#include "vault/backup/witnesses.h"
 #include "vault/base/digest.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
+#include "vault/store/ballast.h"
 #include "vault/store/keys.h"
 #include "vault/store/rocks_store.h"
 
@@ -67,14 +69,8 @@ class Filler {
 
 class Restore {
  public:
-  Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir,
-          const std::vector<std::string>& checkpoints)
-      : paths_(files),
-        mirror_(mirror),
-        token_(token),
-        checkpoints_(checkpoints),
-        dir_(std::move(data_dir)),
-        work_(dir_ + "/restoring") {}
+  explicit Restore(const RestoreParts& parts)
+      : parts_(parts), paths_(parts.files), mirror_(parts.mirror), dir_(parts.data_dir), work_(dir_ + "/restoring") {}
 
   Result<RestoreReport> run() {
     auto report = restored();
@@ -85,16 +81,20 @@ class Restore {
  private:
   Result<RestoreReport> restored() {
     FK_CHECK(begin());
+    point("begun");
     FK_CHECK(read_backups());
     FK_CHECK(read_mirror());
     FK_CHECK(check_manifests());
     FK_CHECK(fill_->flush());  // the tiles
     FK_CHECK(check_checkpoints());
     FK_CHECK(check_token());
+    FK_CHECK(check_witnesses());
+    FK_CHECK(drop_old_site_keys());
     FK_CHECK(check_site_keys());
     FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
     FK_CHECK(write_people());
     FK_CHECK(fill_->flush());
+    point("people-written");
     report();
     slots_.reset();
     fill_.reset();
@@ -112,8 +112,28 @@ class Restore {
     if (remove_mark(dir_)) fs::remove_all(work_, ec);
   }
 
+  // In this order: begun, people-written, mark-written, keys, db.
+  void point(const char* name) const {
+    if (parts_.at_point) parts_.at_point(name);
+  }
   const ledger::State& state() const { return chain_.state(); }
   const Header& last() const { return chain_.files().back().header; }
+
+  // Asked for before anything is written: an engine whose disk runs full under it can't even be closed.
+  Status check_room(const store::RocksOptions& options) const {
+    std::uint64_t needed = options.reserve + options.ballast + 2 * options.write_buffer;
+    for (const std::string& path : paths_) {
+      std::error_code ec;
+      const auto size = fs::file_size(path, ec);
+      if (!ec) needed += 2 * size;  // rows move once more when the engine sorts them
+    }
+    FK_TRY(const std::uint64_t free, store::free_bytes(dir_));
+    if (free >= needed) return {};
+    return make_error(Errc::kOutOfSpace,
+                      "the disk of " + dir_ + " has " + std::to_string(free >> 20) + " MiB free; a restore takes " +
+                          std::to_string((needed >> 20) + 1) + " MiB",
+                      "make room, or restore to another disk");
+  }
 
   Status begin() {
     std::error_code ec;
@@ -130,13 +150,14 @@ class Restore {
       FK_CHECK(remove_mark(dir_));
       fs::remove_all(work_, ec);
     }
+    store::RocksOptions options;
+    options.dir = work_ + "/db";
+    options.create_if_missing = true;
+    FK_CHECK(check_room(options));
     if (::mkdir(work_.c_str(), 0700) != 0 || ::mkdir((work_ + "/keys").c_str(), 0700) != 0) {
       return make_error(Errc::kIo, "can't make " + work_);
     }
     begun_ = true;
-    store::RocksOptions options;
-    options.dir = work_ + "/db";
-    options.create_if_missing = true;
     FK_TRY(store_, store::RocksStore::open(options));
     fill_.emplace(*store_);
     return {};
@@ -192,7 +213,7 @@ class Restore {
   // The token's anchor lags behind what was published; a checkpoint that somebody kept may be newer.
   Status check_checkpoints() const {
     FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
-    for (const std::string& note : checkpoints_) {
+    for (const std::string& note : parts_.checkpoints) {
       const auto kept = log::open_checkpoint(note, key);
       if (!kept) return refused("a checkpoint is not one of this log: " + kept.error().message);
       if (kept->size > chain_.tree().size()) {
@@ -212,7 +233,10 @@ class Restore {
   }
 
   Status check_token() {
-    FK_TRY(const TokenFacts token, token_(state().genesis()));
+    const auto& rotation = state().rotation();
+    FK_TRY(const TokenFacts token,
+           parts_.token(state().genesis(), rotation ? std::optional(rotation->from) : std::nullopt));
+    has_old_root_ = token.has_old_root;
     FK_TRY(const log::VerifierKey key, log::parse_vkey(state().genesis().log_key));
     if (token.log_public_key != key.public_key) {
       return refused("the token's log-signing key is not the one that genesis names",
@@ -232,6 +256,27 @@ class Restore {
       FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
     }
     return {};
+  }
+
+  // A witness that has seen more would stop the vault at its first round, when a second history has begun.
+  Status check_witnesses() const {
+    const auto& named = state().current().witnesses;
+    if (!named) return {};
+    return witnesses_reached(*named, mirror_.checkpoint, parts_.witness, parts_.without_witness);
+  }
+
+  // A backup from while a rotation waited has the site keys of before too. Where their root is gone they open nothing,
+  // and the rotation would wait for them.
+  Status drop_old_site_keys() {
+    if (state().rotation() && has_old_root_) return {};
+    store::Batch drop;
+    FK_CHECK(store_->scan(keys::prefix(Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
+      const auto key = keys::parse_site_key(row);
+      if (key && key->epoch < state().root_epoch()) drop.deletes.push_back(to_bytes(row));
+      return true;
+    }));
+    drop.head_before = drop.head_after = chain_.tree().size();
+    return drop.deletes.empty() ? Status() : store_->commit(drop, store::Urgency::kOrdinary);
   }
 
   Status check_site_keys() const {
@@ -362,21 +407,22 @@ class Restore {
   Status finish() {
     FK_CHECK(sync_directory(work_));
     FK_CHECK(write_mark(dir_, {last().size, chain_.tree().size()}));
+    point("mark-written");
     std::error_code ec;
     moving_ = true;
     for (const char* name : {"/keys", "/db"}) {
       fs::rename(work_ + name, dir_ + name, ec);
       if (ec) return make_error(Errc::kIo, "can't move a folder into " + dir_ + ": " + ec.message());
       FK_CHECK(sync_directory(dir_));
+      point(name + 1);  // "keys", "db"
     }
     fs::remove(work_, ec);
     return {};
   }
 
+  const RestoreParts& parts_;
   const std::vector<std::string>& paths_;
   const MirrorLog& mirror_;
-  const AskToken& token_;
-  const std::vector<std::string>& checkpoints_;
   const std::string dir_;
   const std::string work_;
   RestoreReport report_;
@@ -392,6 +438,7 @@ class Restore {
   std::unordered_map<std::uint32_t, std::uint64_t> owners_;  // slot -> entry of its owner; of those not yet written
   std::vector<seal::SlotWrite> writes_;
   const FileReport* file_ = nullptr;
+  bool has_old_root_ = false;
   bool begun_ = false;   // work_ is ours
   bool moving_ = false;  // and its parts may lie in dir_
 };
@@ -413,9 +460,8 @@ Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
                  "the erasure horizon has passed it, as it is meant to: take a backup from after the rotation");
 }
 
-Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir, const std::vector<std::string>& checkpoints) {
-  return Restore(files, mirror, token, data_dir, checkpoints).run();
+Result<RestoreReport> restore(const RestoreParts& parts) {
+  return Restore(parts).run();
 }
 
 }  // namespace facekeep::backup

@@ -8,10 +8,12 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "vault/backup/chain.h"
+#include "vault/log/witness_request.h"
 #include "vault/seal/custody.h"
 
 namespace facekeep::backup {
@@ -27,12 +29,19 @@ struct MirrorLog {
   std::function<Result<Bytes>(std::uint64_t entry)> bytes;  // of the entry alone: a public mirror has no openings
 };
 
+// What a witness of the log answers to a question that tells it nothing (tlog-witness, add-checkpoint): `named` is the
+// policy where the mirror ends.
+using AskWitness = std::function<Result<log::WitnessAnswer>(const ledger::Witness& named, const std::string& body)>;
+
 // What the token says: asked once the vault's genesis is known.
 struct TokenFacts {
   Bytes log_public_key;
   std::optional<Anchor> anchor;
+  bool has_old_root = false;  // that of the epoch asked about
 };
-using AskToken = std::function<Result<TokenFacts>(const ledger::Genesis& genesis)>;
+// `old_root`: the epoch of the root key that a rotation which has not ended in the log is to destroy.
+using AskToken =
+    std::function<Result<TokenFacts>(const ledger::Genesis& genesis, std::optional<std::uint32_t> old_root)>;
 
 struct RestoreReport {
   std::uint64_t size = 0;     // entries in the backups
@@ -48,14 +57,25 @@ struct RestoreReport {
   std::vector<std::string> faults;         // rows that did not fit the log and were left out
 };
 
+struct RestoreParts {
+  std::vector<std::string> files;  // backups: the whole one first
+  MirrorLog mirror;
+  AskToken token;
+  std::string data_dir;
+  // Signed notes of this log that somebody kept. kIntegrity if the mirror ends before one of them, or had another root
+  // at its size.
+  std::vector<std::string> checkpoints;
+  AskWitness witness;                      // each that the log names is asked
+  std::set<std::string> without_witness;   // names of those that are not asked; empty where nobody is away
+  std::function<void(const char*)> at_point;  // fault tests stop the process here: restore.cc
+};
+
 // Into a directory without a vault (db/ and keys/; other files in it stay). An interrupted restore is begun anew.
 // Errors: those of Chain; kIntegrity (the mirror's log is another one, lacks an entry or a custody opening, or the
-// token has seen a longer log: both positions); kFailedPrecondition (the directory has a vault; a backup that the log
+// token or a witness has seen a longer log: both positions); kUnavailable (a witness does not answer);
+// kOutOfSpace (begun only with room for all of it); kFailedPrecondition (the directory has a vault; a backup that the log
 // does not vouch for; another token; an older root key; a site that was opened behind the backups).
-// `checkpoints`: signed notes of this log that somebody kept. kIntegrity if the mirror ends before one of them, or had
-// another root at its size.
-Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir, const std::vector<std::string>& checkpoints = {});
+Result<RestoreReport> restore(const RestoreParts& parts);
 
 // kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.
 // `rotation`: one that the log has not ended, as State has it.

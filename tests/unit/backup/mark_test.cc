@@ -78,7 +78,9 @@ TEST_CASE("a start that refuses a mark leaves a log that a crash left open as it
   broken = false;
   const std::uint64_t end = head_of(kit.f.dir());
   REQUIRE(backup::write_mark(kit.f.dir(), {taken.made.size, end}));
-  CHECK_FALSE(kit.try_open());
+  const Status opened = kit.try_open();
+  REQUIRE_FALSE(opened);
+  CHECK(has_text(opened.error().message, "keys that are there"));
   kit.f.stop(kit.service);
   CHECK(head_of(kit.f.dir()) == end);
 }
