@@ -82,7 +82,7 @@ struct SequencerOptions {
   std::int64_t anchor_interval_ms = 60000;  // besides every group that asks for a checkpoint
   std::int64_t token_retry_ms = 2000;
   std::optional<ledger::BehindBackup> restored;      // a restore that the log does not have yet: recovery.h
-  std::function<void(const char*)> at_commit_point;  // fault tests stop the process here
+  std::function<void(const char*)> at_commit_point;  // fault tests stop the process here; backup_run.h has more
 };
 
 class Sequencer {
@@ -124,6 +124,9 @@ class Sequencer {
   // is out. Checked by the caller, as is that of keep_cosigned: a checkpoint with its quorum, which is stored.
   void add_cosignatures(std::uint64_t size, std::string lines);
   Status keep_cosigned(std::string note, std::uint64_t size);
+  // From here on no checkpoint is signed and no anchor moved but for a write that asks for it: nobody can fetch what is
+  // written now, and a restore from a mirror must not be held to it.
+  void publish_no_more() { quiet_ = true; }
   // Stops for good: something outside has shown that this log is not the newest.
   void stop_because(const Error& finding) { halt(finding, true); }
 
@@ -200,6 +203,7 @@ class Sequencer {
   std::string cosigned_;
   std::uint64_t cosigned_size_ = 0;
   std::optional<Halt> halt_;
+  std::atomic<bool> quiet_{false};
   std::uint64_t last_publish_ms_ = 0;  // sequencer's thread only, uptime
   std::uint64_t last_anchor_ms_ = 0;
   std::optional<VerifierKey> log_key_;  // set once there is a genesis
