@@ -12,8 +12,8 @@ namespace facekeep {
 using log::Turn;
 using log::Write;
 
-BackupRun::BackupRun(std::string dir, backup::Source source, const Clock& clock)
-    : dir_(std::move(dir)), source_(source), clock_(clock) {
+BackupRun::BackupRun(std::string dir, backup::Source source, const Clock& clock, AtPoint at_point)
+    : dir_(std::move(dir)), source_(source), clock_(clock), at_point_(std::move(at_point)) {
   if (!dir_.empty()) backup::remove_unfinished(dir_);
 }
 
@@ -90,6 +90,7 @@ void BackupRun::run(log::Sequencer& log, const std::string& by, const std::optio
 
 Result<BackupStatus> BackupRun::take(log::Sequencer& log, BackupStatus now, const std::optional<backup::Since>& since) {
   FK_TRY(const auto file, backup::NewFile::create(dir_));
+  if (at_point_) at_point_("backup-begun");
   backup::Writer writer([&](ByteView bytes) { return file->write(bytes); });
   const auto go_on = [&](std::uint64_t entries, std::uint64_t bytes) {
     note(now.by, [&](BackupStatus& latest) { latest.entries = entries, latest.bytes = bytes; });
@@ -103,6 +104,7 @@ Result<BackupStatus> BackupRun::take(log::Sequencer& log, BackupStatus now, cons
                            std::string(backup::kBackupEnding);
   FK_CHECK(file->finish(name));
   now.file = dir_ + "/" + name;
+  if (at_point_) at_point_("backup-named");
   // Whoever was suspended meanwhile has no backup: without its entry no restore takes the file.
   auto written = log.submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(decide_backup_made(turn.state, now.made, turn.state.moment_at(turn.now)));

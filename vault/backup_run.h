@@ -42,8 +42,9 @@ struct BackupStatus {
 class BackupRun {
  public:
   // `dir` empty: every backup is refused. Removes what a process that died left of one in it. `clock` must outlive
-  // this.
-  BackupRun(std::string dir, backup::Source source, const Clock& clock);
+  // this. `at_point`: fault tests stop the process there: backup-begun, backup-named (durable, and the log knows nothing).
+  using AtPoint = std::function<void(const char*)>;
+  BackupRun(std::string dir, backup::Source source, const Clock& clock, AtPoint at_point = {});
   ~BackupRun() { stop(); }
   BackupRun(const BackupRun&) = delete;
   BackupRun& operator=(const BackupRun&) = delete;
@@ -69,6 +70,7 @@ class BackupRun {
   const std::string dir_;
   const backup::Source source_;
   const Clock& clock_;
+  const AtPoint at_point_;
   mutable std::mutex mutex_;                    // the next three
   std::map<std::string, BackupStatus> latest_;  // by custodian
   std::map<std::string, std::uint64_t> ended_;  // by custodian: uptime_ms

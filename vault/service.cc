@@ -36,7 +36,8 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
   }
   FK_CHECK(s->check_restored());
   s->backups_ = std::make_unique<BackupRun>(s->options_.backup_dir,
-                                            backup::Source{parts.store, parts.slots, *s->sequencer_}, parts.clock);
+                                            backup::Source{parts.store, parts.slots, *s->sequencer_}, parts.clock,
+                                            s->options_.sequencer.at_commit_point);
   s->source_ =
       std::make_unique<SealedSource>(*s->sequencer_, parts.store, [raw = s.get()] { return raw->open_vault(); });
   match::EngineOptions engine;
@@ -106,6 +107,7 @@ void Service::shut() {
   // A start that failed before its event has nothing to seal: an entry of its own would move the log's end away from
   // the mark of a restore.
   if (sequencer_ && collector_ && !sequencer_->halted()) {
+    sequencer_->publish_no_more();
     flush_sums();
     const bool was_sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
     // If this fails the next start says so itself: its event carries after_crash.
@@ -208,7 +210,9 @@ Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::st
                                    w.drafts.push_back({ledger::Sealed{stands ? by : "daemon", reason}, {}});
                                    // Shares for the next opening go to a new key: recorded ones open nothing.
                                    if (reason != "shutdown") w.drafts.push_back(new_start(false));
-                                   w.checkpoint = true;
+                                   // Nobody fetches what a stop writes. An anchor over it would be one that no mirror
+                                   // reaches: the next start signs it.
+                                   w.checkpoint = reason != "shutdown";
                                    return w;
                                  },
                                  store::Urgency::kNarrowing));

@@ -33,8 +33,8 @@ Result<Bytes> Service::backup_piece(const Digest& spki, const Id128& id, std::ui
   return backups_->read(id, by, from, kExportChunk);
 }
 
-// The mark of a restore is of this very log, and what it takes away is gone already: a restore from the newest backup
-// that the log has, up to its end, writes no slot of anything behind it. Or the log has that restore.
+// The mark of a restore is of this very log, and what it takes away is gone already: a restore from a backup that the
+// log has, up to the log's end, writes no slot of anything behind that backup. Or the log has that restore.
 Status Service::check_restored() const {
   const auto& range = options_.sequencer.restored;
   if (!range) return {};
@@ -45,7 +45,7 @@ Status Service::check_restored() const {
   sequencer_->read([&](const State& st) {
     logged = std::any_of(st.restores().begin(), st.restores().end(),
                          [&](const ledger::BehindBackup& r) { return r.from == range->from && r.upto == range->upto; });
-    fits = st.size() == range->upto && range->from > 0 && range->from == st.newest_backup();
+    fits = st.size() == range->upto && st.backups().contains(range->from);
     lost = slots_behind(st, *range);
   });
   if (logged) return {};

@@ -1,65 +1,12 @@
 // P3 and P6 on a full disk: a whole vault, its token's files too, on a small tmpfs that is filled up.
-#include <fcntl.h>
-#include <sys/mount.h>
-#include <sys/statvfs.h>
-
-#include <cstdlib>
-#include <filesystem>
-
 #include "tests/fault/calls.h"
+#include "tests/fault/small_disk.h"
 #include "tests/fault/vault_audit.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
 
 namespace {
-
-constexpr std::uint64_t kMiB = 1 << 20;
-
-// A tmpfs of its own for everything that the test makes. Not there without the right to mount.
-class SmallDisk {
- public:
-  SmallDisk() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "facekeep-disk-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) return;
-    dir_ = pattern;
-    mounted_ = mount("facekeep", dir_.c_str(), "tmpfs", 0, "size=640m") == 0;
-    if (const char* was = std::getenv("TMPDIR"); was != nullptr) before_ = was;
-    if (mounted_) setenv("TMPDIR", dir_.c_str(), 1);
-  }
-  ~SmallDisk() {
-    if (mounted_) {
-      before_.empty() ? unsetenv("TMPDIR") : setenv("TMPDIR", before_.c_str(), 1);
-      umount2(dir_.c_str(), MNT_DETACH);
-    }
-    std::error_code ec;
-    std::filesystem::remove(dir_, ec);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  [[nodiscard]] bool mounted() const { return mounted_; }
-  [[nodiscard]] std::uint64_t free() const {
-    struct statvfs s {};
-    statvfs(dir_.c_str(), &s);
-    return std::uint64_t{s.f_bavail} * s.f_frsize;
-  }
-  // Somebody else's file takes everything but `leave` bytes.
-  void fill(std::uint64_t leave) const {
-    const std::uint64_t now = free();
-    if (now <= leave) return;
-    const int fd = open(file().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    const off_t at = lseek(fd, 0, SEEK_END);
-    REQUIRE(posix_fallocate(fd, at, static_cast<off_t>(now - leave)) == 0);
-    close(fd);
-  }
-  void make_room() const { unlink(file().c_str()); }
-
- private:
-  [[nodiscard]] std::string file() const { return dir_ + "/somebody-elses"; }
-  std::string dir_;
-  std::string before_;
-  bool mounted_ = false;
-};
 
 std::vector<std::string> audit(VaultFixture& f, Service& s) {
   return audit_vault(*f.store, *f.slots, s.sequencer().read([](const ledger::State& st) { return st; }));
@@ -126,14 +73,6 @@ void restart_on(const SmallDisk& disk, std::uint64_t leave) {
 }
 
 }  // namespace
-
-#define NEEDS_DISK(disk)                                        \
-  NEEDS_TOKEN();                                                \
-  const SmallDisk disk;                                         \
-  if (!disk.mounted()) {                                        \
-    WARN("SKIP a tmpfs can't be mounted here: root is needed"); \
-    return;                                                     \
-  }
 
 TEST_CASE("a disk under its reserve refuses with the cause; seal and erase work; with room everything does") {
   NEEDS_DISK(disk);

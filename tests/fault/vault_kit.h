@@ -24,6 +24,7 @@ class VaultKit {
   VaultKit& operator=(const VaultKit&) = delete;
 
   [[nodiscard]] const std::string& dir() const { return dir_; }
+  [[nodiscard]] const std::string& token_uri() const { return uri_; }
   [[nodiscard]] const Digest& key(const std::string& principal) const { return keys_.at(principal); }
 
  private:

@@ -136,12 +136,14 @@ class Walk:
         pick, number = self.random.choice, self.random.randrange
         size = max(min(30, self.state.size), self.state.size - pick((0, 1, 30, 90)))  # not the keys of the beginning
         for by in PEOPLE:  # until one who counts took it
-            if self.state.backup < size:
+            if size not in self.state.backups:
                 self.offer("backup-made", {"by": by, "digest": some_hex("file"), "root": some_hex("root"), "since": 0, "size": size})
         if number(4):
             self.offer("start", {"version": "1", "program": some_hex("p"), "config": some_hex("c"), "after_crash": True,
                                  "unseal_to": some_hex(f"to {len(self.lines)}")})
-        size = self.state.backup - (number(6) == 0)
+        if number(3) == 0:  # an older one
+            size = max(min(30, size), max((b for b in self.state.backups if b < size), default=size))
+        size -= number(6) == 0
         lost = sum(s["entry"] >= size for s in self.state.subjects.values())
         self.offer("restored", {"entries": self.state.start - size + (number(5) == 0), "size": size, "subjects": lost + (number(5) == 0)})
         self.start()

@@ -64,11 +64,15 @@ Status read_openings(Frame& frame, Reporter& report, const Options& o, const Mir
   if (read->sealed) report.warn(Msg::kAuditSealedNow);
   const auto people = fetch_register(get);
   report.field("register", people.has_value());
-  if (!people) {
+  if (people) {
+    FK_CHECK(mirror.write("register.json", *people));
+  } else {
     report.warn(Msg::kAuditNoRegister);
-    return {};
   }
-  return mirror.write("register.json", *people);
+  if (read->bundles == 0 && !people) return {};
+  FK_TRY(const FetchedOpenings rest, fetch_to_the_end(mirror, key, log, get_public, get, std::ref(bars)));
+  static_cast<void>(rest);
+  return {};
 }
 
 // Whether the log's witnesses, by the policy in force, stand behind what was fetched. Lines for what is only shown, an

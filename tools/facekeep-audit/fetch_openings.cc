@@ -15,6 +15,7 @@ namespace {
 
 using log::kTileWidth;
 
+constexpr int kRoundsToTheEnd = 2;  // a reading is an entry: the second fetches that of the first
 constexpr std::chrono::milliseconds kCheckpointLag{1500};  // a vault signs one at least every second
 
 // The commitments of a bundle's private entries, by entry.
@@ -159,6 +160,16 @@ Result<bool> openings_of(const Mirror& mirror, const log::BundleId& id,
   return kept->doc.any_sealed();
 }
 
+// The log once more, up to a checkpoint over all that was written before the call.
+Status fetch_more(const Mirror& mirror, const log::VerifierKey& key, Fetched& log, const Get& get,
+                  const FetchProgress& progress) {
+  std::this_thread::sleep_for(kCheckpointLag);
+  FK_TRY(const Fetched more, fetch_log(mirror, key, get, progress, log.checkpoint.size));
+  log.checkpoint = more.checkpoint;
+  log.new_entries += more.new_entries;
+  return {};
+}
+
 }  // namespace
 
 Result<FetchedOpenings> fetch_openings(const Mirror& mirror, const log::Checkpoint& checkpoint, const Get& get,
@@ -182,15 +193,25 @@ Result<FetchedOpenings> fetch_openings_and_ends(const Mirror& mirror, const log:
                                                 const OpeningsScope& scope) {
   FK_TRY(FetchedOpenings out, fetch_openings(mirror, log.checkpoint, openings, progress, scope));
   if (!out.ended || out.refused) return out;
-  std::this_thread::sleep_for(kCheckpointLag);
-  FK_TRY(const Fetched more, fetch_log(mirror, key, get, progress, log.checkpoint.size));
-  log.checkpoint = more.checkpoint;
-  log.new_entries += more.new_entries;
+  FK_CHECK(fetch_more(mirror, key, log, get, progress));
   FK_TRY(FetchedOpenings rest,
          fetch_openings(mirror, log.checkpoint, openings, progress, {out.whole, scope.retry_sealed}));
   rest.bundles += out.bundles;
   rest.sealed = rest.sealed || out.sealed;
   return rest;
+}
+
+Result<FetchedOpenings> fetch_to_the_end(const Mirror& mirror, const log::VerifierKey& key, Fetched& log,
+                                         const Get& get, const Get& openings, const FetchProgress& progress) {
+  FetchedOpenings out;
+  for (int round = 0; round < kRoundsToTheEnd; ++round) {
+    FK_CHECK(fetch_more(mirror, key, log, get, progress));
+    FK_TRY(const FetchedOpenings read, fetch_openings(mirror, log.checkpoint, openings, progress, {0, false}));
+    out.bundles += read.bundles;
+    out.sealed = out.sealed || read.sealed;
+    if (read.bundles == 0 || read.refused) break;
+  }
+  return out;
 }
 
 }  // namespace facekeep::tools

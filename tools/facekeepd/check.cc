@@ -1,6 +1,7 @@
 #include "tools/facekeepd/check.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "vault/base/digest.h"
@@ -52,7 +53,7 @@ void check_mark(const ledger::State& state, const ledger::BehindBackup& mark, Ch
   const bool logged = std::any_of(known.begin(), known.end(), [&](const ledger::BehindBackup& r) {
     return r.from == mark.from && r.upto == mark.upto;
   });
-  if (logged || (mark.upto == state.size() && mark.from > 0 && mark.from == state.newest_backup())) return;
+  if (logged || (mark.upto == state.size() && state.backups().contains(mark.from))) return;
   faults.add("restored.json names a restore that is not of this log: find out who put it there");
 }
 
@@ -87,13 +88,9 @@ Status check_site_keys(const store::Store& store, const ledger::State& state, Fa
 
 Status check_slots(const seal::SlotGenerations& slots, const ledger::State& state, const Unlogged& unlogged,
                    CheckReport& report, Faults& faults) {
-  std::set<std::uint32_t> empty;
-  for (const auto& [ref, subject] : state.subjects()) {
-    if (is_lost(unlogged, subject.entry)) empty.insert(subject.slot);
-  }
-  for (const auto& [id, key] : state.period_keys()) {
-    if (is_lost(unlogged, key.entry)) empty.insert(key.slot);
-  }
+  std::map<std::uint32_t, std::uint64_t> owners;  // slot -> the entry by which people know whose key it is
+  for (const auto& [ref, subject] : state.subjects()) owners[subject.slot] = subject.entry;
+  for (const auto& [id, key] : state.period_keys()) owners[key.slot] = key.entry;
   std::set<std::uint32_t> known;
   for (const log::Generation& g : log::generations(state)) {
     known.insert(g.epoch);
@@ -105,8 +102,10 @@ Status check_slots(const seal::SlotGenerations& slots, const ledger::State& stat
     const std::set<std::uint32_t> in_use(used.begin(), used.end());
     // In the generation before lie those keys alone that are not rewrapped yet, and what nobody needs any more.
     for (const std::uint32_t slot : g.must_hold) {
-      if (!in_use.contains(slot) && !empty.contains(slot))
-        faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+      const std::uint64_t entry = owners.at(slot);
+      if (in_use.contains(slot) || is_lost(unlogged, entry)) continue;
+      faults.add("the wrapped key of log entry " + std::to_string(entry) + ", in slot " + std::to_string(slot) +
+                 ", is missing");
     }
     for (const std::uint32_t slot : in_use) {
       if (!g.owned.contains(slot)) ++report.spare_slots;

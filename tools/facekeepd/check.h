@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "tools/facekeepd/config.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/slot_generations.h"
 #include "vault/store/store.h"

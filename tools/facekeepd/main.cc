@@ -4,7 +4,7 @@
 //   facekeepd check --config FILE [--json] [--export DIR]
 //   facekeepd digest --config FILE [--json]
 //   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--checkpoint FILE...]
-//                     [--pin-fd N] [--json]
+//                     [--without-witness NAME...] [--accept-loss] [--pin-fd N] [--json]
 //   facekeepd recover --config FILE [--kind lost|stolen|broken] --newest FILE... --statement-out FILE [--pin-fd N]
 //   facekeepd recover --config FILE --statement FILE --signature FILE... [--pin-fd N] [--json]
 //   facekeepd --version
@@ -116,6 +116,9 @@ int main(int argc, char** argv) {
                               "a checkpoint of this log that somebody kept: the mirror must reach it");
   restore_command->add_flag("--accept-loss", restore.accept_loss,
                             "end the log where the backup does; custodians then sign for what is lost (recover)");
+  restore_command->add_option("--without-witness", restore.without_witness,
+                              "go on though this witness can't be asked: what it has seen behind the mirror is not "
+                              "known then, and may stop the restored vault");
   restore_command->add_option("--pin-fd", options.pin_fd, "read the token's PIN from this descriptor");
   restore_command->add_flag("--json", restore.json, "print JSON");
   daemon::RecoverOptions recover;

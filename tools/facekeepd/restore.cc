@@ -4,6 +4,7 @@
 
 #include "tools/facekeepd/mirror_log.h"
 #include "tools/facekeepd/start.h"
+#include "tools/facekeepd/witness_client.h"
 #include "vault/backup/file.h"
 #include "vault/base/json.h"
 
@@ -25,7 +26,8 @@ Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptio
   if (!r.mirror.empty()) {
     FK_TRY(mirror, open_mirror_log(r.mirror));
   }
-  const auto ask_token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
+  const auto ask_token = [&](const ledger::Genesis& current,
+                             std::optional<std::uint32_t> old_root) -> Result<backup::TokenFacts> {
     FK_TRY(SecretBytes pin, read_pin(config, options));
     FK_TRY(const auto custody, open_custody(config, current.vault, current.token, std::move(pin)));
     backup::TokenFacts out;
@@ -33,15 +35,29 @@ Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptio
     FK_TRY(out.anchor, custody->read_anchor());
     // A lost root is in no token; its site keys open with the spare.
     FK_TRY(out.has_root, custody->has_root(current.register_epoch));
+    if (old_root) {
+      FK_TRY(out.has_old_root, custody->has_root(*old_root));
+    }
     return out;
   };
-  backup::RestoreTerms terms;
-  terms.accept_loss = r.accept_loss;
+  const auto ask_witness = [](const ledger::Witness& witness, const std::string& body) -> Result<log::WitnessAnswer> {
+    FK_TRY(WitnessLine line, WitnessLine::open(witness));
+    return line.add_checkpoint(body);
+  };
+  std::vector<std::string> checkpoints;
   for (const std::string& path : r.checkpoints) {
     FK_TRY(const Bytes note, backup::read_piece(path, 0, kMaxCheckpoint));
-    terms.checkpoints.emplace_back(as_chars(note));
+    checkpoints.emplace_back(as_chars(note));
   }
-  return backup::restore(r.backups, mirror.log, ask_token, config.data_dir, terms);
+  return backup::restore({r.backups,
+                          mirror.log,
+                          ask_token,
+                          config.data_dir,
+                          std::move(checkpoints),
+                          ask_witness,
+                          {r.without_witness.begin(), r.without_witness.end()},
+                          r.accept_loss,
+                          {}});
 }
 
 std::string entries_text(const std::vector<std::uint64_t>& entries) {
@@ -79,6 +95,12 @@ std::string to_text(const backup::RestoreReport& r, bool loss) {
     out += "warning: no backup has the key of those of log entries " + entries_text(r.without_key) +
            "; they do not match: erase them and enrol them again\n";
   }
+  if (r.newer) {
+    out += "warning: the log has a newer backup, of " + std::to_string(r.newer->size) + " entries (log entry " +
+           std::to_string(r.newer->entry) +
+           "). Whoever has its file: take db/, keys/ and restored.json away before the first start and restore from "
+           "that one, and fewer people are lost\n";
+  }
   for (const std::string& fault : r.faults) out += "warning: left out: " + fault + "\n";
   if (loss) return out + kLossText;
   return out +
@@ -86,16 +108,17 @@ std::string to_text(const backup::RestoreReport& r, bool loss) {
 }
 
 std::string to_json_text(const backup::RestoreReport& r) {
-  const nlohmann::ordered_json out = {{"size", r.size},
-                                      {"entries", r.entries},
-                                      {"digest", r.digest},
-                                      {"subjects", r.subjects},
-                                      {"templates", r.templates},
-                                      {"dropped", r.dropped},
-                                      {"lost", r.lost},
-                                      {"lost_templates", r.lost_templates},
-                                      {"without_key", r.without_key},
-                                      {"faults", r.faults}};
+  nlohmann::ordered_json out = {{"size", r.size},
+                                {"entries", r.entries},
+                                {"digest", r.digest},
+                                {"subjects", r.subjects},
+                                {"templates", r.templates},
+                                {"dropped", r.dropped},
+                                {"lost", r.lost},
+                                {"lost_templates", r.lost_templates},
+                                {"without_key", r.without_key},
+                                {"faults", r.faults}};
+  if (r.newer) out["newer"] = {{"entry", r.newer->entry}, {"size", r.newer->size}};
   return out.dump(2) + "\n";
 }
 

@@ -11,8 +11,9 @@ namespace facekeep::daemon {
 struct RestoreOptions {
   std::vector<std::string> backups;  // the whole one first
   std::string mirror;
-  std::vector<std::string> checkpoints;  // files
-  bool accept_loss = false;              // the mirror is then asked for the log's handovers alone, and may be missing
+  std::vector<std::string> checkpoints;      // files
+  std::vector<std::string> without_witness;  // names
+  bool accept_loss = false;  // the mirror is then asked for the log's handovers alone, and may be missing
   bool json = false;
 };
 

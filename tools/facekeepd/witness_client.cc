@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "api/http/client.h"
 #include "tools/facekeepd/journal.h"
-#include "vault/witnessing.h"
 
 namespace facekeep::daemon {
 namespace {
@@ -14,17 +12,6 @@ constexpr http::Millis kTimeout{5'000};
 constexpr std::chrono::milliseconds kPolicyLook{1'000};
 constexpr std::size_t kMaxAnswer = 64 * 1024;  // a few signature lines
 constexpr std::string_view kScheme = "https://";
-
-struct Line {
-  http::Client client;
-  std::string target;
-};
-
-Result<WitnessAnswer> post(Line& line, const std::string& body) {
-  FK_TRY(http::ClientResponse response,
-         line.client.request("POST", line.target, {{"Content-Type", "text/plain; charset=utf-8"}}, as_bytes(body)));
-  return WitnessAnswer{response.status, response.content_type, std::string(as_chars(response.body))};
-}
 
 void report(const std::string& name, const Status& now) {
   if (now) {
@@ -46,9 +33,27 @@ WitnessUrl split_witness_url(const std::string& url) {
   return out;
 }
 
+Result<WitnessLine> WitnessLine::open(const ledger::Witness& witness) {
+  const WitnessUrl url = split_witness_url(witness.url);
+  http::ClientConfig c;
+  c.url = url.origin;
+  c.pins = {witness.key};
+  c.connect_timeout = kConnectTimeout;
+  c.timeout = kTimeout;
+  c.max_response = kMaxAnswer;
+  FK_TRY(http::Client client, http::Client::create(c));
+  return WitnessLine(std::move(client), url.prefix + "/add-checkpoint");
+}
+
+Result<WitnessAnswer> WitnessLine::add_checkpoint(const std::string& body) {
+  FK_TRY(http::ClientResponse response,
+         client_.request("POST", target_, {{"Content-Type", "text/plain; charset=utf-8"}}, as_bytes(body)));
+  return WitnessAnswer{response.status, response.content_type, std::string(as_chars(response.body))};
+}
+
 struct WitnessClient::Lines {
   ledger::Witnesses named;
-  std::vector<Line> lines;
+  std::vector<WitnessLine> lines;
   std::optional<Witnessing> witnessing;
 };
 
@@ -59,22 +64,15 @@ Result<std::unique_ptr<WitnessClient::Lines>> WitnessClient::connect(const ledge
   auto out = std::make_unique<Lines>();
   out->named = named;
   for (const ledger::Witness& w : named.list) {
-    const WitnessUrl url = split_witness_url(w.url);
-    http::ClientConfig c;
-    c.url = url.origin;
-    c.pins = {w.key};
-    c.connect_timeout = kConnectTimeout;
-    c.timeout = kTimeout;
-    c.max_response = kMaxAnswer;
-    FK_TRY(http::Client client, http::Client::create(c));
-    out->lines.push_back({std::move(client), url.prefix + "/add-checkpoint"});
+    FK_TRY(WitnessLine line, WitnessLine::open(w));
+    out->lines.push_back(std::move(line));
   }
   Witnessing::Options options;
   options.refresh_ms = config_.witness_max_age_ms / 4;
   options.max_backoff_ms = config_.witness_max_age_ms / 4;
   const auto send = [this, lines = out.get()](std::size_t witness, const std::string& body) -> Result<WitnessAnswer> {
     if (stopping_) return make_error(Errc::kUnavailable, "the vault is stopping");
-    return post(lines->lines[witness], body);
+    return lines->lines[witness].add_checkpoint(body);
   };
   const auto tell = [this](const std::string& name, const Status& now) {
     if (!stopping_) report(name, now);

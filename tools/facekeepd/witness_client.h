@@ -1,6 +1,6 @@
 // The daemon's side of the witnesses: the thread that asks them, and the connections that it asks over.
 //
-// Each witness has one TLS connection, pinned to the key that the log names. What is asked and what becomes of the
+// What is asked and what becomes of the
 // answers is vault/witnessing.h. A policy that a proposal brings is followed within a second.
 #pragma once
 
@@ -10,9 +10,11 @@
 #include <mutex>
 #include <thread>
 
+#include "api/http/client.h"
 #include "tools/facekeepd/config.h"
 #include "vault/ledger/witness.h"
 #include "vault/service.h"
+#include "vault/witnessing.h"
 
 namespace facekeep::daemon {
 
@@ -23,6 +25,19 @@ struct WitnessUrl {
   std::string prefix;  // "" or "/w1"
 };
 WitnessUrl split_witness_url(const std::string& url);
+
+// The TLS connection to one witness, pinned to the key that the log names. One thread.
+class WitnessLine {
+ public:
+  static Result<WitnessLine> open(const ledger::Witness& witness);
+  // POSTs to <url>/add-checkpoint. Any status is an answer; it comes within seconds, or an Error does.
+  Result<WitnessAnswer> add_checkpoint(const std::string& body);
+
+ private:
+  WitnessLine(http::Client client, std::string target) : client_(std::move(client)), target_(std::move(target)) {}
+  http::Client client_;
+  std::string target_;
+};
 
 class WitnessClient {
  public:

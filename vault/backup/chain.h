@@ -40,7 +40,7 @@ class Chain {
   // A backup as the log has it, whoever has its file.
   struct Made {
     std::uint64_t entry = 0;  // its manifest
-    std::uint64_t size = 0;
+    std::uint64_t size = 0;   // entries in it
   };
   struct Entry {
     std::uint64_t index = 0;
@@ -73,7 +73,7 @@ class Chain {
   // Of the last file.
   [[nodiscard]] const std::optional<log::Checkpoint>& checkpoint() const { return checkpoint_; }
   [[nodiscard]] const std::vector<FileReport>& files() const { return files_; }
-  // The newest that the log names, as far as it was read: State::newest_backup() with where that stands.
+  // The newest that the log names, as far as it was read.
   [[nodiscard]] const std::optional<Made>& newest() const { return newest_; }
   // Rows that do not fit the log, each a sentence (100 at most), and how many there are.
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }

@@ -1,8 +1,8 @@
 // The mark that a restore leaves in the data directory until the log has it: behind which entries there is nothing
 // sealed. The first start writes `restored` and removes it. It is not trusted: a mark that somebody made up keeps the
-// daemon from starting, for `restored` takes away what stands behind the newest backup that the log names, and the
-// start refuses a mark of any other, or one behind which a key is still in its slot. So whoever writes the mark can
-// take nobody's key away with it. One who overwrites the keys as well has destroyed them without it; openings of
+// daemon from starting, for `restored` takes away what stands behind a backup that the log names, and the start refuses
+// a mark of anything else, or one behind which a key is still in its slot. So whoever writes the mark can take nobody's
+// key away with it. One who overwrites the keys as well has destroyed them without it; openings of
 // accesses behind that backup that were taken away too are then called lost, which `facekeepd check` and auditors show.
 #pragma once
 

@@ -7,12 +7,15 @@
 #include <unordered_map>
 
 #include "vault/backup/file.h"
+#include "vault/backup/filler.h"
 #include "vault/backup/mark.h"
+#include "vault/backup/witnesses.h"
 #include "vault/base/digest.h"
 #include "vault/log/sequencer/handover.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
+#include "vault/store/ballast.h"
 #include "vault/store/keys.h"
 #include "vault/store/rocks_store.h"
 
@@ -23,7 +26,6 @@ namespace fs = std::filesystem;
 namespace keys = store::keys;
 using keys::Kind;
 
-constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr std::size_t kSlotsAtOnce = 4096;
 constexpr const char* kLossHint =
     "take the newest mirror that anyone has. To go on without these entries is a loss that a quorum accepts "
@@ -33,48 +35,10 @@ Error refused(std::string message, std::string hint = {}) {
   return make_error(Errc::kFailedPrecondition, std::move(message), std::move(hint));
 }
 
-// Rows into the new store, some mebibytes a batch.
-class Filler {
- public:
-  explicit Filler(store::Store& store) : store_(store) {}
-  Status put(Bytes key, ByteView value) {
-    bytes_ += key.size() + value.size();
-    batch_.puts.push_back({std::move(key), to_bytes(value)});
-    return bytes_ < kBatchBytes ? Status() : flush();
-  }
-  Status entry(const Chain::Entry& e) {
-    for (const log::FullTile& t : e.completed) {
-      FK_CHECK(put(keys::tile(static_cast<std::uint8_t>(t.level), t.index), t.hashes));
-    }
-    if (e.opening) FK_CHECK(put(keys::opening(e.index), *e.opening));
-    batch_.head_after = e.index + 1;
-    return put(keys::entry(e.index), e.bytes);
-  }
-  Status flush() {
-    FK_CHECK(store_.commit(batch_, store::Urgency::kOrdinary));
-    const std::uint64_t head = batch_.head_after;
-    batch_ = {};
-    batch_.head_before = batch_.head_after = head;
-    bytes_ = 0;
-    return {};
-  }
-
- private:
-  store::Store& store_;
-  store::Batch batch_;
-  std::size_t bytes_ = 0;
-};
-
 class Restore {
  public:
-  Restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token, std::string data_dir,
-          const RestoreTerms& terms)
-      : paths_(files),
-        mirror_(mirror),
-        token_(token),
-        terms_(terms),
-        dir_(std::move(data_dir)),
-        work_(dir_ + "/restoring") {}
+  explicit Restore(const RestoreParts& parts)
+      : parts_(parts), paths_(parts.files), mirror_(parts.mirror), dir_(parts.data_dir), work_(dir_ + "/restoring") {}
 
   Result<RestoreReport> run() {
     auto report = restored();
@@ -85,17 +49,21 @@ class Restore {
  private:
   Result<RestoreReport> restored() {
     FK_CHECK(begin());
+    point("begun");
     FK_CHECK(read_backups());
-    FK_CHECK(terms_.accept_loss ? chain_.finish() : read_mirror());
+    FK_CHECK(parts_.accept_loss ? chain_.finish() : read_mirror());
     FK_CHECK(check_manifests());
     FK_CHECK(fill_->flush());  // the tiles
     FK_CHECK(take_handovers());
     FK_CHECK(check_checkpoints());
     FK_CHECK(check_token());
+    FK_CHECK(check_witnesses());
+    FK_CHECK(drop_old_site_keys());
     FK_CHECK(check_site_keys());
-    if (!terms_.accept_loss) FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
+    if (!parts_.accept_loss) FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
     FK_CHECK(write_people());
     FK_CHECK(fill_->flush());
+    point("people-written");
     report();
     slots_.reset();
     fill_.reset();
@@ -113,8 +81,28 @@ class Restore {
     if (remove_mark(dir_)) fs::remove_all(work_, ec);
   }
 
+  // In this order: begun, people-written, mark-written, keys, db.
+  void point(const char* name) const {
+    if (parts_.at_point) parts_.at_point(name);
+  }
   const ledger::State& state() const { return chain_.state(); }
   const Header& last() const { return chain_.files().back().header; }
+
+  // Asked for before anything is written: an engine whose disk runs full under it can't even be closed.
+  Status check_room(const store::RocksOptions& options) const {
+    std::uint64_t needed = options.reserve + options.ballast + 2 * options.write_buffer;
+    for (const std::string& path : paths_) {
+      std::error_code ec;
+      const auto size = fs::file_size(path, ec);
+      if (!ec) needed += 2 * size;  // rows move once more when the engine sorts them
+    }
+    FK_TRY(const std::uint64_t free, store::free_bytes(dir_));
+    if (free >= needed) return {};
+    return make_error(Errc::kOutOfSpace,
+                      "the disk of " + dir_ + " has " + std::to_string(free >> 20) + " MiB free; a restore takes " +
+                          std::to_string((needed >> 20) + 1) + " MiB",
+                      "make room, or restore to another disk");
+  }
 
   Status begin() {
     std::error_code ec;
@@ -131,13 +119,14 @@ class Restore {
       FK_CHECK(remove_mark(dir_));
       fs::remove_all(work_, ec);
     }
+    store::RocksOptions options;
+    options.dir = work_ + "/db";
+    options.create_if_missing = true;
+    FK_CHECK(check_room(options));
     if (::mkdir(work_.c_str(), 0700) != 0 || ::mkdir((work_ + "/keys").c_str(), 0700) != 0) {
       return make_error(Errc::kIo, "can't make " + work_);
     }
     begun_ = true;
-    store::RocksOptions options;
-    options.dir = work_ + "/db";
-    options.create_if_missing = true;
     FK_TRY(store_, store::RocksStore::open(options));
     fill_.emplace(*store_);
     return {};
@@ -192,24 +181,13 @@ class Restore {
 
   Status check_manifests() const {
     // The entry that vouches for the last one stands behind it: with a loss it is not here.
-    const std::size_t vouched = paths_.size() - (terms_.accept_loss ? 1 : 0);
+    const std::size_t vouched = paths_.size() - (parts_.accept_loss ? 1 : 0);
     for (std::size_t i = 0; i < vouched; ++i) {
       if (chain_.files()[i].manifest) continue;
       return refused(paths_[i] + ": the log does not vouch for a backup with this SHA-256",
                      "it was altered, or never finished; take another copy");
     }
-    return check_newest();
-  }
-
-  // With an older one everybody enrolled between the two would be taken out of the log for nothing: the fold refuses
-  // it, so the vault would not start.
-  Status check_newest() const {
-    const auto& newest = chain_.newest();
-    if (!newest || newest->size == last().size) return {};
-    return refused("the log has a newer backup than those given: log entry " + std::to_string(newest->entry) +
-                       " names it, of " + std::to_string(newest->size) + " entries",
-                   "give that one too. If nobody has it any more, a quorum would have to accept the loss of those "
-                   "enrolled since the older one (--accept-loss)");
+    return {};
   }
 
   // Nobody can sign them again: the keys before are gone.
@@ -230,11 +208,11 @@ class Restore {
 
   // The token's anchor lags behind what was published; a checkpoint that somebody kept may be newer.
   Status check_checkpoints() const {
-    for (const std::string& note : terms_.checkpoints) {
+    for (const std::string& note : parts_.checkpoints) {
       const auto kept = log::open_own_checkpoint(state(), note);
       if (!kept) return refused("a checkpoint is not one of this log: " + kept.error().message);
       if (kept->size > chain_.tree().size()) {
-        if (terms_.accept_loss) continue;
+        if (parts_.accept_loss) continue;
         return make_error(Errc::kIntegrity,
                           "the mirror ends at " + std::to_string(chain_.tree().size()) +
                               " entries, but a checkpoint that somebody kept has " + std::to_string(kept->size),
@@ -251,7 +229,10 @@ class Restore {
   }
 
   Status check_token() {
-    FK_TRY(const TokenFacts token, token_(state().current()));
+    const auto& rotation = state().rotation();
+    FK_TRY(const TokenFacts token,
+           parts_.token(state().current(), rotation ? std::optional(rotation->from) : std::nullopt));
+    has_old_root_ = token.has_old_root;
     FK_TRY(const log::VerifierKey key, log::log_key_at(state(), chain_.tree().size()));
     const auto in_force = [&](const LogPublicKey& k) { return k.bytes == key.public_key; };
     if (std::none_of(token.log_keys.begin(), token.log_keys.end(), in_force)) {
@@ -261,7 +242,7 @@ class Restore {
     if (!token.anchor)
       return refused("the token has no rollback anchor of this vault", "restore beside the vault's own token");
     const bool behind = token.anchor->size > chain_.tree().size();
-    if (behind && !terms_.accept_loss) {
+    if (behind && !parts_.accept_loss) {
       return make_error(Errc::kIntegrity,
                         "backup and mirror end at " + std::to_string(chain_.tree().size()) +
                             " entries, but the token has seen " + std::to_string(token.anchor->size) +
@@ -277,6 +258,27 @@ class Restore {
       FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
     }
     return {};
+  }
+
+  // A witness that has seen more would stop the vault at its first round, when a second history has begun.
+  Status check_witnesses() const {
+    const auto& named = state().current().witnesses;
+    if (!named || parts_.accept_loss) return {};
+    return witnesses_reached(*named, mirror_.checkpoint, parts_.witness, parts_.without_witness);
+  }
+
+  // A backup from while a rotation waited has the site keys of before too. Where their root is gone they open nothing,
+  // and the rotation would wait for them.
+  Status drop_old_site_keys() {
+    if (state().rotation() && has_old_root_) return {};
+    store::Batch drop;
+    FK_CHECK(store_->scan(keys::prefix(Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
+      const auto key = keys::parse_site_key(row);
+      if (key && key->epoch < state().root_epoch()) drop.deletes.push_back(to_bytes(row));
+      return true;
+    }));
+    drop.head_before = drop.head_after = chain_.tree().size();
+    return drop.deletes.empty() ? Status() : store_->commit(drop, store::Urgency::kOrdinary);
   }
 
   Status check_site_keys() const {
@@ -385,6 +387,7 @@ class Restore {
     const std::uint64_t size = last().size;
     report_.size = size;
     report_.digest = to_hex(state().digest());
+    if (chain_.newest() && chain_.newest()->size > size) report_.newer = chain_.newest();
     report_.faults = chain_.faults();
     for (const auto& [ref, s] : state().subjects()) {
       const std::uint64_t before = std::uint64_t(
@@ -406,21 +409,22 @@ class Restore {
   Status finish() {
     FK_CHECK(sync_directory(work_));
     FK_CHECK(write_mark(dir_, {last().size, chain_.tree().size()}));  // also tells begin() of an interrupted move
+    point("mark-written");
     std::error_code ec;
     moving_ = true;
     for (const char* name : {"/keys", "/db"}) {
       fs::rename(work_ + name, dir_ + name, ec);
       if (ec) return make_error(Errc::kIo, "can't move a folder into " + dir_ + ": " + ec.message());
       FK_CHECK(sync_directory(dir_));
+      point(name + 1);  // "keys", "db"
     }
     fs::remove(work_, ec);
-    return terms_.accept_loss ? remove_mark(dir_) : Status();  // nothing is behind the backup
+    return parts_.accept_loss ? remove_mark(dir_) : Status();  // nothing is behind the backup
   }
 
+  const RestoreParts& parts_;
   const std::vector<std::string>& paths_;
   const MirrorLog& mirror_;
-  const AskToken& token_;
-  const RestoreTerms& terms_;
   const std::string dir_;
   const std::string work_;
   RestoreReport report_;
@@ -436,6 +440,7 @@ class Restore {
   std::unordered_map<std::uint32_t, std::uint64_t> owners_;  // slot -> entry of its owner; of those not yet written
   std::vector<seal::SlotWrite> writes_;
   const FileReport* file_ = nullptr;
+  bool has_old_root_ = false;
   bool begun_ = false;   // work_ is ours
   bool moving_ = false;  // and its parts may lie in dir_
 };
@@ -457,9 +462,8 @@ Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
                  "the erasure horizon has passed it, as it is meant to: take a backup from after the rotation");
 }
 
-Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir, const RestoreTerms& terms) {
-  return Restore(files, mirror, token, data_dir, terms).run();
+Result<RestoreReport> restore(const RestoreParts& parts) {
+  return Restore(parts).run();
 }
 
 }  // namespace facekeep::backup

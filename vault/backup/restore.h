@@ -8,10 +8,12 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "vault/backup/chain.h"
+#include "vault/log/witness_request.h"
 #include "vault/seal/custody.h"
 
 namespace facekeep::backup {
@@ -28,13 +30,20 @@ struct MirrorLog {
   std::function<Result<Bytes>(std::uint64_t entry)> bytes;  // of the entry alone: a public mirror has no openings
 };
 
+// What a witness of the log answers to a question that tells it nothing (tlog-witness, add-checkpoint): `named` is the
+// policy where the mirror ends.
+using AskWitness = std::function<Result<log::WitnessAnswer>(const ledger::Witness& named, const std::string& body)>;
+
 // What the token says: asked once it is known which it is, in the state where the mirror ends.
 struct TokenFacts {
   std::vector<LogPublicKey> log_keys;
   std::optional<Anchor> anchor;
-  bool has_root = true;  // of current's root epoch
+  bool has_root = true;       // of current's root epoch
+  bool has_old_root = false;  // that of the epoch asked about
 };
-using AskToken = std::function<Result<TokenFacts>(const ledger::Genesis& current)>;
+// `old_root`: the epoch of the root key that a rotation which has not ended in the log is to destroy.
+using AskToken =
+    std::function<Result<TokenFacts>(const ledger::Genesis& current, std::optional<std::uint32_t> old_root)>;
 
 struct RestoreReport {
   std::uint64_t size = 0;     // entries in the backups
@@ -45,25 +54,34 @@ struct RestoreReport {
   std::uint64_t dropped = 0;               // records of people whom the log erased behind their backup
   std::vector<std::uint64_t> lost;         // entries of those who were enrolled behind the backups
   std::uint64_t lost_templates = 0;        // behind the backups, of others
+  std::optional<Chain::Made> newer;        // a backup that the log has and that was not given: less would be lost
   std::vector<std::uint64_t> without_key;  // entries of those whose key no backup has
   std::vector<std::string> faults;         // rows that did not fit the log and were left out
 };
 
-// What a restore does without. `accept_loss`: entries behind the backups that no mirror has are gone, with what they
-// erased and revoked. The log ends where the backups do, the mirror is asked for handovers alone, and no daemon starts
-// with it before the custodians have signed for the loss (vault/token_recovery.h).
-struct RestoreTerms {
-  std::vector<std::string> checkpoints;  // signed notes of this log that somebody kept
+struct RestoreParts {
+  std::vector<std::string> files;  // backups: the whole one first
+  MirrorLog mirror;
+  AskToken token;
+  std::string data_dir;
+  // Signed notes of this log that somebody kept. kIntegrity if the mirror ends before one of them, or had another root
+  // at its size.
+  std::vector<std::string> checkpoints;
+  AskWitness witness;                     // each that the log names is asked
+  std::set<std::string> without_witness;  // names of those that are not asked; empty where nobody is away
+  // Entries behind the backups that no mirror has are gone, with what they erased and revoked. The log ends where the
+  // backups do, the mirror is asked for handovers alone, no witness is asked, and no daemon starts with it before the
+  // custodians have signed for the loss (vault/token_recovery.h).
   bool accept_loss = false;
+  std::function<void(const char*)> at_point;  // fault tests stop the process here: restore.cc
 };
 
 // Into a directory without a vault (db/ and keys/; other files in it stay). An interrupted restore is begun anew.
 // Errors: those of Chain; kIntegrity (the mirror's log is another one, lacks an entry or a custody opening, or the
-// token has seen a longer log: both positions); kFailedPrecondition (the directory has a vault; a backup that the log
-// does not vouch for; another token; an older root key; a site that was opened behind the backups).
-// kIntegrity if the mirror ends before one of the checkpoints, or had another root at its size.
-Result<RestoreReport> restore(const std::vector<std::string>& files, const MirrorLog& mirror, const AskToken& token,
-                              const std::string& data_dir, const RestoreTerms& terms = {});
+// token or a witness has seen a longer log: both positions); kUnavailable (a witness does not answer);
+// kOutOfSpace (begun only with room for all of it); kFailedPrecondition (the directory has a vault; a backup that the
+// log does not vouch for; another token; an older root key; a site that was opened behind the backups).
+Result<RestoreReport> restore(const RestoreParts& parts);
 
 // kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.
 // `rotation`: one that the log has not ended, as State has it.

@@ -18,6 +18,19 @@ constexpr std::size_t kRowsAtOnce = 1024;   // judged under one lock of the stat
 constexpr std::size_t kSlotsAtOnce = 4096;  // owners read under one lock of the state
 constexpr std::uint64_t kAskEvery = 256;    // rows
 
+bool has_new_keys(ByteView entry) {
+  if (as_chars(entry).find("\"type\":\"proposal-done\"") == std::string_view::npos) return false;
+  const auto leaf = ledger::decode_leaf(as_chars(entry));
+  const auto* event = leaf ? std::get_if<ledger::Event>(&*leaf) : nullptr;
+  const auto* done = event == nullptr ? nullptr : std::get_if<ledger::ProposalDone>(&event->body);
+  return done != nullptr && done->keys.has_value();
+}
+
+Error ceremony_running(const std::string& why) {
+  return make_problem(Errc::kFailedPrecondition, "ceremony-running", why,
+                      "take a whole backup as soon as everybody is rewrapped: earlier ones open no more");
+}
+
 class Taking {
  public:
   Taking(const Source& source, const store::Snapshot& at, const Header& header, Writer& out, const GoOn& go_on)
@@ -77,7 +90,7 @@ class Taking {
       if (index != next) return make_error(Errc::kIntegrity, "log entry " + std::to_string(next) + " is missing");
       ++next;
       ++entries_;
-      note_base(value);
+      FK_CHECK(note_base(value));
       FK_CHECK(row(key, value));
       return row_if_there(keys::opening(index));
     }));
@@ -88,11 +101,18 @@ class Taking {
                             " entries with that SHA-256",
                         "name a backup of this vault by its own digest, or take a whole one");
   }
-  // Its manifest stands behind it, so among the entries that this one has.
-  void note_base(ByteView entry) {
-    if (!header_.since || base_known_) return;
+  // Its manifest stands behind it, so among the entries that this one has. So do new keys, if any came since.
+  Status note_base(ByteView entry) {
+    if (!header_.since) return {};
+    if (has_new_keys(entry)) {
+      return make_problem(Errc::kInvalidArgument, "bad-backup",
+                          "the vault has new keys since the backup to build on: nobody can open that one any more",
+                          "take a whole backup");
+    }
+    if (base_known_) return {};
     const auto made = backup_made_of(entry);
     base_known_ = made && made->size == header_.since->size && made->digest == header_.since->digest;
+    return {};
   }
 
   Status deleted_ids() {
@@ -158,19 +178,33 @@ class Taking {
     std::uint32_t slot = 0;
     std::uint64_t entry = 0;
   };
+  bool owner_is_there(const Owned& owned) const {
+    return source_.sequencer.read([&](const State& st) {
+      const auto slots = ledger::slots_behind(st, {owned.entry, owned.entry + 1});
+      return std::find(slots.begin(), slots.end(), owned.slot) != slots.end();
+    });
+  }
+  // While the old keys are there, an empty slot may be that of somebody whose key could not be moved: it lies in the
+  // older generation, and this backup would be one without it.
+  Status check_not_left_behind(const Owned& owned) const {
+    const auto before = source_.sequencer.read(
+        [](const State& st) { return st.rotation() ? std::optional(st.rotation()->from) : std::nullopt; });
+    if (!before) return {};
+    const auto old = source_.slots.read(*before, owned.slot);
+    const bool there = old || old.error().code != Errc::kNotFound;
+    if (!there || !owner_is_there(owned)) return {};
+    return ceremony_running("the key of log entry " + std::to_string(owned.entry) +
+                            " could not be moved under the new keys");
+  }
   // One that is empty was erased a moment ago, or lost its key before. One that is damaged fails the backup while the
   // log has its owner: else the copy that people rely on lacks somebody, and nobody knows.
   Status slot(const Owned& owned) {
     FK_CHECK(ask());
     auto data = source_.slots.read(header_.root_epoch, owned.slot);
     if (data) return out_.slot(owned.slot, *data);
-    if (data.error().code == Errc::kNotFound) return {};
+    if (data.error().code == Errc::kNotFound) return check_not_left_behind(owned);
     if (data.error().code != Errc::kIntegrity) return std::move(data).error();
-    const bool owner_is_there = source_.sequencer.read([&](const State& st) {
-      const auto slots = ledger::slots_behind(st, {owned.entry, owned.entry + 1});
-      return std::find(slots.begin(), slots.end(), owned.slot) != slots.end();
-    });
-    if (!owner_is_there) return {};
+    if (!owner_is_there(owned)) return {};
     return make_error(Errc::kIntegrity,
                       "the wrapped key of log entry " + std::to_string(owned.entry) + ", in slot " +
                           std::to_string(owned.slot) + ", is damaged",
@@ -219,12 +253,14 @@ class Taking {
   bool base_known_ = false;
 };
 
-Status check_no_rotation(const Source& source, const Header& header) {
-  const bool same =
-      source.sequencer.read([&](const State& st) { return !st.rotation() && st.root_epoch() == header.root_epoch; });
-  if (same) return {};
-  return make_problem(Errc::kFailedPrecondition, "ceremony-running", "subjects are being rewrapped under new keys",
-                      "take a whole backup when the old keys are destroyed: earlier ones open no more");
+// Everybody's key lies in the generation of the header. A rotation may wait for its cards, or for its old keys to be
+// destroyed: nothing moves any more.
+Status check_not_moving(const Source& source, const Header& header) {
+  const bool still = source.sequencer.read([&](const State& st) {
+    const bool moving = st.rotation() && st.rotation()->upto != ledger::kAllRefs;
+    return !moving && st.root_epoch() == header.root_epoch;
+  });
+  return still ? Status() : Status(ceremony_running("subjects are being rewrapped under new keys"));
 }
 
 }  // namespace
@@ -249,9 +285,9 @@ Result<Header> write_backup(const Source& source, const std::optional<Since>& si
     header.vault = st.genesis().vault;
     header.root_epoch = st.root_epoch();
   });
-  FK_CHECK(check_no_rotation(source, header));
+  FK_CHECK(check_not_moving(source, header));
   FK_CHECK(Taking(source, *at, header, out, go_on).run());
-  FK_CHECK(check_no_rotation(source, header));  // one that began meanwhile took slots away
+  FK_CHECK(check_not_moving(source, header));  // one that began meanwhile took slots away
   return header;
 }
 

@@ -38,7 +38,7 @@ std::vector<std::uint32_t> slots_behind(const State& state, const BehindBackup& 
 Status State::apply_body(const BackupMade& e) {
   const Status allowed = decide_backup_made(*this, e, moment());
   if (!allowed) return broken(allowed.error().message);
-  newest_backup_ = std::max(newest_backup_, e.size);
+  backups_.insert(e.size);
   return {};
 }
 
@@ -50,8 +50,8 @@ Status State::apply_body(const Restored& e) {
   if (e.size == 0 || e.size > start_entry_ || e.entries != start_entry_ - e.size) {
     return broken("a restore of other entries than those between a backup and this start");
   }
-  if (e.size != newest_backup_) {
-    return broken("a restore from another backup than the newest, of " + std::to_string(newest_backup_) + " entries");
+  if (!backups_.contains(e.size)) {
+    return broken("a restore from a backup of " + std::to_string(e.size) + " entries, which the log does not have");
   }
   if (all_custody_ && e.subjects != subjects_behind(*this, range)) {
     return broken("a restore that lost others than those enrolled behind its backup");

@@ -3,7 +3,9 @@
 // `backup-made` is the signed manifest of a backup: its tlog-proof says that the vault made a file with that digest.
 // `restored` says from where the vault's sealed bytes were put back. Entries behind the backup came from a mirror of
 // the log, which has no sealed byte: what was sealed behind it is gone, and the fold takes it out of the state
-// (FORMAT.md, section 7). That backup is the newest that the log has: with an older one more would be lost than must.
+// (FORMAT.md, section 7). That backup is any that the log has. The newest loses least, but it may be nobody's: its
+// entry is written before anybody has its file, so were it alone restorable, whoever can have that entry written could
+// make every older file worthless.
 #pragma once
 
 #include <cstdint>

@@ -189,7 +189,7 @@ std::string State::digest_head() const {
     if (recovery_->renewed) head += " " + std::to_string(*recovery_->renewed);
     head += "\n";
   }
-  if (newest_backup_ > 0) head += "backup " + std::to_string(newest_backup_) + "\n";
+  for (const std::uint64_t size : backups_) head += "backup " + std::to_string(size) + "\n";
   if (scheduled_since_) {
     head +=
         "rotation-since " + format_time(scheduled_since_->wall) + " " + std::to_string(scheduled_since_->clock) + "\n";

@@ -193,8 +193,8 @@ class State {
   // The entries behind the backups from which the vault was restored, in log order: of their access events the stored
   // openings are gone. Of events folded into this object alone, and under no digest.
   [[nodiscard]] const std::vector<BehindBackup>& restores() const { return restores_; }
-  // Entries of the log in the newest backup that the log has; 0: it has none. A restore takes that one, or is none.
-  [[nodiscard]] std::uint64_t newest_backup() const { return newest_backup_; }
+  // Entries of the log in each backup that the log has. A restore takes one of these, or is none.
+  [[nodiscard]] const std::set<std::uint64_t>& backups() const { return backups_; }
   // Slots that an event owns. Recovery clears every other slot.
   [[nodiscard]] const std::set<std::uint32_t>& slots() const { return slots_; }
   // Keys ever wrapped under the site's S/wrap, of all its epochs (use counter, never goes back).
@@ -314,7 +314,7 @@ class State {
   std::vector<BehindBackup> restores_;
   std::set<std::uint32_t> slots_;
   std::map<std::string, std::pair<std::string, std::uint32_t>> erased_;  // operator -> (latest day, count)
-  std::uint64_t newest_backup_ = 0;
+  std::set<std::uint64_t> backups_;
   std::optional<Moment> scheduled_since_;
   std::optional<UnixMillis> cards_since_;
 };

@@ -163,7 +163,10 @@ Status StateTextReader::state_line(const Words& w) {
     s.slots_.insert(key.slot);
   }
   if (w[0] == "wraps" && w.size() == 3) ok = number(w[2], s.wraps_[std::string(w[1])]);
-  if (w[0] == "backup" && w.size() == 2) ok = number(w[1], s.newest_backup_) && s.newest_backup_ > 0;
+  if (w[0] == "backup" && w.size() == 2) {
+    std::uint64_t size = 0;
+    ok = number(w[1], size) && size > 0 && s.backups_.insert(size).second;
+  }
   if (w[0] == "rotation-since" && w.size() == 3) {
     auto& since = s.scheduled_since_.emplace();
     FK_TRY(since.wall, parse_time(w[1]));

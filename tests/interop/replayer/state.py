@@ -29,7 +29,7 @@ class State(Proposals):
         self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
         self.genesis, self.start, self.shares, self.sites = None, 0, {}, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
-        self.backup = 0  # entries in the newest
+        self.backups = set()  # entries in each
 
     def _index(self):
         self.principals = {p["id"]: p for p in self.current["principals"]}
@@ -187,13 +187,13 @@ class State(Proposals):
     def _backup_made(self, body, time, now):
         self._must_count(body["by"], time, now)
         _must(body["since"] < body["size"] <= self.size, "a backup of other entries than there are")
-        self.backup = max(self.backup, body["size"])
+        self.backups.add(body["size"])
 
     def _restored(self, body, *_):
         size = body["size"]
         _must(self.start + 1 == self.size, "a restore that is not right behind a start")
         _must(size <= self.start and body["entries"] == self.start - size, "a restore of other entries than those before the start")
-        _must(size == self.backup, "a restore from another backup than the newest")
+        _must(size in self.backups, "a restore from a backup that the log does not have")
         lost = [ref for ref, s in self.subjects.items() if s["entry"] >= size]
         _must(len(lost) == body["subjects"], "a restore that lost others than those enrolled behind its backup")
         for ref in lost:
@@ -246,7 +246,7 @@ class State(Proposals):
         lines += [f"wraps {s} {n}" for s, n in sorted(self.wraps.items())]
         lines += [f"erased {by} {day} {n}" for by, (day, n) in sorted(self.erased.items())]
         lines += self._proposal_lines()
-        lines += [f"backup {self.backup}"] if self.backup else []
+        lines += [f"backup {size}" for size in sorted(self.backups)]
         lines += [f"rotation-since {format_time(self.scheduled[0])} {self.scheduled[1]}"] if self.scheduled else []
         acc = sha256(_lines(lines))
         for ref in sorted(self.subjects):

@@ -16,13 +16,58 @@ namespace facekeep::test {
 
 namespace fs = std::filesystem;
 
+// What a restore asks of the fixture's token.
+inline backup::AskToken token_of(VaultFixture& f) {
+  return [&f](const ledger::Genesis& current, std::optional<std::uint32_t> old_root) -> Result<backup::TokenFacts> {
+    FK_TRY(auto pool, f.open_token());
+    FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), current.vault));
+    backup::TokenFacts out;
+    FK_TRY(out.log_keys, custody->log_keys());
+    FK_TRY(out.anchor, custody->read_anchor());
+    FK_TRY(out.has_root, custody->has_root(current.register_epoch));
+    if (old_root) {
+      FK_TRY(out.has_old_root, custody->has_root(*old_root));
+    }
+    return out;
+  };
+}
+// The log as an auditor's mirror would have it, up to the latest checkpoint.
+inline void export_mirror(const store::Store& store, const std::string& to) {
+  fs::remove_all(to);
+  const Status exported = daemon::export_log(store, to);
+  INFO((exported ? "" : exported.error().message));
+  REQUIRE(exported);
+}
+inline void export_mirror_of(const std::string& data_dir, const std::string& to) {
+  store::RocksOptions options;
+  options.dir = data_dir + "/db";
+  const auto store = store::RocksStore::open(options);
+  REQUIRE(store);
+  export_mirror(**store, to);
+}
+// Asks for a backup and waits for what becomes of it.
+inline BackupStatus backed_up(VaultFixture& f, Service& service, const std::optional<backup::Since>& since = {},
+                              const std::string& who = "property/1") {
+  f.clock.advance(kBackupPauseMs);
+  auto now = service.begin_backup(f.key(who), since);
+  REQUIRE(problem(now) == "ok");
+  while (now->state == "running") {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    now = service.backup_status(f.key(who), now->id);
+    REQUIRE(now);
+  }
+  return *now;
+}
+
 struct BackupKit {
   VaultFixture f;
   std::unique_ptr<Service> service;
   std::string backups = f.dir() + "-backups";
   std::string mirror = f.dir() + "-mirror";
+  backup::AskWitness witness;  // for restores
+  std::set<std::string> without_witness;
 
-  BackupKit() { open(); }
+  explicit BackupKit(FixtureOptions o = {}) : f(std::move(o)) { open(); }
 
   Status try_open() {
     ServiceOptions options;
@@ -60,15 +105,7 @@ struct BackupKit {
   }
   // That may fail.
   BackupStatus take_any(const std::optional<backup::Since>& since, const std::string& who = "property/1") {
-    f.clock.advance(kBackupPauseMs);
-    auto now = service->begin_backup(f.key(who), since);
-    REQUIRE(problem(now) == "ok");
-    while (now->state == "running") {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      now = service->backup_status(f.key(who), now->id);
-      REQUIRE(now);
-    }
-    return *now;
+    return backed_up(f, *service, since, who);
   }
 
   // Stops the vault and keeps its log as an auditor's mirror would, then loses the data directory.
@@ -77,29 +114,12 @@ struct BackupKit {
     mirror_now();
     fs::remove_all(f.dir());
   }
-  void mirror_now() {
-    fs::remove_all(mirror);
-    store::RocksOptions options;
-    options.dir = f.dir() + "/db";
-    const auto store = store::RocksStore::open(options);
-    REQUIRE(store);
-    const Status exported = daemon::export_log(**store, mirror);
-    INFO((exported ? "" : exported.error().message));
-    REQUIRE(exported);
-  }
+  void mirror_now() const { export_mirror_of(f.dir(), mirror); }
   Result<backup::RestoreReport> restore(const std::vector<std::string>& files,
-                                        const backup::RestoreTerms& terms = {}) {
+                                        const std::vector<std::string>& checkpoints = {}, bool accept_loss = false) {
     FK_TRY(const daemon::OpenedMirror log, daemon::open_mirror_log(mirror));
-    const auto token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
-      FK_TRY(auto pool, f.open_token());
-      FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), current.vault));
-      backup::TokenFacts out;
-      FK_TRY(out.log_keys, custody->log_keys());
-      FK_TRY(out.anchor, custody->read_anchor());
-      FK_TRY(out.has_root, custody->has_root(current.register_epoch));
-      return out;
-    };
-    return backup::restore(files, log.log, token, f.dir(), terms);
+    return backup::restore(
+        {files, log.log, token_of(f), f.dir(), checkpoints, witness, without_witness, accept_loss, {}});
   }
   template <class F>
   auto state(F&& read) const {

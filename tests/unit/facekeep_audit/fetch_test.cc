@@ -374,6 +374,39 @@ TEST_CASE("a key that ends between the checkpoint and the openings is no finding
   }
 }
 
+TEST_CASE("a fetch goes on to the end of what its own reading wrote, and stops there") {
+  const ScratchDir dir;
+  Server server{open_vault(300), {}};
+  const tools::Mirror mirror = mirror_in(dir.path());
+  const tools::Get get = server.get();
+  // As a vault does: each answer is an entry behind the checkpoint, and published later.
+  int custody = 0;  // enrolments that come while it reads
+  const tools::Get openings = [&](const std::string& target) -> Result<Bytes> {
+    auto answer = get(target);
+    server.m.wait(1);
+    server.m.add(ledger::OpeningsRead{"auditor/1", "bundle", 0});
+    if (custody-- > 0) {
+      server.m.add(ledger::MetadataRead{"main", "operator/1", "list", {}});
+    }
+    server.m.publish();
+    return answer;
+  };
+  custody = GENERATE(0, 1);
+  CAPTURE(custody);
+  auto log = tools::fetch_log(mirror, log_signer().key, get);
+  REQUIRE(log);
+  REQUIRE(tools::fetch_openings(mirror, log->checkpoint, openings));
+  CHECK(log->checkpoint.size < server.m.entries.size());
+  const auto rest = tools::fetch_to_the_end(mirror, log_signer().key, *log, get, openings);
+  INFO((rest ? "" : rest.error().message));
+  REQUIRE(rest);
+  CHECK(log->checkpoint.size == server.m.entries.size());
+  const auto note = mirror.checkpoint();
+  REQUIRE(*note);
+  CHECK(log::open_checkpoint(**note, log_signer().key)->size == server.m.entries.size());
+  CHECK(run({"replay", dir.path()}).code == 0);
+}
+
 TEST_CASE("what the witnesses cosigned is kept in the mirror, and the replay holds it against the log") {
   const ScratchDir dir;
   Server server{open_vault(30), {}};  // its genesis wants two witnesses, and nothing without them

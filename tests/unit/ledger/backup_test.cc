@@ -113,24 +113,31 @@ TEST_CASE("a restore stands right behind a start, of the entries before it, and 
   CHECK(log.state.subject(ref_of(3)) != nullptr);
 }
 
-TEST_CASE("a restore takes the newest backup that the log has, and no other") {
+TEST_CASE("a restore takes a backup that the log has, the newest or not, and nothing else") {
   Log log = open_log();
   const std::uint64_t first = log.state.size();
   log.must(enrolled(3));
   log.start();
-  refuse(log, Restored{first, log.state.start_entry() - first, 1}, "the newest, of 0 entries");
+  refuse(log, Restored{first, log.state.start_entry() - first, 1}, "which the log does not have");
   CHECK(log.state.digest_head().find("backup") == std::string::npos);
   log.must(backup_of(first));
   CHECK(log.state.digest_head().ends_with("\nbackup " + std::to_string(first) + "\n"));
   const std::uint64_t second = log.state.size();
   log.must(backup_of(second, first));
-  log.must(backup_of(first));  // a copy of it that was asked for late does not count
-  CHECK(log.state.newest_backup() == second);
+  log.must(backup_of(first));  // once more: it is one of these already
+  CHECK(log.state.backups() == std::set<std::uint64_t>{first, second});
+  CHECK(log.state.digest_head().ends_with("\nbackup " + std::to_string(first) + "\nbackup " + std::to_string(second) +
+                                          "\n"));
+  CHECK(read_back(log.state).backups() == log.state.backups());
   log.start();
-  const std::uint64_t start = log.state.start_entry();
-  refuse(log, Restored{first, start - first, 1}, "the newest, of " + std::to_string(second) + " entries");
-  refuse(log, Restored{second + 1, start - second - 1, 0}, "the newest");
-  CHECK(read_back(log.state).newest_backup() == second);
+  std::uint64_t start = log.state.start_entry();
+  refuse(log, Restored{second + 1, start - second - 1, 0}, "which the log does not have");
+  refuse(log, Restored{first + 1, start - first - 1, 0}, "which the log does not have");
   log.must(Restored{second, start - second, 0});
   CHECK(log.state.subject(ref_of(3)) != nullptr);
+  // From the older one everybody enrolled since is gone.
+  log.start();
+  start = log.state.start_entry();
+  log.must(Restored{first, start - first, 1});
+  CHECK(log.state.subject(ref_of(3)) == nullptr);
 }

@@ -42,7 +42,7 @@ struct Loss {
     std::filesystem::remove_all(kit.options.backup_dir, ec);
   }
   Result<backup::RestoreReport> restore(bool accept) {
-    const auto token = [&](const ledger::Genesis& current) -> Result<backup::TokenFacts> {
+    const auto token = [&](const ledger::Genesis& current, std::optional<std::uint32_t>) -> Result<backup::TokenFacts> {
       FK_TRY(auto pool, kit.f.open_token());
       FK_TRY(const auto opened, hsm::TokenCustody::open(std::move(pool), current.vault));
       backup::TokenFacts out;
@@ -51,9 +51,7 @@ struct Loss {
       FK_TRY(out.has_root, opened->has_root(current.register_epoch));
       return out;
     };
-    backup::RestoreTerms terms;
-    terms.accept_loss = accept;
-    return backup::restore({file}, {}, token, kit.f.dir(), terms);
+    return backup::restore({{file}, {}, token, kit.f.dir(), {}, {}, {}, accept, {}});
   }
   Status open_files() {
     store::RocksOptions rocks;

@@ -38,7 +38,7 @@ Status Sequencer::publish(bool anchor_now) {
 
 void Sequencer::publish_if_due() {
   const std::uint64_t size = durable_size();
-  if (size == 0) return;
+  if (size == 0 || quiet_) return;
   const auto h = halted();
   if (h && h->fatal) return;
   const auto since = static_cast<std::int64_t>(clock_.now().uptime_ms - last_publish_ms_);

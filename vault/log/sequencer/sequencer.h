@@ -90,7 +90,7 @@ struct SequencerOptions {
   // The log has a new key, and the token did not destroy the one before: tried again with each checkpoint. Told once,
   // in the sequencer's thread.
   std::function<void(const Error& why)> on_old_log_key;
-  std::function<void(const char*)> at_commit_point;  // fault tests stop the process here
+  std::function<void(const char*)> at_commit_point;  // fault tests stop the process here; backup_run.h has more
 };
 
 class Sequencer {
@@ -132,6 +132,9 @@ class Sequencer {
   // is out. Checked by the caller, as is that of keep_cosigned: a checkpoint with its quorum, which is stored.
   void add_cosignatures(std::uint64_t size, std::string lines);
   Status keep_cosigned(std::string note, std::uint64_t size);
+  // From here on no checkpoint is signed and no anchor moved but for a write that asks for it: nobody can fetch what is
+  // written now, and a restore from a mirror must not be held to it.
+  void publish_no_more() { quiet_ = true; }
   // Stops for good: something outside has shown that this log is not the newest.
   void stop_because(const Error& finding) { halt(finding, true); }
 
@@ -217,6 +220,7 @@ class Sequencer {
   std::string cosigned_;
   std::uint64_t cosigned_size_ = 0;
   std::optional<Halt> halt_;
+  std::atomic<bool> quiet_{false};
   std::uint64_t last_publish_ms_ = 0;  // sequencer's thread only, uptime
   std::uint64_t last_anchor_ms_ = 0;
   std::size_t handed_over_ = 0;         // under published_mutex_: handovers whose checkpoint is stored
