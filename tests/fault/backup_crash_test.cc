@@ -252,7 +252,7 @@ std::string restore(const Crashing& c, const std::string& file, std::function<vo
     FK_TRY(auto pool, hsm::open_token(c.kit.token_uri(), SoftHsm::pin()));
     FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), genesis.vault));
     backup::TokenFacts out;
-    FK_TRY(out.log_public_key, custody->log_public_key());
+    FK_TRY(out.log_keys, custody->log_keys());
     FK_TRY(out.anchor, custody->read_anchor());
     return out;
   };
