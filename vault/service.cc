@@ -5,6 +5,7 @@
 #include "vault/base/digest.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/proposal_decide.h"
+#include "vault/ledger/ticket_decide.h"
 #include "vault/log/merkle.h"
 #include "vault/open_vault.h"
 #include "vault/seal/hpke.h"
@@ -101,6 +102,7 @@ void Service::shut() {
   }
   keeper_wakes_.notify_all();
   if (keeper_.joinable()) keeper_.join();
+  stop_tickets();
   if (backups_) backups_->ask_to_stop();
   // A start that failed before its event has nothing to seal: an entry of its own would move the log's end away from
   // the mark of a restore.
@@ -214,6 +216,15 @@ Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::st
   return receipt.entry;
 }
 
+namespace {
+
+// With a restart ticket that may still open it, sealing what is sealed ends the ticket, and so is an entry.
+bool is_sealed_for_good(const ledger::State& st) {
+  return st.phase() == Phase::kSealed && !(st.ticket() && st.ticket()->over.empty());
+}
+
+}  // namespace
+
 Result<std::uint64_t> Service::seal(const Digest& spki) {
   const UnixMillis now = parts_.clock.now().wall;
   FK_TRY(const std::string by, sequencer_->read([&](const ledger::State& st) -> Result<std::string> {
@@ -228,7 +239,7 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   collector_->clear();
   unseal_since_ms_ = 0;
   const auto last_start = sequencer_->read([&](const ledger::State& st) {
-    return st.phase() == Phase::kSealed ? std::optional(std::pair(st.start_entry(), st.size())) : std::nullopt;
+    return is_sealed_for_good(st) ? std::optional(std::pair(st.start_entry(), st.size())) : std::nullopt;
   });
   if (last_start) {
     const auto [start, size] = *last_start;
@@ -248,7 +259,7 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
 // of an unseal. Until then no card is taken, since the log still counts those that are gone.
 Status Service::settle_phase() {
   if (!seal_owed_by_.empty()) {
-    const bool sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
+    const bool sealed = sequencer_->read([](const ledger::State& st) { return is_sealed_for_good(st); });
     if (!sealed) FK_CHECK(write_sealed(seal_owed_by_, "request"));
     seal_owed_by_.clear();
   }
@@ -256,6 +267,7 @@ Status Service::settle_phase() {
 }
 
 Result<SealStatus> Service::seal_status() const {
+  const Instant now = parts_.clock.now();
   SealStatus out;
   out.clock_jumped = clock_jumped_;
   sequencer_->read([&](const ledger::State& st) {
@@ -264,6 +276,7 @@ Result<SealStatus> Service::seal_status() const {
     out.rehearsal = st.genesis().rehearsal;
     out.start_entry = st.start_entry();
     out.rotation = rotation_progress(st);
+    if (st.ticket() && !ledger::why_ticket_is_over(st, st.moment_at(now))) out.ticket = st.ticket();
     for (const auto& g : st.current().groups) {
       const auto in = st.shares_in().find(g.id);
       const auto n = in == st.shares_in().end() ? 0 : in->second.size();
@@ -275,6 +288,7 @@ Result<SealStatus> Service::seal_status() const {
     out.state = "halted";
     out.halt_reason = h->reason.message;
   }
+  out.ticket_waits = out.ticket.has_value() && ticket_to_deposit().has_value();
   {
     const std::lock_guard lock(open_mutex_);
     if (open_) {

@@ -46,6 +46,8 @@ struct SealStatus {
     bool cards_untried = false;  // of a re-share: the old keys stay until the new cards have opened the vault
   };
   std::optional<Rotation> rotation = {};
+  std::optional<ledger::Ticket> ticket = {};  // that is not over
+  bool ticket_waits = false;                  // its other half has not reached the box yet
 };
 
 struct UnsealProgress {

@@ -64,6 +64,12 @@ Json write(const Reshare& a) {
   return to_json(a);
 }
 
+Json write(const SetTicket& a) {
+  Json j = Json::object();
+  if (a.ticket) j["ticket"] = to_json(*a.ticket);
+  return j;
+}
+
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
   RegisterPrincipals a;
   const Json& doors = r.array("doors", kMaxDoors);
@@ -166,6 +172,16 @@ Result<Action> read(Tag<RotateKeys>, ObjectReader& r) {
 }
 Result<Action> read(Tag<Reshare>, ObjectReader& r) {
   FK_TRY(Reshare a, reshare_from_json(r));
+  return Action(std::move(a));
+}
+
+Result<Action> read(Tag<SetTicket>, ObjectReader& r) {
+  const Json* ticket = r.has("ticket") ? &r.object("ticket") : nullptr;
+  FK_CHECK(r.finish());
+  SetTicket a;
+  if (ticket != nullptr) {
+    FK_TRY(a.ticket, ticket_policy_from_json(*ticket, "restart ticket of an action"));
+  }
   return Action(std::move(a));
 }
 

@@ -17,6 +17,7 @@
 #include "vault/ledger/budget.h"
 #include "vault/ledger/genesis.h"
 #include "vault/ledger/proposal.h"
+#include "vault/ledger/ticket.h"
 #include "vault/ledger/types.h"
 
 namespace facekeep::ledger {
@@ -173,11 +174,11 @@ struct MetadataRead {
 };
 
 // Governance events about proposals, and one person's narrowing acts, are in proposal.h; those of exports in export.h,
-// those of new keys in keys.h, those of backups in backup.h.
+// those of new keys in keys.h, those of backups in backup.h, those of restart tickets in ticket.h.
 using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
                           Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended,
                           AlarmsAcknowledged, ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired,
-                          BackupMade, Restored, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
+                          BackupMade, Restored, TicketMade, TicketUsed, TicketEnded, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
                           PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
 
 struct Event {

@@ -98,6 +98,12 @@ template <BackupEvent E>
 Json write(const E& e) {
   return to_json(e);
 }
+template <class E>
+concept TicketEvent = std::is_same_v<E, TicketMade> || std::is_same_v<E, TicketUsed> || std::is_same_v<E, TicketEnded>;
+template <TicketEvent E>
+Json write(const E& e) {
+  return to_json(e);
+}
 Json write(const Enrolled& e) {
   return {{"by", e.by},
           {"consent", to_hex(e.consent)},
@@ -327,6 +333,11 @@ template <BackupEvent E>
 Result<Body> read(Tag<E>, const Json& j) {
   FK_TRY(const E e, backup_event_from_json<E>(j));
   return Body(e);
+}
+template <TicketEvent E>
+Result<Body> read(Tag<E>, const Json& j) {
+  FK_TRY(E e, ticket_event_from_json<E>(j));
+  return Body(std::move(e));
 }
 Result<Body> read(Tag<Enrolled>, const Json& j) {
   ObjectReader r(j, "enrolled event");

@@ -17,12 +17,12 @@ using Row = std::array<std::uint8_t, kPhaseInputs>;
 // A crash leaves no `sealed` event: `start` is legal in every phase but `new`, and always seals. Sealing
 // what is sealed changes nothing and is recorded all the same.
 constexpr std::array<Row, kPhases> kTable = {{
-    //             genesis start share unsealed ended sealed sums  narrow widen access
-    /* new       */ {Stop, No, No, No, No, No, No, No, No, No},
-    /* stopped   */ {No, Seal, No, No, No, No, No, No, No, No},
-    /* sealed    */ {No, Seal, Part, No, No, Seal, Seal, Seal, No, No},
-    /* unsealing */ {No, Seal, Part, Open, Seal, Seal, Part, Part, No, No},
-    /* open      */ {No, Seal, No, No, No, Seal, Open, Open, Open, Open},
+    //             genesis start share unsealed ended sealed sums  narrow widen access ticket
+    /* new       */ {Stop, No, No, No, No, No, No, No, No, No, No},
+    /* stopped   */ {No, Seal, No, No, No, No, No, No, No, No, No},
+    /* sealed    */ {No, Seal, Part, No, No, Seal, Seal, Seal, No, No, Open},
+    /* unsealing */ {No, Seal, Part, Open, Seal, Seal, Part, Part, No, No, Open},
+    /* open      */ {No, Seal, No, No, No, Seal, Open, Open, Open, Open, No},
 }};
 static_assert(kTable.size() == kPhases && kTable[0].size() == kPhaseInputs);
 

@@ -29,8 +29,9 @@ enum class PhaseInput : std::uint8_t {
   kNarrowing,  // custody events that need no site key: erased, suspended, period-key-destroyed
   kWidening,   // custody events that need one: enrolled, template, period-key
   kAccess,     // matches and reads
+  kTicketUsed,  // opened without cards (ticket.h)
 };
-inline constexpr std::size_t kPhaseInputs = 10;
+inline constexpr std::size_t kPhaseInputs = 11;
 
 inline constexpr std::uint8_t kIllegal = 255;
 

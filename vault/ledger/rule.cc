@@ -26,6 +26,7 @@ const std::vector<ActionClass>& action_classes() {
       {kCancelClass, 0, kWeek, 1, "keep what one person had destroyed or shortened, before it is gone", kPolicyClass},
       {"rotate", kDay, kWeek, 1, "draw all keys of the token and the sites anew", "custodian"},
       {"reshare", kDay, kWeek, 1, "new cards and custodians, and all keys anew", "custodian"},
+      {"ticket", kDay, kWeek, 1, "let a restart within some hours go without cards", "custodian"},
   };
   return table;
 }

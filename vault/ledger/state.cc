@@ -179,6 +179,12 @@ std::string State::digest_head() const {
     for (const auto& [site, check] : rotation_->old_checks) head += "old-check " + site + " " + to_hex(check) + "\n";
   }
   if (newest_backup_ > 0) head += "backup " + std::to_string(newest_backup_) + "\n";
+  if (opened_by_cards_) {
+    head += "opened-by-cards " + std::to_string(opened_by_cards_->entry) + " " +
+            format_time(opened_by_cards_->at.wall) + " " + std::to_string(opened_by_cards_->at.clock) + "\n";
+  }
+  if (tickets_ > 0) head += "tickets " + std::to_string(tickets_) + "\n";
+  if (ticket_) json_line("ticket ", to_json(*ticket_));
   return head;
 }
 

@@ -116,6 +116,15 @@ class State {
     bool cards_untried = false;
   };
   [[nodiscard]] const std::optional<Rotation>& rotation() const { return rotation_; }
+  // While restart tickets are in force: the opening by cards for which none was made yet.
+  struct OpenedByCards {
+    std::uint64_t entry = 0;
+    Moment at;  // wall: not before the latest time in the log then
+  };
+  [[nodiscard]] const std::optional<OpenedByCards>& opened_by_cards() const { return opened_by_cards_; }
+  // The one that is not ended, though it may be over (ticket_decide.h); and how many there were.
+  [[nodiscard]] const std::optional<Ticket>& ticket() const { return ticket_; }
+  [[nodiscard]] std::uint32_t tickets() const { return tickets_; }
   // By site, of those opened since the vault's keys were last drawn: by its own key in force.
   [[nodiscard]] const std::map<std::string, KeyProof>& site_proofs() const { return site_proofs_; }
   // Of the root that is in force, 1 at genesis; and of the one under whose site key this subject's key lies.
@@ -213,6 +222,9 @@ class State {
   Status apply_body(const KeysRetired& e);
   Status apply_body(const BackupMade& e);
   Status apply_body(const Restored& e);
+  Status apply_body(const TicketMade& e);
+  Status apply_body(const TicketUsed& e);
+  Status apply_body(const TicketEnded& e);
   Status apply_body(const ExportSubjects& e);
   Status apply_body(const Exported& e);
   Status apply_body(const Enrolled& e);
@@ -236,6 +248,8 @@ class State {
   Status check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const;
   void note_new_keys(const ProposalDone& done, const Genesis& next);
   void note_end(const Proposal& ended);
+  void end_ticket(std::string_view reason);
+  void note_ticket_policy(const Genesis& next, bool other_keys);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -278,6 +292,9 @@ class State {
   std::set<std::uint32_t> slots_;
   std::map<std::string, std::pair<std::string, std::uint32_t>> erased_;  // operator -> (latest day, count)
   std::uint64_t newest_backup_ = 0;
+  std::optional<OpenedByCards> opened_by_cards_;
+  std::optional<Ticket> ticket_;
+  std::uint32_t tickets_ = 0;
 };
 
 // Applies one event that stands at position state.size(). On success the state includes it; on error

@@ -75,6 +75,18 @@ class Custody {
     return make_error(Errc::kHsm, "this custody has no spare token");
   }
 
+  // Restart tickets. Each has a key of its own in the token, which wraps half of it, as wrap() and unwrap() do; its end
+  // is the end of the ticket. `number`: TicketMade::number. Errors as those of root keys.
+  virtual Status make_ticket_key(std::uint32_t /*number*/) { return no_tickets(); }
+  virtual Status destroy_ticket_key(std::uint32_t /*number*/) { return no_tickets(); }
+  virtual Result<bool> has_ticket_key(std::uint32_t /*number*/) { return no_tickets(); }
+  virtual Result<Bytes> wrap_half(std::uint32_t /*number*/, ByteView /*half*/, ByteView /*context*/) {
+    return no_tickets();
+  }
+  virtual Result<SecretBytes> unwrap_half(std::uint32_t /*number*/, ByteView /*blob*/, ByteView /*context*/) {
+    return no_tickets();
+  }
+
   // The checkpoint key: type, raw public key (32 bytes for Ed25519; SubjectPublicKeyInfo DER for
   // P-256) and a signature over `message` (64 bytes for Ed25519; ASN.1 DER ECDSA-Sig-Value over
   // SHA-256 for P-256). Used for checkpoints, for nothing else.
@@ -89,6 +101,9 @@ class Custody {
 
   // A cheap question that the token must answer, to notice early that it is away.
   virtual Status ping() = 0;
+
+ private:
+  static Error no_tickets() { return make_error(Errc::kHsm, "this custody makes no keys for restart tickets"); }
 };
 
 }  // namespace facekeep
