@@ -37,10 +37,10 @@
 #include "vault/request_marks.h"
 #include "vault/seal/custody.h"
 #include "vault/seal/share_set.h"
-#include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
 #include "vault/seal/ticket_key.h"
 #include "vault/service_answers.h"
+#include "vault/site_rows.h"
 #include "vault/store/store.h"
 #include "vault/sums.h"
 
@@ -264,8 +264,6 @@ class Service {
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
   Result<std::shared_ptr<OpenVault>> open_vault() const;
   // The vault as a key opens it that the stored keys are sealed to: the custodians' U, or a ticket's.
-  using StoredKeys =
-      std::function<Result<std::optional<seal::SealedSiteKey>>(const std::string& name, std::uint32_t epoch)>;
   Status open_keys(const SecretBytes& key, const StoredKeys& stored, std::shared_ptr<OpenVault>& out);
   Status finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out);
   void end_unsealing(const std::shared_ptr<OpenVault>& opened, std::uint64_t entry);  // under phase_mutex_
@@ -418,7 +416,7 @@ class Service {
   std::optional<Deposit> deposit_;          // until the box has it
   std::uint64_t ticket_not_before_ms_ = 0;  // keeper's thread; uptime
   bool tickets_stopped_ = false;            // under phase_mutex_
-  std::string seal_owed_by_;  // closed, but the log could not be told yet
+  std::string seal_owed_by_;                // closed, but the log could not be told yet
   std::thread loader_;
 
   mutable std::mutex open_mutex_;  // open_, closing_

@@ -3,6 +3,7 @@
 // Where a crash leaves one, the log says: before ticket-made a key in the token that the next one of its number
 // replaces; from then on the ticket is there, though its other half may have been lost on the way to the box, and then
 // it opens nothing; and once it is over, end_ticket() goes on until ticket-ended.
+#include "vault/base/digest.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/ticket_decide.h"
 #include "vault/open_vault.h"

@@ -12,9 +12,10 @@ constexpr std::size_t kMaxKeys = 2 * (ledger::kMaxSites + 1);  // of two epochs,
 constexpr std::size_t kMaxBlob = 4096;                         // base64
 
 Bytes read_blob(ledger::ObjectReader& r, const char* key) {
-  const auto bytes = from_base64(r.text(key, kMaxBlob));
-  if (!bytes) r.fail(std::string(key) + " is not base64");
-  return bytes.value_or(Bytes());
+  auto bytes = from_base64(r.text(key, kMaxBlob));
+  if (bytes) return std::move(*bytes);
+  r.fail(std::string(key) + " is not base64");
+  return {};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What the database keeps of a restart ticket: the token's half, wrapped, and what the tokens made of every key that the
-// vault had open, sealed to the ticket's key. It is not trusted: what opens is held against the log. In no backup.
+// What the database keeps of a restart ticket: the token's half, wrapped, and what the tokens made of every key that
+// the vault had open, sealed to the ticket's key. It is not trusted: what opens is held against the log. In no backup.
 #pragma once
 
 #include <string>

@@ -34,7 +34,8 @@ Status Ticketing::deposit(const Service::TicketDeposit& waiting) {
 }
 
 Status Ticketing::ask(const Service::TicketAsk& ask) {
-  const std::string vault = service_.sequencer().read([](const ledger::State& st) { return to_hex(st.genesis().vault); });
+  const std::string vault =
+      service_.sequencer().read([](const ledger::State& st) { return to_hex(st.genesis().vault); });
   const Json body = {{"number", ask.number}, {"start", ask.start_entry}, {"vault", vault}};
   FK_TRY(const Json answer, send_(ask.box, "/v1/restarts", body));
   const std::string state = text(answer, "state");
@@ -56,7 +57,8 @@ void Ticketing::forget_ended() {
   if (live_ && (!now || now->number != live_->number)) over_ = live_;
   live_ = now;
   if (!over_) return;
-  const std::string vault = service_.sequencer().read([](const ledger::State& st) { return to_hex(st.genesis().vault); });
+  const std::string vault =
+      service_.sequencer().read([](const ledger::State& st) { return to_hex(st.genesis().vault); });
   static_cast<void>(send_(over_->box, "/v1/endings", Json{{"number", over_->number}, {"vault", vault}}));
   over_.reset();
 }

@@ -24,8 +24,8 @@ namespace facekeep {
 class Ticketing {
  public:
   // Sends a request to the box (a body: POST) and gives the JSON object of a 2xx answer; any other status is an Error.
-  using Send =
-      std::function<Result<Json>(const ledger::TicketBox& box, const std::string& path, const std::optional<Json>& body)>;
+  using Send = std::function<Result<Json>(const ledger::TicketBox& box, const std::string& path,
+                                          const std::optional<Json>& body)>;
   // Told when a call failed for another reason than before, and when it is well again. May be empty.
   using Report = std::function<void(const std::string& box, const Status& now)>;
 

@@ -129,6 +129,15 @@ struct Describe {
     say(Msg::kPropReshareSigned, {list_of(lang, signers, Msg::kPropAll)});
     say_spare(a.spare);
   }
+  void operator()(const ledger::SetTicket& a) const {
+    if (!a.ticket) return say(Msg::kPropNoTicket, {});
+    const ledger::TicketBox& box = a.ticket->box;
+    say(Msg::kPropTicket, {std::to_string(a.ticket->hours)});
+    say(Msg::kPropTicketBox, {box.name, box.group, box.url});
+    say(Msg::kPropTicketKey, {fingerprint(box.key)});
+    say(Msg::kPropTicketGives, {box.group});
+    if (a.ticket->unattended) say(Msg::kPropTicketUnattended, {});
+  }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
     say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,

@@ -29,7 +29,10 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"rewrapped", Msg::kRepActRewrapped},
                                  {"keys-retired", Msg::kRepActKeysRetired},
                                  {"backup-made", Msg::kRepActBackupMade},
-                                 {"restored", Msg::kRepActRestored}}) {
+                                 {"restored", Msg::kRepActRestored},
+                                 {"ticket-made", Msg::kRepActTicketMade},
+                                 {"ticket-used", Msg::kRepActTicketUsed},
+                                 {"ticket-ended", Msg::kRepActTicketEnded}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
@@ -74,6 +77,8 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"backup_digest", Msg::kRepBackupDigest},
                                 {"entries_from_mirror", Msg::kRepFromMirror},
                                 {"subjects_lost", Msg::kRepSubjectsLost},
+                                {"ticket", Msg::kRepTicket},
+                                {"ticket_until", Msg::kRepTicketUntil},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},

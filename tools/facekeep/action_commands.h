@@ -51,6 +51,8 @@ void add_principals_action(CLI::App& app, Context& context, const ActionUse& use
 void add_custodian_action(CLI::App& app, Context& context, const ActionUse& use);
 // action_keys.cc
 void add_rotate_action(CLI::App& app, Context& context, const ActionUse& use);
+// action_ticket.cc
+void add_ticket_action(CLI::App& app, Context& context, const ActionUse& use);
 // action_site.cc
 void add_site_action(CLI::App& app, Context& context, const ActionUse& use);
 void add_policy_action(CLI::App& app, Context& context, const ActionUse& use);

@@ -3,15 +3,13 @@
 #include <map>
 
 #include "tools/common/escape.h"
-#include "tools/common/sshsig_sign.h"
 #include "tools/facekeep/commands.h"
 #include "tools/facekeep/folded_log.h"
-#include "tools/facekeep/key_files.h"
 #include "tools/facekeep/proposal_view.h"
 #include "tools/facekeep/proposal_watch.h"
 #include "tools/facekeep/receipt.h"
-#include "tools/facekeep/ssh_keygen.h"
-#include "tools/facekeep/token_key.h"
+#include "tools/facekeep/sign_with.h"
+#include "vault/ledger/sshsig.h"
 
 namespace facekeep::tools {
 namespace {
@@ -23,9 +21,7 @@ constexpr std::chrono::milliseconds kBetweenLooks{2'000};
 struct Options {
   std::string id;
   std::string yes_to;
-  std::string approval_key;
-  std::string ssh_key;
-  TokenKey token;
+  SignWith with;
   std::string receipt;
 };
 
@@ -56,21 +52,7 @@ Result<ledger::Vote> sign(Context& context, const Notice& notice, const Options&
   vote.size = p.checkpoint.size;
   vote.root = p.checkpoint.root;
   FK_TRY(const std::string statement, vote_statement(vote, verb, p.digest, notice.vault));
-  if (!o.token.uri.empty()) {
-    FK_TRY(vote.signature, sign_with_token(o.token, ledger::kApprovalNamespace, statement));
-    return vote;
-  }
-  if (!o.ssh_key.empty()) {
-    FK_TRY(vote.signature, sign_with_ssh_keygen(o.ssh_key, ledger::kApprovalNamespace, statement));
-    return vote;
-  }
-  http::KeyPtr own;
-  if (!o.approval_key.empty()) {
-    FK_TRY(own, load_key(o.approval_key, context.passphrase_for(o.approval_key)));
-  }
-  EVP_PKEY* key = own ? own.get() : identity.key.get();
-  FK_TRY(const Bytes blob, make_sshsig(key, ledger::kApprovalNamespace, as_bytes(statement)));
-  vote.signature = ledger::armor_sshsig(blob);
+  FK_TRY(vote.signature, sign_statement(context, o.with, identity, ledger::kApprovalNamespace, statement));
   return vote;
 }
 
@@ -151,13 +133,7 @@ CLI::App* add_vote(CLI::App& app, Context& context, const char* name, Msg help, 
   CLI::App* command = app.add_subcommand(name, context.text(help));
   command->add_option("ID", o->id, context.text(Msg::kHelpProposalId))->required();
   command->add_option("--yes-to", o->yes_to, context.text(Msg::kHelpYesTo));
-  command->add_option("--approval-key", o->approval_key, context.text(Msg::kHelpApprovalKey));
-  auto* ssh = command->add_option("--ssh-key", o->ssh_key, context.text(Msg::kHelpSshKey))->excludes("--approval-key");
-  auto* token = command->add_option("--token", o->token.uri, context.text(Msg::kHelpToken))
-                    ->excludes("--approval-key")
-                    ->excludes(ssh);
-  command->add_option("--token-module", o->token.module, context.text(Msg::kHelpTokenModule))->needs(token);
-  command->add_option("--pin-fd", o->token.pin_fd, context.text(Msg::kHelpPinFd))->needs(token);
+  add_sign_options(*command, context, o->with);
   add_receipt_option(*command, context, o->receipt);
   command->callback(
       [o, verb, &context] { context.run([o, verb, &context](Reporter& r) { return vote(context, *o, verb, r); }); });

@@ -25,7 +25,7 @@ constexpr std::array kCommands = {
     AddCommand{add_import},         AddCommand{add_subject},     AddCommand{add_erase},
     AddCommand{add_verify},         AddCommand{add_identify},    AddCommand{add_calibrate},
     AddCommand{add_changes},        AddCommand{add_camera},      AddCommand{add_doctor},
-    AddCommand{add_generate_faces},
+    AddCommand{add_generate_faces}, AddCommand{add_box},
 };
 
 }  // namespace

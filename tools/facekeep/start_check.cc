@@ -77,6 +77,16 @@ Result<SealStatusView> parse_seal_status(const Json& answer) {
     s.rotation = {r["done"].get<std::uint64_t>(), r["total"].get<std::uint64_t>(),
                   r.contains("cards_untried") && r["cards_untried"] == true};
   }
+  if (answer.contains("ticket")) {
+    const Json& t = answer["ticket"];
+    if (!t.is_object() || !has_number(t, "number") || !has_text(t, "expires") || !has_text(t, "box") ||
+        !has_text(t, "group")) {
+      return bad_answer();
+    }
+    s.ticket = {t["number"].get<std::uint64_t>(),      t["expires"].get<std::string>(),
+                t["box"].get<std::string>(),           t["group"].get<std::string>(),
+                t.value("unattended", Json()) == true, t.value("delivered", Json()) == true};
+  }
   const Json start = answer.value("start", Json::object());
   if (!start.is_object() || !has_number(start, "entry") || !has_text(start, "event") || !start.contains("proof")) {
     return bad_answer();

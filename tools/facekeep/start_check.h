@@ -39,6 +39,15 @@ struct SealStatusView {
     bool cards_untried = false;  // of a re-share
   };
   std::optional<Rotation> rotation = {};  // while keys are rewrapped
+  struct RestartTicket {
+    std::uint64_t number = 0;
+    std::string expires;
+    std::string box;
+    std::string group;
+    bool unattended = false;
+    bool delivered = false;  // the box has its half
+  };
+  std::optional<RestartTicket> ticket = {};
   std::uint64_t start_entry = 0;
   std::string start_event;
   std::vector<Digest> start_proof;

@@ -42,6 +42,17 @@ Status status(Context& context, Reporter& report) {
     if (r->cards_untried) report.warn(Msg::kCliCardsUntried);
     report.field("rotation", {{"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}});
   }
+  if (const auto& t = v.status.ticket) {
+    report.say(Msg::kCliTicket, {std::to_string(t->number), t->expires, t->box, t->group});
+    if (t->unattended) report.warn(Msg::kCliTicketUnattended);
+    if (!t->delivered) report.warn(Msg::kCliTicketWaits);
+    report.field("ticket", {{"number", t->number},
+                            {"expires", t->expires},
+                            {"box", t->box},
+                            {"group", t->group},
+                            {"unattended", t->unattended},
+                            {"delivered", t->delivered}});
+  }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
   report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.log_key)});

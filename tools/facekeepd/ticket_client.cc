@@ -31,8 +31,7 @@ Error refusal(const http::ClientResponse& answer) {
 }  // namespace
 
 TicketClient::TicketClient(Service& service, const Clock& clock, EVP_PKEY* key, X509* certificate)
-    : service_(service),
-      ticketing_(
+    : ticketing_(
           service, clock,
           [this](const ledger::TicketBox& box, const std::string& path, const std::optional<Json>& body) {
             return send(box, path, body);
@@ -80,8 +79,8 @@ Result<Json> TicketClient::send(const ledger::TicketBox& box, const std::string&
   if (stopping_) return make_error(Errc::kUnavailable, "the vault is stopping");
   FK_CHECK(connect(box));
   const std::string text = body ? body->dump() : "";
-  FK_TRY(const http::ClientResponse answer,
-         client_->request(body ? "POST" : "GET", prefix_ + path, {{"Content-Type", "application/json"}}, as_bytes(text)));
+  FK_TRY(const http::ClientResponse answer, client_->request(body ? "POST" : "GET", prefix_ + path,
+                                                             {{"Content-Type", "application/json"}}, as_bytes(text)));
   if (answer.status / 100 != 2) return refusal(answer);
   FK_TRY(Json json, parse_json(as_chars(answer.body)));
   if (!json.is_object()) return make_error(Errc::kMalformed, "the box answered no JSON object");

@@ -1,7 +1,7 @@
 // The daemon's side of the box of restart tickets: the thread that asks it, and the connection that it asks over.
 //
-// Mutual TLS: the box is pinned by the key that the log names, and shown the vault's own server key, which the box knows
-// from the notice. What is asked and what becomes of the answers is vault/ticketing.h.
+// Mutual TLS: the box is pinned by the key that the log names, and shown the vault's own server key, which the box
+// knows from the notice. What is asked and what becomes of the answers is vault/ticketing.h.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,6 @@ class TicketClient {
   Result<Json> send(const ledger::TicketBox& box, const std::string& path, const std::optional<Json>& body);
   Status connect(const ledger::TicketBox& box);
 
-  Service& service_;
   http::KeyPtr key_;
   http::CertPtr certificate_;
   std::atomic<bool> stopping_{false};

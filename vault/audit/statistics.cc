@@ -67,6 +67,15 @@ struct DescribeAct {
     act.facts["entries_from_mirror"] = std::to_string(e.entries);
     act.facts["subjects_lost"] = std::to_string(e.subjects);
   }
+  void operator()(const TicketMade& e) const {
+    act.facts["ticket"] = std::to_string(e.number);
+    act.facts["ticket_until"] = format_time(e.expires);
+  }
+  void operator()(const TicketUsed& e) const { act.facts["ticket"] = std::to_string(e.number); }
+  void operator()(const TicketEnded& e) const {
+    act.facts["ticket"] = std::to_string(e.number);
+    act.facts["reason"] = e.reason;
+  }
   template <class Other>
   void operator()(const Other&) const {}
 };

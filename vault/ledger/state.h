@@ -42,6 +42,11 @@ struct SubjectState {
   std::vector<TemplateState> templates;
 };
 
+struct OpenedByCards {
+  std::uint64_t entry = 0;
+  Moment at;  // wall: not before the latest time in the log then
+};
+
 class State {
  public:
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -117,10 +122,6 @@ class State {
   };
   [[nodiscard]] const std::optional<Rotation>& rotation() const { return rotation_; }
   // While restart tickets are in force: the opening by cards for which none was made yet.
-  struct OpenedByCards {
-    std::uint64_t entry = 0;
-    Moment at;  // wall: not before the latest time in the log then
-  };
   [[nodiscard]] const std::optional<OpenedByCards>& opened_by_cards() const { return opened_by_cards_; }
   // The one that is not ended, though it may be over (ticket_decide.h); and how many there were.
   [[nodiscard]] const std::optional<Ticket>& ticket() const { return ticket_; }

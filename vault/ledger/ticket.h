@@ -25,7 +25,7 @@ namespace facekeep::ledger {
 
 inline constexpr std::uint32_t kMaxTicketHours = 168;
 inline constexpr std::string_view kRestartNamespace = "facekeep-restart";  // of the confirmation's SSHSIG
-inline constexpr std::string_view kBoxAsSigner = "box";                     // `by`, where nobody confirmed
+inline constexpr std::string_view kBoxAsSigner = "box";                    // `by`, where nobody confirmed
 
 // Keeps the other half. Its one key is that of its TLS server, and signs what the box gives without a person.
 struct TicketBox {

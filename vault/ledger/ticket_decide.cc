@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::int64_t kHourMs = 3600LL * 1000;
 
-Error no_ticket(std::string message, std::string hint = "custodians open the vault with their cards: `facekeep unseal`") {
+Error no_ticket(std::string message,
+                std::string hint = "custodians open the vault with their cards: `facekeep unseal`") {
   return make_problem(Errc::kFailedPrecondition, "no-ticket", std::move(message), std::move(hint));
 }
 

@@ -1,6 +1,7 @@
 #include "vault/seal/ticket_key.h"
 
 #include "vault/base/digest.h"
+#include "vault/seal/aead.h"
 
 namespace facekeep::seal {
 namespace {

@@ -3,9 +3,9 @@
 //   ikm = HKDF-SHA256(secret: token's half || box's half, salt: none, info: "facekeep/ticket/v1" || 0x00 || terms)
 //   key = DeriveKeyPair(ikm)     RFC 9180 section 7.1.3, DHKEM(X25519, HKDF-SHA256)
 //
-// What the token made of the sites' keys is sealed to it as it is to the custodians' U (site_key.h), so an opening with a
-// ticket goes the way of one with cards. `terms` is vault/ledger/ticket.h, ticket_terms: other terms give another key.
-// One half alone says nothing about the key. Bytes in vault/seal/FORMAT.md. Pure, thread safe.
+// What the token made of the sites' keys is sealed to it as it is to the custodians' U (site_key.h), so an opening with
+// a ticket goes the way of one with cards. `terms` is vault/ledger/ticket.h, ticket_terms: other terms give another
+// key. One half alone says nothing about the key. Bytes in vault/seal/FORMAT.md. Pure, thread safe.
 #pragma once
 
 #include <string_view>
