@@ -251,6 +251,7 @@ class Proposals(Exports, Keys):
         _must(("keys" in body) == (action["kind"] in CEREMONIES), "new keys, for exactly a rotation or a re-share")
         if "keys" in body:
             self._take_keys(after, body["keys"], (body["proposal"], body["proof"]))
+        self._ticket_change(after, keys=draws)
         p["stage"] = done
         if action["kind"] == "change-policy":
             self.shortened.pop(action["site"], None)
@@ -304,6 +305,7 @@ class Proposals(Exports, Keys):
             if action["access_log_days"] < days:
                 agreed, _ = self.shortened.get(action["site"], (days, None))
                 self.shortened[action["site"]] = agreed, (max(time, self.latest), now)
+        self._ticket_change(after)
         self._change(after)
 
     def _custodian_suspended(self, body, time, now):

@@ -3,15 +3,16 @@ from .canonical import DAY_MS, Bad, canonical, format_day, parse_day, parse_time
 from .events import TYPES
 from .genesis import check_genesis, may_sign
 from .proposals import DELAY_MS, Proposals
+from .tickets import Tickets
 from .tree import sha256
 
-INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access")
+INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access", "ticket-used")
 _ROWS = {
-    "new": "stopped - - - - - - - - -",
-    "stopped": "- sealed - - - - - - - -",
-    "sealed": "- sealed unsealing - - sealed sealed sealed - -",
-    "unsealing": "- sealed unsealing open sealed sealed unsealing unsealing - -",
-    "open": "- sealed - - - sealed open open open open",
+    "new": "stopped - - - - - - - - - -",
+    "stopped": "- sealed - - - - - - - - -",
+    "sealed": "- sealed unsealing - - sealed sealed sealed - - open",
+    "unsealing": "- sealed unsealing open sealed sealed unsealing unsealing - - open",
+    "open": "- sealed - - - sealed open open open open -",
 }
 PHASES = {phase: dict(zip(INPUTS, row.split())) for phase, row in _ROWS.items()}
 
@@ -21,11 +22,12 @@ def _must(good, why):
         raise Bad(why)
 
 
-class State(Proposals):
+class State(Proposals, Tickets):
     """apply() and apply_access() raise Bad; the state is then not to be used any more."""
 
     def __init__(self):
-        super().__init__()
+        Proposals.__init__(self)
+        Tickets.__init__(self)
         self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
         self.genesis, self.start, self.shares, self.sites = None, 0, {}, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
@@ -75,10 +77,12 @@ class State(Proposals):
 
     def _genesis(self, body, *_):
         check_genesis(body)
+        _must("ticket" not in body, "a restart ticket without a proposal")
         self.genesis = self.current = body
         self._index()
 
-    def _start(self, *_):
+    def _start(self, body, *_):
+        self._ticket_start(body)
         self.start, self.shares = self.size, {}
 
     def _unseal_share(self, body, time, now):
@@ -90,19 +94,21 @@ class State(Proposals):
         _must(card not in self.shares.get(group, ()), "the card is in already")
         self.shares.setdefault(group, set()).add(card)
 
-    def _unsealed(self, body, *_):
+    def _unsealed(self, body, time, now):
         _must(all(len(self.shares.get(g, ())) >= x["threshold"] for g, x in self.groups.items()), "an unseal without its quorum")
         cards = sorted(f"{g}/{n}".encode() for g, numbers in self.shares.items() for n in numbers)
         _must([c.encode() for c in body["by"]] == cards, "an unseal that names other cards than those handed in")
         self.shares = {}
         if self.rotation:
             self.rotation["untried"] = False
+        self._ticket_unsealed(time, now)
 
     def _unseal_ended(self, *_):
         self.shares = {}
 
     def _sealed(self, body, time, now):
         _must(body["by"] == "daemon" or self._counts(body["by"], time, now), f"sealed by {body['by']}, who is no custodian who counts")
+        self._ticket_sealed(body)
         self.shares = {}
 
     def _sums(self, *_):
@@ -191,6 +197,7 @@ class State(Proposals):
         _must(self.start + 1 == self.size, "a restore that is not right behind a start")
         _must(size <= self.start and body["entries"] == self.start - size, "a restore of other entries than those before the start")
         _must(size == self.backup, "a restore from another backup than the newest")
+        self._end_ticket("keys")
         lost = [ref for ref, s in self.subjects.items() if s["entry"] >= size]
         _must(len(lost) == body["subjects"], "a restore that lost others than those enrolled behind its backup")
         for ref in lost:
@@ -244,6 +251,7 @@ class State(Proposals):
         lines += [f"erased {by} {day} {n}" for by, (day, n) in sorted(self.erased.items())]
         lines += self._proposal_lines()
         lines += [f"backup {self.backup}"] if self.backup else []
+        lines += self._ticket_lines()
         acc = sha256(_lines(lines))
         for ref in sorted(self.subjects):
             acc = sha256(acc, _lines(_subject_lines(ref, self.subjects[ref])))

@@ -53,6 +53,11 @@ const std::map<std::string_view, Make>& examples() {
          return ledger::ChangePolicy{s.id, s.access_log_days + 30, s.erase_daily};
        }},
       {"change-witnesses", [](const auto&) { return ledger::ChangeWitnesses{}; }},
+      {"restart-ticket",
+       [](const ledger::Genesis& g) {
+         const std::string key = ledger::test::approval_line("box");
+         return ledger::SetTicket{ledger::TicketPolicy{24, {"lodge", g.groups.back().id, "https://10.0.0.9:8450", key}}};
+       }},
       {"export", [](const auto&) { return ledger::action_from_json(export_action()).value(); }}};
   return table;
 }

@@ -357,7 +357,10 @@ TEST_CASE("every kind of action has words") {
                                                ledger::OpenSite{},
                                                ledger::ChangePolicy{"main", 30, 5},
                                                ledger::ChangeWitnesses{},
-                                               ledger::ExportTemplates{}};
+                                               ledger::ExportTemplates{},
+                                               ledger::RotateKeys{},
+                                               ledger::Reshare{},
+                                               ledger::SetTicket{}};
   REQUIRE(actions.size() == std::variant_size_v<ledger::Action>);
   for (const auto& action : actions) {
     CAPTURE(action.index());

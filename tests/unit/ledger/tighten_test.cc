@@ -105,6 +105,7 @@ TEST_CASE("what widens anything, or changes nothing, is no tightening") {
       CancelErasures{site.id},
       OpenSite{new_site()},
       ChangeWitnesses{},
+      SetTicket{},
       ChangeCustodian{valid_genesis().principals[1]},
       ChangeRules{{{"principal", rule_of(log, "principal")}}},
       ChangeRules{{{"principal", {{{"property", 3}}, 0, 604800}}}},

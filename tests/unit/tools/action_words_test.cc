@@ -47,7 +47,8 @@ std::vector<Action> full_actions() {
                   {{"export", {{{"property", 1}, {"residents", 1}}, 60, 3600, 2}}},
                   test::digest_of("transcript"),
                   "no key either",
-                  {{"residents/1", "signature"}}}};
+                  {{"residents/1", "signature"}}},
+          SetTicket{TicketPolicy{24, {"lodge", "residents", "https://10.0.0.9:8450", test::approval_line("box")}, true}}};
 }
 
 // Other values of a leaf that a strict reader may take.
