@@ -50,12 +50,9 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
         {"from", r->from}, {"to", r->to}, {"done", r->done}, {"total", r->total}, {"cards_untried", r->cards_untried}};
   }
   if (const auto& t = s.ticket) {
-    out["ticket"] = {{"number", t->made.number},
-                     {"expires", format_time(t->made.expires)},
-                     {"box", t->policy.box.name},
-                     {"group", t->policy.box.group},
-                     {"unattended", t->policy.unattended},
-                     {"delivered", !s.ticket_waits}};
+    out["ticket"] = {{"number", t->made.number},           {"expires", format_time(t->made.expires)},
+                     {"box", t->policy.box.name},          {"group", t->policy.box.group},
+                     {"unattended", t->policy.unattended}, {"delivered", !s.ticket_waits}};
   }
   return json_response(out);
 }

@@ -178,8 +178,8 @@ struct MetadataRead {
 using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
                           Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended,
                           AlarmsAcknowledged, ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired,
-                          BackupMade, Restored, TicketMade, TicketUsed, TicketEnded, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
-                          PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
+                          BackupMade, Restored, TicketMade, TicketUsed, TicketEnded, Enrolled, TemplateAdded, Erased,
+                          Suspended, PeriodKey, PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

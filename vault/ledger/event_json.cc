@@ -98,12 +98,6 @@ template <BackupEvent E>
 Json write(const E& e) {
   return to_json(e);
 }
-template <class E>
-concept TicketEvent = std::is_same_v<E, TicketMade> || std::is_same_v<E, TicketUsed> || std::is_same_v<E, TicketEnded>;
-template <TicketEvent E>
-Json write(const E& e) {
-  return to_json(e);
-}
 Json write(const Enrolled& e) {
   return {{"by", e.by},
           {"consent", to_hex(e.consent)},
@@ -334,6 +328,8 @@ Result<Body> read(Tag<E>, const Json& j) {
   FK_TRY(const E e, backup_event_from_json<E>(j));
   return Body(e);
 }
+template <class E>
+concept TicketEvent = std::is_same_v<E, TicketMade> || std::is_same_v<E, TicketUsed> || std::is_same_v<E, TicketEnded>;
 template <TicketEvent E>
 Result<Body> read(Tag<E>, const Json& j) {
   FK_TRY(E e, ticket_event_from_json<E>(j));

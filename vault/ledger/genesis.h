@@ -137,9 +137,9 @@ struct Genesis {
   std::optional<Digest> spare_key;  // SHA-256 of the spare token's SubjectPublicKeyInfo
   std::optional<Witnesses> witnesses;
   std::optional<TicketPolicy> ticket;  // never at the ceremony: it is off until a proposal brings it
-  Digest server_key{};  // SHA-256 of the daemon's TLS SubjectPublicKeyInfo
-  Digest transcript{};  // SHA-256 of the ceremony's transcript
-  Digest program{};     // SHA-256 of the program that held the ceremony
+  Digest server_key{};                 // SHA-256 of the daemon's TLS SubjectPublicKeyInfo
+  Digest transcript{};                 // SHA-256 of the ceremony's transcript
+  Digest program{};                    // SHA-256 of the program that held the ceremony
   std::vector<GenesisSignature> signatures;
 };
 

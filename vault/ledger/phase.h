@@ -25,10 +25,10 @@ enum class PhaseInput : std::uint8_t {
   kUnsealed,
   kUnsealEnded,
   kSealed,
-  kSums,       // governance that may happen in any running phase: sums, openings-read
-  kNarrowing,  // custody events that need no site key: erased, suspended, period-key-destroyed
-  kWidening,   // custody events that need one: enrolled, template, period-key
-  kAccess,     // matches and reads
+  kSums,        // governance that may happen in any running phase: sums, openings-read
+  kNarrowing,   // custody events that need no site key: erased, suspended, period-key-destroyed
+  kWidening,    // custody events that need one: enrolled, template, period-key
+  kAccess,      // matches and reads
   kTicketUsed,  // opened without cards (ticket.h)
 };
 inline constexpr std::size_t kPhaseInputs = 11;

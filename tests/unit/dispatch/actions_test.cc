@@ -56,7 +56,8 @@ const std::map<std::string_view, Make>& examples() {
       {"restart-ticket",
        [](const ledger::Genesis& g) {
          const std::string key = ledger::test::approval_line("box");
-         return ledger::SetTicket{ledger::TicketPolicy{24, {"lodge", g.groups.back().id, "https://10.0.0.9:8450", key}}};
+         return ledger::SetTicket{
+             ledger::TicketPolicy{24, {"lodge", g.groups.back().id, "https://10.0.0.9:8450", key}}};
        }},
       {"export", [](const auto&) { return ledger::action_from_json(export_action()).value(); }}};
   return table;

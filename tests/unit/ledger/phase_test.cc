@@ -14,14 +14,15 @@ struct SpecRow {
   const char* phase;
   const char* next[kPhaseInputs];
 };
-constexpr const char* kInputs[kPhaseInputs] = {"genesis", "start", "unseal-share", "unsealed", "unseal-ended",
-                                               "sealed",  "sums",  "narrowing",    "widening", "access"};
+constexpr const char* kInputs[kPhaseInputs] = {"genesis",      "start",  "unseal-share", "unsealed",
+                                               "unseal-ended", "sealed", "sums",         "narrowing",
+                                               "widening",     "access", "ticket-used"};
 constexpr SpecRow kSpec[kPhases] = {
-    {"new", {"stopped", "-", "-", "-", "-", "-", "-", "-", "-", "-"}},
-    {"stopped", {"-", "sealed", "-", "-", "-", "-", "-", "-", "-", "-"}},
-    {"sealed", {"-", "sealed", "unsealing", "-", "-", "sealed", "sealed", "sealed", "-", "-"}},
-    {"unsealing", {"-", "sealed", "unsealing", "open", "sealed", "sealed", "unsealing", "unsealing", "-", "-"}},
-    {"open", {"-", "sealed", "-", "-", "-", "sealed", "open", "open", "open", "open"}},
+    {"new", {"stopped", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}},
+    {"stopped", {"-", "sealed", "-", "-", "-", "-", "-", "-", "-", "-", "-"}},
+    {"sealed", {"-", "sealed", "unsealing", "-", "-", "sealed", "sealed", "sealed", "-", "-", "open"}},
+    {"unsealing", {"-", "sealed", "unsealing", "open", "sealed", "sealed", "unsealing", "unsealing", "-", "-", "open"}},
+    {"open", {"-", "sealed", "-", "-", "-", "sealed", "open", "open", "open", "open", "-"}},
 };
 
 std::string next_name(std::size_t phase, std::size_t input) {
@@ -39,13 +40,15 @@ TEST_CASE("every pair of phase and input goes where the specification says") {
   }
 }
 
-TEST_CASE("a vault opens by a complete unseal alone, and widens and answers in no other phase") {
+TEST_CASE("a vault opens by a complete unseal or a ticket alone, and widens and answers in no other phase") {
   for (std::size_t p = 0; p < kPhases; ++p) {
     for (std::size_t i = 0; i < kPhaseInputs; ++i) {
       CAPTURE(kSpec[p].phase, kInputs[i]);
       const bool from_open = static_cast<Phase>(p) == Phase::kOpen;
       const auto input = static_cast<PhaseInput>(i);
-      if (next_name(p, i) == "open" && !from_open) REQUIRE(input == PhaseInput::kUnsealed);
+      if (next_name(p, i) == "open" && !from_open) {
+        REQUIRE((input == PhaseInput::kUnsealed || input == PhaseInput::kTicketUsed));
+      }
       if (input == PhaseInput::kWidening || input == PhaseInput::kAccess)
         REQUIRE((next_name(p, i) != "-") == from_open);
     }

@@ -1,6 +1,4 @@
 // Restart tickets in the log: when one may be made, what opens with it, and everything that ends it.
-#include "vault/ledger/ticket_decide.h"
-
 #include <sstream>
 
 #include "tests/unit/ledger/keys_maker.h"
@@ -8,6 +6,7 @@
 #include "vault/base/digest.h"
 #include "vault/ledger/sshsig.h"
 #include "vault/ledger/state_text.h"
+#include "vault/ledger/ticket_decide.h"
 
 using namespace facekeep;
 using namespace facekeep::ledger;
@@ -61,8 +60,8 @@ Log log_with_ticket(const TicketPolicy& p = policy()) {
 
 TicketUsed confirmed(const Log& log, const std::string& by, const std::string& key = {}) {
   TicketUsed used{log.state.ticket()->made.number, by, log.wall, {}};
-  used.signature = sign_as(key.empty() ? by : key, kRestartNamespace,
-                           restart_statement(restart_of(log.state, used.time)).value());
+  used.signature =
+      sign_as(key.empty() ? by : key, kRestartNamespace, restart_statement(restart_of(log.state, used.time)).value());
   return used;
 }
 
@@ -111,8 +110,8 @@ TEST_CASE("nobody else opens a restart with it") {
   start(log);
   refuse(log, early, "does not verify");
   TicketUsed wrong = confirmed(log, "residents/1");
-  wrong.signature = sign_as("residents/1", kApprovalNamespace,
-                            restart_statement(restart_of(log.state, wrong.time)).value());
+  wrong.signature =
+      sign_as("residents/1", kApprovalNamespace, restart_statement(restart_of(log.state, wrong.time)).value());
   refuse(log, wrong, "does not verify");
   wrong = confirmed(log, "residents/1");
   wrong.time += 1;

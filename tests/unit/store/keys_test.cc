@@ -103,7 +103,8 @@ TEST_CASE("every key cut short, lengthened or of another kind is refused") {
            int{keys::parse_tile(k).has_value()} + int{keys::parse_checkpoint_at(k).has_value()} +
            int{keys::parse_site_key(k).has_value()} + int{keys::parse_record(k).has_value()} +
            int{keys::parse_template(k).has_value()} + int{keys::parse_subject_index(k).has_value()} +
-           int{keys::parse_deleted(k).has_value()} + int{keys::parse_names(k).has_value()};
+           int{keys::parse_deleted(k).has_value()} + int{keys::parse_names(k).has_value()} +
+           int{keys::parse_ticket(k).has_value()};
   };
   for (const Bytes& key : all) {
     INFO(to_hex(key));

@@ -1,5 +1,6 @@
 // A restart ticket in a whole vault: what opens with both halves, and what does not.
 #include "tests/unit/vault/rotation_kit.h"
+#include "vault/base/digest.h"
 #include "vault/ledger/ticket_decide.h"
 #include "vault/ticket_row.h"
 
@@ -59,6 +60,13 @@ class TicketKit : public RotationKit {
     });
   }
   Result<std::uint64_t> open() { return service->open_with_ticket(confirmed(), given(half)); }
+  bool is_loaded() {
+    for (int i = 0; i < 3000; ++i) {
+      if (service->seal_status().value().templates_ready) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return false;
+  }
   std::string state() { return service->seal_status().value().state; }
   bool has_key(std::uint32_t number) { return f.custody->has_ticket_key(number).value(); }
   std::string over() {
@@ -86,7 +94,7 @@ TEST_CASE("both halves and a confirmation open a restart, again and again, and e
     if (!opened) FAIL(opened.error().message);
     CHECK_FALSE(kit.service->ticket_to_ask());
     CHECK_FALSE(kit.open());
-    REQUIRE(kit.loaded());
+    REQUIRE(kit.is_loaded());
     kit.check_everybody();
   }
 }
