@@ -290,7 +290,7 @@ def about_nobody_asked(v, box, person):
         report.check(f"facekeep-audit {command[0]}", done.returncode == 0, (done.stderr or done.stdout)[-400:])
     report.check("every report is stamped", "UNATTENDED RESTART" in page.read_text())
     found = Replay(mirror).run()
-    done = subprocess.run([FACEKEEP_AUDIT, "--json", "replay", mirror], env=v.env, capture_output=True, text=True, check=False)
+    done = subprocess.run([FACEKEEP_AUDIT, "replay", mirror, "--json"], env=v.env, capture_output=True, text=True, check=False)
     theirs = json.loads(done.stdout)
     report.check("both replayers reach the same state", found.digest and found.digest.hex() == theirs.get("state_digest") and not found.bad(),
                  (found.bad()[:2], theirs.get("state_digest")))
