@@ -56,6 +56,11 @@ Result<http::Response> seal_status(ApiContext& api, const Call& call) {
     out["cards"] = {{"made", format_time(c->since)}, {"check", c->asks}, {"next", format_time(c->next)}};
   }
   if (const auto& r = s.recovery) out["recovered"] = {{"entry", r->entry}, {"kind", r->kind}};
+  if (const auto& t = s.ticket) {
+    out["ticket"] = {{"number", t->made.number},           {"expires", format_time(t->made.expires)},
+                     {"box", t->policy.box.name},          {"group", t->policy.box.group},
+                     {"unattended", t->policy.unattended}, {"delivered", !s.ticket_waits}};
+  }
   return json_response(out);
 }
 

@@ -179,6 +179,10 @@ std::string spare_label(const Id128& vault, std::uint32_t epoch) {
   return object_prefix(vault) + "spare-" + std::to_string(epoch);
 }
 
+std::string ticket_label(const Id128& vault, std::uint32_t number) {
+  return object_prefix(vault) + "ticket-" + std::to_string(number);
+}
+
 Bytes object_id(std::string_view label) {
   const Digest digest = sha256(as_bytes(label));
   return to_bytes(ByteView(digest).first(20));

@@ -1,6 +1,6 @@
 // Root keys and RSA pairs in a token: made, found again, checked, destroyed.
 //
-// Labels: "facekeep/<vault id, 32 hex digits>/root-<epoch>", "/spare-<epoch>", "/log-sign",
+// Labels: "facekeep/<vault id, 32 hex digits>/root-<epoch>", "/spare-<epoch>", "/ticket-<number>", "/log-sign",
 // "/anchor-a", "/anchor-b". CKA_ID is the first 20 bytes of the label's SHA-256. A label names one
 // object of a class: two of them, or one with attributes that a generated key can't have, is refused.
 //
@@ -36,6 +36,7 @@ struct KeyEvidence {
 std::string object_prefix(const Id128& vault);  // "facekeep/<hex>/"
 std::string root_label(const Id128& vault, std::uint32_t epoch);
 std::string spare_label(const Id128& vault, std::uint32_t epoch);
+std::string ticket_label(const Id128& vault, std::uint32_t number);
 Bytes object_id(std::string_view label);
 
 // The objects of this class and label. kHsmGone if the session turns out not to be logged in, since

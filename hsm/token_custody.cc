@@ -53,16 +53,16 @@ Result<std::unique_ptr<TokenCustody>> TokenCustody::open(std::shared_ptr<Session
   return custody;
 }
 
-Result<std::shared_ptr<const WrapKey>> TokenCustody::root(Session& s, std::uint32_t epoch) {
+Result<std::shared_ptr<const WrapKey>> TokenCustody::wrap_key(Session& s, const std::string& label) {
   {
     const std::lock_guard lock(keys_mutex_);
-    const auto it = roots_.find(epoch);
-    if (it != roots_.end() && it->second.pool_epoch == s.epoch) return std::shared_ptr(it->second.key);
+    const auto it = wrap_keys_.find(label);
+    if (it != wrap_keys_.end() && it->second.pool_epoch == s.epoch) return std::shared_ptr(it->second.key);
   }
-  FK_TRY(WrapKey found, find_wrap_key(s, root_label(vault_, epoch)));
+  FK_TRY(WrapKey found, find_wrap_key(s, label));
   auto key = std::make_shared<const WrapKey>(std::move(found));
   const std::lock_guard lock(keys_mutex_);
-  roots_.insert_or_assign(epoch, Cached<WrapKey>{s.epoch, key});
+  wrap_keys_.insert_or_assign(label, Cached<WrapKey>{s.epoch, key});
   return key;
 }
 
@@ -87,7 +87,7 @@ Result<std::shared_ptr<const LogKey>> TokenCustody::log_key(Session& s, ByteView
 
 void TokenCustody::forget_keys() {
   const std::lock_guard lock(keys_mutex_);
-  roots_.clear();
+  wrap_keys_.clear();
   log_keys_.clear();
 }
 
@@ -107,19 +107,37 @@ auto TokenCustody::run_with_keys(F&& operation) -> std::invoke_result_t<F&, Sess
   return pool_->run(Repeat::kSafe, watched);
 }
 
-Result<Bytes> TokenCustody::wrap(std::uint32_t epoch, ByteView secret, ByteView context) {
+Result<Bytes> TokenCustody::wrap_under(const std::string& label, std::uint32_t number, ByteView secret,
+                                       ByteView context) {
   return run_with_keys([&](Session& s) -> Result<Bytes> {
-    FK_TRY(const auto key, root(s, epoch));
-    return wrap_secret(s, *key, epoch, secret, context);
+    FK_TRY(const auto key, wrap_key(s, label));
+    return wrap_secret(s, *key, number, secret, context);
   });
 }
 
-Result<SecretBytes> TokenCustody::unwrap(std::uint32_t epoch, ByteView blob, ByteView context) {
-  FK_CHECK(open_envelope(epoch, blob));  // what a stranger wrote costs the token nothing
+Result<SecretBytes> TokenCustody::unwrap_under(const std::string& label, std::uint32_t number, ByteView blob,
+                                               ByteView context) {
+  FK_CHECK(open_envelope(number, blob));  // what a stranger wrote costs the token nothing
   return run_with_keys([&](Session& s) -> Result<SecretBytes> {
-    FK_TRY(const auto key, root(s, epoch));
-    return unwrap_secret(s, *key, epoch, blob, context);
+    FK_TRY(const auto key, wrap_key(s, label));
+    return unwrap_secret(s, *key, number, blob, context);
   });
+}
+
+Result<Bytes> TokenCustody::wrap(std::uint32_t epoch, ByteView secret, ByteView context) {
+  return wrap_under(root_label(vault_, epoch), epoch, secret, context);
+}
+
+Result<SecretBytes> TokenCustody::unwrap(std::uint32_t epoch, ByteView blob, ByteView context) {
+  return unwrap_under(root_label(vault_, epoch), epoch, blob, context);
+}
+
+Result<Bytes> TokenCustody::wrap_half(std::uint32_t number, ByteView half, ByteView context) {
+  return wrap_under(ticket_label(vault_, number), number, half, context);
+}
+
+Result<SecretBytes> TokenCustody::unwrap_half(std::uint32_t number, ByteView blob, ByteView context) {
+  return unwrap_under(ticket_label(vault_, number), number, blob, context);
 }
 
 Result<Bytes> TokenCustody::wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret,
@@ -206,20 +224,42 @@ Result<RootEvidence> TokenCustody::make_root(std::uint32_t epoch) {
                       made.always_sensitive, made.extractable, made.never_extractable};
 }
 
-Status TokenCustody::destroy_root(std::uint32_t epoch) {
+Status TokenCustody::destroy_labelled(const std::string& label) {
   forget_keys();
-  FK_CHECK(destroy_key(*pool_, root_label(vault_, epoch)));
+  FK_CHECK(destroy_key(*pool_, label));
   ::sync();
   return {};
 }
 
-Result<bool> TokenCustody::has_root(std::uint32_t epoch) {
+Result<bool> TokenCustody::has_labelled(const std::string& label) {
   return pool_->run(Repeat::kSafe, [&](Session& s) -> Result<bool> {
-    const Status free = require_free_label(s, root_label(vault_, epoch));
+    const Status free = require_free_label(s, label);
     if (free) return false;
     if (free.error().code == Errc::kAlreadyExists) return true;
     return free.error();
   });
+}
+
+Status TokenCustody::destroy_root(std::uint32_t epoch) {
+  return destroy_labelled(root_label(vault_, epoch));
+}
+
+Result<bool> TokenCustody::has_root(std::uint32_t epoch) {
+  return has_labelled(root_label(vault_, epoch));
+}
+
+Status TokenCustody::make_ticket_key(std::uint32_t number) {
+  FK_CHECK(create_wrap_key(*pool_, ticket_label(vault_, number), false));
+  ::sync();
+  return {};
+}
+
+Status TokenCustody::destroy_ticket_key(std::uint32_t number) {
+  return destroy_labelled(ticket_label(vault_, number));
+}
+
+Result<bool> TokenCustody::has_ticket_key(std::uint32_t number) {
+  return has_labelled(ticket_label(vault_, number));
 }
 
 Result<KeyEvidence> TokenCustody::root_evidence(std::uint32_t epoch) {

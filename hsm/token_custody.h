@@ -49,7 +49,8 @@ Result<KeyEvidence> provision_root(SessionPool& pool, const Id128& vault, std::u
 class TokenCustody final : public Custody {
  public:
   // Finds and checks the log keys of this vault: kNotFound if the token has none, kIntegrity if the
-  // attributes of one are wrong. Root keys are found and checked when first used, and again after a loss.
+  // attributes of one are wrong. Root and ticket keys are found and checked when first used, and
+  // again after a loss.
   static Result<std::unique_ptr<TokenCustody>> open(std::shared_ptr<SessionPool> pool, const Id128& vault);
 
   Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override;
@@ -57,6 +58,11 @@ class TokenCustody final : public Custody {
   Result<RootEvidence> make_root(std::uint32_t epoch) override;
   Status destroy_root(std::uint32_t epoch) override;
   Result<bool> has_root(std::uint32_t epoch) override;
+  Status make_ticket_key(std::uint32_t number) override;
+  Status destroy_ticket_key(std::uint32_t number) override;
+  Result<bool> has_ticket_key(std::uint32_t number) override;
+  Result<Bytes> wrap_half(std::uint32_t number, ByteView half, ByteView context) override;
+  Result<SecretBytes> unwrap_half(std::uint32_t number, ByteView blob, ByteView context) override;
   Result<Bytes> wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret, ByteView context) override;
   Result<SecretBytes> unwrap_spare(std::uint32_t epoch, ByteView blob, ByteView context) override;
   Result<std::vector<LogPublicKey>> log_keys() override;
@@ -84,7 +90,12 @@ class TokenCustody final : public Custody {
     std::shared_ptr<const Key> key;
   };
   TokenCustody(std::shared_ptr<SessionPool> pool, const Id128& vault) : pool_(std::move(pool)), vault_(vault) {}
-  Result<std::shared_ptr<const WrapKey>> root(Session& session, std::uint32_t epoch);
+  // Of root and ticket keys alike, by label; `number` is in the blob's header.
+  Result<std::shared_ptr<const WrapKey>> wrap_key(Session& session, const std::string& label);
+  Result<Bytes> wrap_under(const std::string& label, std::uint32_t number, ByteView secret, ByteView context);
+  Result<SecretBytes> unwrap_under(const std::string& label, std::uint32_t number, ByteView blob, ByteView context);
+  Status destroy_labelled(const std::string& label);
+  Result<bool> has_labelled(const std::string& label);
   Result<std::shared_ptr<const LogKey>> log_key(Session& session, ByteView public_key);
   void forget_keys();
   template <class F>
@@ -93,8 +104,8 @@ class TokenCustody final : public Custody {
   const std::shared_ptr<SessionPool> pool_;
   const Id128 vault_;
   std::optional<Result<std::shared_ptr<SessionPool>>> spare_;
-  std::mutex keys_mutex_;  // roots_, log_keys_
-  std::map<std::uint32_t, Cached<WrapKey>> roots_;
+  std::mutex keys_mutex_;                             // wrap_keys_, log_keys_
+  std::map<std::string, Cached<WrapKey>> wrap_keys_;  // by label
   std::map<Bytes, Cached<LogKey>> log_keys_;
   std::mutex anchor_mutex_;   // one anchor write at a time
   std::mutex log_key_mutex_;  // one is made or destroyed at a time

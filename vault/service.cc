@@ -5,6 +5,7 @@
 #include "vault/base/digest.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/proposal_decide.h"
+#include "vault/ledger/ticket_decide.h"
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/handover.h"
 #include "vault/open_vault.h"
@@ -35,9 +36,9 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
                       "hold a key ceremony first: `facekeep ceremony`");
   }
   FK_CHECK(s->check_restored());
-  s->backups_ = std::make_unique<BackupRun>(s->options_.backup_dir,
-                                            backup::Source{parts.store, parts.slots, *s->sequencer_}, parts.clock,
-                                            s->options_.sequencer.at_commit_point);
+  s->backups_ =
+      std::make_unique<BackupRun>(s->options_.backup_dir, backup::Source{parts.store, parts.slots, *s->sequencer_},
+                                  parts.clock, s->options_.sequencer.at_commit_point);
   s->source_ =
       std::make_unique<SealedSource>(*s->sequencer_, parts.store, [raw = s.get()] { return raw->open_vault(); });
   match::EngineOptions engine;
@@ -103,6 +104,7 @@ void Service::shut() {
   }
   keeper_wakes_.notify_all();
   if (keeper_.joinable()) keeper_.join();
+  stop_tickets();
   if (backups_) backups_->ask_to_stop();
   // A start that failed before its event has nothing to seal: an entry of its own would move the log's end away from
   // the mark of a restore.
@@ -219,6 +221,15 @@ Result<std::uint64_t> Service::write_sealed(const std::string& by, const std::st
   return receipt.entry;
 }
 
+namespace {
+
+// With a restart ticket that may still open it, sealing what is sealed ends the ticket, and so is an entry.
+bool is_sealed_for_good(const ledger::State& st) {
+  return st.phase() == Phase::kSealed && !(st.ticket() && st.ticket()->over.empty());
+}
+
+}  // namespace
+
 Result<std::uint64_t> Service::seal(const Digest& spki) {
   const UnixMillis now = parts_.clock.now().wall;
   FK_TRY(const std::string by, sequencer_->read([&](const ledger::State& st) -> Result<std::string> {
@@ -233,7 +244,7 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   collector_->clear();
   unseal_since_ms_ = 0;
   const auto last_start = sequencer_->read([&](const ledger::State& st) {
-    return st.phase() == Phase::kSealed ? std::optional(std::pair(st.start_entry(), st.size())) : std::nullopt;
+    return is_sealed_for_good(st) ? std::optional(std::pair(st.start_entry(), st.size())) : std::nullopt;
   });
   if (last_start) {
     const auto [start, size] = *last_start;
@@ -253,7 +264,7 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
 // of an unseal. Until then no card is taken, since the log still counts those that are gone.
 Status Service::settle_phase() {
   if (!seal_owed_by_.empty()) {
-    const bool sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
+    const bool sealed = sequencer_->read([](const ledger::State& st) { return is_sealed_for_good(st); });
     if (!sealed) FK_CHECK(write_sealed(seal_owed_by_, "request"));
     seal_owed_by_.clear();
   }
@@ -261,9 +272,9 @@ Status Service::settle_phase() {
 }
 
 Result<SealStatus> Service::seal_status() const {
+  const Instant now = parts_.clock.now();
   SealStatus out;
   out.clock_jumped = clock_jumped_;
-  const Instant now = parts_.clock.now();
   sequencer_->read([&](const ledger::State& st) {
     out.state = std::string(to_string(st.phase()));
     out.vault = st.genesis().vault;
@@ -276,6 +287,7 @@ Result<SealStatus> Service::seal_status() const {
     }
     if (st.cards_since()) out.cards = ledger::card_year(*st.cards_since(), now.wall);
     if (const auto& recovery = st.recovery()) out.recovery = {recovery->entry, recovery->kind};
+    if (st.ticket() && !ledger::why_ticket_is_over(st, st.moment_at(now))) out.ticket = st.ticket();
     for (const auto& g : st.current().groups) {
       const auto in = st.shares_in().find(g.id);
       const auto n = in == st.shares_in().end() ? 0 : in->second.size();
@@ -287,6 +299,7 @@ Result<SealStatus> Service::seal_status() const {
     out.state = "halted";
     out.halt_reason = h->reason.message;
   }
+  out.ticket_waits = out.ticket.has_value() && ticket_to_deposit().has_value();
   {
     const std::lock_guard lock(open_mutex_);
     if (open_) {

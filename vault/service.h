@@ -38,7 +38,9 @@
 #include "vault/seal/custody.h"
 #include "vault/seal/share_set.h"
 #include "vault/seal/slot_generations.h"
+#include "vault/seal/ticket_key.h"
 #include "vault/service_answers.h"
+#include "vault/site_rows.h"
 #include "vault/store/store.h"
 #include "vault/sums.h"
 
@@ -75,6 +77,8 @@ struct ServiceOptions {
   std::size_t rewrap_batch = 2048;  // subjects whose keys a rotation rewraps at once: doors wait some milliseconds
   // A step of a rotation that failed and is tried again at the next tick: for the journal. Any thread.
   std::function<void(const Error& why)> on_rotation_failed;
+  // A restart ticket that could not be made or ended and is tried again: for the journal. Any thread.
+  std::function<void(const Error& why)> on_ticket_failed;
   log::SequencerOptions sequencer;
 };
 
@@ -183,6 +187,27 @@ class Service {
   // At most kExportChunk bytes from byte `from` on; none at the end.
   Result<Bytes> backup_piece(const Digest& spki, const Id128& id, std::uint64_t from) const;
 
+  // Restart tickets (service_ticket.cc), for the thread that talks to the box. Its half waits here from the entry that
+  // says that the ticket was made until the box has it, or the process ends.
+  struct TicketDeposit {
+    ledger::TicketBox box;
+    seal::HalfPlace place;
+  };
+  [[nodiscard]] std::optional<TicketDeposit> ticket_to_deposit() const;
+  // The half, sealed to the box's key of the moment. kNotFound if it waits no more.
+  Result<Bytes> seal_deposit(std::uint32_t number, const Digest& box_key) const;
+  void deposited(std::uint32_t number);
+  // While sealed, with a ticket that may open this start.
+  struct TicketAsk {
+    ledger::TicketBox box;
+    std::uint32_t number = 0;
+    std::uint64_t start_entry = 0;
+  };
+  [[nodiscard]] std::optional<TicketAsk> ticket_to_ask() const;
+  // Opens the vault with the box's half, sealed to this start's key, and what its person signed; the entry. Problems of
+  // ledger::decide_ticket_used; kIntegrity: another half, or what is stored opens to other keys than the log names.
+  Result<std::uint64_t> open_with_ticket(const ledger::TicketUsed& used, ByteView sealed_half);
+
   // A quorum of the witnesses has cosigned a checkpoint that was the newest at that uptime.
   void witnessed(std::uint64_t uptime_ms) { witnessed_at_ms_ = uptime_ms + 1; }
 
@@ -241,7 +266,10 @@ class Service {
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
   Result<std::shared_ptr<OpenVault>> open_vault() const;
+  // The vault as a key opens it that the stored keys are sealed to: the custodians' U, or a ticket's.
+  Status open_keys(const SecretBytes& key, const StoredKeys& stored, std::shared_ptr<OpenVault>& out);
   Status finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out);
+  void end_unsealing(const std::shared_ptr<OpenVault>& opened, std::uint64_t entry);  // under phase_mutex_
   void close_vault();
   Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
   // The entry. `found` becomes what is answered: who was erased meanwhile does not match.
@@ -328,6 +356,12 @@ class Service {
   void destroy_old_period_keys();
   void suspend_ended_consents();
   void flush_sums();
+  void stop_tickets();  // none opens the vault from here on
+  void make_ticket();
+  Status draw_ticket(ledger::TicketMade made);
+  void end_ticket();
+  Status destroy_ticket(std::uint32_t number, const std::string& reason);
+  void note_ticket(const Status& done);
   void settle();
   void flush_due_sums();
   Status settle_phase();      // under phase_mutex_
@@ -378,7 +412,15 @@ class Service {
   std::atomic<bool> rotating_{false};
   std::atomic<bool> waits_for_nobody_{false};  // every key was moved, or had its time
   std::atomic<std::uint64_t> rotation_done_{0};
-  std::string seal_owed_by_;  // closed, but the log could not be told yet
+  mutable std::mutex deposit_mutex_;  // deposit_
+  struct Deposit {
+    seal::HalfPlace place;
+    SecretBytes half;
+  };
+  std::optional<Deposit> deposit_;          // until the box has it
+  std::uint64_t ticket_not_before_ms_ = 0;  // keeper's thread; uptime
+  bool tickets_stopped_ = false;            // under phase_mutex_
+  std::string seal_owed_by_;                // closed, but the log could not be told yet
   std::thread loader_;
 
   mutable std::mutex open_mutex_;  // open_, closing_

@@ -62,6 +62,8 @@ struct SealStatus {
     std::string kind;  // "lost", "stolen", "broken"
   };
   std::optional<Recovery> recovery = {};
+  std::optional<ledger::Ticket> ticket = {};  // that is not over
+  bool ticket_waits = false;                  // its other half has not reached the box yet
 };
 
 struct UnsealProgress {

@@ -28,6 +28,9 @@ const std::vector<Service::Job>& Service::jobs() {
       {"carry-out-ready", "proposal-done", false, &Service::carry_out_ready},
       {"run-exports", "exported export-sealed export-ended", false, &Service::run_exports},
       {"run-rotation", "rewrapped keys-retired", false, &Service::run_rotation},
+      {"make-ticket", "ticket-made", false, &Service::make_ticket},
+      // A ticket that a wrong clock ends costs custodians a walk, and nothing that can't be brought back.
+      {"end-ticket", "ticket-ended", false, &Service::end_ticket},
       // Names of principals whom no proposal registers any more: how it ended is in the log. Doubts the clock itself.
       {"drop-names", "", false, &Service::drop_names},
       {"erase-due-subjects", "erased period-key", true, &Service::erase_due_subjects},

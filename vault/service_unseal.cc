@@ -87,14 +87,14 @@ Result<KeysAtRest> keys_at_rest(const ledger::State& st) {
 
 // With which keys the stored ones of the vault are opened.
 struct Opener {
-  const store::Store& store;
   Custody& custody;
   const Id128& vault;
   const SecretBytes& unseal_key;
   const std::set<std::uint32_t>& by_spare;
+  const StoredKeys& stored;
 
   Result<seal::OpenedSiteKey> open(const KeyAtRest& k) const {
-    FK_TRY(const auto sealed, stored_site_key(store, k.name, k.epoch));
+    FK_TRY(const auto sealed, stored(k.name, k.epoch));
     if (!sealed) {
       return make_error(Errc::kIntegrity, "the sealed key of site \"" + k.name + "\" is missing from the database",
                         "restore the database; the log is not enough to open a vault");
@@ -129,7 +129,7 @@ Result<bool> is_retired(const store::Store& store, const KeysAtRest& rest) {
 
 }  // namespace
 
-Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out) {
+Status Service::open_keys(const SecretBytes& key, const StoredKeys& stored, std::shared_ptr<OpenVault>& out) {
   std::uint64_t templates = 0;
   FK_TRY(KeysAtRest rest, sequencer_->read([&](const ledger::State& st) {
     for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
@@ -139,7 +139,7 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
     ++rest.people.uses;  // one row each
     return true;
   }));
-  const Opener opener{parts_.store, parts_.custody, rest.vault, unseal_key, rest.by_spare};
+  const Opener opener{parts_.custody, rest.vault, key, rest.by_spare, stored};
   FK_TRY(const bool retired, is_retired(parts_.store, rest));
   // Nothing is opened with keys before those that vouch for them have.
   std::shared_ptr<RegisterKeys> old_people;
@@ -165,6 +165,21 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
   FK_CHECK(make_galleries(*sequencer_, *engine_));
   out = std::move(opened);
   return {};
+}
+
+Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out) {
+  const StoredKeys stored = [this](const std::string& name, std::uint32_t epoch) {
+    return stored_site_key(parts_.store, name, epoch);
+  };
+  return open_keys(unseal_key, stored, out);
+}
+
+// Open, even if the checkpoint behind it could not be signed: what held shares, or could open one, ends here.
+void Service::end_unsealing(const std::shared_ptr<OpenVault>& opened, std::uint64_t entry) {
+  collector_->clear();
+  unseal_since_ms_ = 0;
+  unseal_private_.reset();
+  start_loading(opened, entry);
 }
 
 Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share) {
@@ -251,13 +266,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
     }
     return w;
   });
-  if (durable && reply.complete) {
-    // Open, even if the checkpoint behind it could not be signed: what held shares, or could open one, ends here.
-    collector_->clear();
-    unseal_since_ms_ = 0;
-    unseal_private_.reset();
-    start_loading(opened, unsealed_entry);
-  }
+  if (durable && reply.complete) end_unsealing(opened, unsealed_entry);
   if (!receipt) {
     if (!durable) take_back(share.meta.group_index, share.meta.member_index);
     return std::move(receipt).error();

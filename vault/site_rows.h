@@ -1,6 +1,7 @@
 // The rows in which a site's key is stored, for the ceremony and for a site that a proposal opens.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,10 @@ Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::Seal
 // What the present cards open: the rows for other cards, where there are any. None without a row for the main token.
 Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& store, std::string_view site,
                                                            std::uint32_t epoch);
+
+// Where an opening finds the stored keys: sealed to the custodians' U, or to a restart ticket's.
+using StoredKeys =
+    std::function<Result<std::optional<seal::SealedSiteKey>>(const std::string& name, std::uint32_t epoch)>;
 
 // The spare token of this fingerprint, as stored; nothing without one. kIntegrity if its key is missing.
 Result<std::optional<SpareToken>> stored_spare(const store::Store& store, const std::optional<Digest>& fingerprint);

@@ -28,10 +28,11 @@ from vault import BUILD, Report  # noqa: E402
 PEOPLE = [f"{group}/{n}" for group in ("property", "residents") for n in (1, 2, 3)]
 GOVERNANCE = ("proposal", "approval", "veto", "proposal-withdrawn", "proposal-done", "revoked", "tightened", "custodian-suspended")
 EXPORTS = ("export-subjects", "exported", "export-sealed", "export-given", "export-ended")
-CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel", "rotate", "reshare", "restore")
+CLASSES = ("export", "rule", "custodian", "principal", "policy", "reveal", "cancel", "rotate", "reshare", "restore", "ticket")
 WIDENING = ("template",)
 KEYS = ("rewrapped", "keys-retired")
 BACKUPS = ("backup-made", "restored")
+TICKETS = ("ticket-made", "ticket-used", "ticket-ended")
 NARROWING = ("suspended", "erased", "period-key-destroyed", "unseal-share", "sealed")
 REFS = [some_hex(f"ref {n}", 16) for n in range(12)]
 
@@ -77,14 +78,50 @@ class Walk:
 
     def start(self):
         self.uptime = self.random.choice((5, 10, self.uptime))
-        self.offer("start", {"version": "1", "program": some_hex("p"), "config": some_hex("c"), "after_crash": False,
+        other = self.random.random() < 0.05 and self.state.ticket
+        self.offer("start", {"version": "1", "program": some_hex("q" if other else "p"), "config": some_hex("c"), "after_crash": False,
                              "unseal_to": some_hex(f"to {len(self.lines)}")})
+        if self.state.ticket and self.random.random() < 0.7:
+            self.use_ticket()
         if self.random.random() < 0.95:
             counting = [who for who in PEOPLE if self.state._counts(who, self.wall, self.state.base + self.uptime)]
             cards = [tuple(who.split("/")) for g in self.genesis["groups"] for who in [w for w in counting if w.startswith(g["id"])][:g["threshold"]]]
             for group, n in cards:
                 self.offer("unseal-share", {"by": f"{group}/{n}", "group": group, "share": int(n)})
             self.offer("unsealed", {"by": sorted(f"{group}/{n}" for group, n in cards)})
+            if self.state.ticket and self.random.random() < 0.8:
+                self.end_ticket()
+            if self.state.opened or self.random.random() < 0.05:
+                self.make_ticket()
+
+    def make_ticket(self):
+        odd = self.random.choice(({}, {}, {}, {}, {"number": self.state.tickets + 2}, {"program": some_hex("q")}, {"unsealed": self.state.size},
+                                  {"expires": format_time(self.wall + DAY_MS)}, {"expires_clock": 1}))
+        self.offer("ticket-made", {**council.ticket_made(self.state), **odd})
+
+    def use_ticket(self):
+        """By a person of the box's group, or not; by the box; for this start, or another."""
+        pick, ticket = self.random.choice, self.state.ticket
+        group = ticket["policy"]["box"]["group"]
+        by = pick([who for who in PEOPLE if who.startswith(group)] * 3 + PEOPLE + ["box"] * 3)
+        key = "box" if by == "box" else self.key_of(by) if by in self.state.principals else by
+        odd = pick(({}, {}, {}, {}, {}, {"start": self.state.start - 1}, {"unseal_to": some_hex("mine")}, {"verb": "approve"}))
+        number = ticket["made"]["number"] - (self.random.random() < 0.05 and ticket["made"]["number"] > 1)
+        time = self.wall if self.random.random() < 0.95 else self.wall + 200 * 3_600_000
+        self.offer("ticket-used", council.ticket_used(self.state, by, time, number, key if self.random.random() < 0.95 else "box", **odd))
+
+    def end_ticket(self):
+        ticket = self.state.ticket
+        number = ticket["made"]["number"] if ticket else max(1, self.state.tickets)
+        why = ticket and self.state._why_over(self.wall, self.state.base + self.uptime)
+        reason = why if why and self.random.random() < 0.9 else self.random.choice(("expired", "seal", "program", "withdrawn", "keys", "renewed"))
+        self.offer("ticket-ended", {"number": number, "reason": reason})
+
+    def ticket(self):
+        odd = self.random.random() < 0.1
+        more = {"unattended": True} if self.random.random() < 0.4 else {}
+        out = council.ticket_policy(self.random.choice((1, 24, 24, 168)), "nobody" if odd else self.random.choice(("property", "residents")), **more)
+        return {} if self.random.random() < 0.1 else {"ticket": out}
 
     def enrol(self, slot, ref):
         self.offer("enrolled", {"by": "operator/1", "consent": some_hex("consent"), "record": some_hex("record"), "ref": ref,
@@ -191,6 +228,7 @@ class Walk:
             "change-witnesses": lambda: pick(({}, {"witnesses": {"quorum": number(1, 3), "on_missing": "open", "list": [witness("a")]}})),
         }
         makers["rotation-policy"] = lambda: {"days": pick((0, 1, 30, 365, 3650))}
+        makers["restart-ticket"] = self.ticket
         makers["rotate-keys"] = lambda: pick(({}, {}, {"spare": council.SPARE}, {"spare": council.SPARE + "\n"}))
         makers["reshare"] = self.reshare
         makers["rotate-log-key"] = lambda: {}
@@ -348,7 +386,7 @@ class Walk:
         rule = self.state.rules()[name]
         stricter = {**rule, "groups": {g: n + self.random.randrange(2) for g, n in rule["groups"].items()}}
         return self.random.choice((council.policy(max(1, site["access_log_days"] - 1), site["erase_daily"], site["id"], **self.probes()),
-                                   {"kind": "change-reveal", "site": site["id"], "hide_subject": True},
+                                   {"kind": "change-reveal", "site": site["id"], "hide_subject": True}, {"kind": "restart-ticket"},
                                    {"kind": "change-rules", "rules": {name: stricter}}))
 
     def some_proposal(self):
@@ -407,7 +445,7 @@ class Walk:
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
                 (export, self.about_export), (40, self.rewrap), (60, self.narrow), (20 if not self.more else 2, self.template),
-                (10, self.back_up), (12, self.restore), (12, self.recover),
+                (20 if "restart-ticket" in self.more else 3, self.end_ticket), (10, self.back_up), (12, self.restore), (12, self.recover),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
                 (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
@@ -475,6 +513,7 @@ def main():
     compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
     walk = Walk(options.seed, [*keys.CEREMONIES, "reshare"])
     compare(report, walk, options.steps, KEYS)
+    compare(report, Walk(options.seed, ["restart-ticket"]), options.steps, TICKETS)
     report.check("cards were replaced", walk.state.retired, len(walk.state.retired))
     report.check("log keys changed hands", any(not h[3] for h in walk.state.handovers), len(walk.state.handovers))
     report.end()

@@ -16,7 +16,7 @@ class CustodyAround final : public Custody {
   using Before = std::function<Status()>;
   void before_wrap(Before f) { set(wrap_, std::move(f)); }
   void before_sign(Before f) { set(sign_, std::move(f)); }
-  // Before each root or log key is made or destroyed.
+  // Before each root, log or ticket key is made or destroyed.
   void before_root(Before f) { set(root_, std::move(f)); }
 
   Result<Bytes> wrap(std::uint32_t epoch, ByteView secret, ByteView context) override {
@@ -35,6 +35,22 @@ class CustodyAround final : public Custody {
     return inner_.destroy_root(epoch);
   }
   Result<bool> has_root(std::uint32_t epoch) override { return inner_.has_root(epoch); }
+  Status make_ticket_key(std::uint32_t number) override {
+    FK_CHECK(run(root_));
+    return inner_.make_ticket_key(number);
+  }
+  Status destroy_ticket_key(std::uint32_t number) override {
+    FK_CHECK(run(root_));
+    return inner_.destroy_ticket_key(number);
+  }
+  Result<bool> has_ticket_key(std::uint32_t number) override { return inner_.has_ticket_key(number); }
+  Result<Bytes> wrap_half(std::uint32_t number, ByteView half, ByteView context) override {
+    FK_CHECK(run(wrap_));
+    return inner_.wrap_half(number, half, context);
+  }
+  Result<SecretBytes> unwrap_half(std::uint32_t number, ByteView blob, ByteView context) override {
+    return inner_.unwrap_half(number, blob, context);
+  }
   Result<Bytes> wrap_to_spare(const SpareToken& spare, std::uint32_t epoch, ByteView secret,
                               ByteView context) override {
     return inner_.wrap_to_spare(spare, epoch, secret, context);

@@ -134,6 +134,15 @@ struct Describe {
   }
   void operator()(const ledger::RotateLogKey& /*a*/) const { say(Msg::kPropLogKey, {}); }
   void operator()(const ledger::ConfirmSubjects& a) const { say(Msg::kPropConfirm, {a.site}); }
+  void operator()(const ledger::SetTicket& a) const {
+    if (!a.ticket) return say(Msg::kPropNoTicket, {});
+    const ledger::TicketBox& box = a.ticket->box;
+    say(Msg::kPropTicket, {std::to_string(a.ticket->hours)});
+    say(Msg::kPropTicketBox, {box.name, box.group, box.url});
+    say(Msg::kPropTicketKey, {fingerprint(box.key)});
+    say(Msg::kPropTicketGives, {box.group});
+    if (a.ticket->unattended) say(Msg::kPropTicketUnattended, {});
+  }
   void operator()(const ledger::ChangeWitnesses& a) const {
     if (!a.witnesses) return say(Msg::kPropNoWitnesses, {});
     say(a.witnesses->on_missing == ledger::OnMissing::kClosed ? Msg::kPropWitnessesClosed : Msg::kPropWitnessesOpen,

@@ -30,7 +30,10 @@ std::string act_name(Lang lang, const std::string& type) {
                                  {"keys-retired", Msg::kRepActKeysRetired},
                                  {"backup-made", Msg::kRepActBackupMade},
                                  {"restored", Msg::kRepActRestored},
-                                 {"recovered", Msg::kRepActRecovered}}) {
+                                 {"recovered", Msg::kRepActRecovered},
+                                 {"ticket-made", Msg::kRepActTicketMade},
+                                 {"ticket-used", Msg::kRepActTicketUsed},
+                                 {"ticket-ended", Msg::kRepActTicketEnded}}) {
     if (type == name) return format_message(lang, id);
   }
   return type;
@@ -77,6 +80,8 @@ std::string act_line(Lang lang, const audit::Act& act) {
                                 {"subjects_lost", Msg::kRepSubjectsLost},
                                 {"log_key", Msg::kRepLogKey},
                                 {"entries_lost", Msg::kRepEntriesLost},
+                                {"ticket", Msg::kRepTicket},
+                                {"ticket_until", Msg::kRepTicketUntil},
                                 {"reason", Msg::kRepReason},
                                 {"version", Msg::kRepVersion},
                                 {"program", Msg::kRepProgram},

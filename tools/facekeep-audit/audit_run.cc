@@ -36,6 +36,10 @@ void report_state(Reporter& report, const AuditRun& run) {
   report.say(Msg::kAuditVault, {to_hex(g.vault)});
   if (g.rehearsal) report.warn(Msg::kRehearsal);
   if (one_group) report.warn(Msg::kAuditOneGroup);
+  if (g.ticket) {
+    report.warn(g.ticket->unattended ? Msg::kAuditTicketUnattended : Msg::kAuditTicket,
+                {std::to_string(g.ticket->hours), g.ticket->box.group});
+  }
   if (g.token.token_class != "hardware") report.warn(Msg::kAuditSoftToken);
   const std::string phase(to_string(s.phase()));
   if (run.replay->complete()) {

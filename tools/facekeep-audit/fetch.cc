@@ -2,11 +2,11 @@
 #include <memory>
 #include <optional>
 
+#include "tools/common/dir_lock.h"
 #include "tools/common/progress.h"
 #include "tools/common/say.h"
 #include "tools/facekeep-audit/audit_run.h"
 #include "tools/facekeep-audit/commands.h"
-#include "tools/facekeep-audit/dir_lock.h"
 #include "tools/facekeep-audit/fetcher.h"
 #include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/vault_clients.h"

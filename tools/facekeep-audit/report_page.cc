@@ -27,6 +27,12 @@ std::string stamps(const ReportInput& in) {
   const ledger::Genesis& g = in.run.state().current();
   if (g.rehearsal) out += stamp(in, Msg::kRepStampRehearsal, Msg::kRepStampRehearsalText, true);
   if (g.preset == ledger::Preset::kOneGroup) out += stamp(in, Msg::kRepStampOneGroup, Msg::kRepStampOneGroupText, true);
+  if (g.ticket) {
+    const std::string hours = std::to_string(g.ticket->hours);
+    const bool alone = g.ticket->unattended;
+    out += stamp(in, alone ? Msg::kRepStampUnattended : Msg::kRepStampTicket,
+                 alone ? Msg::kRepStampUnattendedText : Msg::kRepStampTicketText, alone, {hours, g.ticket->box.group});
+  }
   if (g.token.token_class == "hardware") {
     out += stamp(in, Msg::kRepStampHard, Msg::kRepStampHardText, false,
                  {g.token.manufacturer, g.token.model, g.token.firmware});

@@ -97,6 +97,8 @@ std::string facts_text(const ReportInput& in, const audit::Act& act, const audit
   line(Msg::kRepOfProposal, "proposal_entry");
   line(Msg::kRepNamed, "principals");
   line(Msg::kRepNamed, "custodian");
+  line(Msg::kRepTicket, "ticket");
+  line(Msg::kRepTicketUntil, "ticket_until");
   line(Msg::kRepReason, "reason");
   line(Msg::kRepVersion, "version");
   if (!fact(act, "after_crash").empty()) add_line(out, element("b", say(in, Msg::kRepAfterCrash)));
@@ -139,8 +141,8 @@ bool is_narrowing(const std::string& type) {
 
 // Votes and proposals that came to nothing stand in their own tables.
 bool is_in_timeline(const std::string& type) {
-  return type.starts_with("export-") || type == "start" || type == "sealed" || type == "unseal-ended" ||
-         type == "unseal-share" || type == "proposal-done" || is_narrowing(type);
+  return type.starts_with("export-") || type.starts_with("ticket-") || type == "start" || type == "sealed" ||
+         type == "unseal-ended" || type == "unseal-share" || type == "proposal-done" || is_narrowing(type);
 }
 
 }  // namespace
@@ -183,7 +185,9 @@ std::string accesses(const ReportInput& in) {
 
 std::string widening(const ReportInput& in) {
   return heading(in, Msg::kRepWidening) + paragraph(in, Msg::kRepWideningText) +
-         acts_table(in, [](const std::string& type) { return type == "genesis" || type == "unsealed"; }) +
+         acts_table(
+             in,
+             [](const std::string& type) { return type == "genesis" || type == "unsealed" || type == "ticket-used"; }) +
          decisions(in);
 }
 

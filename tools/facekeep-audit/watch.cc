@@ -103,9 +103,7 @@ Status Watch::open_witness(const std::vector<log::VerifierKey>& logs) {
   FK_TRY(cosign_.identity, load_witness_identity(o_.cosign));
   FK_TRY(cosign_.witness, Witness::open(o_.dir + "/witness", logs, cosign_.identity, cosign_.clock));
   FK_TRY(cosign_.server, serve_witness(*cosign_.witness, cosign_.identity, at));
-  const std::string host = at.address.find(':') == std::string::npos ? at.address : "[" + at.address + "]";
-  FK_TRY(const ledger::Witness self,
-         cosign_.identity.at("https://" + host + ":" + std::to_string(cosign_.server->port(0))));
+  FK_TRY(const ledger::Witness self, cosign_.identity.at(url_at(at, cosign_.server->port(0))));
   voice_.cosigning(self);
   return {};
 }

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/facekeep-audit/dir_lock.h"
+#include "tools/common/dir_lock.h"
 #include "tools/facekeep-audit/witness_key.h"
 #include "vault/base/clock.h"
 #include "vault/log/witness_rule.h"

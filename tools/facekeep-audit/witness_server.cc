@@ -1,9 +1,5 @@
 #include "tools/facekeep-audit/witness_server.h"
 
-#include <charconv>
-
-#include "tools/common/say.h"
-
 namespace facekeep::tools {
 namespace {
 
@@ -40,24 +36,6 @@ http::Response plain(int status, std::string_view text) {
 }
 
 }  // namespace
-
-Result<ListenAddress> parse_listen(const std::string& text) {
-  const auto bad = [&] {
-    return say_error(Errc::kInvalidArgument, "bad-listen", Msg::kAuditBadListen, Msg::kAuditBadListenHint, {text});
-  };
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return bad();
-  ListenAddress out{text.substr(0, colon), 0};
-  if (out.address.front() == '[' && out.address.back() == ']') {
-    out.address = out.address.substr(1, out.address.size() - 2);
-  } else if (out.address.find(':') != std::string::npos) {
-    return bad();
-  }
-  const char* const end = text.data() + text.size();
-  const auto [stop, ec] = std::from_chars(text.data() + colon + 1, end, out.port);
-  if (ec != std::errc() || stop != end || out.address.empty()) return bad();
-  return out;
-}
 
 http::Response answer_witness_request(Witness& witness, const http::Request& request) {
   if (request.path != "/add-checkpoint") return plain(404, "a witness answers POST /add-checkpoint\n");

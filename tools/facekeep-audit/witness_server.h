@@ -6,18 +6,12 @@
 #include <string>
 
 #include "api/http/server.h"
+#include "tools/common/listen.h"
 #include "tools/facekeep-audit/witness.h"
 
 namespace facekeep::tools {
 
 inline constexpr std::size_t kMaxAddCheckpoint = 64 * 1024;  // bytes of a request; usual ones have 3 KiB
-
-// "ADDRESS:PORT", an IPv6 address in brackets; port 0 lets the system choose. kInvalidArgument.
-struct ListenAddress {
-  std::string address;
-  std::uint16_t port = 0;
-};
-Result<ListenAddress> parse_listen(const std::string& text);
 
 // The answer to one request.
 http::Response answer_witness_request(Witness& witness, const http::Request& request);

@@ -54,6 +54,8 @@ void add_rotate_action(CLI::App& app, Context& context, const ActionUse& use);
 void add_rotation_policy_action(CLI::App& app, Context& context, const ActionUse& use);
 void add_log_key_action(CLI::App& app, Context& context, const ActionUse& use);
 void add_confirm_action(CLI::App& app, Context& context, const ActionUse& use);
+// action_ticket.cc
+void add_ticket_action(CLI::App& app, Context& context, const ActionUse& use);
 // action_site.cc
 void add_site_action(CLI::App& app, Context& context, const ActionUse& use);
 void add_policy_action(CLI::App& app, Context& context, const ActionUse& use);

@@ -25,6 +25,7 @@ void add_revoke(CLI::App& app, Context& context);
 void add_tighten(CLI::App& app, Context& context);
 void add_suspend(CLI::App& app, Context& context);
 void add_acknowledge(CLI::App& app, Context& context);
+void add_box(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
 void add_sign_recovery(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);

@@ -73,6 +73,15 @@ struct ActText {
     for (const auto& s : e.signatures) who += (who.empty() ? "" : ", ") + s.by;
     return words(lang, Msg::kActRecovered, {entry, e.kind, who});
   }
+  std::optional<std::string> operator()(const ledger::TicketMade& e) const {
+    return words(lang, Msg::kActTicketMade, {entry, std::to_string(e.number), format_time(e.expires)});
+  }
+  std::optional<std::string> operator()(const ledger::TicketUsed& e) const {
+    return words(lang, Msg::kActTicketUsed, {entry, std::to_string(e.number), e.by});
+  }
+  std::optional<std::string> operator()(const ledger::TicketEnded& e) const {
+    return words(lang, Msg::kActTicketEnded, {entry, std::to_string(e.number), e.reason});
+  }
   std::optional<std::string> operator()(const ledger::AlarmsAcknowledged& e) const {
     return words(lang, Msg::kActAcknowledged, {entry, std::to_string(e.entry), e.by});
   }

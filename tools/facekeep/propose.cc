@@ -99,10 +99,11 @@ void add_propose(CLI::App& app, Context& context) {
         add_receipt_option(c, context, o->receipt);
       },
       [o, &context](const AskedAction& asked, Reporter& report) { return propose_action(context, *o, asked, report); }};
-  for (const auto add : {add_principal_action, add_principals_action, add_custodian_action, add_site_action,
-                         add_policy_action, add_reveal_action, add_cancel_erasures_action, add_threshold_action,
-                         add_model_action, add_rule_action, add_witnesses_action, add_export_action, add_rotate_action,
-                         add_rotation_policy_action, add_log_key_action, add_confirm_action, add_file_action}) {
+  for (const auto add :
+       {add_principal_action, add_principals_action, add_custodian_action, add_site_action, add_policy_action,
+        add_reveal_action, add_cancel_erasures_action, add_threshold_action, add_model_action, add_rule_action,
+        add_witnesses_action, add_export_action, add_rotate_action, add_rotation_policy_action, add_log_key_action,
+        add_confirm_action, add_ticket_action, add_file_action}) {
     add(*command, context, use);
   }
   CLI::App* again = command->add_subcommand("again", context.text(Msg::kHelpProposeAgain));

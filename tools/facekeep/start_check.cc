@@ -108,6 +108,16 @@ Result<SealStatusView> parse_seal_status(const Json& answer) {
     if (!r.is_object() || !has_number(r, "entry") || !has_text(r, "kind")) return bad_answer();
     s.recovered = {r["entry"].get<std::uint64_t>(), r["kind"].get<std::string>()};
   }
+  if (answer.contains("ticket")) {
+    const Json& t = answer["ticket"];
+    if (!t.is_object() || !has_number(t, "number") || !has_text(t, "expires") || !has_text(t, "box") ||
+        !has_text(t, "group")) {
+      return bad_answer();
+    }
+    s.ticket = {t["number"].get<std::uint64_t>(),      t["expires"].get<std::string>(),
+                t["box"].get<std::string>(),           t["group"].get<std::string>(),
+                t.value("unattended", Json()) == true, t.value("delivered", Json()) == true};
+  }
   const Json start = answer.value("start", Json::object());
   if (!start.is_object() || !has_number(start, "entry") || !has_text(start, "event") || !start.contains("proof")) {
     return bad_answer();

@@ -58,6 +58,15 @@ struct SealStatusView {
     std::string kind;
   };
   std::optional<Recovered> recovered = {};
+  struct RestartTicket {
+    std::uint64_t number = 0;
+    std::string expires;
+    std::string box;
+    std::string group;
+    bool unattended = false;
+    bool delivered = false;  // the box has its half
+  };
+  std::optional<RestartTicket> ticket = {};
   std::uint64_t start_entry = 0;
   std::string start_event;
   std::vector<Digest> start_proof;

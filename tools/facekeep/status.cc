@@ -78,6 +78,17 @@ Status status(Context& context, Reporter& report) {
     report.warn(Msg::kCliCardsDue, {std::to_string(r->entry)});
     report.field("recovered", {{"entry", r->entry}, {"kind", r->kind}});
   }
+  if (const auto& t = v.status.ticket) {
+    report.say(Msg::kCliTicket, {std::to_string(t->number), t->expires, t->box, t->group});
+    if (t->unattended) report.warn(Msg::kCliTicketUnattended);
+    if (!t->delivered) report.warn(Msg::kCliTicketWaits);
+    report.field("ticket", {{"number", t->number},
+                            {"expires", t->expires},
+                            {"box", t->box},
+                            {"group", t->group},
+                            {"unattended", t->unattended},
+                            {"delivered", t->delivered}});
+  }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
   report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
   report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.keys().newest())});

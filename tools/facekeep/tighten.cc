@@ -35,7 +35,8 @@ void add_tighten(CLI::App& app, Context& context) {
                       [receipt, &context](const AskedAction& asked, Reporter& report) {
                         return tighten(context, *receipt, asked, report);
                       }};
-  for (const auto add : {add_threshold_action, add_reveal_action, add_policy_action, add_rule_action}) {
+  for (const auto add :
+       {add_threshold_action, add_reveal_action, add_policy_action, add_rule_action, add_ticket_action}) {
     add(*command, context, use);
   }
 }

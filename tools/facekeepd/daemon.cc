@@ -18,6 +18,7 @@
 #include "tools/facekeepd/notify.h"
 #include "tools/facekeepd/seccomp_filter.h"
 #include "tools/facekeepd/start.h"
+#include "tools/facekeepd/ticket_client.h"
 #include "tools/facekeepd/witness_client.h"
 #include "vault/backup/mark.h"
 #include "vault/base/digest.h"
@@ -56,6 +57,7 @@ struct Running {
   std::unique_ptr<http::Server> server;
   std::unique_ptr<WitnessClient> witnesses;
   std::unique_ptr<Notices> notices;
+  std::unique_ptr<TicketClient> tickets;
   std::atomic<http::Server*> serving{nullptr};  // set once the filter is in place; requests wait for it
 };
 
@@ -138,6 +140,9 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
     journal(Level::kError, "rotation-failed", {{Field::kReason, why.message}, {Field::kHint, why.hint}});
   };
   service.sequencer.on_old_log_key = [](const Error& why) { journal(Level::kError, "old-log-key-left", why); };
+  service.on_ticket_failed = [](const Error& why) {
+    journal(Level::kError, "ticket-failed", {{Field::kReason, why.message}, {Field::kHint, why.hint}});
+  };
   service.sequencer.checkpoint_interval_ms = config.checkpoint_ms;
   service.sequencer.anchor_interval_ms = config.anchor_ms;
   FK_TRY(r.service, Service::start({*r.files.store, *r.custody, *r.files.slots, r.clock}, service));
@@ -179,10 +184,12 @@ void make_context(const Config& config, Running& r) {
 }
 
 Status open_front(const Config& config, Running& r) {
-  FK_TRY(ServerIdentity identity, load_identity(config, r.files.genesis));
+  FK_TRY(const ServerIdentity identity, load_identity(config, r.files.genesis));
   http::ServerConfig front = front_config(config);
-  front.certificate = std::move(identity.certificate);
-  front.key = std::move(identity.key);
+  X509_up_ref(identity.certificate.get());
+  front.certificate.reset(identity.certificate.get());
+  EVP_PKEY_up_ref(identity.key.get());
+  front.key.reset(identity.key.get());
   front.handler = [&r](http::Request&& request) {
     if (r.serving.load() == nullptr) {
       return api::to_response(make_error(Errc::kUnavailable, "the vault is starting", "try again in a moment"));
@@ -206,6 +213,7 @@ Status open_front(const Config& config, Running& r) {
   r.serving = r.server.get();
   FK_TRY(r.notices, Notices::start(config, *r.service, r.clock));
   r.witnesses = std::make_unique<WitnessClient>(config, *r.service, r.clock);
+  r.tickets = std::make_unique<TicketClient>(*r.service, r.clock, identity.key.get(), identity.certificate.get());
   return {};
 }
 
@@ -286,6 +294,7 @@ void stop(Running& r) {
   r.server->stop(kGrace);
   // The keys go before anything is waited for that a network can hold up.
   r.service->shut();
+  r.tickets.reset();
   r.witnesses.reset();
   r.notices.reset();
   r.server.reset();

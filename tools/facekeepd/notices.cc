@@ -162,7 +162,8 @@ bool is_one_of(const ledger::Body& body) {
 std::optional<Act> act_of(const ledger::Event& event) {
   const bool tells =
       is_one_of<ledger::Revoked, ledger::Tightened, ledger::CustodianSuspended, ledger::AlarmsAcknowledged,
-                ledger::KeysRetired, ledger::BackupMade, ledger::Restored, ledger::Recovered>(event.body);
+                ledger::KeysRetired, ledger::BackupMade, ledger::Restored, ledger::Recovered, ledger::TicketMade,
+                ledger::TicketUsed, ledger::TicketEnded>(event.body);
   const auto about = std::visit(AboutProposal(), event.body);
   if (!tells && !about) return std::nullopt;
   return Act{std::string(type_of(event.body)), about};

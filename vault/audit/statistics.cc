@@ -76,6 +76,15 @@ struct DescribeAct {
       act.facts["entries_lost"] = std::to_string(e.at.size) + "-" + std::to_string(e.loss->newest.size - 1);
     }
   }
+  void operator()(const TicketMade& e) const {
+    act.facts["ticket"] = std::to_string(e.number);
+    act.facts["ticket_until"] = format_time(e.expires);
+  }
+  void operator()(const TicketUsed& e) const { act.facts["ticket"] = std::to_string(e.number); }
+  void operator()(const TicketEnded& e) const {
+    act.facts["ticket"] = std::to_string(e.number);
+    act.facts["reason"] = e.reason;
+  }
   template <class Other>
   void operator()(const Other&) const {}
 };

@@ -130,6 +130,11 @@ Status run(Genesis& g, const ChangeWitnesses& a) {
   return {};
 }
 
+Status run(Genesis& g, const SetTicket& a) {
+  g.ticket = a.ticket;
+  return {};
+}
+
 Status run(Genesis& g, const ExportTemplates& a) {
   if (find_by_id(g.sites, a.site) == nullptr) return refused("the site \"" + a.site + "\" does not exist");
   return check_export(a);
@@ -175,6 +180,7 @@ const std::vector<ActionKind>& action_kinds() {
       {"rotation-policy", "rotate"},
       {"rotate-log-key", "rotate"},
       {"confirm-subjects", "restore"},
+      {"restart-ticket", "ticket"},
   };
   return kinds;
 }
@@ -285,6 +291,11 @@ bool is_tightening(const Genesis& current, const Action& action) {
     bool operator()(const SetRotation&) const { return false; }
     bool operator()(const RotateLogKey&) const { return false; }
     bool operator()(const ConfirmSubjects&) const { return false; }
+    bool operator()(const SetTicket& a) const {
+      if (!g.ticket) return false;
+      return !a.ticket || (a.ticket->box == g.ticket->box && a.ticket->hours <= g.ticket->hours &&
+                           a.ticket->unattended <= g.ticket->unattended);
+    }
   };
   if (!std::visit(Narrows{current}, action)) return false;
   Genesis next = current;

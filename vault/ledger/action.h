@@ -99,9 +99,14 @@ struct ConfirmSubjects {
   std::string site;
 };
 
+// The whole policy of restart tickets; none ends it.
+struct SetTicket {
+  std::optional<TicketPolicy> ticket;
+};
+
 using Action = std::variant<RegisterPrincipals, ChangeCustodian, ChangeRules, ChangeThresholds, AddModel, ChangeReveal,
                             CancelErasures, OpenSite, ChangePolicy, ChangeWitnesses, ExportTemplates, RotateKeys,
-                            Reshare, SetRotation, RotateLogKey, ConfirmSubjects>;
+                            Reshare, SetRotation, RotateLogKey, ConfirmSubjects, SetTicket>;
 
 struct ActionKind {
   std::string_view name;          // "kind" in the JSON form
@@ -123,8 +128,8 @@ Result<Genesis> apply_action(const Genesis& current, const Action& action, const
 
 // True if the action only narrows `current`: higher thresholds, the subject hidden, shorter retention, a smaller
 // allowance, signed probes required, a higher minimum PAD level, budgets as strict, rules that take more people, a
-// longer delay (at most half the lifetime) or fewer uses, that of kCancelClass aside; and changes something. One
-// custodian may have it done at once.
+// longer delay (at most half the lifetime) or fewer uses, that of kCancelClass aside, no restart ticket or one of the
+// same box for a shorter time or with a person; and changes something. One custodian may have it done at once.
 bool is_tightening(const Genesis& current, const Action& action);
 
 // Cards of the group of which somebody `remains` (custodians' ids).

@@ -75,6 +75,12 @@ Json write(const ConfirmSubjects& a) {
   return {{"site", a.site}};
 }
 
+Json write(const SetTicket& a) {
+  Json j = Json::object();
+  if (a.ticket) j["ticket"] = to_json(*a.ticket);
+  return j;
+}
+
 Result<Action> read(Tag<RegisterPrincipals>, ObjectReader& r) {
   RegisterPrincipals a;
   const Json& doors = r.array("doors", kMaxDoors);
@@ -192,6 +198,16 @@ Result<Action> read(Tag<RotateLogKey>, ObjectReader& r) {
 Result<Action> read(Tag<ConfirmSubjects>, ObjectReader& r) {
   ConfirmSubjects a{r.slug("site")};
   FK_CHECK(r.finish());
+  return Action(std::move(a));
+}
+
+Result<Action> read(Tag<SetTicket>, ObjectReader& r) {
+  const Json* ticket = r.has("ticket") ? &r.object("ticket") : nullptr;
+  FK_CHECK(r.finish());
+  SetTicket a;
+  if (ticket != nullptr) {
+    FK_TRY(a.ticket, ticket_policy_from_json(*ticket, "restart ticket of an action"));
+  }
   return Action(std::move(a));
 }
 

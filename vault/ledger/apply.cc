@@ -37,6 +37,9 @@ struct InputOf {
   PhaseInput operator()(const Rewrapped&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const BackupMade&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const Restored&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const TicketMade&) const { return PhaseInput::kSums; }
+  PhaseInput operator()(const TicketUsed&) const { return PhaseInput::kTicketUsed; }
+  PhaseInput operator()(const TicketEnded&) const { return PhaseInput::kSums; }
   PhaseInput operator()(const ExportSubjects&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Exported&) const { return PhaseInput::kWidening; }
   PhaseInput operator()(const Enrolled&) const { return PhaseInput::kWidening; }
@@ -68,6 +71,7 @@ Status State::check_operator(const std::string& by, const std::string& site_id) 
 Status State::apply_body(const Genesis& e) {
   if (size_ != 0) return broken("a genesis that is not entry 0");
   FK_CHECK(check_genesis(e));
+  if (e.ticket) return broken("a restart ticket without a proposal");
   FK_CHECK(check_genesis_signatures(e));
   genesis_ = e;
   set_current(e);
@@ -77,6 +81,8 @@ Status State::apply_body(const Genesis& e) {
 }
 
 Status State::apply_body(const Start& e) {
+  if (ticket_ && ticket_->made.program != e.program) end_ticket("program");
+  opened_by_cards_.reset();
   start_ = e;
   start_entry_ = size_;
   shares_in_.clear();
@@ -113,6 +119,8 @@ Status State::apply_body(const Unsealed& e) {
   if (cards != e.by) return broken("an unseal that names other cards than those handed in");
   shares_in_.clear();
   if (rotation_) rotation_->cards_untried = false;
+  end_ticket("renewed");
+  if (current_->ticket) opened_by_cards_ = {size_, latest_moment()};
   return {};
 }
 
@@ -126,6 +134,9 @@ Status State::apply_body(const Sealed& e) {
   if (e.by != "daemon" && (p == nullptr || p->role != Role::kCustodian))
     return broken("sealed by somebody who is no custodian");
   if (p != nullptr && !counts(*this, e.by, moment())) return broken("sealed by a custodian who is gone or suspended");
+  // A daemon that ends by itself is what tickets are for.
+  if (e.reason != "shutdown") end_ticket("seal");
+  opened_by_cards_.reset();
   shares_in_.clear();
   return {};
 }

@@ -76,6 +76,7 @@ Status State::apply_body(const Restored& e) {
     slots_.erase(it->second.slot);
     it = period_keys_.erase(it);
   }
+  end_ticket("keys");  // no backup has what it opens
   restores_.push_back(range);
   return {};
 }

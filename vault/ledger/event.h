@@ -19,6 +19,7 @@
 #include "vault/ledger/horizon.h"
 #include "vault/ledger/proposal.h"
 #include "vault/ledger/recovery.h"
+#include "vault/ledger/ticket.h"
 #include "vault/ledger/types.h"
 
 namespace facekeep::ledger {
@@ -176,12 +177,14 @@ struct MetadataRead {
 };
 
 // Governance events about proposals, and one person's narrowing acts, are in proposal.h; those of exports in export.h,
-// those of new keys in keys.h, those of backups in backup.h, that of a log key by the custodians in recovery.h.
-using Body = std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade,
-                          Approval, Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended,
-                          AlarmsAcknowledged, ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired,
-                          BackupMade, Restored, Recovered, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
-                          PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
+// those of new keys in keys.h, those of backups in backup.h, that of a log key by the custodians in recovery.h,
+// those of restart tickets in ticket.h.
+using Body =
+    std::variant<Genesis, Start, UnsealShare, Unsealed, UnsealEnded, Sealed, Sums, OpeningsRead, ProposalMade, Approval,
+                 Veto, ProposalWithdrawn, ProposalDone, Revoked, Tightened, CustodianSuspended, AlarmsAcknowledged,
+                 ExportSealed, ExportEnded, ExportGiven, Rewrapped, KeysRetired, BackupMade, Restored, Recovered,
+                 TicketMade, TicketUsed, TicketEnded, Enrolled, TemplateAdded, Erased, Suspended, PeriodKey,
+                 PeriodKeyDestroyed, ExportSubjects, Exported, Match, MetadataRead>;
 
 struct Event {
   UnixMillis time = 0;          // wall clock of the daemon

@@ -336,6 +336,13 @@ Result<Body> read(Tag<E>, const Json& j) {
   FK_TRY(const E e, backup_event_from_json<E>(j));
   return Body(e);
 }
+template <class E>
+concept TicketEvent = std::is_same_v<E, TicketMade> || std::is_same_v<E, TicketUsed> || std::is_same_v<E, TicketEnded>;
+template <TicketEvent E>
+Result<Body> read(Tag<E>, const Json& j) {
+  FK_TRY(E e, ticket_event_from_json<E>(j));
+  return Body(std::move(e));
+}
 Result<Body> read(Tag<Enrolled>, const Json& j) {
   ObjectReader r(j, "enrolled event");
   Enrolled e;

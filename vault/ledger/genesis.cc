@@ -267,6 +267,28 @@ bool may_sign(const PrincipalRecord& p, const std::string& site, const std::stri
   return !p.signing_key.empty() && has(p.sites, site) && (p.doors.empty() || (!door.empty() && has(p.doors, door)));
 }
 
+namespace {
+
+// The box is one group's: in a vault of one group nobody else would confirm.
+Status check_ticket_of(const Genesis& g) {
+  FK_CHECK(check_ticket_policy(*g.ticket));
+  const TicketBox& box = g.ticket->box;
+  const bool known = std::any_of(g.groups.begin(), g.groups.end(), [&](const Group& x) { return x.id == box.group; });
+  if (!known) {
+    return bad("the box of restart tickets is of the group \"" + box.group + "\", which this vault does not have",
+               "end the restart tickets first, or name a group of the vault");
+  }
+  if (g.groups.size() < 2) {
+    return bad("a vault of one group has no restart tickets", "the box belongs to another group than the vault's host");
+  }
+  const Digest pin = box_pin(box);
+  const bool taken = pin == g.server_key || std::any_of(g.principals.begin(), g.principals.end(),
+                                                        [&](const PrincipalRecord& p) { return p.key == pin; });
+  return taken ? Status(bad("the box of restart tickets has a key that somebody else has")) : Status();
+}
+
+}  // namespace
+
 Status check_genesis(const Genesis& g) {
   FK_CHECK(check_origin(g.origin));
   FK_CHECK(check_groups(g));
@@ -289,6 +311,7 @@ Status check_genesis(const Genesis& g) {
     FK_CHECK(check_rule(rule, sizes));
   }
   if (g.witnesses) FK_CHECK(check_witnesses(*g.witnesses));
+  if (g.ticket) FK_CHECK(check_ticket_of(g));
   return {};
 }
 

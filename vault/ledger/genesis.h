@@ -15,6 +15,7 @@
 #include "vault/base/json.h"
 #include "vault/ledger/budget.h"
 #include "vault/ledger/rule.h"
+#include "vault/ledger/ticket.h"
 #include "vault/ledger/types.h"
 #include "vault/ledger/witness.h"
 
@@ -135,9 +136,10 @@ struct Genesis {
   std::string log_key;              // vkey (C2SP signed-note)
   std::optional<Digest> spare_key;  // SHA-256 of the spare token's SubjectPublicKeyInfo
   std::optional<Witnesses> witnesses;
-  Digest server_key{};  // SHA-256 of the daemon's TLS SubjectPublicKeyInfo
-  Digest transcript{};  // SHA-256 of the ceremony's transcript
-  Digest program{};     // SHA-256 of the program that held the ceremony
+  std::optional<TicketPolicy> ticket;  // never at the ceremony: it is off until a proposal brings it
+  Digest server_key{};                 // SHA-256 of the daemon's TLS SubjectPublicKeyInfo
+  Digest transcript{};                 // SHA-256 of the ceremony's transcript
+  Digest program{};                    // SHA-256 of the program that held the ceremony
   std::vector<GenesisSignature> signatures;
   std::uint32_t rotate_days = 0;  // the schedule of rotations; 0: there is none
 };

@@ -339,6 +339,7 @@ Json to_json(const Genesis& g, bool with_signatures) {
   if (g.spare_key) j["spare_key"] = to_hex(*g.spare_key);
   if (g.witnesses) j["witnesses"] = to_json(*g.witnesses);
   if (g.rotate_days > 0) j["rotate_days"] = g.rotate_days;
+  if (g.ticket) j["ticket"] = to_json(*g.ticket);
   if (with_signatures) j["signatures"] = to_json(g.signatures);
   return j;
 }
@@ -377,6 +378,7 @@ Result<Genesis> genesis_from_json(const Json& body) {
   const Json& token = r.object("token");
   const Json& reg = r.object("register");
   const Json* witnesses = r.has("witnesses") ? &r.object("witnesses") : nullptr;
+  const Json* ticket = r.has("ticket") ? &r.object("ticket") : nullptr;
   const Json& signatures = r.array("signatures", kMaxGenesisSignatures);
   FK_CHECK(r.finish());
   ObjectReader rr(reg, "register of genesis");
@@ -389,6 +391,9 @@ Result<Genesis> genesis_from_json(const Json& body) {
     g.rules[name] = std::move(rule);
   }
   FK_TRY(g.token, read_token(token));
+  if (ticket != nullptr) {
+    FK_TRY(g.ticket, ticket_policy_from_json(*ticket, "restart ticket of genesis"));
+  }
   if (witnesses != nullptr) {
     FK_TRY(g.witnesses, witnesses_from_json(*witnesses, "witnesses of genesis"));
   }

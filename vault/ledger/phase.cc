@@ -18,12 +18,12 @@ using Row = std::array<std::uint8_t, kPhaseInputs>;
 // what is sealed changes nothing and is recorded all the same. `recovered` is written while no daemon runs, and how the
 // last one ended does not matter: a start follows.
 constexpr std::array<Row, kPhases> kTable = {{
-    //             genesis start share unsealed ended sealed sums  narrow widen access recovered
-    /* new       */ {Stop, No, No, No, No, No, No, No, No, No, No},
-    /* stopped   */ {No, Seal, No, No, No, No, No, No, No, No, Stop},
-    /* sealed    */ {No, Seal, Part, No, No, Seal, Seal, Seal, No, No, Stop},
-    /* unsealing */ {No, Seal, Part, Open, Seal, Seal, Part, Part, No, No, Stop},
-    /* open      */ {No, Seal, No, No, No, Seal, Open, Open, Open, Open, Stop},
+    //             genesis start share unsealed ended sealed sums  narrow widen access recovered ticket
+    /* new       */ {Stop, No, No, No, No, No, No, No, No, No, No, No},
+    /* stopped   */ {No, Seal, No, No, No, No, No, No, No, No, Stop, No},
+    /* sealed    */ {No, Seal, Part, No, No, Seal, Seal, Seal, No, No, Stop, Open},
+    /* unsealing */ {No, Seal, Part, Open, Seal, Seal, Part, Part, No, No, Stop, Open},
+    /* open      */ {No, Seal, No, No, No, Seal, Open, Open, Open, Open, Stop, No},
 }};
 static_assert(kTable.size() == kPhases && kTable[0].size() == kPhaseInputs);
 

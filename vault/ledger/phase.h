@@ -25,13 +25,14 @@ enum class PhaseInput : std::uint8_t {
   kUnsealed,
   kUnsealEnded,
   kSealed,
-  kSums,       // governance that may happen in any running phase: sums, openings-read
-  kNarrowing,  // custody events that need no site key: erased, suspended, period-key-destroyed
-  kWidening,   // custody events that need one: enrolled, template, period-key
-  kAccess,     // matches and reads
-  kRecovered,  // the custodians put another log key in place, offline
+  kSums,        // governance that may happen in any running phase: sums, openings-read
+  kNarrowing,   // custody events that need no site key: erased, suspended, period-key-destroyed
+  kWidening,    // custody events that need one: enrolled, template, period-key
+  kAccess,      // matches and reads
+  kRecovered,   // the custodians put another log key in place, offline
+  kTicketUsed,  // opened without cards (ticket.h)
 };
-inline constexpr std::size_t kPhaseInputs = 11;
+inline constexpr std::size_t kPhaseInputs = 12;
 
 inline constexpr std::uint8_t kIllegal = 255;
 

@@ -27,6 +27,7 @@ const std::vector<ActionClass>& action_classes() {
       {"rotate", kDay, kWeek, 1, "draw all keys of the token and the sites anew", "custodian"},
       {"reshare", kDay, kWeek, 1, "new cards and custodians, and all keys anew", "custodian"},
       {"restore", kDay, kWeek, 1, "let people match whose fate a restore left in doubt", "custodian"},
+      {"ticket", kDay, kWeek, 1, "let a restart within some hours go without cards", "custodian"},
   };
   return table;
 }

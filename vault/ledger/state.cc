@@ -194,6 +194,12 @@ std::string State::digest_head() const {
     head +=
         "rotation-since " + format_time(scheduled_since_->wall) + " " + std::to_string(scheduled_since_->clock) + "\n";
   }
+  if (opened_by_cards_) {
+    head += "opened-by-cards " + std::to_string(opened_by_cards_->entry) + " " +
+            format_time(opened_by_cards_->at.wall) + " " + std::to_string(opened_by_cards_->at.clock) + "\n";
+  }
+  if (tickets_ > 0) head += "tickets " + std::to_string(tickets_) + "\n";
+  if (ticket_) json_line("ticket ", to_json(*ticket_));
   return head;
 }
 

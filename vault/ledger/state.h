@@ -43,6 +43,11 @@ struct SubjectState {
   bool in_doubt = false;  // enrolled by a restore that accepted a loss: does not match until confirmed
 };
 
+struct OpenedByCards {
+  std::uint64_t entry = 0;
+  Moment at;  // wall: not before the latest time in the log then
+};
+
 class State {
  public:
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -117,6 +122,11 @@ class State {
     bool cards_untried = false;
   };
   [[nodiscard]] const std::optional<Rotation>& rotation() const { return rotation_; }
+  // While restart tickets are in force: the opening by cards for which none was made yet.
+  [[nodiscard]] const std::optional<OpenedByCards>& opened_by_cards() const { return opened_by_cards_; }
+  // The one that is not ended, though it may be over (ticket_decide.h); and how many there were.
+  [[nodiscard]] const std::optional<Ticket>& ticket() const { return ticket_; }
+  [[nodiscard]] std::uint32_t tickets() const { return tickets_; }
   // By site, of those opened since the vault's keys were last drawn: by its own key in force.
   [[nodiscard]] const std::map<std::string, KeyProof>& site_proofs() const { return site_proofs_; }
   // Of the root that is in force, 1 at genesis; and of the one under whose site key this subject's key lies.
@@ -243,6 +253,9 @@ class State {
   Status apply_body(const BackupMade& e);
   Status apply_body(const Restored& e);
   Status apply_body(const Recovered& e);
+  Status apply_body(const TicketMade& e);
+  Status apply_body(const TicketUsed& e);
+  Status apply_body(const TicketEnded& e);
   Status apply_body(const ExportSubjects& e);
   Status apply_body(const Exported& e);
   Status apply_body(const Enrolled& e);
@@ -270,6 +283,8 @@ class State {
   [[nodiscard]] Status check_new_log_key(const Action& action, const std::optional<std::string>& key) const;
   void note_log_key(const std::string& key, bool recovered, const std::optional<Loss>& loss);
   void confirm_subjects(const Action& action);
+  void end_ticket(std::string_view reason);
+  void note_ticket_policy(const Genesis& next, bool other_keys);
 
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
@@ -317,6 +332,9 @@ class State {
   std::set<std::uint64_t> backups_;
   std::optional<Moment> scheduled_since_;
   std::optional<UnixMillis> cards_since_;
+  std::optional<OpenedByCards> opened_by_cards_;
+  std::optional<Ticket> ticket_;
+  std::uint32_t tickets_ = 0;
 };
 
 // Applies one event that stands at position state.size(). On success the state includes it; on error

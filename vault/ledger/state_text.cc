@@ -66,12 +66,19 @@ Status StateTextReader::line(std::string_view line) {
   if (lines_ <= 6 && space != std::string_view::npos) return head(line.substr(0, space), line.substr(space + 1));
   if (lines_ == 7) return line == "facekeep/state/v1" ? Status() : bad_line(7);
   if (lines_ < 7 || !digest_ || !state_.genesis_) return bad_line(lines_);
-  // Four kinds of lines hold JSON.
+  // Five kinds of lines hold JSON.
   if (line.starts_with("current ")) return current(line.substr(8));
   if (line.starts_with("proposal ")) return proposal(line.substr(9));
   if (line.starts_with("export ")) return export_of(line.substr(7));
   if (line.starts_with("agreed-rule ")) return agreed_rule(line.substr(12));
+  if (line.starts_with("ticket ")) return ticket(line.substr(7));
   return state_line(split(line));
+}
+
+Status StateTextReader::ticket(std::string_view json) {
+  FK_TRY(const Json value, parse_canonical_json(json));
+  FK_TRY(state_.ticket_, ticket_from_json(value));
+  return {};
 }
 
 Status StateTextReader::current(std::string_view json) {
@@ -175,6 +182,12 @@ Status StateTextReader::state_line(const Words& w) {
   if (w[0] == "cards-since" && w.size() == 2) {
     FK_TRY(s.cards_since_, parse_time(w[1]));
     ok = true;
+  }
+  if (w[0] == "tickets" && w.size() == 2) ok = number(w[1], s.tickets_) && s.tickets_ > 0;
+  if (w[0] == "opened-by-cards" && w.size() == 4) {
+    auto& opened = s.opened_by_cards_.emplace();
+    FK_TRY(opened.at.wall, parse_time(w[2]));
+    ok = number(w[1], opened.entry) && number(w[3], opened.at.clock);
   }
   if (w[0] == "rule-version" && w.size() == 2) ok = number(w[1], s.rule_version_);
   if (w[0] == "tightening" && w.size() == 3) ok = number(w[2], s.tightenings_[std::string(w[1])]);

@@ -32,6 +32,7 @@ class StateTextReader {
  private:
   using Words = std::vector<std::string_view>;
   Status head(std::string_view key, std::string_view rest);
+  Status ticket(std::string_view json);
   Status current(std::string_view json);
   Status proposal(std::string_view json);
   Status export_of(std::string_view rest);

@@ -46,6 +46,8 @@ bool is_numeric_authority(std::string_view text) {
   return port.empty() || (port.starts_with(':') && is_port(port.substr(1)));
 }
 
+}  // namespace
+
 // Address and path alone: a query, a fragment or a user's name would reach no witness.
 bool is_prefix_url(std::string_view url) {
   if (url.size() > kMaxWitnessUrl || !url.starts_with(kScheme) || !is_printable(url)) return false;
@@ -53,8 +55,6 @@ bool is_prefix_url(std::string_view url) {
   return !rest.empty() && rest.back() != '/' && rest.find_first_of("?#@%\\\"") == std::string_view::npos &&
          is_numeric_authority(rest.substr(0, rest.find('/')));
 }
-
-}  // namespace
 
 Result<WitnessKey> make_witness_key(std::string_view name, const std::array<std::uint8_t, 32>& public_key) {
   if (name.empty() || name.size() > kMaxWitnessName || !is_printable(name) || name.find('+') != name.npos) {

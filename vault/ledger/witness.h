@@ -56,6 +56,9 @@ inline constexpr std::size_t kMaxWitnessUrl = 256;
 Json to_json(const Witnesses& witnesses);
 // Reads and checks. `what` names the object in errors.
 Result<Witnesses> witnesses_from_json(const Json& json, const std::string& what);
+// "https://address[:port][/path]": a numeric address, so that nobody who answers for names can take it away; no slash
+// at its end.
+bool is_prefix_url(std::string_view url);
 // 1 to 16 witnesses with different names, signing keys, TLS keys and URLs, and a quorum between 1 and their number.
 Status check_witnesses(const Witnesses& witnesses);
 

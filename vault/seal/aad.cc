@@ -47,7 +47,7 @@ namespace {
 constexpr std::array<std::string_view, kPurposeCount + 1> kLabels = {
     "",         "site-key/token", "site-key/spare", "site-key/custodians", "subject-key",
     "template", "subject-record", "register",       "period-key",          "opening",
-    "change",   "share",
+    "change",   "share",          "ticket-half",    "ticket-deposit",      "ticket-return",
 };
 }  // namespace
 

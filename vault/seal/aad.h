@@ -31,8 +31,11 @@ enum class Purpose : std::uint8_t {
   kOpening = 9,            // "opening": an access opening, under a monthly key
   kChange = 10,            // "change": an erased subject's id in the changes feed, under a daily key
   kShare = 11,             // "share": a custodian's share on its way to the daemon's start key
+  kTicketHalf = 12,        // "ticket-half": half of a restart ticket, under the token's key of the ticket
+  kTicketDeposit = 13,     // "ticket-deposit": the other half on its way to the box
+  kTicketReturn = 14,      // "ticket-return": and back, to the daemon's start key
 };
-inline constexpr std::uint8_t kPurposeCount = 11;
+inline constexpr std::uint8_t kPurposeCount = 14;
 
 // The label, or empty for a number that is no purpose.
 std::string_view purpose_label(Purpose purpose);

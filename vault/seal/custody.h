@@ -100,16 +100,31 @@ class Custody {
   // SHA-256 for P-256. kIntegrity if the token has no such key.
   virtual Result<Bytes> sign_checkpoint(ByteView public_key, ByteView message) = 0;
 
+  // Restart tickets. Each has a key of its own in the token, which wraps half of it, as wrap() and unwrap() do; its end
+  // is the end of the ticket. `number`: TicketMade::number. Errors as those of root keys.
+  virtual Status make_ticket_key(std::uint32_t /*number*/) { return no_tickets(); }
+  virtual Status destroy_ticket_key(std::uint32_t /*number*/) { return no_tickets(); }
+  virtual Result<bool> has_ticket_key(std::uint32_t /*number*/) { return no_tickets(); }
+  virtual Result<Bytes> wrap_half(std::uint32_t /*number*/, ByteView /*half*/, ByteView /*context*/) {
+    return no_tickets();
+  }
+  virtual Result<SecretBytes> unwrap_half(std::uint32_t /*number*/, ByteView /*blob*/, ByteView /*context*/) {
+    return no_tickets();
+  }
+
   // The anchor: two alternating objects, so that a crash between create and destroy leaves one.
   // read returns the newer valid one; nothing if there is none.
   virtual Result<std::optional<Anchor>> read_anchor() = 0;
   virtual Status write_anchor(const Anchor& anchor) = 0;
-  // Takes the anchor back to a smaller log: only where the custodians signed that what was behind it is lost. Without it,
-  // whoever has an old copy of the database undoes what came since.
+  // Takes the anchor back to a smaller log: only where the custodians signed that what was behind it is lost. Without
+  // it, whoever has an old copy of the database undoes what came since.
   virtual Status restart_anchor(const Anchor& anchor) = 0;
 
   // A cheap question that the token must answer, to notice early that it is away.
   virtual Status ping() = 0;
+
+ private:
+  static Error no_tickets() { return make_error(Errc::kHsm, "this custody makes no keys for restart tickets"); }
 };
 
 }  // namespace facekeep

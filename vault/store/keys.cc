@@ -126,6 +126,9 @@ Result<Bytes> deleted(std::string_view day, std::uint64_t entry) {
 Bytes names(std::uint64_t entry) {
   return numbered(Kind::kNames, entry);
 }
+Bytes ticket(std::uint64_t number) {
+  return numbered(Kind::kTicket, number);
+}
 
 Result<std::uint64_t> parse_entry(ByteView key) {
   return parse_numbered(Kind::kEntry, key);
@@ -170,6 +173,9 @@ Result<DeletedKey> parse_deleted(ByteView key) {
 }
 Result<std::uint64_t> parse_names(ByteView key) {
   return parse_numbered(Kind::kNames, key);
+}
+Result<std::uint64_t> parse_ticket(ByteView key) {
+  return parse_numbered(Kind::kTicket, key);
 }
 
 }  // namespace facekeep::store::keys

@@ -12,6 +12,7 @@
 //   'x'  subject index keyed tag, 32 bytes            -> subject ref
 //   'd'  deleted ids   day "2026-11-22", entry u64    sealed, for the changes feed
 //   'n'  names         entry u64                      the sealed register of people: of genesis, of a proposal
+//   'k'  ticket        number u64                     what a restart ticket opens; in no backup
 //
 // Key names outlive their values in the engine's own files until it is reopened, so none may hold
 // anything personal: a subject's name or outside id is never part of a key. Parsing refuses with
@@ -42,6 +43,7 @@ enum class Kind : std::uint8_t {
   kSubjectIndex = 'x',
   kDeleted = 'd',
   kNames = 'n',
+  kTicket = 'k',
 };
 Bytes prefix(Kind kind);
 
@@ -72,6 +74,7 @@ Bytes subject_index(const Digest& tag);
 Result<Bytes> deleted(std::string_view day, std::uint64_t entry);
 Result<Bytes> deleted_on(std::string_view day);  // prefix
 Bytes names(std::uint64_t entry);
+Bytes ticket(std::uint64_t number);
 
 struct TileKey {
   std::uint8_t level = 0;
@@ -100,5 +103,6 @@ Result<TemplateKey> parse_template(ByteView key);
 Result<Digest> parse_subject_index(ByteView key);
 Result<DeletedKey> parse_deleted(ByteView key);
 Result<std::uint64_t> parse_names(ByteView key);
+Result<std::uint64_t> parse_ticket(ByteView key);
 
 }  // namespace facekeep::store::keys

@@ -7,6 +7,7 @@ from .exports import check_export, read_recipient
 from .genesis import (ACTIONS, check_body, check_rules, read_budgets, read_door, read_each, read_model, read_principal, read_rules, read_site,
                       read_sub, read_witnesses)
 from .keys import change_spare, read_reshare, read_spare, reshare
+from .tickets import narrows as narrows_ticket, read_policy as read_ticket, set_ticket
 
 
 def _must(good, why):
@@ -151,6 +152,7 @@ KINDS = {
     "rotation-policy": ("rotate", lambda f: f.int("days", 0, 3650), _set_rotation),
     "rotate-log-key": ("rotate", lambda f: None, lambda g, a: None),
     "confirm-subjects": ("restore", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
+    "restart-ticket": ("ticket", lambda f: read_sub(f, "ticket", read_ticket) if f.has("ticket") else None, set_ticket),
     "cancel-erasures": ("cancel", lambda f: f.slug("site"), lambda g, a: _by_id(g["sites"], a["site"], "site")),
 }
 
@@ -197,6 +199,8 @@ def _narrows(current, a):
         return True
     if a["kind"] == "change-reveal":
         return a["hide_subject"]
+    if a["kind"] == "restart-ticket":
+        return narrows_ticket(current, a)
     fields = {"change-thresholds": ("model", -1, "verify_threshold", "identify_threshold"),
               "change-policy": ("site", 1, "access_log_days", "erase_daily")}.get(a["kind"])
     if not fields:

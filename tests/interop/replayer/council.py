@@ -3,11 +3,12 @@ import base64
 import pathlib
 import sys
 
-from . import keys, sshsig
-from .canonical import DAY_MS
+from . import keys, sshsig, tickets
+from .canonical import DAY_MS, canonical
 from .genesis import group_of
 from .proposals import digest_of, statement
 from .replay import Replay
+from .state import State
 from .synthetic import INSIDE, Log, approval_key, format_time, genesis, principal, seed, some_hex, start_daemon, unseal, witness
 from .tree import Tiles, leaf_hash, sha256
 
@@ -270,6 +271,61 @@ def _new_keys(c):
     _rewrap(c, 3, "c0" * 16)
 
 
+def ticket_policy(hours=24, group="residents", **more):
+    return {"box": {"group": group, "key": approval_key("box"), "name": "lodge", "url": "https://10.0.0.9:8450"}, "hours": hours, **more}
+
+
+def ticket_made(state, **more):
+    """The ticket that the rules allow behind the opening by cards of a State, without asking whether they do."""
+    entry, at_time, at_clock = state.opened or (0, 0, 0)
+    lasts = state.current.get("ticket", {"hours": 1})["hours"] * tickets.HOUR_MS
+    return {"expires": format_time(at_time + lasts), "expires_clock": at_clock + lasts, "half": some_hex("half"), "number": state.tickets + 1,
+            "opens_to": some_hex("opens to"), "program": state.started["program"], "unsealed": entry, **more}
+
+
+def ticket_used(state, by, time, number, key=None, **more):
+    statement = canonical({"number": number, "program": state.started["program"], "start": state.start, "time": format_time(time),
+                           "unseal_to": state.started["unseal_to"], "v": 1, "vault": state.genesis["vault"], "verb": "restart", **more})
+    return {"by": by, "number": number, "time": format_time(time),
+            "signature": sshsig.sign_ed25519(seed(key or by), "facekeep-restart", statement)}
+
+
+def _restart_tickets(c):
+    """A ticket that opens two restarts and ends with a seal; one that nobody has to confirm, until its policy is tightened away."""
+    state, seen = State(), 0
+
+    def now():
+        nonlocal seen
+        for item in c.log.items[seen:]:
+            state.apply(item.event) if item.event["class"] != "access" else state.apply_access()
+        seen = len(c.log.items)
+        return state
+
+    def open_and_make():
+        start_daemon(c.log)
+        unseal(c.log)
+        c.log.add("ticket-made", ticket_made(now()))
+
+    def restart(by):
+        start_daemon(c.log)
+        c.log.add("ticket-used", ticket_used(now(), by, c.log.wall, state.tickets, "box" if by == "box" else None), MINUTE)
+
+    def end(reason):
+        c.log.add("ticket-ended", {"number": now().tickets, "reason": reason}, MINUTE)
+
+    c.decide("property/1", {"kind": "restart-ticket", "ticket": ticket_policy()}, *BOTH)
+    open_and_make()
+    restart("residents/1")
+    restart("residents/2")
+    c.log.add("sealed", {"by": "property/2", "reason": "request"}, MINUTE)
+    end("seal")
+    c.decide("property/1", {"kind": "restart-ticket", "ticket": ticket_policy(2, unattended=True)}, *BOTH)
+    open_and_make()
+    restart("box")
+    c.tighten("residents/2", {"kind": "restart-ticket"})
+    end("withdrawn")
+
+
 def decide_much(log_key="log"):
     """A log in which people decide together: every new type of event, every kind of action, every stage, over three starts."""
     log = Log(log_key)
@@ -303,6 +359,7 @@ def decide_much(log_key="log"):
     c.approve(open_still, "property/3", key_of="property/3 anew")
     c.approve(open_still, "residents/2")
     c.done(open_still)
+    _restart_tickets(c)
     _new_keys(c)
     log.add("sealed", {"by": "residents/2", "reason": "request"})
     start_daemon(log, same_daemon=True)

@@ -1,7 +1,7 @@
 """FORMAT.md sections 3, 4 and 6: events, entries and openings, read strictly."""
 import re
 
-from . import exports
+from . import exports, tickets
 from .actions import read_action
 from .canonical import Bad, Fields, parse, parse_day
 from .genesis import read_each, read_genesis, read_sub
@@ -200,6 +200,9 @@ TYPES = {
     "backup-made": ("governance", _backup_made, "sums"),
     "restored": ("governance", _restored, "sums"),
     "recovered": ("governance", read_recovered, "recovered"),
+    "ticket-made": ("governance", tickets.read_made, "sums"),
+    "ticket-used": ("governance", tickets.read_used, "ticket-used"),
+    "ticket-ended": ("governance", tickets.read_ended, "sums"),
     "enrolled": ("custody", _enrolled, "widening"),
     "template": ("custody", _template, "widening"),
     "erased": ("custody", _erased, "narrowing"),

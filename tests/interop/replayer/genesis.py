@@ -2,13 +2,15 @@
 import ipaddress
 import re
 
-from . import sshsig
+from . import sshsig, tickets
 from .canonical import Bad, Fields, canonical, is_int, is_slug
 from .tree import Witness, sha256
 
 ROLES = ("custodian", "operator", "door", "camera", "auditor")
-ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel", "rotate", "reshare", "restore"}
-FALLBACK = {"cancel": "policy", "rotate": "custodian", "reshare": "custodian", "restore": "custodian"}  # whose rule it is where a vault has none of the class
+ACTIONS = {"export", "principal", "rule", "custodian", "threshold", "policy", "site", "model", "reveal", "witness", "cancel", "rotate", "reshare", "restore",
+           "ticket"}
+# Whose rule it is where a vault has none of the class.
+FALLBACK = {"cancel": "policy", "rotate": "custodian", "reshare": "custodian", "restore": "custodian", "ticket": "custodian"}
 PLACES = ("entrance", "gate", "lobby", "corridor", "lift", "office", "machine-room", "parking", "warehouse")
 
 
@@ -143,6 +145,8 @@ def read_genesis(f):
         f.int("rotate_days", 1, 3650)
     if f.has("witnesses"):
         read_sub(f, "witnesses", read_witnesses)
+    if f.has("ticket"):
+        read_sub(f, "ticket", tickets.read_policy)
     read_sub(f, "register", lambda r: (r.hex("check", 32), r.int("epoch", 1, 1_000_000)))
     read_each(f, "groups", 8, read_group), read_each(f, "principals", 1000, read_principal)
     read_each(f, "sites", 64, read_site), read_each(f, "models", 200, read_model), read_sub(f, "token", _token)
@@ -291,6 +295,8 @@ def check_body(g):
     check_rules(g)
     if "witnesses" in g:
         _check_witnesses(g["witnesses"])
+    if "ticket" in g:
+        tickets.check_policy(g, _is_prefix_url)
 
 
 def check_genesis(g):

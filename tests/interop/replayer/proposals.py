@@ -258,6 +258,7 @@ class Proposals(Exports, Keys):
         if "log_key" in body:
             self._check_new_log_key(body["log_key"], self.current["origin"])
             self._hand_over(after, body["log_key"])
+        self._ticket_change(after, keys=draws)
         p["stage"] = done
         if action["kind"] == "confirm-subjects":
             self._confirm(action["site"])
@@ -314,6 +315,7 @@ class Proposals(Exports, Keys):
             if action["access_log_days"] < days:
                 agreed, _ = self.shortened.get(action["site"], (days, None))
                 self.shortened[action["site"]] = agreed, (max(time, self.latest), now)
+        self._ticket_change(after)
         self._change(after)
 
     def _custodian_suspended(self, body, time, now):

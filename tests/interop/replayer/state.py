@@ -3,15 +3,16 @@ from .canonical import DAY_MS, Bad, canonical, format_day, format_time, parse_da
 from .events import TYPES
 from .genesis import check_genesis, may_sign
 from .proposals import DELAY_MS, Proposals
+from .tickets import Tickets
 from .tree import sha256
 
-INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access", "recovered")
+INPUTS = ("genesis", "start", "unseal-share", "unsealed", "unseal-ended", "sealed", "sums", "narrowing", "widening", "access", "recovered", "ticket-used")
 _ROWS = {
-    "new": "stopped - - - - - - - - - -",
-    "stopped": "- sealed - - - - - - - - stopped",
-    "sealed": "- sealed unsealing - - sealed sealed sealed - - stopped",
-    "unsealing": "- sealed unsealing open sealed sealed unsealing unsealing - - stopped",
-    "open": "- sealed - - - sealed open open open open stopped",
+    "new": "stopped - - - - - - - - - - -",
+    "stopped": "- sealed - - - - - - - - stopped -",
+    "sealed": "- sealed unsealing - - sealed sealed sealed - - stopped open",
+    "unsealing": "- sealed unsealing open sealed sealed unsealing unsealing - - stopped open",
+    "open": "- sealed - - - sealed open open open open stopped -",
 }
 PHASES = {phase: dict(zip(INPUTS, row.split())) for phase, row in _ROWS.items()}
 
@@ -21,11 +22,12 @@ def _must(good, why):
         raise Bad(why)
 
 
-class State(Proposals):
+class State(Proposals, Tickets):
     """apply() and apply_access() raise Bad; the state is then not to be used any more."""
 
     def __init__(self):
-        super().__init__()
+        Proposals.__init__(self)
+        Tickets.__init__(self)
         self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
         self.genesis, self.start, self.shares, self.sites = None, 0, {}, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
@@ -75,11 +77,13 @@ class State(Proposals):
 
     def _genesis(self, body, time, now):
         check_genesis(body)
+        _must("ticket" not in body, "a restart ticket without a proposal")
         self.genesis = self.current = body
         self._index()
         self._note_schedule(True, time, now)
 
-    def _start(self, *_):
+    def _start(self, body, *_):
+        self._ticket_start(body)
         self.start, self.shares = self.size, {}
 
     def _unseal_share(self, body, time, now):
@@ -91,19 +95,21 @@ class State(Proposals):
         _must(card not in self.shares.get(group, ()), "the card is in already")
         self.shares.setdefault(group, set()).add(card)
 
-    def _unsealed(self, body, *_):
+    def _unsealed(self, body, time, now):
         _must(all(len(self.shares.get(g, ())) >= x["threshold"] for g, x in self.groups.items()), "an unseal without its quorum")
         cards = sorted(f"{g}/{n}".encode() for g, numbers in self.shares.items() for n in numbers)
         _must([c.encode() for c in body["by"]] == cards, "an unseal that names other cards than those handed in")
         self.shares = {}
         if self.rotation:
             self.rotation["untried"] = False
+        self._ticket_unsealed(time, now)
 
     def _unseal_ended(self, *_):
         self.shares = {}
 
     def _sealed(self, body, time, now):
         _must(body["by"] == "daemon" or self._counts(body["by"], time, now), f"sealed by {body['by']}, who is no custodian who counts")
+        self._ticket_sealed(body)
         self.shares = {}
 
     def _sums(self, *_):
@@ -194,6 +200,7 @@ class State(Proposals):
         _must(self.start + 1 == self.size, "a restore that is not right behind a start")
         _must(size <= self.start and body["entries"] == self.start - size, "a restore of other entries than those before the start")
         _must(size in self.backups, "a restore from a backup that the log does not have")
+        self._end_ticket("keys")
         lost = [ref for ref, s in self.subjects.items() if s["entry"] >= size]
         _must(len(lost) == body["subjects"], "a restore that lost others than those enrolled behind its backup")
         for ref in lost:
@@ -248,6 +255,7 @@ class State(Proposals):
         lines += self._proposal_lines()
         lines += [f"backup {size}" for size in sorted(self.backups)]
         lines += [f"rotation-since {format_time(self.scheduled[0])} {self.scheduled[1]}"] if self.scheduled else []
+        lines += self._ticket_lines()
         acc = sha256(_lines(lines))
         for ref in sorted(self.subjects):
             acc = sha256(acc, _lines(_subject_lines(ref, self.subjects[ref])))

@@ -56,6 +56,14 @@ const std::map<std::string_view, Make>& examples() {
       {"rotation-policy", [](const auto&) { return ledger::SetRotation{365}; }},
       {"change-witnesses", [](const auto&) { return ledger::ChangeWitnesses{}; }},
       {"rotate-keys", [](const auto&) { return ledger::RotateKeys{}; }},
+      {"rotate-log-key", [](const auto&) { return ledger::RotateLogKey{}; }},
+      {"confirm-subjects", [](const auto&) { return ledger::ConfirmSubjects{"main"}; }},
+      {"restart-ticket",
+       [](const ledger::Genesis& g) {
+         const std::string key = ledger::test::approval_line("box");
+         return ledger::SetTicket{
+             ledger::TicketPolicy{24, {"lodge", g.groups.back().id, "https://10.0.0.9:8450", key}}};
+       }},
       {"export", [](const auto&) { return ledger::action_from_json(export_action()).value(); }}};
   return table;
 }

@@ -359,7 +359,11 @@ TEST_CASE("every kind of action has words") {
                                                ledger::ChangeWitnesses{},
                                                ledger::ExportTemplates{},
                                                ledger::RotateKeys{},
-                                               ledger::Reshare{}};
+                                               ledger::Reshare{},
+                                               ledger::SetRotation{},
+                                               ledger::RotateLogKey{},
+                                               ledger::ConfirmSubjects{"main"},
+                                               ledger::SetTicket{}};
   REQUIRE(actions.size() == std::variant_size_v<ledger::Action>);
   for (const auto& action : actions) {
     CAPTURE(action.index());

@@ -1,7 +1,7 @@
 // watch as a person runs it: what it says, what it alarms about, how it ends.
 #include "tests/unit/facekeep_audit/support.h"
 #include "tests/unit/http/support.h"
-#include "tools/facekeep-audit/dir_lock.h"
+#include "tools/common/dir_lock.h"
 #include "tools/facekeep-audit/witness.h"
 
 using namespace facekeep;

@@ -179,6 +179,7 @@ TEST_CASE("a notice says what happened, and not who") {
   const ledger::Event done{0, 0, ledger::ProposalDone{{2}, {}}};
   CHECK(act_of(done)->about == Id128{2});
   CHECK(act_of({0, 0, ledger::KeysRetired{1}})->type == "keys-retired");
+  CHECK(act_of({0, 0, ledger::TicketUsed{1, "residents/1", 0, "signature"}})->type == "ticket-used");
   CHECK_FALSE(act_of({0, 0, ledger::Rewrapped{2, ledger::kAllRefs, {}}}));
   CHECK_FALSE(act_of({0, 0, ledger::Sealed{"property/1", "request"}}));
   // As anyone checks it: openssl dgst -sha256 -hmac KEY over "SECONDS.BODY".

@@ -55,6 +55,9 @@ inline std::vector<Body> sample_bodies() {
                 Loss{"vault.example/2", {4720, digest_of("newest")}},
                 1795000000000,
                 {{"property/1", "signature"}}},
+      TicketMade{1, 4711, digest_of("program"), 1795000000002, 5, digest_of("opens to"), digest_of("half")},
+      TicketUsed{4294967295U, "residents/1", 1795000000003, "signature"},
+      TicketEnded{1, "seal"},
       Enrolled{ref, "main", "operator/1", 4294967295U, digest_of("consent"), digest_of("record"), "2027-02-28"},
       TemplateAdded{
           ref, "main", "operator/1", {0xcc}, "face", 1000000, digest_of("blob"), SignedBy{"camera/1", 3, {0xee}}},

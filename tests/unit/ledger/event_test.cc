@@ -94,7 +94,10 @@ TEST_CASE("every kind of action goes through its text and back") {
       RotateKeys{"-----BEGIN PUBLIC KEY-----"},
       Reshare{
           g.groups, {g.principals[0]}, digest_of("U"), 32767, g.rules, digest_of("transcript"), "PEM", g.signatures},
-      SetRotation{3650}};
+      SetRotation{3650},
+      RotateLogKey{},
+      ConfirmSubjects{"main"},
+      SetTicket{TicketPolicy{168, {"lodge", "residents", "https://10.0.0.9:8450", approval_line("box")}, true}}};
   REQUIRE(actions.size() == std::variant_size_v<Action>);
   for (std::size_t i = 0; i < actions.size(); ++i) {
     REQUIRE(actions[i].index() == i);

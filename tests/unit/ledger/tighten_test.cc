@@ -106,6 +106,7 @@ TEST_CASE("what widens anything, or changes nothing, is no tightening") {
       SetRotation{1},
       OpenSite{new_site()},
       ChangeWitnesses{},
+      SetTicket{},
       ChangeCustodian{valid_genesis().principals[1]},
       ChangeRules{{{"principal", rule_of(log, "principal")}}},
       ChangeRules{{{"principal", {{{"property", 3}}, 0, 604800}}}},

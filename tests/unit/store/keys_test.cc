@@ -68,6 +68,7 @@ TEST_CASE("every key parses to what it was built from") {
   CHECK(deleted->day == "2026-02-28");
   CHECK(deleted->entry == 77);
   CHECK(*keys::parse_names(keys::names(4)) == 4);
+  CHECK(*keys::parse_ticket(keys::ticket(5)) == 5);
 }
 
 TEST_CASE("a site's prefix is not that of a site whose name continues it") {
@@ -94,6 +95,7 @@ TEST_CASE("every key cut short, lengthened or of another kind is refused") {
                        keys::subject_index(Digest{}),
                        *keys::deleted("2026-11-22", 1),
                        keys::names(1),
+                       keys::ticket(1),
                        keys::meta_head(),
                        Bytes()};
   const auto parses = [](ByteView k) {
@@ -101,7 +103,8 @@ TEST_CASE("every key cut short, lengthened or of another kind is refused") {
            int{keys::parse_tile(k).has_value()} + int{keys::parse_checkpoint_at(k).has_value()} +
            int{keys::parse_site_key(k).has_value()} + int{keys::parse_record(k).has_value()} +
            int{keys::parse_template(k).has_value()} + int{keys::parse_subject_index(k).has_value()} +
-           int{keys::parse_deleted(k).has_value()} + int{keys::parse_names(k).has_value()};
+           int{keys::parse_deleted(k).has_value()} + int{keys::parse_names(k).has_value()} +
+           int{keys::parse_ticket(k).has_value()};
   };
   for (const Bytes& key : all) {
     INFO(to_hex(key));

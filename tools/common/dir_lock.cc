@@ -1,4 +1,4 @@
-#include "tools/facekeep-audit/dir_lock.h"
+#include "tools/common/dir_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
