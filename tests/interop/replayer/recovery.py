@@ -114,6 +114,7 @@ class LogKeys:
             self.recovery = {"entry": self.size, "kind": body["kind"]}
         self._change(after)
         self.shares = {}
+        self._end_ticket("keys")
         if loss:
             for s in self.subjects.values():
                 s["in_doubt"] = True

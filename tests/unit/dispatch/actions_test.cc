@@ -4,6 +4,7 @@
 
 #include "tests/support/new_cards.h"
 #include "tests/unit/dispatch/export_kit.h"
+#include "tests/unit/ledger/genesis_maker.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
