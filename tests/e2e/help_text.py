@@ -16,7 +16,7 @@ COMMANDS = ["", "ceremony", "key", "key new", "key show", "door-kit", "unseal", 
             "propose threshold", "propose model", "propose rule", "propose witnesses", "propose export", "propose action", "propose again",
             "tighten", "tighten threshold", "tighten reveal", "tighten policy", "tighten rule", "proposals", "approve", "veto", "result", "withdraw", "revoke", "suspend", "acknowledge", "backup", "backup verify", "status", "share", "share check", "enrol", "template",
             "template add", "import", "subject", "subject show", "subject list", "erase", "verify", "identify", "calibrate", "changes", "camera", "camera sign",
-            "doctor", "generate-faces"]
+            "doctor", "sign-recovery", "generate-faces"]
 AUDIT_COMMANDS = ["", "fetch", "replay", "proof", "proof make", "proof check", "report", "watch", "witness-key", "witness-key new"]
 report = Report()
 
