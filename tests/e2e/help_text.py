@@ -13,10 +13,11 @@ from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, SOURCE, Report
 
 COMMANDS = ["", "ceremony", "key", "key new", "key show", "door-kit", "unseal", "seal", "propose", "propose principal",
             "propose principals", "propose custodian", "propose site", "propose policy", "propose reveal", "propose cancel-erasures",
-            "propose threshold", "propose model", "propose rule", "propose witnesses", "propose export", "propose rotation-policy", "propose restart-ticket", "propose action", "propose again",
+            "propose threshold", "propose model", "propose rule", "propose witnesses", "propose export", "propose rotation-policy", "propose log-key", "propose confirm-subjects", "propose restart-ticket",
+            "propose action", "propose again",
             "tighten", "tighten threshold", "tighten reveal", "tighten policy", "tighten rule", "tighten restart-ticket", "proposals", "approve", "veto", "result", "withdraw", "revoke", "suspend", "acknowledge", "reshare", "backup", "backup verify", "status", "share", "share check", "share handover", "enrol", "template",
             "template add", "import", "subject", "subject show", "subject list", "erase", "verify", "identify", "calibrate", "changes", "camera", "camera sign",
-            "doctor", "box", "box new", "box serve", "box status", "box confirm", "generate-faces"]
+            "doctor", "sign-recovery", "box", "box new", "box serve", "box status", "box confirm", "generate-faces"]
 AUDIT_COMMANDS = ["", "fetch", "replay", "proof", "proof make", "proof check", "report", "watch", "witness-key", "witness-key new"]
 report = Report()
 

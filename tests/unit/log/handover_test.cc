@@ -147,7 +147,7 @@ TEST_CASE("a token that comes back finishes a handover without a restart") {
   LogParts p;
   std::atomic<bool> armed{false};
   p.options.at_commit_point = [&](const char* point) {
-    if (armed.exchange(false) && std::string(point) == "committed") {
+    if (std::string(point) == "committed" && armed.exchange(false)) {
       p.custody.set_fault(make_error(Errc::kHsmGone, "the token is away"));
     }
   };
