@@ -194,6 +194,7 @@ def forged_keys(r):
     try:
         v.start()
         said = unseal_fails(Deceived(r, "elsewhere-0"))
+        said += v.log()[before:]
         v.stop()
     except RuntimeError:
         said = v.log()[before:]
