@@ -19,7 +19,8 @@ const TestSigner& third() {
   return signer;
 }
 
-std::string_view problem(const Status& s) {
+template <class T>
+std::string_view problem(const Result<T>& s) {
   REQUIRE_FALSE(s);
   return s.error().problem != nullptr ? s.error().problem : "";
 }
@@ -165,7 +166,7 @@ TEST_CASE("log keys are kept as text, which reads back as it was written or not 
   const std::string text = keys.format();
   CHECK(LogKeys::parse(text).value() == keys);
   const std::string line = LogKeys(second().key).format();
-  for (const std::string& bad :
+  for (const std::string& bad : std::vector<std::string>
        {std::string(), text.substr(0, text.size() - 1), text + text, line + line, "0 - 0 signed x\n",
         "0 - signed " + log::format_vkey(second().key) + "\n", text.substr(text.find('\n') + 1),
         "0 - 0 given " + log::format_vkey(second().key) + "\n"}) {
