@@ -166,10 +166,10 @@ TEST_CASE("log keys are kept as text, which reads back as it was written or not 
   const std::string text = keys.format();
   CHECK(LogKeys::parse(text).value() == keys);
   const std::string line = LogKeys(second().key).format();
-  for (const std::string& bad : std::vector<std::string>
-       {std::string(), text.substr(0, text.size() - 1), text + text, line + line, "0 - 0 signed x\n",
-        "0 - signed " + log::format_vkey(second().key) + "\n", text.substr(text.find('\n') + 1),
-        "0 - 0 given " + log::format_vkey(second().key) + "\n"}) {
+  for (const std::string& bad : std::vector<std::string>{
+           std::string(), text.substr(0, text.size() - 1), text + text, line + line, "0 - 0 signed x\n",
+           "0 - signed " + log::format_vkey(second().key) + "\n", text.substr(text.find('\n') + 1),
+           "0 - 0 given " + log::format_vkey(second().key) + "\n"}) {
     CAPTURE(bad);
     CHECK_FALSE(LogKeys::parse(bad));
   }
