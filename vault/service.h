@@ -255,9 +255,13 @@ class Service {
   Service(Parts parts, ServiceOptions options);
   log::Draft new_start(bool after_crash);
   Result<std::uint64_t> write_start();
-  Status make_collector();
+  Status make_collectors();
+  Status settle_collectors();  // made anew once the log has other cards
+  // What holds the cards of a set: that in force, or while it is untried the one before.
+  seal::ShareCollector& collector_of(bool before) { return before ? *before_collector_ : *collector_; }
+  void clear_shares();
   void keep();  // the keeper's thread
-  void take_back(std::uint8_t group, std::uint8_t member);
+  void take_back(bool before, std::uint8_t group, std::uint8_t member);
   void take_vault();          // no lock: requests find none from here on
   void detach_vault();        // under phase_mutex_
   void finish_closing();      // returns once the keys of every vault that was taken are gone
@@ -267,8 +271,8 @@ class Service {
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
   Result<std::shared_ptr<OpenVault>> open_vault() const;
   // The vault as a key opens it that the stored keys are sealed to: the custodians' U, or a ticket's.
-  Status open_keys(const SecretBytes& key, const StoredKeys& stored, std::shared_ptr<OpenVault>& out);
-  Status finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out);
+  Status open_keys(const SecretBytes& key, const StoredKeys& stored, bool before, std::shared_ptr<OpenVault>& out);
+  Status finish_unseal(const SecretBytes& unseal_key, bool before, std::shared_ptr<OpenVault>& out);
   void end_unsealing(const std::shared_ptr<OpenVault>& opened, std::uint64_t entry);  // under phase_mutex_
   void close_vault();
   Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
@@ -327,6 +331,7 @@ class Service {
   Status change_log_key(const Id128& proposal);  // service_log_key.cc
   // Rotation and re-share (service_rotate.cc), and what follows in the background (service_rewrap.cc).
   Status change_keys(const Id128& proposal);
+  Status renew_cards(const Id128& proposal);               // service_reshare.cc
   void note_key_change(const Status& done, bool durable);  // under key_change_mutex_
   Status reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const;
   void run_rotation();
@@ -340,7 +345,7 @@ class Service {
   };
   Result<RewrapAhead> rewrap_ahead(const OpenVault& vault, const std::optional<Id128>& after) const;
   Result<std::size_t> rewrap_left_behind(OpenVault& vault);  // how many keys still are
-  Status end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from, bool waited);
+  Status end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from);
   Status retire_keys(const std::weak_ptr<OpenVault>& vault, std::uint32_t from);
   [[nodiscard]] std::optional<SealStatus::Rotation> rotation_progress(const ledger::State& state) const;
   // One custodian's act that narrows: decided, authorised and written in log order.
@@ -382,8 +387,10 @@ class Service {
   Sums sums_;
   std::atomic<std::uint64_t> witnessed_at_ms_{0};  // uptime + 1; 0: not since the start
 
-  std::mutex phase_mutex_;  // unsealing and sealing, one at a time: collector_, unseal_since_ms_, loader_
+  std::mutex phase_mutex_;  // unsealing and sealing, one at a time: the collectors, unseal_since_ms_, loader_
   std::optional<seal::ShareCollector> collector_;
+  std::optional<seal::ShareCollector> before_collector_;
+  bool collectors_stale_ = false;
   std::uint64_t unseal_since_ms_ = 0;
   const exporter::ExportFolder exports_;
   std::mutex exporter_mutex_;  // exporter_, last_export_
@@ -407,10 +414,23 @@ class Service {
   std::optional<std::pair<std::uint32_t, std::uint64_t>> rotation_seen_;
   std::string rotation_failure_;                          // rotator's thread
   std::atomic<std::uint64_t> rotation_not_before_ms_{0};  // uptime
-  std::set<Id128> unindexed_;                             // rotator's thread: whose index row could not be moved
+  std::set<Id128> unindexed_;                             // rotator's thread: whose index row was not moved
   std::atomic<std::uint64_t> left_behind_{0};             // Metrics::rotation_left_behind
   std::atomic<bool> rotating_{false};
-  std::atomic<bool> waits_for_nobody_{false};  // every key was moved, or had its time
+  std::optional<std::uint64_t> all_moved_at_ms_;  // uptime: every key was moved, or had its time
+  // How long the vault has been open since somebody was found left behind: time in which it is sealed does not count.
+  // Rotator's thread, and the keeper's while there is none.
+  class LeftWait {
+   public:
+    void run(const std::shared_ptr<OpenVault>& vault, std::uint64_t now);
+    [[nodiscard]] bool is_over() const;
+
+   private:
+    std::weak_ptr<OpenVault> with_;
+    std::uint64_t seen_ms_ = 0;
+    std::uint64_t ran_ms_ = 0;
+  };
+  LeftWait left_wait_;
   std::atomic<std::uint64_t> rotation_done_{0};
   mutable std::mutex deposit_mutex_;  // deposit_
   struct Deposit {

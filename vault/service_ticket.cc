@@ -216,7 +216,7 @@ Result<std::uint64_t> Service::open_with_ticket(const ledger::TicketUsed& used, 
       const auto* found = row.find(name, epoch);
       return found == nullptr ? std::nullopt : std::optional(*found);
     };
-    FK_CHECK(open_keys(key.private_key, lookup, opened));
+    FK_CHECK(open_keys(key.private_key, lookup, false, opened));
   }
   bool durable = false;
   std::uint64_t entry = 0;

@@ -86,6 +86,8 @@ class Walk:
         if self.random.random() < 0.95:
             counting = [who for who in PEOPLE if self.state._counts(who, self.wall, self.state.base + self.uptime)]
             cards = [tuple(who.split("/")) for g in self.genesis["groups"] for who in [w for w in counting if w.startswith(g["id"])][:g["threshold"]]]
+            # Now and then with the set before, which opens the vault while a re-share's cards are untried.
+            set_of = {"before": True} if self.random.random() < (0.5 if (self.state.rotation or {}).get("untried") else 0.02) else {}
             for group, n in cards:
                 self.offer("unseal-share", {"by": f"{group}/{n}", "group": group, "share": int(n)})
             self.offer("unsealed", {"by": sorted(f"{group}/{n}" for group, n in cards)})
@@ -432,8 +434,8 @@ class Walk:
         proposal = self.random.choice(ready) if ready and self.random.random() < 0.9 else self.some_proposal()
         action = self.made.get(proposal, {}).get("action", {})
         check = {"check": some_hex("check")} if (action.get("kind") == "open-site") != (self.random.random() < 0.05) else {}
-        more = {**check, **self.new_keys(action.get("kind") in keys.NEW_KEYS),
-                **self.log_key(action.get("kind") == "rotate-log-key"), **self.proof(action.get("kind"))}
+        draws = action.get("kind") in keys.NEW_KEYS and not self.state.rotation
+        more = {**check, **self.new_keys(draws), **self.log_key(action.get("kind") == "rotate-log-key"), **self.proof(action.get("kind"))}
         if self.offer("proposal-done", {"proposal": proposal, **more}) and self.more:
             for _ in range(5):
                 self.rewrap() if "keys" in more else self.about_export()

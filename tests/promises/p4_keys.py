@@ -110,6 +110,19 @@ def _(c):
     c.log.add("keys-retired", {"epoch": 1})
 
 
+@case("the old keys gone after the old cards opened the vault again")
+def _(c):
+    reshared(c)
+    rewrap(c, keys.LAST_REF)
+    c.log.add("sealed", {"by": "residents/2", "reason": "request"})
+    start_daemon(c.log, same_daemon=True)
+    people = ("property/1", "property/2", "residents/1", "residents/2")
+    for who in people:
+        c.log.add("unseal-share", {"by": who, "group": who.split("/")[0], "share": int(who[-1]), "before": True})
+    c.log.add("unsealed", {"by": list(people), "before": True})
+    c.log.add("keys-retired", {"epoch": 1})
+
+
 @case("another ceremony by whose first one was vetoed")
 def _(c):
     c.veto("residents/2", c.propose("property/1", {"kind": "rotate-keys"}))

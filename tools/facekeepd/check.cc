@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string>
 
 #include "vault/base/digest.h"
 #include "vault/base/json.h"

@@ -2,6 +2,7 @@
 // that an error leaves the state as it was.
 #include <algorithm>
 
+#include "vault/ledger/cards.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/ledger/schedule.h"
 
@@ -85,7 +86,7 @@ Status State::apply_body(const Start& e) {
   opened_by_cards_.reset();
   start_ = e;
   start_entry_ = size_;
-  shares_in_.clear();
+  clear_shares();
   return {};
 }
 
@@ -93,39 +94,51 @@ Status State::apply_body(const UnsealShare& e) {
   const PrincipalRecord* p = principal(e.by);
   if (p == nullptr || p->role != Role::kCustodian) return broken("a share from somebody who is no custodian");
   if (!counts(*this, e.by, moment())) return broken("a share from a custodian who is gone or suspended");
-  const auto group =
-      std::find_if(current_->groups.begin(), current_->groups.end(), [&](const Group& g) { return g.id == e.group; });
-  if (group == current_->groups.end() || e.share > group->shares.size()) return broken("a share that does not exist");
-  const auto& holders = group->shares[e.share - 1].holders;
-  const bool holds = std::any_of(holders.begin(), holders.end(),
-                                 [&](std::uint32_t h) { return e.by == e.group + "/" + std::to_string(h); });
-  if (!holds) return broken("a share from a custodian who does not hold it");
-  const auto in = shares_in_.find(e.group);
-  if (in != shares_in_.end() && in->second.contains(e.share)) return broken("the same share twice");
-  shares_in_[e.group].insert(e.share);
+  const auto* groups = card_groups(*this, e.before);
+  if (groups == nullptr) return broken("a share of a set that opens nothing");
+  const Group* group = find_card(*groups, e.group, e.share);
+  if (group == nullptr) return broken("a share that does not exist");
+  if (!may_hand_in(*this, e.by, *group, e.share, e.before)) {
+    return broken("a share from a custodian who does not hold it");
+  }
+  auto& shares = e.before ? shares_in_before_ : shares_in_;
+  const auto in = shares.find(e.group);
+  if (in != shares.end() && in->second.contains(e.share)) return broken("the same share twice");
+  shares[e.group].insert(e.share);
   return {};
 }
 
+void State::clear_shares() {
+  shares_in_.clear();
+  shares_in_before_.clear();
+}
+
 Status State::apply_body(const Unsealed& e) {
-  for (const auto& g : current_->groups) {
-    const auto in = shares_in_.find(g.id);
-    if (in == shares_in_.end() || in->second.size() < g.threshold) return broken("an unseal without its quorum");
+  const auto* groups = card_groups(*this, e.before);
+  if (groups == nullptr) return broken("an unseal by a set that opens nothing");
+  const auto& handed_in = shares_in(e.before);
+  for (const auto& g : *groups) {
+    const auto in = handed_in.find(g.id);
+    if (in == handed_in.end() || in->second.size() < g.threshold) return broken("an unseal without its quorum");
   }
   std::vector<std::string> cards;
-  for (const auto& [group, shares] : shares_in_) {
+  for (const auto& [group, shares] : handed_in) {
     for (const auto n : shares) cards.push_back(group + "/" + std::to_string(n));
   }
   std::sort(cards.begin(), cards.end());
   if (cards != e.by) return broken("an unseal that names other cards than those handed in");
-  shares_in_.clear();
-  if (rotation_) rotation_->cards_untried = false;
+  clear_shares();
+  if (rotation_ && !e.before) {
+    rotation_->cards_untried = false;
+    rotation_->before.reset();
+  }
   end_ticket("renewed");
   if (current_->ticket) opened_by_cards_ = {size_, latest_moment()};
   return {};
 }
 
 Status State::apply_body(const UnsealEnded&) {
-  shares_in_.clear();
+  clear_shares();
   return {};
 }
 
@@ -137,7 +150,7 @@ Status State::apply_body(const Sealed& e) {
   // A daemon that ends by itself is what tickets are for.
   if (e.reason != "shutdown") end_ticket("seal");
   opened_by_cards_.reset();
-  shares_in_.clear();
+  clear_shares();
   return {};
 }
 

@@ -12,7 +12,9 @@ Error broken(const char* why) {
 
 // Precondition: `next` is current_ after the action.
 Status State::check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const {
-  if (renews_keys(action) != keys.has_value()) return broken("new keys come with a rotation or a re-share alone");
+  // While a rotation is open, what is carried out brings cards alone (renews_cards_alone).
+  const bool draws = renews_keys(action) && !rotation_;
+  if (draws != keys.has_value()) return broken("new keys come with a rotation or a re-share alone");
   return !keys ? Status() : take_keys(next, *current_, *keys);
 }
 
@@ -26,6 +28,19 @@ void State::note_new_keys(const ProposalDone& done, const Genesis& next) {
   site_proofs_.clear();  // the proof of the new keys is over all of them
   for (const auto& [id, key] : period_keys_) ++wraps_[std::get<1>(id)];
   if (!rotation_->cards_untried) return;
+  rotation_->before = CardSet{current_->unseal_key, current_->groups};
+  retire_cards();
+}
+
+// The keys stay, and so do the cards that opened them last: those of the re-share before never did. What vouches for
+// the keys names the unseal key to which they are sealed now.
+void State::note_new_cards(const ProposalDone& done) {
+  rotation_->proof = {done.proposal, *done.proof};
+  retire_cards();
+}
+
+// Precondition: current_ is as before.
+void State::retire_cards() {
   retired_cards_.insert(current_->unseal_key);
   for (const auto& group : current_->groups) {
     for (const auto& card : group.shares) retired_cards_.insert(card.commitment);

@@ -2,6 +2,7 @@
 // proposal_decide.h; here is what it changes.
 #include <algorithm>
 
+#include "vault/ledger/cards.h"
 #include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::ledger {
@@ -40,7 +41,10 @@ void State::note_origin(const Proposal& done) {
 void State::settle_ended_proposals() {
   std::map<std::string, std::map<std::uint64_t, Id128>> ended;
   for (auto& [id, p] : proposals_) {
-    if (stage_at(*this, p, moment()) == Stage::kExpired) p.stage = Stage::kExpired;
+    if (p.stage != Stage::kExpired && stage_at(*this, p, moment()) == Stage::kExpired) {
+      if (is_ceremony(p.made.action)) ended_ceremonies_[p.made.by] = lapse_clock(*this, p, moment());
+      p.stage = Stage::kExpired;
+    }
     const bool served = p.stage == Stage::kDone && exports_.contains(id) && !lifetime_is_over(*this, p, moment());
     if (is_final(p.stage) && !served && !may_hold(*this, p, moment())) ended[p.made.by].emplace(p.entry, id);
   }
@@ -143,6 +147,7 @@ Status State::apply_body(const ProposalDone& e) {
     next.sites.back().check = *e.check;
     next.sites.back().epoch = root_epoch();
   }
+  const bool cards_alone = renews_cards_alone(*this, p.made.action);
   FK_CHECK(in_log(check_new_keys(p.made.action, e.keys, next)));
   FK_CHECK(check_new_log_key(p.made.action, e.log_key));
   if (waits_for_keys(p.made.action) != e.proof.has_value()) {
@@ -155,6 +160,7 @@ Status State::apply_body(const ProposalDone& e) {
     next.log_key = *e.log_key;
     note_log_key(*e.log_key, false, {});
   }
+  if (cards_alone) note_new_cards(e);
   for (const auto& [name, rule] : rules_in(p.made.action)) agreed_rules_.erase(name);
   if (const auto* change = std::get_if<ChangePolicy>(&p.made.action)) shortened_.erase(change->site);
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;

@@ -154,7 +154,7 @@ Status State::apply_body(const Recovered& e) {
   }
   set_current(std::move(next));
   changed_ = true;
-  shares_in_.clear();
+  clear_shares();
   end_ticket("keys");  // its key was in a token that is lost, or in entries that are
   if (!e.loss) return {};
   // What was signed may have been vetoed, and who is enrolled erased, in the entries that are lost.

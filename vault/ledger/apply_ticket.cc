@@ -37,7 +37,7 @@ Status State::apply_body(const TicketMade& e) {
 Status State::apply_body(const TicketUsed& e) {
   FK_CHECK(in_log(decide_ticket_used(*this, e, moment())));
   ++ticket_->uses;
-  shares_in_.clear();
+  clear_shares();
   return {};
 }
 

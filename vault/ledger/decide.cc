@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/ledger/cards.h"
 #include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::ledger {
@@ -127,28 +128,30 @@ Status decide_openings_read(const State& state, const OpeningsRead& event) {
 }
 
 Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group, std::uint32_t share,
-                           const Moment& now) {
+                           const Moment& now, bool before) {
   if (state.phase() == Phase::kOpen) {
     return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed",
                         "`facekeep status` shows its state");
   }
   FK_CHECK(check_custodian(state, by.id, now));
-  const auto& groups = state.current().groups;
-  const auto g = std::find_if(groups.begin(), groups.end(), [&](const Group& x) { return x.id == group; });
-  if (g == groups.end() || share < 1 || share > g->shares.size()) {
+  const auto* groups = card_groups(state, before);
+  if (groups == nullptr) {
+    return make_problem(Errc::kInvalidArgument, "old-share", "this card is from before the shares were renewed",
+                        "use the newer card; destroy this one");
+  }
+  const Group* g = find_card(*groups, group, share);
+  if (g == nullptr) {
     return make_problem(Errc::kInvalidArgument, "foreign-share", "this card is not one of this vault's cards");
   }
-  const auto& holders = g->shares[share - 1].holders;
-  const bool holds = std::any_of(holders.begin(), holders.end(),
-                                 [&](std::uint32_t h) { return by.id == group + "/" + std::to_string(h); });
-  if (!holds) {
+  if (!may_hand_in(state, by.id, *g, share, before)) {
     return make_problem(
         Errc::kPermissionDenied, "not-your-card",
         "this is card " + std::to_string(share) + " of group " + group + ", which " + by.id + " does not hold",
         "each custodian hands in the own card, with the own key");
   }
-  const auto in = state.shares_in().find(group);
-  if (in != state.shares_in().end() && in->second.contains(share)) {
+  const auto& handed_in = state.shares_in(before);
+  const auto in = handed_in.find(group);
+  if (in != handed_in.end() && in->second.contains(share)) {
     return make_problem(Errc::kConflict, "duplicate-share",
                         "card " + std::to_string(share) + " of group " + group + " is in already; the progress stays");
   }

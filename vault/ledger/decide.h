@@ -58,10 +58,11 @@ inline constexpr std::uint64_t kMaxReadsBehindStart = 131'072;
 // May an auditor's reading be logged now? The register needs an open vault ("sealed"); "too-many-reads".
 Status decide_openings_read(const State& state, const OpeningsRead& event);
 
-// May this custodian hand in this card? Only one who counts ("no-custodian", "suspended-custodian") and is a holder
-// of the present set of cards: "not-your-card"; "already-open"; "duplicate-share".
+// May this custodian hand in this card? Only one who counts ("no-custodian", "suspended-custodian") and whose it is
+// (cards.h): "not-your-card"; "already-open"; "duplicate-share". `before`: of the set before the one in force;
+// "old-share" if that opens nothing any more.
 Status decide_unseal_share(const State& state, const PrincipalRecord& by, const std::string& group, std::uint32_t share,
-                           const Moment& now);
+                           const Moment& now, bool before = false);
 
 // True when every group has its threshold of shares, counting `group`/`share` as in.
 bool completes_quorum(const State& state, const std::string& group, std::uint32_t share);

@@ -41,11 +41,13 @@ struct UnsealShare {
   std::string by;  // custodian id
   std::string group;
   std::uint32_t share = 0;  // number of the card within the group
+  bool before = false;      // of the set before the one in force, which is untried
 };
 
 // The quorum was complete and every site key opened.
 struct Unsealed {
   std::vector<std::string> by;  // whose cards
+  bool before = false;          // all of them of the set before, as in UnsealShare
 };
 
 // A partial unseal was thrown away.

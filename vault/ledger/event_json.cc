@@ -43,10 +43,14 @@ Json write(const Start& e) {
   return j;
 }
 Json write(const UnsealShare& e) {
-  return {{"by", e.by}, {"group", e.group}, {"share", e.share}};
+  Json j = {{"by", e.by}, {"group", e.group}, {"share", e.share}};
+  if (e.before) j["before"] = true;
+  return j;
 }
 Json write(const Unsealed& e) {
-  return {{"by", e.by}};
+  Json j = {{"by", e.by}};
+  if (e.before) j["before"] = true;
+  return j;
 }
 Json write(const UnsealEnded& e) {
   return {{"reason", e.reason}};
@@ -177,12 +181,19 @@ Result<Body> read(Tag<Start>, const Json& j) {
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
+// There only where it is true.
+bool read_before(ObjectReader& r) {
+  if (!r.has("before")) return false;
+  if (!r.boolean("before")) r.fail("before is false");
+  return true;
+}
 Result<Body> read(Tag<UnsealShare>, const Json& j) {
   ObjectReader r(j, "unseal-share event");
   UnsealShare e;
   e.by = r.text("by", kMaxPrincipalId);
   e.group = r.slug("group");
   e.share = static_cast<std::uint32_t>(r.integer("share", 1, kMaxSharesPerGroup));
+  e.before = read_before(r);
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }
@@ -200,6 +211,7 @@ std::vector<std::string> read_principals(ObjectReader& r, const char* key, std::
 Result<Body> read(Tag<Unsealed>, const Json& j) {
   ObjectReader r(j, "unsealed event");
   Unsealed e{read_principals(r, "by", kMaxGroups * kMaxSharesPerGroup)};
+  e.before = read_before(r);
   FK_CHECK(r.finish());
   return Body(std::move(e));
 }

@@ -2,15 +2,20 @@
 
 namespace facekeep::ledger {
 
-// While a rotation is open no site is opened, and no other keys are drawn: current() still has what came with it.
+NewKeys keys_in_force(const Genesis& current) {
+  NewKeys keys{current.register_epoch, current.token.root, {}, current.register_check};
+  for (const Site& s : current.sites) keys.checks[s.id] = s.check;
+  return keys;
+}
+
+// While a rotation is open no site is opened, and no other keys are drawn: current() still has what came with it, and
+// the unseal key to which it was sealed last.
 Result<std::optional<Vouched>> vouched_keys(const State& state) {
   const auto& rotation = state.rotation();
   if (!rotation) return std::optional<Vouched>();
   const Genesis& now = state.current();
-  NewKeys keys{now.register_epoch, now.token.root, {}, now.register_check};
-  for (const Site& s : now.sites) keys.checks[s.id] = s.check;
   const KeyProof& p = rotation->proof;
-  FK_TRY(std::string statement, new_keys_statement(now.vault, p.proposal, keys, now.unseal_key));
+  FK_TRY(std::string statement, new_keys_statement(now.vault, p.proposal, keys_in_force(now), now.unseal_key));
   return std::optional(Vouched{std::move(statement), p.proof});
 }
 

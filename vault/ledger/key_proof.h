@@ -14,6 +14,9 @@ struct Vouched {
   Digest proof{};
 };
 
+// With their evidence.
+NewKeys keys_in_force(const Genesis& current);
+
 // Of the keys in force while a rotation is open; the vault's own key of rotation()->from vouches. Precondition of both:
 // phase() is not kNew.
 Result<std::optional<Vouched>> vouched_keys(const State& state);

@@ -97,6 +97,14 @@ Result<Digest> reshare_digest(const Reshare& action);
 // {"digest":...,"v":1,"vault":...,"verb":"reshare"}.
 Result<std::string> reshare_statement(const Reshare& action, const Id128& vault);
 
+// A set of cards that opens a vault.
+struct CardSet {
+  Digest unseal_key{};
+  std::vector<Group> groups;
+};
+Json to_json(const CardSet& set);
+Result<CardSet> card_set_from_json(const Json& value);
+
 // What the actions change in `current`, rules aside. "bad-action": the spare key is no such key or the registered one;
 // the unseal key, the share set or a card is the present one; a vault of two groups would become one of one; somebody
 // who stays would get another key, approval key or name; a custodian has not signed. What check_genesis asks for is

@@ -102,6 +102,25 @@ Result<NewKeys> new_keys_from_json(const Json& value) {
   return k;
 }
 
+Json to_json(const CardSet& set) {
+  Json groups = Json::array();
+  for (const auto& g : set.groups) groups.push_back(to_json(g));
+  return {{"groups", std::move(groups)}, {"unseal_key", to_hex(set.unseal_key)}};
+}
+
+Result<CardSet> card_set_from_json(const Json& value) {
+  ObjectReader r(value, "set of cards");
+  CardSet out;
+  out.unseal_key = r.hex<32>("unseal_key");
+  const Json& groups = r.array("groups", kMaxGroups);
+  FK_CHECK(r.finish());
+  for (const auto& j : groups) {
+    FK_TRY(Group g, group_from_json(j, "group of a set of cards"));
+    out.groups.push_back(std::move(g));
+  }
+  return out;
+}
+
 Result<Rewrapped> rewrapped_from_json(const Json& value) {
   ObjectReader r(value, "rewrapped event");
   Rewrapped e{read_epoch(r, 2), r.hex<16>("upto"), r.hex<32>("root")};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/ledger/cards.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/sshsig.h"
 
@@ -116,12 +117,16 @@ Status check_no_other_ceremony(const State& state, const Action& action, const M
 // Each that ends undecided has cost everybody the time of one: nobody keeps a vault from its new keys by proposing
 // them.
 Status check_not_just_ended(const State& state, const ProposalMade& made, const Moment& now) {
+  if (!is_ceremony(made.action)) return {};
   const auto ended = state.ended_ceremonies().find(made.by);
-  if (!is_ceremony(made.action) || ended == state.ended_ceremonies().end() ||
-      now.clock >= ended->second + kBetweenCeremoniesMs) {
-    return {};
+  bool waits = ended != state.ended_ceremonies().end() && now.clock < ended->second + kBetweenCeremoniesMs;
+  // Of those that lapsed the state is told with the next proposal, which may be this one.
+  for (const auto& [id, p] : state.proposals()) {
+    waits |= p.made.by == made.by && is_ceremony(p.made.action) && stage_at(state, p, now) == Stage::kExpired &&
+             now.clock < lapse_clock(state, p, now) + kBetweenCeremoniesMs;
   }
-  return ceremony_running("a ceremony for new keys that this custodian proposed was vetoed or withdrawn within a day",
+  if (!waits) return {};
+  return ceremony_running("a ceremony for new keys that this custodian proposed ended undecided within a day",
                           "another custodian may propose it now");
 }
 
@@ -154,6 +159,10 @@ Status check_custodian(const State& state, const std::string& id, const Moment& 
                         "a suspension ends by itself after 72 hours in which the vault runs");
   }
   return {};
+}
+
+std::uint64_t lapse_clock(const State& state, const Proposal& p, const Moment& now) {
+  return p.opened.clock + static_cast<std::uint64_t>(rule_for(state, p.made, now).lifetime_s) * 1000;
 }
 
 bool lifetime_is_over(const State& state, const Proposal& p, const Moment& now) {
@@ -289,7 +298,7 @@ Status decide_carry_out(const State& state, const Id128& id, const Moment& now) 
   }
   const bool draws_keys = is_ceremony(p->made.action) || waits_for_keys(p->made.action);
   FK_CHECK(check_reshare_due(state, p->made.action));
-  if (draws_keys && state.rotation()) {
+  if (draws_keys && state.rotation() && !renews_cards_alone(state, p->made.action)) {
     return ceremony_running("subjects are being rewrapped under new keys",
                             "the proposal is carried out when the old keys are destroyed");
   }

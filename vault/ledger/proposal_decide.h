@@ -28,6 +28,9 @@ Rule rule_for(const State& state, const ProposalMade& made, const Moment& now);
 // of the two, lifetimes on the faster.
 Stage stage_at(const State& state, const Proposal& proposal, const Moment& now);
 
+// The log's clock when its lifetime is over on it.
+std::uint64_t lapse_clock(const State& state, const Proposal& proposal, const Moment& now);
+
 // True once the proposal's lifetime has passed on one of the clocks, whatever its stage.
 bool lifetime_is_over(const State& state, const Proposal& proposal, const Moment& now);
 

@@ -137,6 +137,9 @@ std::string State::digest_head() const {
   for (const auto& [group, shares] : shares_in_) {
     for (const auto n : shares) head += "share " + group + " " + std::to_string(n) + "\n";
   }
+  for (const auto& [group, shares] : shares_in_before_) {
+    for (const auto n : shares) head += "share-before " + group + " " + std::to_string(n) + "\n";
+  }
   for (const auto& [id, key] : period_keys_) {
     head += "period-key " + std::get<0>(id) + " " + std::get<1>(id) + " " + std::get<2>(id) + " " +
             std::to_string(key.slot) + " " + std::to_string(key.entry) + " " + std::to_string(key.clock) + "\n";

@@ -65,7 +65,10 @@ class State {
   [[nodiscard]] const Genesis& current() const { return *current_; }
   [[nodiscard]] const Start& start() const { return start_; }
   [[nodiscard]] std::uint64_t start_entry() const { return start_entry_; }
-  [[nodiscard]] const std::map<std::string, std::set<std::uint32_t>>& shares_in() const { return shares_in_; }
+  // Cards in, by group: of the set in force, or `before` of the one before it (cards.h).
+  [[nodiscard]] const std::map<std::string, std::set<std::uint32_t>>& shares_in(bool before = false) const {
+    return before ? shares_in_before_ : shares_in_;
+  }
 
   // The principal of a key, if it is registered and its end date has not passed at `now`.
   [[nodiscard]] const PrincipalRecord* principal_by_key(const Digest& spki, UnixMillis now) const;
@@ -120,6 +123,8 @@ class State {
     KeyProof proof;           // of the keys of `to`, by the vault's own key of `from`
     // Of a re-share: no `unsealed` stands behind the proposal-done. The old keys stay until the new cards opened.
     bool cards_untried = false;
+    // Then: the cards that opened the vault last. Under no digest: the log says it.
+    std::optional<CardSet> before = {};
   };
   [[nodiscard]] const std::optional<Rotation>& rotation() const { return rotation_; }
   // While restart tickets are in force: the opening by cards for which none was made yet.
@@ -127,6 +132,10 @@ class State {
   // The one that is not ended, though it may be over (ticket_decide.h); and how many there were.
   [[nodiscard]] const std::optional<Ticket>& ticket() const { return ticket_; }
   [[nodiscard]] std::uint32_t tickets() const { return tickets_; }
+  // While the cards in force are untried: those before. Null otherwise.
+  [[nodiscard]] const CardSet* cards_before() const {
+    return rotation_ && rotation_->cards_untried && rotation_->before ? &*rotation_->before : nullptr;
+  }
   // By site, of those opened since the vault's keys were last drawn: by its own key in force.
   [[nodiscard]] const std::map<std::string, KeyProof>& site_proofs() const { return site_proofs_; }
   // Of the root that is in force, 1 at genesis; and of the one under whose site key this subject's key lies.
@@ -278,6 +287,9 @@ class State {
   void note_shortening(const Action& action);
   Status check_new_keys(const Action& action, const std::optional<NewKeys>& keys, Genesis& next) const;
   void note_new_keys(const ProposalDone& done, const Genesis& next);
+  void note_new_cards(const ProposalDone& done);
+  void retire_cards();
+  void clear_shares();
   void note_end(const Proposal& ended);
   void note_schedule(bool new_keys);
   [[nodiscard]] Status check_new_log_key(const Action& action, const std::optional<std::string>& key) const;
@@ -320,6 +332,7 @@ class State {
   Start start_;
   std::uint64_t start_entry_ = 0;
   std::map<std::string, std::set<std::uint32_t>> shares_in_;
+  std::map<std::string, std::set<std::uint32_t>> shares_in_before_;
   Subjects subjects_;
   std::map<std::uint32_t, std::uint64_t> persons_;  // site index -> persons
   std::uint64_t suspended_ = 0;

@@ -50,12 +50,17 @@ std::string event_text(Body body) {
   return encode_event(Event{0, 0, std::move(body)}).value_or("");
 }
 
+std::string cards_line(const State& s) {
+  const CardSet* before = s.cards_before();
+  return before == nullptr ? "" : "cards-before " + canonical_json(to_json(*before)).value_or("") + "\n";
+}
+
 }  // namespace
 
 std::string write_state_head(const State& s) {
   return std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " + std::to_string(s.clock_base_) +
          "\nstart-event " + event_text(s.start_) + "\ngenesis-event " + event_text(*s.genesis_) + "\ndigest " +
-         to_hex(s.digest()) + "\n" + s.digest_head() + (s.all_custody_ ? "" : "custody unopened\n") +
+         to_hex(s.digest()) + "\n" + s.digest_head() + cards_line(s) + (s.all_custody_ ? "" : "custody unopened\n") +
          (s.cards_since_ ? "cards-since " + format_time(*s.cards_since_) + "\n" : "");
 }
 
@@ -72,6 +77,7 @@ Status StateTextReader::line(std::string_view line) {
   if (line.starts_with("export ")) return export_of(line.substr(7));
   if (line.starts_with("agreed-rule ")) return agreed_rule(line.substr(12));
   if (line.starts_with("ticket ")) return ticket(line.substr(7));
+  if (line.starts_with("cards-before ")) return cards_before(line.substr(13));
   return state_line(split(line));
 }
 
@@ -102,6 +108,13 @@ Status StateTextReader::export_of(std::string_view rest) {
   if (space == std::string_view::npos || !hex(rest.substr(0, space), id)) return bad_line(lines_);
   FK_TRY(const Json value, parse_canonical_json(rest.substr(space + 1)));
   FK_TRY(state_.exports_[id], export_state_from_json(value));
+  return {};
+}
+
+Status StateTextReader::cards_before(std::string_view json) {
+  if (!state_.rotation_) return bad_line(lines_);
+  FK_TRY(const Json value, parse_canonical_json(json));
+  FK_TRY(state_.rotation_->before, card_set_from_json(value));
   return {};
 }
 
@@ -158,10 +171,10 @@ Status StateTextReader::state_line(const Words& w) {
       ok = true;
     }
   }
-  if (w[0] == "share" && w.size() == 3) {
+  if ((w[0] == "share" || w[0] == "share-before") && w.size() == 3) {
     std::uint32_t n = 0;
     ok = number(w[2], n);
-    s.shares_in_[std::string(w[1])].insert(n);
+    (w[0] == "share" ? s.shares_in_ : s.shares_in_before_)[std::string(w[1])].insert(n);
   }
   if (w[0] == "period-key" && w.size() == 7) {
     State::PeriodKeyState key;

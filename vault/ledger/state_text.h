@@ -37,6 +37,7 @@ class StateTextReader {
   Status proposal(std::string_view json);
   Status export_of(std::string_view rest);
   Status agreed_rule(std::string_view rest);
+  Status cards_before(std::string_view json);
   Status state_line(const Words& w);
   Status log_key_line(const Words& w);
   Status subject(const Words& w);

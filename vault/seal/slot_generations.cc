@@ -149,4 +149,17 @@ Result<std::vector<std::uint32_t>> SlotGenerations::in_use(std::uint32_t epoch) 
   return generation->in_use();
 }
 
+Result<SlotGenerations::Census> SlotGenerations::census(std::uint32_t epoch) const {
+  const auto generation = find(epoch);
+  if (!generation) return no_generation(epoch);
+  Census out;
+  FK_TRY(const auto damaged, generation->for_each([&](std::uint32_t slot, ByteView) -> Status {
+    if (slot >= out.whole.size()) out.whole.resize(slot + std::size_t{1});
+    out.whole[slot] = true;
+    return {};
+  }));
+  out.damaged.insert(damaged.begin(), damaged.end());
+  return out;
+}
+
 }  // namespace facekeep::seal

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,12 @@ class SlotGenerations {
   // As KeySlots::read. kNotFound too if there is no such generation.
   Result<Bytes> read(std::uint32_t epoch, std::uint32_t slot) const;
   [[nodiscard]] Result<std::vector<std::uint32_t>> in_use(std::uint32_t epoch) const;
+  // Which slots have a key that is whole, and which something else.
+  struct Census {
+    std::vector<bool> whole;  // by slot, up to the last such
+    std::set<std::uint32_t> damaged;
+  };
+  [[nodiscard]] Result<Census> census(std::uint32_t epoch) const;
 
  private:
   SlotGenerations(std::string dir, const Id128& vault, FileHandle lock)

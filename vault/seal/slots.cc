@@ -149,20 +149,25 @@ Status KeySlots::erase_all() {
                            "the disk does not keep what is written to it"));
 }
 
-// The bytes to use of a slot's two copies, after healing; an empty view for an empty slot.
-Result<ByteView> KeySlots::settle(std::uint32_t slot, ByteView a, ByteView b) {
+// The data of a slot, after healing; empty for an empty slot. Under the lock.
+Result<Bytes> KeySlots::settle(std::uint32_t slot) {
+  if (slot >= count_) return Bytes();
+  SlotBytes a{};
+  SlotBytes b{};
+  FK_CHECK(a_.read(offset_of(slot), a));
+  FK_CHECK(b_.read(offset_of(slot), b));
   switch (judge_slot(vault_, slot, a, b)) {
-    case SlotVerdict::kEmpty: return ByteView{};
-    case SlotVerdict::kUse: return slot_data(a);
+    case SlotVerdict::kEmpty: return Bytes();
+    case SlotVerdict::kUse: return to_bytes(slot_data(a));
     case SlotVerdict::kHealB:
       // Crash while healing: torn again, healed again by the next reader.
       FK_CHECK(b_.write(offset_of(slot), a));
       FK_CHECK(b_.sync());
-      return slot_data(a);
+      return to_bytes(slot_data(a));
     case SlotVerdict::kHealA:
       FK_CHECK(a_.write(offset_of(slot), b));
       FK_CHECK(a_.sync());
-      return slot_data(b);
+      return to_bytes(slot_data(b));
     case SlotVerdict::kDamaged: break;
   }
   return make_error(Errc::kIntegrity, "key slot " + std::to_string(slot) + " is damaged in both copies",
@@ -172,53 +177,51 @@ Result<ByteView> KeySlots::settle(std::uint32_t slot, ByteView a, ByteView b) {
 Result<Bytes> KeySlots::read(std::uint32_t slot) {
   const std::lock_guard lock(mutex_);
   FK_CHECK(usable());
-  const Error empty = make_error(Errc::kNotFound, "key slot " + std::to_string(slot) + " is empty");
-  if (slot >= count_) return empty;
-  SlotBytes a{};
-  SlotBytes b{};
-  FK_CHECK(a_.read(offset_of(slot), a));
-  FK_CHECK(b_.read(offset_of(slot), b));
-  FK_TRY(const ByteView data, settle(slot, a, b));
-  if (data.empty()) return empty;
-  return to_bytes(data);
+  FK_TRY(Bytes data, settle(slot));
+  if (data.empty()) return make_error(Errc::kNotFound, "key slot " + std::to_string(slot) + " is empty");
+  return data;
 }
 
+// Requests get at their slots between two pieces, and while one is looked through.
 Status KeySlots::scan(FunctionRef<Status(std::uint32_t slot, ByteView a, ByteView b)> visit) {
   Bytes a;
   Bytes b;
-  for (std::uint32_t first = 0; first < count_; first += kChunkSlots) {
-    const std::uint32_t n = std::min(kChunkSlots, count_ - first);
-    a.resize(n * kSlotSize);
-    b.resize(n * kSlotSize);
-    FK_CHECK(a_.read(offset_of(first), a));
-    FK_CHECK(b_.read(offset_of(first), b));
+  for (std::uint32_t first = 0;; first += kChunkSlots) {
+    std::uint32_t n = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      FK_CHECK(usable());
+      if (first >= count_) return {};
+      n = std::min(kChunkSlots, count_ - first);
+      a.resize(n * kSlotSize);
+      b.resize(n * kSlotSize);
+      FK_CHECK(a_.read(offset_of(first), a));
+      FK_CHECK(b_.read(offset_of(first), b));
+    }
     for (std::uint32_t i = 0; i < n; ++i) {
       const std::size_t at = i * kSlotSize;
       FK_CHECK(visit(first + i, ByteView(a).subspan(at, kSlotSize), ByteView(b).subspan(at, kSlotSize)));
     }
   }
-  return {};
 }
 
 Result<std::vector<std::uint32_t>> KeySlots::for_each(FunctionRef<Status(std::uint32_t slot, ByteView data)> visit) {
-  const std::lock_guard lock(mutex_);
-  FK_CHECK(usable());
   std::vector<std::uint32_t> damaged;
   FK_CHECK(scan([&](std::uint32_t slot, ByteView a, ByteView b) -> Status {
-    auto data = settle(slot, a, b);
-    if (!data && data.error().code == Errc::kIntegrity) {
-      damaged.push_back(slot);
-      return {};
-    }
-    if (!data) return std::move(data).error();
-    return data->empty() ? Status{} : visit(slot, *data);
+    const SlotVerdict verdict = judge_slot(vault_, slot, a, b);
+    if (verdict == SlotVerdict::kEmpty) return {};
+    if (verdict == SlotVerdict::kUse) return visit(slot, slot_data(a));
+    const auto data = read(slot);  // as it is now: somebody may have been writing it
+    if (data) return visit(slot, *data);
+    if (data.error().code == Errc::kNotFound) return {};
+    if (data.error().code != Errc::kIntegrity) return data.error();
+    damaged.push_back(slot);
+    return {};
   }));
   return damaged;
 }
 
 Result<std::vector<std::uint32_t>> KeySlots::in_use() {
-  const std::lock_guard lock(mutex_);
-  FK_CHECK(usable());
   std::vector<std::uint32_t> out;
   FK_CHECK(scan([&](std::uint32_t slot, ByteView a, ByteView b) -> Status {
     if (!all_zero(a) || !all_zero(b)) out.push_back(slot);

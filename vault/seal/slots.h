@@ -19,9 +19,9 @@
 // The limit, to be said wherever erasure is promised: this overwrites files, not flash cells or
 // file-system snapshots.
 //
-// Thread safe (one mutex). One process: flock on `slots.lock`. After kIo from write() or erase() what
-// is on disk is unknown: the object refuses everything further (kHalted); the process reopens and
-// recovers, never guesses. kOutOfSpace from write() means that nothing was changed.
+// Thread safe (one mutex, which nothing holds while it walks through all slots). One process: flock on `slots.lock`.
+// After kIo from write() or erase() what is on disk is unknown: the object refuses everything further (kHalted); the
+// process reopens and recovers, never guesses. kOutOfSpace from write() means that nothing was changed.
 #pragma once
 
 #include <array>
@@ -65,11 +65,11 @@ class KeySlots {
   // no whole copy, or two that differ.
   Result<Bytes> read(std::uint32_t slot);
 
-  // Every slot in order, read in large pieces, for opening a vault. Heals as read() does. Returns the
-  // damaged slots, which `visit` does not get. `visit` must not call this object.
+  // Every slot in order, read in large pieces. Heals as read() does. Returns the damaged slots, which `visit` does not
+  // get. Of slots that are written or erased meanwhile it says what they were before or after; `visit` may do that too.
   Result<std::vector<std::uint32_t>> for_each(FunctionRef<Status(std::uint32_t slot, ByteView data)> visit);
 
-  // Slots in which either copy has a byte that is not zero. Changes nothing.
+  // Slots in which either copy has a byte that is not zero, as for_each. Changes nothing.
   Result<std::vector<std::uint32_t>> in_use();
 
   // Overwrites every slot with zeros in both copies, durable, then reads all of both again. kIo if anything is there.
@@ -96,7 +96,7 @@ class KeySlots {
   Status erase_copy(const SlotFile& file, const std::vector<std::uint32_t>& slots);
   Status verify_empty(const SlotFile& file, const std::vector<std::uint32_t>& slots);
   Status scan(FunctionRef<Status(std::uint32_t slot, ByteView a, ByteView b)> visit);
-  Result<ByteView> settle(std::uint32_t slot, ByteView a, ByteView b);
+  Result<Bytes> settle(std::uint32_t slot);
   Status usable() const;
   Status failed(Status why);
 

@@ -24,14 +24,20 @@ def _start(f):
         f.refuse("budgets", "is there and not true")
 
 
+def _before(f):
+    if f.has("before") and f.bool("before") is not True:
+        f.refuse("before", "is there and not true")
+
+
 def _unseal_share(f):
-    f.principal("by"), f.slug("group"), f.int("share", 1, 16)
+    f.principal("by"), f.slug("group"), f.int("share", 1, 16), _before(f)
 
 
 def _unsealed(f):
     for v in f.list("by", 128):
         if not isinstance(v, str) or len(v.encode()) > 72:
             f.refuse("by", "is no list of cards")
+    _before(f)
 
 
 def _unseal_ended(f):

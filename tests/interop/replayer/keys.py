@@ -132,7 +132,8 @@ def new_check(site, epoch, check):
 
 
 class Keys(LogKeys):
-    """What a State has besides. A rotation is {"from","to","upto","entry","register","sites","proof","untried"}: the checks are the old ones.
+    """What a State has besides. A rotation is {"from","to","upto","entry","register","sites","proof","untried","before"}: the checks are the old ones;
+    before: the groups whose cards opened the vault before those that are untried.
 
     A proof is (proposal, hex); this fold has no key to check it with.
     """
@@ -162,12 +163,13 @@ class Keys(LogKeys):
             _must(keys["checks"][site["id"]] != site["check"], "a site's key was not drawn anew")
             new_check(site, keys["epoch"], keys["checks"][site["id"]])
         self.rotation = {"from": epoch, "to": keys["epoch"], "upto": "00" * 16, "entry": self.size,
-                         "register": before["register"]["check"], "sites": old, "proof": proof, "untried": untried}
+                         "register": before["register"]["check"], "sites": old, "proof": proof, "untried": untried,
+                         "before": before["groups"] if untried else None}
         self.site_proofs = {}
         if untried and self.recovery:
             self.recovery["renewed"] = epoch
         if untried:
-            self.retired |= {before["unseal_key"], *cards_of(before["groups"])}
+            self._retire_cards()
         after["register"] = {"check": keys["register_check"], "epoch": keys["epoch"]}
         after["token"] = {**after["token"], "root": keys["root"]}
         for _, site, _ in self.period_keys:
@@ -192,6 +194,25 @@ class Keys(LogKeys):
             delay_ms = rules.get("rotate", rules["custodian"])["delay_s"] * 1000
             out["by"] = format_day(self.scheduled[0] + (self.current["rotate_days"] + 1) * DAY_MS + delay_ms)
         return out
+    def _retire_cards(self):
+        self.retired |= {self.current["unseal_key"], *cards_of(self.current["groups"])}
+
+    def _renews_cards_alone(self, action):
+        r = self.rotation
+        return bool(action["kind"] == "reshare" and "spare" not in action and r and r["untried"])
+
+    def _take_cards(self, proof):
+        """In place of the untried ones; the keys stay, and so do the cards before."""
+        self.rotation["proof"] = proof
+        self._retire_cards()
+
+    def _card_groups(self, before):
+        """Of the cards in force, or of those before while these are untried."""
+        if not before:
+            return self.groups
+        r = self.rotation
+        _must(r and r["untried"], "a set that opens nothing")
+        return {g["id"]: g for g in r["before"]}
 
     def _rewrapped(self, body, *_):
         r = self.rotation

@@ -121,6 +121,10 @@ class Proposals(Exports, Keys):
         life = 1000 * self.rule_for(p["made"], time, now)["lifetime_s"]
         return max(time, self.latest) >= opened_time + life or now >= opened_clock + life
 
+    def _lapse_clock(self, p, time, now):
+        """The log's clock when its lifetime is over on it."""
+        return p["opened"][1] + 1000 * self.rule_for(p["made"], time, now)["lifetime_s"]
+
     def stage_at(self, p, time, now):
         if p["stage"] not in STAGES:
             return p["stage"]
@@ -181,7 +185,9 @@ class Proposals(Exports, Keys):
                       not self._waits_for_cards(p["made"]["action"], DRAWS) and self.stage_at(p, time, now) in STAGES]
             _must(not others, "two ceremonies at once")
             ended = self.ended_ceremonies.get(by, -BETWEEN_CEREMONIES_MS)
-            _must(now >= ended + BETWEEN_CEREMONIES_MS, f"a ceremony by {by} ended undecided within a day")
+            lapsed = [self._lapse_clock(p, time, now) for p in self.proposals.values() if p["made"]["by"] == by and
+                      p["made"]["action"]["kind"] in CEREMONIES and self.stage_at(p, time, now) == "expired"]
+            _must(all(now >= e + BETWEEN_CEREMONIES_MS for e in (ended, *lapsed)), f"a ceremony by {by} ended undecided within a day")
         self._check_not_retired(body["action"])
         apply_action(self.current, body["action"], self._day(time))
         self._settle_ended(time, now)
@@ -190,7 +196,9 @@ class Proposals(Exports, Keys):
 
     def _settle_ended(self, time, now):
         for p in self.proposals.values():
-            if self.stage_at(p, time, now) == "expired":
+            if p["stage"] != "expired" and self.stage_at(p, time, now) == "expired":
+                if p["made"]["action"]["kind"] in CEREMONIES:
+                    self.ended_ceremonies[p["made"]["by"]] = self._lapse_clock(p, time, now)
                 p["stage"] = "expired"
         kept = {key for key, p in self.proposals.items() if self._is_served(key, p, time, now) or self._may_hold(p, time, now)}
         self._settle_exports(time, now)
@@ -241,9 +249,9 @@ class Proposals(Exports, Keys):
         p, stage = self._live(body["proposal"], time, now)
         done, action = next_stage(stage, "carry-out"), p["made"]["action"]
         self._check_not_retired(action)
-        draws = action["kind"] in DRAWS
+        draws, alone = action["kind"] in DRAWS, self._renews_cards_alone(action)
         _must(not self._waits_for_cards(action, DRAWS), "new cards are due first")
-        _must(not draws or not self.rotation, "it waits for the end of a rotation")
+        _must(not draws or not self.rotation or alone, "it waits for the end of a rotation")
         _must(not draws or self.phase == "open", "keys are drawn while the vault is open")
         _must(("proof" in body) == (action["kind"] in WITH_PROOF), "a proof, for exactly what draws keys of sites")
         _must(("log_key" in body) == (action["kind"] == "rotate-log-key"), "a log key, for exactly its rotation")
@@ -252,7 +260,9 @@ class Proposals(Exports, Keys):
         if "check" in body:
             new_check(after["sites"][-1], self.epoch(), body["check"])
             self.site_proofs[after["sites"][-1]["id"]] = body["proposal"], body["proof"]
-        _must(("keys" in body) == (action["kind"] in NEW_KEYS), "new keys, for exactly a rotation or a re-share")
+        _must(("keys" in body) == (action["kind"] in NEW_KEYS and not alone), "new keys, for exactly a rotation or a re-share")
+        if alone:
+            self._take_cards((body["proposal"], body["proof"]))
         if "keys" in body:
             self._take_keys(after, body["keys"], (body["proposal"], body["proof"]))
         if "log_key" in body:

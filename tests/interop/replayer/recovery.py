@@ -113,7 +113,7 @@ class LogKeys:
             self.lost_roots |= {self.epoch()} | ({self.rotation["from"]} if self.rotation else set())
             self.recovery = {"entry": self.size, "kind": body["kind"]}
         self._change(after)
-        self.shares = {}
+        self._clear_shares()
         self._end_ticket("keys")
         if loss:
             for s in self.subjects.values():

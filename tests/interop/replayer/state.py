@@ -29,7 +29,7 @@ class State(Proposals, Tickets):
         Proposals.__init__(self)
         Tickets.__init__(self)
         self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
-        self.genesis, self.start, self.shares, self.sites = None, 0, {}, {}
+        self.genesis, self.start, self.shares, self.shares_before, self.sites = None, 0, {}, {}, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
         self.backups = set()  # entries in each
 
@@ -84,33 +84,41 @@ class State(Proposals, Tickets):
 
     def _start(self, body, *_):
         self._ticket_start(body)
-        self.start, self.shares = self.size, {}
+        self.start = self.size
+        self._clear_shares()
+
+    def _clear_shares(self):
+        self.shares, self.shares_before = {}, {}
 
     def _unseal_share(self, body, time, now):
-        by, group, card = body["by"], body["group"], body["share"]
+        by, group, card, before = body["by"], body["group"], body["share"], "before" in body
         self._must_count(by, time, now)
-        _must(group in self.groups and card <= len(self.groups[group]["shares"]), "there is no such card")
-        holders = self.groups[group]["shares"][card - 1]["holders"]
-        _must(by in [f"{group}/{h}" for h in holders], f"{by} does not hold the card")
-        _must(card not in self.shares.get(group, ()), "the card is in already")
-        self.shares.setdefault(group, set()).add(card)
+        groups, shares = self._card_groups(before), self.shares_before if before else self.shares
+        _must(group in groups and card <= len(groups[group]["shares"]), "there is no such card")
+        holders = [f"{group}/{h}" for h in groups[group]["shares"][card - 1]["holders"]]
+        left = before and not any(h in self.principals for h in holders) and by.startswith(f"{group}/")
+        _must(by in holders or left, f"{by} does not hold the card")
+        _must(card not in shares.get(group, ()), "the card is in already")
+        shares.setdefault(group, set()).add(card)
 
     def _unsealed(self, body, time, now):
-        _must(all(len(self.shares.get(g, ())) >= x["threshold"] for g, x in self.groups.items()), "an unseal without its quorum")
-        cards = sorted(f"{g}/{n}".encode() for g, numbers in self.shares.items() for n in numbers)
+        before = "before" in body
+        groups, shares = self._card_groups(before), self.shares_before if before else self.shares
+        _must(all(len(shares.get(g, ())) >= x["threshold"] for g, x in groups.items()), "an unseal without its quorum")
+        cards = sorted(f"{g}/{n}".encode() for g, numbers in shares.items() for n in numbers)
         _must([c.encode() for c in body["by"]] == cards, "an unseal that names other cards than those handed in")
-        self.shares = {}
-        if self.rotation:
+        self._clear_shares()
+        if self.rotation and not before:
             self.rotation["untried"] = False
         self._ticket_unsealed(time, now)
 
     def _unseal_ended(self, *_):
-        self.shares = {}
+        self._clear_shares()
 
     def _sealed(self, body, time, now):
         _must(body["by"] == "daemon" or self._counts(body["by"], time, now), f"sealed by {body['by']}, who is no custodian who counts")
         self._ticket_sealed(body)
-        self.shares = {}
+        self._clear_shares()
 
     def _sums(self, *_):
         pass
@@ -249,6 +257,7 @@ class State(Proposals, Tickets):
             return sha256(_lines(lines))
         lines += [f"genesis {sha256(canonical(self.genesis)).hex()}", f"start {self.start}", f"clock {self.clock}"]
         lines += [f"share {g} {n}" for g in sorted(self.shares) for n in sorted(self.shares[g])]
+        lines += [f"share-before {g} {n}" for g in sorted(self.shares_before) for n in sorted(self.shares_before[g])]
         lines += [" ".join(["period-key", *k, *map(str, self.period_keys[k])]) for k in sorted(self.period_keys)]
         lines += [f"wraps {s} {n}" for s, n in sorted(self.wraps.items())]
         lines += [f"erased {by} {day} {n}" for by, (day, n) in sorted(self.erased.items())]

@@ -134,7 +134,7 @@ class Tickets:
                                "unseal_to": self.started["unseal_to"], "v": 1, "vault": self.genesis["vault"], "verb": "restart"})
         sshsig.verify(body["signature"], key, "facekeep-restart", statement)
         self.ticket["uses"] += 1
-        self.shares = {}
+        self._clear_shares()
 
     def _ticket_ended(self, body, time, now):
         good = self.ticket and self.ticket["made"]["number"] == body["number"] and self._why_over(time, now) == body["reason"]

@@ -21,8 +21,8 @@ inline std::vector<Body> sample_bodies() {
   return {
       Body(valid_genesis()),
       Start{"0.1.0", digest_of("program"), digest_of("config"), digest_of("unseal_to"), true},
-      UnsealShare{"property/1", "property", 1},
-      Unsealed{{"property/1", "residents/2"}},
+      UnsealShare{"property/1", "property", 1, true},
+      Unsealed{{"property/1", "residents/2"}, true},
       UnsealEnded{"timeout"},
       Sealed{"daemon", "shutdown"},
       Sums{1795000000000, {{"bad-request", 3}, {"overload", 0}}},

@@ -197,6 +197,97 @@ TEST_CASE("the old keys of a re-share stay until the new cards have opened the v
   log.must(KeysRetired{2});
 }
 
+TEST_CASE("until the new cards have opened the vault, those before do, and the state's text has them") {
+  Log log = open_log();
+  const Group old = log.state.current().groups.at(1);
+  rotate(log, 1, replaced_custodian(log.state.current()));
+  log.must(Sealed{"daemon", "shutdown"});
+  log.start();
+  log.state = read_back(log.state);
+  REQUIRE(log.state.cards_before() != nullptr);
+  CHECK(log.state.cards_before()->groups.at(1).shares.at(2).commitment == old.shares.at(2).commitment);
+  // residents/3 left, so a colleague has that card; of those who stay, each has the own.
+  refuse(log, UnsealShare{"property/1", "residents", 3, true}, "does not hold it");
+  refuse(log, UnsealShare{"residents/1", "residents", 2, true}, "does not hold it");
+  refuse(log, UnsealShare{"residents/1", "residents", 4, true}, "does not exist");
+  CHECK(decide_unseal_share(log.state, *log.state.principal("residents/4"), "residents", 3, now(log), true));
+  log.must(UnsealShare{"residents/1", "residents", 3, true});
+  refuse(log, UnsealShare{"residents/4", "residents", 3, true}, "the same share twice");
+  log.must(UnsealShare{"residents/2", "residents", 2, true});
+  log.must(UnsealShare{"property/1", "property", 1, true});
+  CHECK(read_back(log.state).shares_in(true) == log.state.shares_in(true));
+  // Cards of the two sets are not counted together.
+  log.must(UnsealShare{"property/2", "property", 2});
+  refuse(log, Unsealed{{"property/1", "property/2", "residents/2", "residents/3"}, true}, "without its quorum");
+  log.must(UnsealShare{"property/2", "property", 2, true});
+  refuse(log, Unsealed{{"property/1", "property/2", "residents/2", "residents/3"}}, "without its quorum");
+  log.must(Unsealed{{"property/1", "property/2", "residents/2", "residents/3"}, true});
+  CHECK(log.state.rotation()->cards_untried);
+  CHECK(log.state.shares_in().empty());
+  CHECK(log.state.shares_in(true).empty());
+  log.must(rewrapped(log, kAllRefs));
+  refuse(log, KeysRetired{1}, "before the new cards opened");
+  reopen(log);
+  CHECK(log.state.cards_before() == nullptr);
+  log.must(Sealed{"daemon", "shutdown"});
+  refuse(log, UnsealShare{"residents/1", "residents", 1, true}, "a set that opens nothing");
+  CHECK(problem(decide_unseal_share(log.state, *log.state.principal("residents/1"), "residents", 1, now(log), true)) ==
+        "old-share");
+}
+
+TEST_CASE("other cards take the place of untried ones while the rotation waits, without keys of their own") {
+  Log log = open_log();
+  const Digest first = log.state.current().unseal_key;
+  Reshare second = new_cards(log.state.current());
+  sign_reshare(second);
+  rotate(log, 1, second);
+  const KeyProof proof = log.state.rotation()->proof;
+  Reshare third = new_cards(log.state.current(), "third");
+  sign_reshare(third);
+  const ProposalMade made = made_by("residents/2", 2, third);
+  agree(log, made);
+  refuse(log, done_with_keys(log.state, made.id), "new keys come with");
+  refuse(log, ProposalDone{made.id}, "come with a proof");
+  log.must(ProposalDone{made.id, {}, {}, digest_of("another proof")});
+  CHECK(log.state.root_epoch() == 2);
+  CHECK(log.state.current().unseal_key == digest_of("third unseal key"));
+  REQUIRE(log.state.rotation());
+  CHECK(log.state.rotation()->cards_untried);
+  CHECK(log.state.rotation()->entry < log.state.size() - 1);
+  CHECK(log.state.rotation()->proof.proposal == made.id);
+  CHECK(log.state.rotation()->proof.proof != proof.proof);
+  CHECK(log.state.cards_before()->unseal_key == first);
+  CHECK(log.state.retired_cards().contains(digest_of("second unseal key")));
+  CHECK(log.state.retired_cards().size() == 14);
+  // What draws keys waits, and so does what a spare token attends.
+  const ProposalMade keys = made_by("residents/3", 3, RotateKeys{});
+  agree(log, keys);
+  CHECK(problem(decide_carry_out(log.state, keys.id, now(log))) == "ceremony-running");
+  log.must(ProposalWithdrawn{keys.id, "residents/3"});
+  finish_rotation(log);
+  // Behind it a re-share draws keys again.
+  Reshare fourth = new_cards(log.state.current(), "fourth");
+  sign_reshare(fourth);
+  rotate(log, 4, fourth);
+  CHECK(log.state.root_epoch() == 3);
+}
+
+TEST_CASE("whose ceremony lapsed undecided waits a day before another, whether the state has been told or not") {
+  Log log = open_log();
+  log.must(made_by("property/1", 1, RotateKeys{}));
+  log.wait(log.state.rule("rotate")->lifetime_s * 1000);
+  CHECK(stage(log, Id128{0xab, 1}) == Stage::kExpired);
+  refuse(log, made_by("property/1", 2, RotateKeys{}), "within a day");
+  log.must(door_proposal(3));  // from here on the state has it
+  CHECK(log.state.ended_ceremonies().contains("property/1"));
+  refuse(log, made_by("property/1", 2, RotateKeys{}), "within a day");
+  const ProposalMade other = made_by("property/2", 4, RotateKeys{});
+  log.must(other);
+  log.must(ProposalWithdrawn{other.id, "property/2"});
+  log.wait(kDayMs);
+  log.must(made_by("property/1", 2, RotateKeys{}));
+}
+
 TEST_CASE("whose ceremony was vetoed or withdrawn waits a day of the log's clock before another; others don't") {
   Log log = open_log();
   const ProposalMade first = made_by("property/1", 1, RotateKeys{});

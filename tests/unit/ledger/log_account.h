@@ -114,6 +114,7 @@ class Account {
     t.ended = true;
     in_order(t);
     act(t.made.action);
+    if (e.keys) ++epoch_;
   }
 
   // Enough people who count, of both groups; the delay on both clocks, the lifetime on neither.
@@ -142,7 +143,7 @@ class Account {
     REQUIRE(latest_ < t.opened + rule.lifetime_s * 1000);
   }
   // Nobody is left with new cards that open nothing.
-  void read(const Unsealed& /*e*/) { cards_tried_ = true; }
+  void read(const Unsealed& e) { cards_tried_ |= !e.before; }
   void read(const KeysRetired& /*e*/) { REQUIRE(cards_tried_); }
 
   // What one person tightened is taken back under the rule that a quorum had agreed on.
@@ -154,7 +155,6 @@ class Account {
     return (undoes ? agreed_ : rules_).at(std::string(kind_of(action).action_class));
   }
   void act(const Action& action) {
-    if (renews_keys(action)) ++epoch_;
     if (const auto* cards = std::get_if<Reshare>(&action)) take(*cards);
     if (const auto* rules = std::get_if<ChangeRules>(&action)) {
       for (const auto& [name, rule] : rules->rules) rules_[name] = agreed_[name] = rule;

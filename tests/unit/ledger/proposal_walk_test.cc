@@ -178,7 +178,8 @@ class Walk {
     const Id128 id = some_proposal();
     const auto known = log_.state.proposals().find(id);
     const bool renews = known != log_.state.proposals().end() && renews_keys(known->second.made.action);
-    const auto keys = renews == (pick(10) != 0) ? std::optional(new_keys(log_.state)) : std::nullopt;
+    const bool draws = renews && !log_.state.rotation();
+    const auto keys = draws == (pick(10) != 0) ? std::optional(new_keys(log_.state)) : std::nullopt;
     const auto proof = renews == (pick(20) != 0) ? std::optional(digest_of("proof")) : std::nullopt;
     const bool done = add(ProposalDone{id, {}, keys, proof});
     if (const auto& rotation = log_.state.rotation(); rotation && pick(2) == 0) {

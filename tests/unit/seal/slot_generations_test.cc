@@ -68,6 +68,24 @@ TEST_CASE("a slot has one key a generation, and both are found again") {
   CHECK(*slots->in_use(2) == Epochs{5});
 }
 
+TEST_CASE("a slot that is damaged in both copies is in use, and has no whole key") {
+  const TempDir dir;
+  auto slots = *SlotGenerations::create(dir.str(), kVault);
+  REQUIRE(slots->write({{2, kOld}, {5, kOld}, {7, kOld}}));
+  for (const char* name : {"slots.a", "slots.b"}) {
+    std::string bytes = dir.read(name);
+    bytes[(5 + 1) * 128 + 20] ^= 1;  // the header has the place of a slot
+    dir.write(name, bytes);
+  }
+  slots.reset();
+  slots = *SlotGenerations::open(dir.str(), kVault);
+  CHECK(*slots->in_use(1) == Epochs{2, 5, 7});
+  const auto census = slots->census(1).value();
+  CHECK(census.damaged == std::set<std::uint32_t>{5});
+  CHECK(census.whole == std::vector<bool>{false, false, true, false, false, false, false, true});
+  CHECK(slots->census(2).error().code == Errc::kNotFound);
+}
+
 TEST_CASE("an erasure overwrites the slot in every generation") {
   const TempDir dir;
   auto slots = *SlotGenerations::create(dir.str(), kVault);

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 
 #include "tests/support/catch.h"
@@ -170,6 +171,28 @@ TEST_CASE("two damaged copies, or two that differ, are named and stop nothing el
   CHECK(seen == std::map<std::uint32_t, Bytes>{{1, kOther}, {8, kOther}});
   CHECK(slots->erase({4, 6}));
   CHECK(*slots->in_use() == std::vector<std::uint32_t>{1, 8});
+}
+
+TEST_CASE("whoever walks through all slots holds up nobody: what is visited may read, write and erase") {
+  const TempDir dir;
+  auto slots = *KeySlots::create(dir.str(), kVault);
+  REQUIRE(slots->write({{1, kKey}, {8192, kOther}, {8193, kKey}}));
+  std::vector<std::uint32_t> seen;
+  const auto walk = [&] {
+    return slots->for_each([&](std::uint32_t slot, ByteView) -> Status {
+      seen.push_back(slot);
+      if (slot != 1) return {};
+      FK_TRY(const Bytes other, slots->read(8192));
+      if (other != kOther) return make_error(Errc::kInternal, "another key");
+      FK_CHECK(slots->write({{8200, kKey}}));
+      return slots->erase({8193});
+    });
+  };
+  // One that waits for itself would wait for ever.
+  auto done = std::async(std::launch::async, walk);
+  if (done.wait_for(std::chrono::seconds(20)) != std::future_status::ready) std::abort();
+  REQUIRE(done.get());
+  CHECK(seen == std::vector<std::uint32_t>{1, 8192, 8200});
 }
 
 TEST_CASE("a crash between the copies of a write leaves a slot that recovery finds and clears") {
