@@ -42,7 +42,8 @@ struct BackupStatus {
 class BackupRun {
  public:
   // `dir` empty: every backup is refused. Removes what a process that died left of one in it. `clock` must outlive
-  // this. `at_point`: fault tests stop the process there: backup-begun, backup-named (durable, and the log knows nothing).
+  // this. `at_point`: fault tests stop the process there: backup-begun, backup-named (durable, and the log knows
+  // nothing).
   using AtPoint = std::function<void(const char*)>;
   BackupRun(std::string dir, backup::Source source, const Clock& clock, AtPoint at_point = {});
   ~BackupRun() { stop(); }

@@ -34,9 +34,9 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
                       "hold a key ceremony first: `facekeep ceremony`");
   }
   FK_CHECK(s->check_restored());
-  s->backups_ = std::make_unique<BackupRun>(s->options_.backup_dir,
-                                            backup::Source{parts.store, parts.slots, *s->sequencer_}, parts.clock,
-                                            s->options_.sequencer.at_commit_point);
+  s->backups_ =
+      std::make_unique<BackupRun>(s->options_.backup_dir, backup::Source{parts.store, parts.slots, *s->sequencer_},
+                                  parts.clock, s->options_.sequencer.at_commit_point);
   s->source_ =
       std::make_unique<SealedSource>(*s->sequencer_, parts.store, [raw = s.get()] { return raw->open_vault(); });
   match::EngineOptions engine;

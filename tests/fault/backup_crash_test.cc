@@ -164,7 +164,8 @@ Result<std::size_t> vouched_files(const Crashing& c, KitVault& vault) {
 
 }  // namespace
 
-TEST_CASE("a backup that is killed leaves the vault as it was, and a file that is whole and vouched for, or worthless") {
+TEST_CASE(
+    "a backup that is killed leaves the vault as it was, and a file that is whole and vouched for, or worthless") {
   NEEDS_TOKEN();
   Crashing c;
   struct Point {

@@ -64,8 +64,8 @@ Result<FetchedOpenings> fetch_openings_and_ends(const Mirror& mirror, const log:
                                                 const Get& get, const Get& openings, const FetchProgress& progress = {},
                                                 const OpeningsScope& scope = {});
 
-// What follows a fetch that asked for openings or the register: each answer is an entry behind the checkpoint of before,
-// and so is what happened meanwhile. A mirror is as fresh as a restore needs it only with these. Waits for the
+// What follows a fetch that asked for openings or the register: each answer is an entry behind the checkpoint of
+// before, and so is what happened meanwhile. A mirror is as fresh as a restore needs it only with these. Waits for the
 // checkpoint over them and fetches log and openings once more. A vault where nothing else happens is mirrored to its
 // end; behind one that is busy the mirror is a moment old.
 Result<FetchedOpenings> fetch_to_the_end(const Mirror& mirror, const log::VerifierKey& key, Fetched& log,

@@ -96,15 +96,15 @@ std::string to_text(const backup::RestoreReport& r) {
 
 std::string to_json_text(const backup::RestoreReport& r) {
   nlohmann::ordered_json out = {{"size", r.size},
-                                      {"entries", r.entries},
-                                      {"digest", r.digest},
-                                      {"subjects", r.subjects},
-                                      {"templates", r.templates},
-                                      {"dropped", r.dropped},
-                                      {"lost", r.lost},
-                                      {"lost_templates", r.lost_templates},
-                                      {"without_key", r.without_key},
-                                      {"faults", r.faults}};
+                                {"entries", r.entries},
+                                {"digest", r.digest},
+                                {"subjects", r.subjects},
+                                {"templates", r.templates},
+                                {"dropped", r.dropped},
+                                {"lost", r.lost},
+                                {"lost_templates", r.lost_templates},
+                                {"without_key", r.without_key},
+                                {"faults", r.faults}};
   if (r.newer) out["newer"] = {{"entry", r.newer->entry}, {"size", r.newer->size}};
   return out.dump(2) + "\n";
 }

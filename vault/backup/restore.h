@@ -65,16 +65,16 @@ struct RestoreParts {
   // Signed notes of this log that somebody kept. kIntegrity if the mirror ends before one of them, or had another root
   // at its size.
   std::vector<std::string> checkpoints;
-  AskWitness witness;                      // each that the log names is asked
-  std::set<std::string> without_witness;   // names of those that are not asked; empty where nobody is away
+  AskWitness witness;                         // each that the log names is asked
+  std::set<std::string> without_witness;      // names of those that are not asked; empty where nobody is away
   std::function<void(const char*)> at_point;  // fault tests stop the process here: restore.cc
 };
 
 // Into a directory without a vault (db/ and keys/; other files in it stay). An interrupted restore is begun anew.
 // Errors: those of Chain; kIntegrity (the mirror's log is another one, lacks an entry or a custody opening, or the
 // token or a witness has seen a longer log: both positions); kUnavailable (a witness does not answer);
-// kOutOfSpace (begun only with room for all of it); kFailedPrecondition (the directory has a vault; a backup that the log
-// does not vouch for; another token; an older root key; a site that was opened behind the backups).
+// kOutOfSpace (begun only with room for all of it); kFailedPrecondition (the directory has a vault; a backup that the
+// log does not vouch for; another token; an older root key; a site that was opened behind the backups).
 Result<RestoreReport> restore(const RestoreParts& parts);
 
 // kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.

@@ -21,7 +21,8 @@ struct Source {
 // Writes the whole file, a record at a time. `go_on` is asked now and then with the entries and the bytes written;
 // false ends it (kUnavailable). kInvalidArgument: `since` is not behind this log, or from before its keys.
 // kFailedPrecondition, "ceremony-running": while subjects are rewrapped their keys lie under two roots, one of which is
-// about to go; once all are moved, as long as none is left behind, a backup is taken. Gives the header that was written.
+// about to go; once all are moved, as long as none is left behind, a backup is taken. Gives the header that was
+// written.
 using GoOn = std::function<bool(std::uint64_t entries, std::uint64_t bytes)>;
 Result<Header> write_backup(const Source& source, const std::optional<Since>& since, Writer& out, const GoOn& go_on);
 

@@ -12,10 +12,10 @@ Error unknown(const std::string& name, const std::string& why) {
 }
 
 Error other_history(const std::string& name, std::uint64_t size) {
-  return make_error(Errc::kIntegrity,
-                    "the witness " + name + " has seen another history than the mirror's, of " + std::to_string(size) +
-                        " entries",
-                    "the vault has signed two: keep both, they are the proof, and find out who did it");
+  return make_error(
+      Errc::kIntegrity,
+      "the witness " + name + " has seen another history than the mirror's, of " + std::to_string(size) + " entries",
+      "the vault has signed two: keep both, they are the proof, and find out who did it");
 }
 
 Status reached(const std::string& name, std::uint64_t size, const log::WitnessAnswer& answer) {
