@@ -132,9 +132,10 @@ class State {
   // The one that is not ended, though it may be over (ticket_decide.h); and how many there were.
   [[nodiscard]] const std::optional<Ticket>& ticket() const { return ticket_; }
   [[nodiscard]] std::uint32_t tickets() const { return tickets_; }
-  // While the cards in force are untried: those before. Null otherwise.
+  // While the cards in force are untried: those before. Null otherwise, and where the root that these went with is lost.
   [[nodiscard]] const CardSet* cards_before() const {
-    return rotation_ && rotation_->cards_untried && rotation_->before ? &*rotation_->before : nullptr;
+    const bool known = rotation_ && rotation_->cards_untried && rotation_->before;
+    return known && !lost_roots_.contains(rotation_->from) ? &*rotation_->before : nullptr;
   }
   // By site, of those opened since the vault's keys were last drawn: by its own key in force.
   [[nodiscard]] const std::map<std::string, KeyProof>& site_proofs() const { return site_proofs_; }
