@@ -3,6 +3,7 @@
 #include <map>
 
 #include "tests/unit/dispatch/export_kit.h"
+#include "vault/ledger/sshsig.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
@@ -55,7 +56,8 @@ const std::map<std::string_view, Make>& examples() {
       {"change-witnesses", [](const auto&) { return ledger::ChangeWitnesses{}; }},
       {"restart-ticket",
        [](const ledger::Genesis& g) {
-         const std::string key = ledger::test::approval_line("box");
+         const http::KeyPtr pair = http::generate_key(http::KeyType::kP256).value();
+         const std::string key = ledger::format_ssh_key_line(ledger::ssh_key_from_evp(pair.get()).value());
          return ledger::SetTicket{
              ledger::TicketPolicy{24, {"lodge", g.groups.back().id, "https://10.0.0.9:8450", key}}};
        }},
