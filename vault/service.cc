@@ -138,6 +138,10 @@ void Service::shut() {
   if (sequencer_ && collector_ && !sequencer_->halted()) {
     sequencer_->publish_no_more();
     flush_sums();
+    {
+      const std::lock_guard phase_lock(phase_mutex_);
+      static_cast<void>(settle_phase());  // a seal that the log could not take comes before the daemon's own
+    }
     const bool was_sealed = sequencer_->read([](const ledger::State& st) { return st.phase() == Phase::kSealed; });
     // If this fails the next start says so itself: its event carries after_crash.
     if (!was_sealed) static_cast<void>(write_sealed("daemon", "shutdown"));

@@ -122,7 +122,7 @@ class Walk:
     def ticket(self):
         odd = self.random.random() < 0.1
         more = {"unattended": True} if self.random.random() < 0.4 else {}
-        out = council.ticket_policy(self.random.choice((1, 24, 24, 168)), "nobody" if odd else self.random.choice(("property", "residents")), **more)
+        out = council.ticket_policy(self.random.choice((1, 24, 168, 168, 168)), "nobody" if odd else self.random.choice(("property", "residents")), **more)
         return {} if self.random.random() < 0.1 else {"ticket": out}
 
     def enrol(self, slot, ref):
@@ -445,7 +445,8 @@ class Walk:
         pick = self.random.choice
         # Chances.
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
-        acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
+        start = 200 if "restart-ticket" in self.more else 20
+        acts = ((start, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
                 (export, self.about_export), (40, self.rewrap), (60, self.narrow), (20 if not self.more else 2, self.template),
                 (20 if "restart-ticket" in self.more else 3, self.end_ticket), (10, self.back_up), (12, self.restore), (12 if not self.more else 0, self.recover),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),

@@ -51,6 +51,8 @@ bool is_away(const Error& error) {
 // What only the running vault shows: the entry where the receipt has no opening, and the log's head.
 Status check_with_log(const Context& context, const Notice& notice, VaultApi& api, const std::string& text,
                       std::uint64_t entry, const Expected& expected) {
+  // First: it follows the log to the key that signs now.
+  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
   Bytes served;
   const auto receipt = log::parse_receipt(text);
   if (receipt && receipt->extra.empty()) {
@@ -60,7 +62,6 @@ Status check_with_log(const Context& context, const Notice& notice, VaultApi& ap
     FK_TRY(served, fetch_entry(api, stated->size, entry));
   }
   FK_TRY(const log::Checkpoint proven, check_receipt(notice, text, entry, expected, served));
-  FK_TRY(const CheckedVault vault, check_vault_now(context, notice, api));
   return check_same_log(api, proven, vault.start.checkpoint);
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 bool is_destroyed(const State& state, std::uint32_t epoch) {
   const auto& rotation = state.rotation();
+  if (state.lost_roots().contains(epoch)) return false;
   return epoch < state.root_epoch() && (!rotation || epoch < rotation->from);
 }
 

@@ -164,7 +164,7 @@ Status State::apply_body(const ProposalDone& e) {
   for (const auto& [name, rule] : rules_in(p.made.action)) agreed_rules_.erase(name);
   if (const auto* change = std::get_if<ChangePolicy>(&p.made.action)) shortened_.erase(change->site);
   if (std::holds_alternative<ExportTemplates>(p.made.action)) exports_[e.proposal].entry = size_;
-  note_ticket_policy(next, opens || e.keys);
+  note_ticket_policy(next, opens || e.keys || cards_alone);
   p.stage = Stage::kDone;
   note_origin(p);
   set_current(std::move(next));

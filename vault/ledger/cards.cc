@@ -26,7 +26,8 @@ bool may_hand_in(const State& state, const std::string& by, const Group& group, 
 
 bool renews_cards_alone(const State& state, const Action& action) {
   const auto* cards = std::get_if<Reshare>(&action);
-  return cards != nullptr && !cards->spare && state.cards_before() != nullptr;
+  const auto& rotation = state.rotation();
+  return cards != nullptr && !cards->spare && rotation && rotation->cards_untried;
 }
 
 }  // namespace facekeep::ledger

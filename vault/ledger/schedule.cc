@@ -31,7 +31,8 @@ Horizon erasure_horizon(const State& state, const Id128& ref) {
   Horizon out{state.key_epoch(ref), state.current().spare_key.has_value(), {}};
   const auto& since = state.scheduled_since();
   const auto rule = state.rule("rotate");
-  if (!since || !rule) return out;
+  // Nobody can destroy a lost root: no date is promised, and the horizon hangs on the old cards.
+  if (!since || !rule || state.lost_roots().contains(out.epoch)) return out;
   out.by = format_day(since->wall + (state.current().rotate_days + 1) * kDaySpan + rule->delay_s * 1000);
   return out;
 }

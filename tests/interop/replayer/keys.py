@@ -189,11 +189,12 @@ class Keys(LogKeys):
     def _horizon(self, ref):
         """What the receipt of an erasure promises."""
         out = {"epoch": self._key_epoch(ref), "spare": "spare_key" in self.current}
-        if self.scheduled:
+        if self.scheduled and out["epoch"] not in self.lost_roots:
             rules = self.current["rules"]
             delay_ms = rules.get("rotate", rules["custodian"])["delay_s"] * 1000
             out["by"] = format_day(self.scheduled[0] + (self.current["rotate_days"] + 1) * DAY_MS + delay_ms)
         return out
+
     def _retire_cards(self):
         self.retired |= {self.current["unseal_key"], *cards_of(self.current["groups"])}
 
@@ -211,7 +212,7 @@ class Keys(LogKeys):
         if not before:
             return self.groups
         r = self.rotation
-        _must(r and r["untried"], "a set that opens nothing")
+        _must(r and r["untried"] and r["from"] not in self.lost_roots, "a set that opens nothing")
         return {g["id"]: g for g in r["before"]}
 
     def _rewrapped(self, body, *_):

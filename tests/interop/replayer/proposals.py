@@ -268,7 +268,7 @@ class Proposals(Exports, Keys):
         if "log_key" in body:
             self._check_new_log_key(body["log_key"], self.current["origin"])
             self._hand_over(after, body["log_key"])
-        self._ticket_change(after, keys=draws)
+        self._ticket_change(after, keys=action["kind"] in WITH_PROOF)
         p["stage"] = done
         if action["kind"] == "confirm-subjects":
             self._confirm(action["site"])

@@ -4,7 +4,7 @@
 
 #include "tests/support/new_cards.h"
 #include "tests/unit/dispatch/export_kit.h"
-#include "tests/unit/ledger/genesis_maker.h"
+#include "vault/ledger/sshsig.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
@@ -61,7 +61,8 @@ const std::map<std::string_view, Make>& examples() {
       {"confirm-subjects", [](const auto&) { return ledger::ConfirmSubjects{"main"}; }},
       {"restart-ticket",
        [](const ledger::Genesis& g) {
-         const std::string key = ledger::test::approval_line("box");
+         const http::KeyPtr pair = http::generate_key(http::KeyType::kP256).value();
+         const std::string key = ledger::format_ssh_key_line(ledger::ssh_key_from_evp(pair.get()).value());
          return ledger::SetTicket{
              ledger::TicketPolicy{24, {"lodge", g.groups.back().id, "https://10.0.0.9:8450", key}}};
        }},

@@ -115,16 +115,17 @@ Result<SecretBytes> TicketShelf::half() const {
 }
 
 Status TicketShelf::forget() {
-  const std::string path = dir_ + "/half";
-  const http::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (fd.get() >= 0) {
+  for (const char* file : {"/half", "/half.new"}) {  // the second: of a program that died while it kept one
+    const std::string path = dir_ + file;
+    const http::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (fd.get() < 0) continue;
     const std::array<std::uint8_t, seal::kTicketHalfSize> zeros{};
     const bool gone =
         ::write(fd.get(), zeros.data(), zeros.size()) == static_cast<ssize_t>(zeros.size()) && ::fsync(fd.get()) == 0;
     if (!gone) return make_error(Errc::kIo, path + " can't be overwritten: " + http::errno_text());
   }
   std::error_code error;
-  for (const char* file : {"/half", "/ticket.json"}) {
+  for (const char* file : {"/half", "/half.new", "/ticket.json"}) {
     fs::remove(dir_ + file, error);
     if (error) return make_error(Errc::kIo, dir_ + file + " can't be removed: " + error.message());
   }

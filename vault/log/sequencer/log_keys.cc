@@ -89,7 +89,10 @@ Status Sequencer::end_other_log_keys() {
   FK_TRY(const VerifierKey key, log_key_at(state_, durable_size()));
   FK_TRY(const auto present, custody_.log_keys());
   for (const LogPublicKey& other : present) {
-    if (other.bytes != key.public_key) FK_CHECK(custody_.destroy_log_key(other.bytes));
+    if (other.bytes == key.public_key) continue;
+    // A token that keeps it is no reason to keep the doors shut: it is told, and tried again at the next start.
+    const Status done = custody_.destroy_log_key(other.bytes);
+    if (!done && options_.on_old_log_key) options_.on_old_log_key(done.error());
   }
   old_key_.reset();
   return {};
