@@ -4,7 +4,7 @@
 //   facekeepd check --config FILE [--json] [--export DIR]
 //   facekeepd digest --config FILE [--json]
 //   facekeepd restore --config FILE --backup FILE [--backup INCREMENT...] --mirror DIR [--checkpoint FILE...]
-//                     [--pin-fd N] [--json]
+//                     [--accept-loss] [--pin-fd N] [--json]
 //   facekeepd recover --config FILE [--kind lost|stolen|broken] --newest FILE... --statement-out FILE [--pin-fd N]
 //   facekeepd recover --config FILE --statement FILE --signature FILE... [--pin-fd N] [--json]
 //   facekeepd --version
