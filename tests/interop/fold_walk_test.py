@@ -399,7 +399,7 @@ class Walk:
         veto, done, export = (50, 180, 20) if not self.more else (5, 150, 300)
         acts = ((20, self.start), (180, self.propose), (400, self.vote), (veto, lambda: self.vote("veto")), (done, self.done),
                 (export, self.about_export), (40, self.rewrap), (60, self.narrow), (20 if not self.more else 2, self.template),
-                (10, self.back_up), (12, self.restore), (12, self.recover),
+                (10, self.back_up), (12, self.restore), (12 if not self.more else 0, self.recover),
                 (30, lambda: self.offer("proposal-withdrawn", {"by": pick(PEOPLE), "proposal": self.some_proposal()})),
                 (30, lambda: self.offer("revoked", {"by": pick(PEOPLE), "principals": [pick(sorted({*self.state.principals} - {"operator/1"}))], "reason": "lost"})),
                 (70 if not self.more else 5, lambda: self.offer("tightened", {
@@ -465,10 +465,12 @@ def main():
     about_stopping(report, straight)
     compare(report, straight, 0, ())
     compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
-    walk = Walk(options.seed, [*keys.CEREMONIES, "reshare"])
+    walk = Walk(options.seed, [*keys.NEW_KEYS, "reshare"])
     compare(report, walk, options.steps, KEYS)
     report.check("cards were replaced", walk.state.retired, len(walk.state.retired))
-    report.check("log keys changed hands", any(not h[3] for h in walk.state.handovers), len(walk.state.handovers))
+    walk = Walk(options.seed, ["rotate-log-key"])
+    compare(report, walk, options.steps // 2, ())
+    report.check("log keys changed hands", walk.state.handovers, len(walk.state.handovers))
     report.end()
 
 

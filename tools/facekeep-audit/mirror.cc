@@ -71,13 +71,11 @@ Result<std::optional<std::string>> Mirror::checkpoint() const {
 Result<std::vector<audit::SeenCheckpoint>> Mirror::seen() const {
   std::vector<audit::SeenCheckpoint> out;
   std::error_code error;
-  for (const std::string folder : {"checkpoints/", "handover/"}) {
-    for (const auto& file : std::filesystem::directory_iterator(dir_ + "/" + folder, error)) {
-      const std::string name = file.path().filename().string();
-      if (name.ends_with(".new") || !file.is_regular_file(error)) continue;
-      FK_TRY(std::string note, load_text(file.path().string()));
-      out.push_back({folder + name, std::move(note)});
-    }
+  for (const auto& file : std::filesystem::directory_iterator(dir_ + "/checkpoints", error)) {
+    const std::string name = file.path().filename().string();
+    if (name.ends_with(".new") || !file.is_regular_file(error)) continue;
+    FK_TRY(std::string note, load_text(file.path().string()));
+    out.push_back({"checkpoints/" + name, std::move(note)});
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return out;

@@ -36,7 +36,7 @@ class Mirror {
   [[nodiscard]] Status keep_keys(const log::FollowedKeys& followed) const;
   // Nothing if there is none yet.
   [[nodiscard]] Result<std::optional<std::string>> checkpoint() const;
-  // Every checkpoint that was seen, handover notes among them.
+  // Every checkpoint that was seen.
   [[nodiscard]] Result<std::vector<audit::SeenCheckpoint>> seen() const;
   [[nodiscard]] bool has_openings() const;
   [[nodiscard]] audit::LogFiles files() const;

@@ -31,7 +31,7 @@ std::uint64_t size_of(const std::string& note) {
 }
 
 // Why the note of a handover does not hold; empty: it does.
-std::string fault_of(std::string_view note, const ledger::State::Handover& h) {
+std::string fault_of(std::string_view note, const ledger::State::Handover& h, const RootAt& root_at) {
   const auto from = log::parse_vkey(h.from);
   const auto to = log::parse_vkey(h.to);
   const auto parsed = log::parse_note(note);
@@ -44,7 +44,9 @@ std::string fault_of(std::string_view note, const ledger::State::Handover& h) {
   const std::size_t needed = h.recovered ? 1 : 2;
   if (signers->front() != 0 || signers->size() < needed) return "a key that must has not signed it";
   if (tree->origin != to->name) return "it is of another log";
-  return tree->size == h.entry + 1 ? "" : "it is of another tree, of " + std::to_string(tree->size) + " entries";
+  if (tree->size != h.entry + 1) return "it is of another tree, of " + std::to_string(tree->size) + " entries";
+  const auto root = root_at(tree->size);
+  return !root || *root == tree->root ? "" : "it is of another history";
 }
 
 }  // namespace
@@ -92,12 +94,13 @@ void check_signers(const ledger::State& state, const log::LogKeys& trusted, cons
   for (const SeenCheckpoint& s : seen) look(s);
 }
 
-Status check_handover_notes(const ledger::State& state, const LogFiles& files, Findings& findings) {
+Status check_handover_notes(const ledger::State& state, const LogFiles& files, const RootAt& root_at,
+                            Findings& findings) {
   std::uint64_t n = 0;
   for (const auto& h : state.handovers()) {
     const auto note = files.handover(++n);
     if (!note && note.error().code != Errc::kNotFound) return note.error();
-    const std::string why = note ? fault_of(as_chars(*note), h) : "the mirror does not have its note";
+    const std::string why = note ? fault_of(as_chars(*note), h, root_at) : "the mirror does not have its note";
     if (!why.empty()) findings.add(Code::kHandoverWrong, h.entry, {std::to_string(n), why});
   }
   return {};

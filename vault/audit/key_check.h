@@ -20,7 +20,9 @@ void check_log_keys(const ledger::State& state, const log::LogKeys& trusted, boo
 void check_signers(const ledger::State& state, const log::LogKeys& trusted, const SeenCheckpoint& latest,
                    const std::vector<SeenCheckpoint>& seen, Findings& findings);
 
-// Each handover that the fold has is there as a note, signed as it must be. Precondition: folded. Errors of `files`.
-Status check_handover_notes(const ledger::State& state, const LogFiles& files, Findings& findings);
+// Each handover that the fold has is there as a note of this log's tree, signed as it must be. Precondition: folded.
+// Errors of `files`.
+Status check_handover_notes(const ledger::State& state, const LogFiles& files, const RootAt& root_at,
+                            Findings& findings);
 
 }  // namespace facekeep::audit

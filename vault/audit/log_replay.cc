@@ -53,6 +53,8 @@ class Replayer {
   Status choose_checkpoint(const SeenCheckpoint& latest, const std::vector<SeenCheckpoint>& seen);
   Status open_tree();
   Status run(const ReplayProgress& progress);
+  // Out of checked tiles; nothing where one is in doubt.
+  std::optional<Digest> root_at(std::uint64_t size);
   Verified result() && { return {std::move(checkpoint_), std::move(note_)}; }
 
  private:
@@ -66,7 +68,6 @@ class Replayer {
   Result<OpeningsOfBundle> openings(const log::BundleId& id);
   void leaf(std::uint64_t entry, const Digest& hash, std::size_t i);
   void lost();
-  std::optional<Digest> root_at(std::uint64_t size);
 
   const log::LogKeys& keys_;
   const LogFiles& files_;
@@ -171,7 +172,6 @@ void Replayer::check_history() {
   }
 }
 
-// Out of checked tiles. Where one is in doubt, the entries' own pass names it.
 std::optional<Digest> Replayer::root_at(std::uint64_t size) {
   if (!chain_ || size > checkpoint_.size) return std::nullopt;
   auto root = log::root_at(size, chain_->hash_source());
@@ -310,7 +310,8 @@ Result<Verified> replay_log(const log::LogKeys& log_keys, const SeenCheckpoint& 
     check_log_keys(entries.state(), log_keys, entries.rules_held(), findings);
     if (entries.rules_held()) check_signers(entries.state(), log_keys, latest, seen, findings);
     if (entries.rules_held() && files.handover) {
-      FK_CHECK(check_handover_notes(entries.state(), files, findings));
+      const RootAt root_at = [&replayer](std::uint64_t size) { return replayer.root_at(size); };
+      FK_CHECK(check_handover_notes(entries.state(), files, root_at, findings));
     }
   }
   return std::move(replayer).result();

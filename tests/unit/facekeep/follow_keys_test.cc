@@ -29,7 +29,6 @@ struct Room {
   std::ostringstream err;
   Context context{out, err};
   std::vector<std::string> notes;  // handovers
-  Notice first = named(vault.notice());
 
   Room() {
     ledger::Genesis g = FakeVault::plain_genesis();
@@ -42,7 +41,6 @@ struct Room {
     front.start(std::move(config));
     context.memory_path = (dir.path() / "memory").string();
     std::filesystem::create_directory(context.memory_path);
-    first = named(vault.notice());
   }
   http::Response answer(http::Request& r) {
     static const std::string kHandover = "/log/handover/";
@@ -73,7 +71,15 @@ struct Room {
     }
     return note;
   }
+  void open() {
+    for (const std::string& who : ledger::test::quorum()) {
+      vault.append_event(
+          ledger::UnsealShare{who, who.substr(0, who.find('/')), static_cast<std::uint32_t>(who.back() - '0')});
+    }
+    vault.append_event(ledger::Unsealed{ledger::test::quorum()});
+  }
   TestSigner hand_over() {
+    open();
     const TestSigner next = TestSigner::ed25519("tower.example/log");
     const ledger::ProposalMade made{{7}, "property/1", "test", ledger::RotateLogKey{}, {}};
     vault.propose(made, {"property/1", "residents/1"});

@@ -196,7 +196,6 @@ TEST_CASE("a witness goes on with the key that was followed, or that its person 
   };
   MemoryMirror m = open_vault(5);
   const auto ask = [&](tools::Witness& w, std::uint64_t from, const TestSigner& by) {
-    log::Tree before;
     std::vector<Digest> leaves;
     for (const Bytes& e : m.entries) leaves.push_back(log::leaf_hash(e));
     const log::HashSource source = [&](unsigned level, std::uint64_t index) -> Result<Digest> {

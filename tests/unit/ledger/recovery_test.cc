@@ -121,7 +121,13 @@ TEST_CASE(
   CHECK(problem_of(decide_carry_out(sealed.state, made.id, now(sealed))) == "sealed");
   log.must(veto(log, "residents/2", made.id));
   CHECK(problem_of(decide_propose(log.state, made_by("property/1", 3, RotateKeys{}), now(log))) == "ceremony-running");
-  rotate(log, 4, RotateKeys{});
+  Log rewrapping = open_log();
+  const ProposalMade before = made_by("property/1", 4, RotateKeys{});
+  agree(rewrapping, before);
+  rewrapping.must(done_with_keys(rewrapping.state, before.id));
+  const ProposalMade late = made_by("property/2", 5, RotateLogKey{});
+  agree(rewrapping, late);
+  CHECK(problem_of(decide_carry_out(rewrapping.state, late.id, now(rewrapping))) == "ceremony-running");
 }
 
 TEST_CASE("the custodians put a log key in place, and the vault is stopped behind it") {
@@ -231,6 +237,7 @@ TEST_CASE("what the lost token held is retired as lost, and new cards come befor
   Log log = open_log();
   const ProposalMade waiting = made_by("property/3", 9, RotateKeys{});
   agree(log, waiting);
+  log.must(Sums{log.wall, {}});  // the log's clock has seen the delay
   recover(log, lost_token(log));
   log.start();
   log.unseal();
@@ -257,6 +264,7 @@ TEST_CASE("what the lost token held is retired as lost, and new cards come befor
   CHECK_FALSE(log.state.recovery());
   CHECK(log.state.lost_roots() == std::set<std::uint32_t>{1});
   // From here on all is as it was: a rotation whose root is destroyed.
+  log.must(ProposalWithdrawn{waiting.id, "property/3"});
   rotate(log, 12, RotateKeys{});
   log.must(rewrapped(log, kAllRefs));
   refuse(log, KeysRetired{2, true}, "a lost root");
