@@ -33,7 +33,7 @@ struct Provisioned {
   KeyEvidence root;
   KeyEvidence log_key;
   NoteKeyType log_key_type = NoteKeyType::kEd25519;
-  Bytes log_public_key;  // as Custody::log_public_key()
+  Bytes log_public_key;  // as LogPublicKey::bytes
 };
 
 // Makes root-<epoch> and the log key of a new vault. On failure, destroys what it made. kAlreadyExists

@@ -231,8 +231,8 @@ CEREMONIES = {
     "replace-custodian": Ceremony("new cards for everybody", replace_custodian, ("approval", "proposal-done", "unsealed", "keys-retired")),
     "lost-card": Ceremony("a card is lost, perhaps with its holder's key", lost_card, ("custodian-suspended", "unsealed")),
     "power-cut": Ceremony("the power is cut while the vault is open", power_cut, ("start", "unsealed")),
-    "backup-restore": Ceremony("a backup, and then the disk is lost", backup_restore, ("start", "restored", "unsealed", "backup-made")),
     "lost-token": Ceremony("the main token is stolen", lost_token, ("recovered", "unsealed", "proposal-done", "keys-retired")),
+    "backup-restore": Ceremony("a backup, and then the disk is lost", backup_restore, ("start", "restored", "unsealed", "backup-made")),
 }
 
 

@@ -93,7 +93,7 @@ class Exports:
         _must(e.get("last", "") < refs[0], "people out of order, or recorded already")
         for ref in refs:
             s = self.subjects.get(ref)
-            _must(s and s["site"] == action["site"] and s["entry"] < e["entry"] and not s["due"], f"{ref} can't be in the export")
+            _must(s and s["site"] == action["site"] and s["entry"] < e["entry"] and not s["due"] and not s.get("in_doubt"), f"{ref} can't be in the export")
             _must("subjects" not in action or ref in e["refs"], f"{ref} is not in the list of the export")
         e["recorded"] += len(refs)
         e["last"] = refs[-1]

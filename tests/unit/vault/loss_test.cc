@@ -23,6 +23,7 @@ struct Loss {
     REQUIRE(kit.start());
     REQUIRE(kit.unseal());
     kit.enrol(3);
+    kit.f.clock.advance(kBackupPauseMs);
     auto now = kit.service->begin_backup(kit.f.key("property/1"), {});
     REQUIRE(now);
     REQUIRE(soon([&] {
