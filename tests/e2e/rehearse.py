@@ -77,7 +77,7 @@ def looks_of_rotate(log):
 def looks_of_handover(log):
     done = carried_out(log, "change-custodian")
     yield "both groups signed the last day, and it was registered", done > 0
-    yield "who left did nothing after it", "residents/3" not in {e["body"].get("by") for e in log[done + 1:] if e.get("type")}
+    yield "who left did nothing after it", not [e for e in log[done + 1:] if e.get("type") and "residents/3" in e["body"].get("by", "")]
     yield "the others opened the vault", last(log, "unsealed") > done and len(cards_in(log, done)) == 4
 
 
