@@ -31,7 +31,7 @@ Status reached(const std::string& name, std::uint64_t size, const log::WitnessAn
                         " has seen " + std::to_string(*seen) +
                         ": a vault that goes on from there would be stopped as rolled back",
                     "take the newest mirror that anyone has; who runs the witness may have one. To go on without these "
-                    "entries would be a loss that a quorum accepts; this version does not do that");
+                    "entries is a loss that a quorum accepts (--accept-loss)");
 }
 
 }  // namespace
