@@ -1,6 +1,7 @@
 #include "vault/open_vault.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "vault/base/digest.h"
 #include "vault/seal/blob.h"
@@ -154,6 +155,16 @@ void OpenVault::forget_correction(const std::string& site, const std::string& su
   corrections_.erase(subject_name(site, subject_id));
 }
 
+void OpenVault::note_unread(const Id128& ref) {
+  const std::lock_guard lock(unread_mutex_);
+  unread_.insert(ref);
+}
+
+std::set<Id128> OpenVault::take_unread() {
+  const std::lock_guard lock(unread_mutex_);
+  return std::exchange(unread_, {});
+}
+
 namespace {
 
 Result<seal::Aad> subject_aad(const Id128& vault, const std::string& site, std::uint32_t epoch, const Id128& ref) {
@@ -164,8 +175,8 @@ Error no_keys(std::uint32_t epoch) {
   return make_error(Errc::kInternal, "the keys of root epoch " + std::to_string(epoch) + " are not open");
 }
 
-// A wrapped key of this slot in the generation of whichever keys have it. One that a rotation moves meanwhile is found
-// at the second look, where the first one began.
+// A wrapped key of this slot in the generation of whichever keys have it: one that is damaged may still be whole where
+// it was moved from. One that a rotation moves meanwhile is found at the second look, where the first one began.
 template <class Open>
 Result<seal::AeadKey> first_generation(const seal::SlotGenerations& slots, const EpochKeys<SiteKeys>& keys,
                                        std::uint32_t slot, const Open& open) {
@@ -174,7 +185,11 @@ Result<seal::AeadKey> first_generation(const seal::SlotGenerations& slots, const
     for (const auto& k : keys.all()) {
       const auto record = slots.read(k->epoch, slot);
       if (record) return open(*k, *record);
-      if (record.error().code != Errc::kNotFound) return record.error();
+      if (record.error().code == Errc::kIntegrity) {
+        missing = record.error();
+      } else if (record.error().code != Errc::kNotFound) {
+        return record.error();
+      }
     }
   }
   return missing;

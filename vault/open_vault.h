@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -105,7 +106,7 @@ class OpenVault {
   // K for a slot of the generation of `epoch`, whose keys are here.
   Result<seal::SlotWrite> wrap_subject_key(const SiteSession& site, std::uint32_t epoch, const Id128& ref,
                                            std::uint32_t slot, const seal::AeadKey& key) const;
-  // From whichever generation has it. kNotFound: none.
+  // From whichever generation has it whole. kNotFound: none has anything; kIntegrity: what is there is damaged.
   Result<seal::AeadKey> subject_key(const SiteSession& site, const Id128& ref, std::uint32_t slot,
                                     std::uint64_t used) const;
   // kIntegrity unless the stored record is the one whose digest is in the log, and opens.
@@ -129,6 +130,10 @@ class OpenVault {
   // record is held against it, and what differs is kept here. find_ref() asks here first.
   void correct_index(const SiteSession& site, const std::string& subject_id, const Id128& ref);
   void forget_correction(const std::string& site, const std::string& subject_id);
+  // Whose record did not open while galleries loaded: a rotation that moved the key has not moved the index row. Given
+  // once.
+  void note_unread(const Id128& ref);
+  std::set<Id128> take_unread();
 
  private:
   Result<std::optional<Id128>> look_up(const SiteSession& site, const std::string& subject_id) const;
@@ -146,6 +151,8 @@ class OpenVault {
   std::map<ledger::State::PeriodId, std::shared_ptr<seal::AeadKey>> period_keys_;
   mutable std::mutex corrections_mutex_;
   std::map<Digest, Id128> corrections_;  // by subject_name()
+  std::mutex unread_mutex_;
+  std::set<Id128> unread_;
 };
 
 // Where the index may have this subject: under the keys of each epoch that is here.

@@ -82,7 +82,11 @@ void GalleryLoader::load(const Id128& ref) {
   auto subject = vault_.open_subject(site, ref, *s);
   std::uint64_t loaded = 0;
   std::uint64_t refused = 0;
-  if (subject) vault_.correct_index(site, subject->record.subject, ref);
+  if (subject) {
+    vault_.correct_index(site, subject->record.subject, ref);
+  } else {
+    vault_.note_unread(ref);
+  }
   if (s->erase_due || format_day(now_) > s->until) engine_.suspend(ref, true);
   for (const auto& t : s->templates) {
     if (t.entry >= upto_) continue;

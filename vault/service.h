@@ -308,7 +308,7 @@ class Service {
   };
   Result<RewrapAhead> rewrap_ahead(const OpenVault& vault, const std::optional<Id128>& after) const;
   Result<std::size_t> rewrap_left_behind(OpenVault& vault);  // how many keys still are
-  Status end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from, bool waited);
+  Status end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from);
   Status retire_keys(const std::weak_ptr<OpenVault>& vault, std::uint32_t from);
   [[nodiscard]] std::optional<SealStatus::Rotation> rotation_progress(const ledger::State& state) const;
   // One custodian's act that narrows: decided, authorised and written in log order.
@@ -369,10 +369,23 @@ class Service {
   std::optional<std::pair<std::uint32_t, std::uint64_t>> rotation_seen_;
   std::string rotation_failure_;                          // rotator's thread
   std::atomic<std::uint64_t> rotation_not_before_ms_{0};  // uptime
-  std::set<Id128> unindexed_;                             // rotator's thread: whose index row could not be moved
+  std::set<Id128> unindexed_;                             // rotator's thread: whose index row was not moved
   std::atomic<std::uint64_t> left_behind_{0};             // Metrics::rotation_left_behind
   std::atomic<bool> rotating_{false};
-  std::atomic<bool> waits_for_nobody_{false};  // every key was moved, or had its time
+  std::optional<std::uint64_t> all_moved_at_ms_;  // uptime: every key was moved, or had its time
+  // How long the vault has been open since somebody was found left behind: time in which it is sealed does not count.
+  // Rotator's thread, and the keeper's while there is none.
+  class LeftWait {
+   public:
+    void run(const std::shared_ptr<OpenVault>& vault, std::uint64_t now);
+    [[nodiscard]] bool is_over() const;
+
+   private:
+    std::weak_ptr<OpenVault> with_;
+    std::uint64_t seen_ms_ = 0;
+    std::uint64_t ran_ms_ = 0;
+  };
+  LeftWait left_wait_;
   std::atomic<std::uint64_t> rotation_done_{0};
   std::string seal_owed_by_;  // closed, but the log could not be told yet
   std::thread loader_;

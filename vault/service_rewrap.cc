@@ -1,6 +1,8 @@
 // The background of a rotation: rewrapping, then the end of the old keys. Each step can be done again: after a crash
 // the log says which batch was the last, and what is destroyed is asked for before the log says that it is gone.
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "vault/base/thread.h"
 #include "vault/ledger/decide.h"
@@ -22,9 +24,10 @@ namespace {
 // What requests left in the log under the old index keys (Request-Ids, nonces of signed probes) is looked for as long.
 constexpr std::uint64_t kOldKeysLifeMs = 60'000;
 static_assert(kOldKeysLifeMs >= kRequestIdLife && kOldKeysLifeMs >= probe::kNonceLife);
-// So long the old keys wait, while the daemon runs, for somebody to repair stored keys that do not open.
+// So long the old keys wait, while the vault is open, for somebody to repair stored keys that do not open.
 constexpr std::uint64_t kRepairMs = 24ULL * 3600 * 1000;
 constexpr std::uint64_t kLookAgainMs = 600'000;
+constexpr std::size_t kPage = 8192;  // subjects looked at under the state's lock
 
 // Everybody is rewrapped, the cards of a re-share have opened the vault, and the old keys are still there.
 Status may_end(const State& st, std::uint32_t from) {
@@ -38,7 +41,8 @@ Status may_end(const State& st, std::uint32_t from) {
 Error left_behind(std::size_t n) {
   return make_error(Errc::kIntegrity,
                     std::to_string(n) + " stored keys or records do not open and could not be moved under the new keys",
-                    "the old keys wait a day of running: `facekeepd check` names whose they are; erase these people "
+                    "the old keys wait until the vault was open for a day: `facekeepd check` names whose they are; "
+                    "erase these people "
                     "and enrol them anew, or put the old files back");
 }
 
@@ -68,20 +72,23 @@ void Service::run_rotation() {
     unindexed_.clear();
     rotation_not_before_ms_ = 0;
     left_behind_ = 0;
-    waits_for_nobody_ = false;
+    left_wait_ = {};
+    all_moved_at_ms_.reset();
     return;
   }
   if (!rotation_seen_ || rotation_seen_->first != rotation->to) rotation_seen_ = {rotation->to, now};
   const auto vault = open_vault();
   if (!vault) return;
+  if (left_behind_ > 0) left_wait_.run(*vault, now);
   const bool rewrapped = rotation->upto == ledger::kAllRefs;
   if (rewrapped && rotation->cards_untried) return;  // the old keys stay until the new cards have opened the vault
   const std::uint64_t age = now - rotation_seen_->second;
   if (rewrapped && (age < kOldKeysLifeMs || now < rotation_not_before_ms_)) return;
+  if (rewrapped && !(*vault)->ready()) return;  // the galleries that load tell whose records do not open
   rotating_ = true;
-  const auto work = [this, vault = *vault, from = rotation->from, rewrapped, waited = age >= kRepairMs]() mutable {
+  const auto work = [this, vault = *vault, from = rotation->from, rewrapped]() mutable {
     const std::weak_ptr<OpenVault> held = vault;
-    const Status done = rewrapped ? end_rotation(std::move(vault), from, waited) : rewrap_subjects(*vault);
+    const Status done = rewrapped ? end_rotation(std::move(vault), from) : rewrap_subjects(*vault);
     vault.reset();  // sealing waits for it
     if (done) {
       rotation_failure_.clear();
@@ -166,34 +173,63 @@ Status Service::rewrap_subjects(const OpenVault& vault) {
   return {};
 }
 
+namespace {
+
+// Whose key is not whole in the slots of `to`, of what the log had before `size`, page by page; and everybody of
+// `besides`.
+std::vector<RewrapSubject> not_moved(const log::Sequencer& sequencer, const std::function<bool(std::uint32_t)>& whole,
+                                     const std::set<Id128>& besides, std::uint64_t size) {
+  std::vector<RewrapSubject> out;
+  std::optional<Id128> last;
+  for (bool more = true; more;) {
+    more = sequencer.read([&](const State& st) {
+      auto it = last ? st.subjects().upper_bound(*last) : st.subjects().begin();
+      for (std::size_t n = 0; it != st.subjects().end() && n < kPage; ++it, ++n) {
+        const bool missing = it->second.entry < size && !whole(it->second.slot);
+        if (missing || besides.contains(it->first)) out.push_back({it->first, it->second});
+        last = it->first;
+      }
+      return it != st.subjects().end();
+    });
+  }
+  return out;
+}
+
+}  // namespace
+
+void Service::LeftWait::run(const std::shared_ptr<OpenVault>& vault, std::uint64_t now) {
+  if (with_.lock() == vault) ran_ms_ += now - seen_ms_;
+  with_ = vault;
+  seen_ms_ = now;
+}
+
+bool Service::LeftWait::is_over() const {
+  return ran_ms_ >= kRepairMs;
+}
+
 // A key that did not open when its turn came is in the old slot files alone, and whose record did not is found under
-// the old index key alone: somebody may have repaired them since.
+// the old index key alone: somebody may have repaired them since. A slot that the new files have damaged is no key.
 Result<std::size_t> Service::rewrap_left_behind(OpenVault& vault) {
   const std::uint64_t size = sequencer_->read([](const State& st) { return st.size(); });
   FK_CHECK(settle_log());  // all that entries before `size` brought is on disk
   const std::uint32_t to = sequencer_->read([](const State& st) { return st.root_epoch(); });
-  FK_TRY(const std::vector<std::uint32_t> slots, parts_.slots.in_use(to));
-  std::vector<bool> used;
-  for (const std::uint32_t slot : slots) {
-    if (slot >= used.size()) used.resize(slot + std::size_t{1});
-    used[slot] = true;
-  }
-  const auto is_missing = [&](const auto& s) { return s.entry < size && (s.slot >= used.size() || !used[s.slot]); };
+  FK_TRY(const seal::SlotGenerations::Census census, parts_.slots.census(to));
+  const auto whole = [&](std::uint32_t slot) { return slot < census.whole.size() && census.whole[slot]; };
+  unindexed_.merge(vault.take_unread());
+  const std::vector<RewrapSubject> subjects =
+      not_moved(*sequencer_, whole, std::exchange(unindexed_, std::set<Id128>()), size);
   std::vector<std::string> sites;
-  std::vector<RewrapSubject> subjects;
   std::map<State::PeriodId, State::PeriodKeyState> periods;
   const auto rotation = sequencer_->read([&](const State& st) {
     sites = site_ids(st);
-    for (const auto& [ref, s] : st.subjects()) {
-      if (is_missing(s) || unindexed_.contains(ref)) subjects.push_back({ref, s});
-    }
     for (const auto& [id, k] : st.period_keys()) {
-      if (is_missing(k)) periods.emplace(id, k);
+      if (k.entry < size && !whole(k.slot)) periods.emplace(id, k);
     }
     return st.rotation();
   });
-  unindexed_.clear();
   if (!rotation || (subjects.empty() && periods.empty())) return std::size_t{0};
+  // A process before has deleted their rows: whoever was left behind then had the time.
+  if (!vault.people().of(rotation->from)) return std::size_t{0};
   FK_TRY(auto batch, rewrap_batch(vault, parts_.store, sites, subjects, rotation->from, rotation->to));
   FK_TRY(const auto period_keys, rewrap_period_keys(vault, periods, size, rotation->to));
   std::size_t left = periods.size() - period_keys.size();
@@ -205,33 +241,50 @@ Result<std::size_t> Service::rewrap_left_behind(OpenVault& vault) {
       if (turn.state.subject(r.ref) == nullptr) continue;
       if (!r.key || !r.tags) ++left;
       if (!r.tags) unindexed_.insert(r.ref);
-      if (!is_missing(subjects[i].state)) r.key.reset();  // it is in its slot; a used one takes no other
+      if (whole(subjects[i].state.slot)) r.key.reset();  // it is in its slot; a used one takes no other
       add_rewrap(w, std::move(r));
     }
     for (const auto& [id, slot] : period_keys) {
       const auto k = turn.state.period_keys().find(id);
       if (k != turn.state.period_keys().end() && k->second.entry == periods.at(id).entry) w.new_keys.push_back(slot);
     }
+    // In log order, where these slots still are whose they were. The old files have what goes there.
+    std::vector<std::uint32_t> again;
+    for (const auto& k : w.new_keys) {
+      if (census.damaged.contains(k.slot)) again.push_back(k.slot);
+    }
+    if (!again.empty()) FK_CHECK(parts_.slots.erase(to, again));
     return w;
   }));
   return left;
 }
 
-// What is left behind is told, and waits as long for somebody who repairs it.
-Status Service::end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from, bool waited) {
-  if (!waits_for_nobody_) {
+// What is left behind is told, and waits for somebody who repairs it as long as the vault is open for a day.
+Status Service::end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from) {
+  const std::uint64_t now = parts_.clock.now().uptime_ms;
+  // A token that is away is asked again every second, and every slot read again now and then.
+  if (!all_moved_at_ms_ || now - *all_moved_at_ms_ >= kLookAgainMs) {
+    all_moved_at_ms_.reset();
     FK_TRY(const std::size_t left, rewrap_left_behind(*vault));
+    if (left > left_behind_) left_wait_ = {};  // somebody else: the whole time
     left_behind_ = left;
-    if (left > 0 && !waited) {
-      rotation_not_before_ms_ = parts_.clock.now().uptime_ms + kLookAgainMs;
+    if (left > 0 && !left_wait_.is_over()) {
+      rotation_not_before_ms_ = now + kLookAgainMs;
       return left_behind(left);
     }
-    waits_for_nobody_ = true;  // a token that is away now is asked again without reading every slot
+    all_moved_at_ms_ = now;
   }
   // The token may take its time: sealing does not wait for it.
   const std::weak_ptr<OpenVault> held = vault;
   vault.reset();
-  return retire_keys(held, from);
+  FK_CHECK(retire_keys(held, from));
+  if (left_behind_ > 0) {
+    note_rotation(make_error(Errc::kIntegrity,
+                             std::to_string(left_behind_) + " stored keys or records that did not open for a day were "
+                                                            "lost with the old keys",
+                             "`facekeepd check` names whose they were: erase these people and enrol them anew"));
+  }
+  return {};
 }
 
 // Everything that opens anything under the old root, in the order in which a way to open the vault is never missing:
