@@ -49,7 +49,7 @@ Result<std::unique_ptr<Service>> Service::start(Parts parts, ServiceOptions opti
         static_cast<std::uint64_t>(std::distance(st.subjects().begin(), st.subjects().upper_bound(rotation->upto)));
   });
   FK_CHECK(s->write_start());
-  FK_CHECK(s->make_collector());
+  FK_CHECK(s->make_collectors());
   s->keeper_ = std::thread([raw = s.get()] { raw->keep(); });
   return s;
 }
@@ -75,23 +75,50 @@ Result<std::uint64_t> Service::write_start() {
   return written.entry;
 }
 
-Status Service::make_collector() {
+namespace {
+
+Result<seal::ShareCollector> collector_for(const std::vector<ledger::Group>& groups, const Digest& unseal_key,
+                                           const std::set<Digest>& retired) {
+  seal::ShareSetSpec spec;
+  for (std::size_t gi = 0; gi < groups.size(); ++gi) {
+    for (const auto& card : groups[gi].shares) {
+      spec.shares.push_back(
+          {static_cast<std::uint8_t>(gi), static_cast<std::uint8_t>(card.number - 1), card.commitment});
+    }
+    spec.member_thresholds.push_back(static_cast<std::uint8_t>(groups[gi].threshold));
+  }
+  spec.group_threshold = static_cast<std::uint8_t>(groups.size());
+  spec.u_public = unseal_key;
+  spec.retired.assign(retired.begin(), retired.end());
+  return seal::ShareCollector::create(std::move(spec));
+}
+
+}  // namespace
+
+Status Service::make_collectors() {
   return sequencer_->read([&](const ledger::State& st) -> Status {
     const ledger::Genesis& g = st.current();
-    seal::ShareSetSpec spec;
-    for (std::size_t gi = 0; gi < g.groups.size(); ++gi) {
-      for (const auto& card : g.groups[gi].shares) {
-        spec.shares.push_back(
-            {static_cast<std::uint8_t>(gi), static_cast<std::uint8_t>(card.number - 1), card.commitment});
-      }
-      spec.member_thresholds.push_back(static_cast<std::uint8_t>(g.groups[gi].threshold));
+    FK_TRY(auto present, collector_for(g.groups, g.unseal_key, st.retired_cards()));
+    std::optional<seal::ShareCollector> before;
+    if (const auto* set = st.cards_before()) {
+      FK_TRY(before, collector_for(set->groups, set->unseal_key, st.retired_cards()));
     }
-    spec.group_threshold = static_cast<std::uint8_t>(g.groups.size());
-    spec.u_public = g.unseal_key;
-    spec.retired.assign(st.retired_cards().begin(), st.retired_cards().end());
-    FK_TRY(collector_, seal::ShareCollector::create(std::move(spec)));
+    collector_ = std::move(present);
+    before_collector_ = std::move(before);
     return {};
   });
+}
+
+Status Service::settle_collectors() {
+  if (!collectors_stale_) return {};
+  FK_CHECK(make_collectors());
+  collectors_stale_ = false;
+  return {};
+}
+
+void Service::clear_shares() {
+  collector_->clear();
+  if (before_collector_) before_collector_->clear();
 }
 
 void Service::shut() {
@@ -225,7 +252,7 @@ Result<std::uint64_t> Service::seal(const Digest& spki) {
   take_vault();
   const std::lock_guard phase_lock(phase_mutex_);
   detach_vault();
-  collector_->clear();
+  clear_shares();
   unseal_since_ms_ = 0;
   const auto last_start = sequencer_->read([&](const ledger::State& st) {
     return st.phase() == Phase::kSealed ? std::optional(std::pair(st.start_entry(), st.size())) : std::nullopt;
@@ -252,6 +279,7 @@ Status Service::settle_phase() {
     if (!sealed) FK_CHECK(write_sealed(seal_owed_by_, "request"));
     seal_owed_by_.clear();
   }
+  FK_CHECK(settle_collectors());
   return end_stale_unseal();
 }
 

@@ -227,9 +227,13 @@ class Service {
   Service(Parts parts, ServiceOptions options);
   log::Draft new_start(bool after_crash);
   Result<std::uint64_t> write_start();
-  Status make_collector();
+  Status make_collectors();
+  Status settle_collectors();  // made anew once the log has other cards
+  // What holds the cards of a set: that in force, or while it is untried the one before.
+  seal::ShareCollector& collector_of(bool before) { return before ? *before_collector_ : *collector_; }
+  void clear_shares();
   void keep();  // the keeper's thread
-  void take_back(std::uint8_t group, std::uint8_t member);
+  void take_back(bool before, std::uint8_t group, std::uint8_t member);
   void take_vault();          // no lock: requests find none from here on
   void detach_vault();        // under phase_mutex_
   void finish_closing();      // returns once the keys of every vault that was taken are gone
@@ -238,7 +242,7 @@ class Service {
   void start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto);
   // The open vault, or kSealed. Holders keep its keys alive until they let go; seal() waits for them.
   Result<std::shared_ptr<OpenVault>> open_vault() const;
-  Status finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out);
+  Status finish_unseal(const SecretBytes& unseal_key, bool before, std::shared_ptr<OpenVault>& out);
   void close_vault();
   Result<std::uint64_t> write_sealed(const std::string& by, const std::string& reason);
   // The entry. `found` becomes what is answered: who was erased meanwhile does not match.
@@ -295,6 +299,7 @@ class Service {
   Status open_site(const Id128& proposal);
   // Rotation and re-share (service_rotate.cc), and what follows in the background (service_rewrap.cc).
   Status change_keys(const Id128& proposal);
+  Status renew_cards(const Id128& proposal);               // service_reshare.cc
   void note_key_change(const Status& done, bool durable);  // under key_change_mutex_
   Status reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<store::Batch::Put>& puts) const;
   void run_rotation();
@@ -344,8 +349,10 @@ class Service {
   Sums sums_;
   std::atomic<std::uint64_t> witnessed_at_ms_{0};  // uptime + 1; 0: not since the start
 
-  std::mutex phase_mutex_;  // unsealing and sealing, one at a time: collector_, unseal_since_ms_, loader_
+  std::mutex phase_mutex_;  // unsealing and sealing, one at a time: the collectors, unseal_since_ms_, loader_
   std::optional<seal::ShareCollector> collector_;
+  std::optional<seal::ShareCollector> before_collector_;
+  bool collectors_stale_ = false;
   std::uint64_t unseal_since_ms_ = 0;
   const exporter::ExportFolder exports_;
   std::mutex exporter_mutex_;  // exporter_, last_export_

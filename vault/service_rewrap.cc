@@ -298,7 +298,8 @@ Status Service::retire_keys(const std::weak_ptr<OpenVault>& vault, std::uint32_t
   std::vector<Bytes> rows;
   FK_CHECK(parts_.store.scan(keys::prefix(keys::Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
     const auto key = keys::parse_site_key(row);
-    if (key && key->epoch <= from) rows.push_back(to_bytes(row));
+    const bool goes = key && (key->epoch <= from || key->kind == keys::SiteKeyKind::kMainBefore);
+    if (goes) rows.push_back(to_bytes(row));
     return true;
   }));
   FK_TRY(bool there, parts_.custody.has_root(from));

@@ -35,6 +35,7 @@ struct KeyChange {
   std::uint32_t to = 0;
   bool reshare = false;
   Digest u_public{};                     // to which the new keys are sealed
+  Digest u_before{};                     // in force
   std::optional<std::string> new_spare;  // PEM
   std::optional<Digest> spare_key;       // of the one that is registered
   std::vector<std::string> sites;
@@ -46,11 +47,17 @@ Result<KeyChange> key_change_in(const State& st, const Id128& id, const Instant&
   FK_CHECK(decide_carry_out(st, id, st.moment_at(now)));
   FK_CHECK(ledger::require_open(st));
   const ledger::Action& action = st.proposals().at(id).made.action;
-  KeyChange out{st.genesis().vault,      st.root_epoch(),
-                st.root_epoch() + 1,     false,
-                st.current().unseal_key, {},
-                st.current().spare_key,  {},
-                st.period_keys(),        st.size()};
+  KeyChange out{st.genesis().vault,
+                st.root_epoch(),
+                st.root_epoch() + 1,
+                false,
+                st.current().unseal_key,
+                st.current().unseal_key,
+                {},
+                st.current().spare_key,
+                {},
+                st.period_keys(),
+                st.size()};
   for (const auto& s : st.current().sites) out.sites.push_back(s.id);
   if (const auto* reshare = std::get_if<ledger::Reshare>(&action)) {
     out.reshare = true;
@@ -90,6 +97,7 @@ class EpochMaker {
  private:
   Status make_root();
   Result<std::pair<seal::SiteKey, seal::TokenWraps>> draw_key(const std::string& name);
+  Status seal_for_old_cards(const std::string& name, const seal::SiteKey& key);
   Status reseal_old(const std::string& name, const seal::TokenWraps& wraps);
 
   Custody& custody_;
@@ -115,7 +123,16 @@ Result<std::pair<seal::SiteKey, seal::TokenWraps>> EpochMaker::draw_key(const st
   FK_TRY(seal::TokenWraps wraps, seal::wrap_site_key(custody_, place, spare_, key));
   FK_TRY(const auto sealed, seal::seal_token_wraps(place, change_.u_public, wraps));
   FK_CHECK(put_site_key(name, change_.to, sealed, made_.puts));
+  if (change_.reshare) FK_CHECK(seal_for_old_cards(name, key));
   return std::pair(std::move(key), std::move(wraps));
+}
+
+// The cards before open the new keys too, until the new cards have: but only with the old root, which goes then.
+Status EpochMaker::seal_for_old_cards(const std::string& name, const seal::SiteKey& key) {
+  FK_TRY(Bytes sealed, seal::seal_site_key(custody_, {change_.vault, name, change_.from}, change_.u_before, key));
+  FK_TRY(Bytes row, keys::site_key(name, change_.to, keys::SiteKeyKind::kMainBefore));
+  made_.puts.push_back({std::move(row), std::move(sealed)});
+  return {};
 }
 
 Status EpochMaker::draw(const std::function<Status()>& go_on) {
@@ -215,6 +232,7 @@ Status Service::reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<
 
 Status Service::change_keys(const Id128& id) {
   const std::lock_guard one(key_change_mutex_);
+  if (sequencer_->read([](const State& st) { return st.rotation().has_value(); })) return renew_cards(id);
   const Instant now = parts_.clock.now();
   FK_TRY(const KeyChange change, sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }));
   // Each try makes a key in the token, whose memory wears.
@@ -240,13 +258,14 @@ Status Service::change_keys(const Id128& id) {
         w.after = [&] {
           vault->promote(change.to);
           rotation_done_ = 0;
+          collectors_stale_ = true;
           durable = true;
         };
         return w;
       }));
       return {};
     }();
-    if (durable) FK_CHECK(make_collector());  // the cards of a re-share open it from now on
+    if (durable) FK_CHECK(settle_collectors());  // the cards of a re-share open it from now on
     const auto halt = halted();
     if (!done && !durable && !(halt && halt->fatal)) vault->drop(change.to);
     return done;
@@ -270,10 +289,11 @@ Status Service::change_keys(const Id128& id) {
   return done;
 }
 
-// That the vault was sealed, or changed, meanwhile is no failure of the token.
+// That the vault was sealed, or changed, meanwhile is no failure of the token. But each try that ends in a change has
+// made a key too.
 void Service::note_key_change(const Status& done, bool durable) {
   const Errc why = done ? Errc::kInternal : done.error().code;
-  if (done || durable || why == Errc::kConflict || why == Errc::kSealed) {
+  if (done || durable || why == Errc::kSealed) {
     key_change_failures_ = 0;
     key_change_not_before_ms_ = 0;
   } else {

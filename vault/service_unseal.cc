@@ -6,6 +6,7 @@
 #include "vault/ledger/key_proof.h"
 #include "vault/open_vault.h"
 #include "vault/opening.h"
+#include "vault/rewrap.h"
 #include "vault/seal/share_envelope.h"
 #include "vault/service.h"
 #include "vault/site_rows.h"
@@ -42,6 +43,12 @@ Status refuse(const seal::ShareReply& reply, const std::vector<ledger::Group>& g
                       "check the vault's name on the card");
 }
 
+bool has_card(const std::vector<ledger::Group>& groups, std::size_t group, const Digest& commitment) {
+  if (group >= groups.size()) return false;
+  const auto& cards = groups[group].shares;
+  return std::any_of(cards.begin(), cards.end(), [&](const auto& c) { return c.commitment == commitment; });
+}
+
 // A key as the database has it, and the check by which the log knows it.
 struct KeyAtRest {
   std::string name;
@@ -59,6 +66,8 @@ struct KeysAtRest {
   std::vector<KeyAtRest> old;
   std::optional<KeyAtRest> old_people;
   bool old_needed = false;
+  bool untried = false;  // of a re-share: the new cards have opened nothing yet
+  std::optional<Digest> spare_key;
   // What the vault's own keys vouch for: that before the rotation, and that in force.
   std::optional<ledger::Vouched> keys;
   std::vector<ledger::Vouched> opened_sites;
@@ -69,6 +78,7 @@ Result<KeysAtRest> keys_at_rest(const ledger::State& st) {
   const ledger::Genesis& now = st.current();
   const std::string vault_key(seal::kVaultKeyName);
   out.vault = now.vault;
+  out.spare_key = now.spare_key;
   for (const auto& s : now.sites) out.sites.push_back({s.id, s.epoch, s.check, st.wraps(s.id)});
   out.people = {vault_key, now.register_epoch, now.register_check, 0};
   FK_TRY(out.keys, vouched_keys(st));
@@ -79,7 +89,13 @@ Result<KeysAtRest> keys_at_rest(const ledger::State& st) {
     out.old.push_back({site, rotation->from, check, st.wraps(site)});
   out.old_people = {vault_key, rotation->from, rotation->old_register_check, 0};
   out.old_needed = rotation->upto != ledger::kAllRefs;
+  out.untried = rotation->cards_untried;
   return out;
+}
+
+Error missing_key(const KeyAtRest& k) {
+  return make_error(Errc::kIntegrity, "the sealed key of site \"" + k.name + "\" is missing from the database",
+                    "restore the database; the log is not enough to open a vault");
 }
 
 // With which keys the stored ones of the vault are opened.
@@ -88,14 +104,27 @@ struct Opener {
   Custody& custody;
   const Id128& vault;
   const SecretBytes& unseal_key;
+  // Set if that is of the cards before: the epoch of the keys that were drawn when these were in force, and the spare
+  // token for what is sealed anew.
+  std::optional<std::uint32_t> before;
+  std::optional<SpareToken> spare;
 
   Result<seal::OpenedSiteKey> open(const KeyAtRest& k) const {
-    FK_TRY(const auto sealed, stored_site_key(store, k.name, k.epoch));
-    if (!sealed) {
-      return make_error(Errc::kIntegrity, "the sealed key of site \"" + k.name + "\" is missing from the database",
-                        "restore the database; the log is not enough to open a vault");
-    }
+    if (before && k.epoch > *before) return open_newer(k);
+    FK_TRY(const auto sealed, stored_site_key(store, k.name, k.epoch, before.has_value()));
+    if (!sealed) return missing_key(k);
     return seal::open_site_key_for_all(custody, {vault, k.name, k.epoch}, unseal_key.view(), *sealed, k.check);
+  }
+  // A key that came with newer cards, as the old root keeps it for those before.
+  Result<seal::OpenedSiteKey> open_newer(const KeyAtRest& k) const {
+    using store::keys::SiteKeyKind;
+    FK_TRY(const Bytes row, store::keys::site_key(k.name, k.epoch, SiteKeyKind::kMainBefore));
+    FK_TRY(const auto sealed, store.get(row));
+    if (!sealed) return missing_key(k);
+    FK_TRY(seal::SiteKey key,
+           seal::open_site_key(custody, {vault, k.name, *before}, unseal_key.view(), *sealed, k.check));
+    FK_TRY(seal::TokenWraps wraps, seal::wrap_site_key(custody, {vault, k.name, k.epoch}, spare, key));
+    return seal::OpenedSiteKey{std::move(key), std::move(wraps)};
   }
   Result<std::shared_ptr<RegisterKeys>> open_register(const KeyAtRest& k, std::uint64_t uses) const {
     FK_TRY(auto opened, open(k));
@@ -115,26 +144,76 @@ Status check_proof(const RegisterKeys& by, const ledger::Vouched& what) {
       "cards, and restore the vault from a backup");
 }
 
-// The rows of the keys before go in one step at the end of a rotation; then nobody is left under them.
+// The rows of the keys before go in one step at the end of a rotation; then nobody is left under them. Before the new
+// cards have opened the vault that end does not come.
 Result<bool> is_retired(const store::Store& store, const KeysAtRest& rest) {
   if (!rest.old_people || rest.old_needed) return false;
   FK_TRY(const auto left, stored_site_key(store, rest.old_people->name, rest.old_people->epoch));
+  if (!left && rest.untried) return missing_key(*rest.old_people);
   return !left;
+}
+
+struct Enrolled {
+  Id128 ref{};
+  ledger::SubjectState state;
+  std::string site;
+};
+constexpr std::size_t kAsked = 64;
+
+// Who has been enrolled longest: somebody with the log's key adds people at its end alone.
+std::vector<Enrolled> longest_enrolled(const ledger::State& st) {
+  std::map<std::uint64_t, Id128> oldest;  // by entry
+  for (const auto& [ref, s] : st.subjects()) {
+    if (oldest.size() == kAsked && s.entry > oldest.rbegin()->first) continue;
+    oldest.emplace(s.entry, ref);
+    if (oldest.size() > kAsked) oldest.erase(std::prev(oldest.end()));
+  }
+  std::vector<Enrolled> out;
+  for (const auto& [entry, ref] : oldest) {
+    const ledger::SubjectState& s = *st.subject(ref);
+    out.push_back({ref, s, st.current().sites[s.site].id});
+  }
+  return out;
+}
+
+// Behind a rotation nothing vouches for the keys but that people are under them.
+Status check_people(const OpenVault& vault, const std::vector<Enrolled>& people) {
+  std::size_t lost = 0;
+  for (const Enrolled& p : people) {
+    const auto open = vault.open_subject(vault.site(p.site), p.ref, p.state);
+    if (!open && !is_damage(open.error())) return open.error();
+    lost += open ? 0 : 1;
+  }
+  if (lost < 2 || lost * 2 <= people.size()) return {};
+  return make_error(
+      Errc::kIntegrity,
+      "the keys in force open " + std::to_string(people.size() - lost) + " of the " + std::to_string(people.size()) +
+          " people who have been enrolled longest",
+      "the disk is damaged, or somebody with the token and the disk put keys of their own in place: enrol "
+      "nobody, and restore the vault from a backup");
 }
 
 }  // namespace
 
-Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<OpenVault>& out) {
+Status Service::finish_unseal(const SecretBytes& unseal_key, bool before, std::shared_ptr<OpenVault>& out) {
   std::uint64_t templates = 0;
+  std::vector<Enrolled> known;
   FK_TRY(KeysAtRest rest, sequencer_->read([&](const ledger::State& st) {
     for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
+    // The keys of the ceremony are the first that anybody was under.
+    if (st.root_epoch() > 1) known = longest_enrolled(st);
     return keys_at_rest(st);
   }));
   FK_CHECK(parts_.store.scan(store::keys::prefix(store::keys::Kind::kNames), {}, [&](ByteView, ByteView) {
     ++rest.people.uses;  // one row each
     return true;
   }));
-  const Opener opener{parts_.store, parts_.custody, rest.vault, unseal_key};
+  Opener opener{parts_.store, parts_.custody, rest.vault, unseal_key, {}, {}};
+  if (before) {
+    if (!rest.old_people) return make_error(Errc::kInternal, "there are no cards before those in force");
+    opener.before = rest.old_people->epoch;
+    FK_TRY(opener.spare, stored_spare(parts_.store, rest.spare_key));
+  }
   FK_TRY(const bool retired, is_retired(parts_.store, rest));
   // Nothing is opened with keys before those that vouch for them have.
   std::shared_ptr<RegisterKeys> old_people;
@@ -156,6 +235,7 @@ Status Service::finish_unseal(const SecretBytes& unseal_key, std::shared_ptr<Ope
       opened->site(k.name).keys.add(std::move(keys));
     }
   }
+  FK_CHECK(check_people(*opened, known));
   opened->templates_total = templates;  // known before anybody sees the vault open
   FK_CHECK(make_galleries(*sequencer_, *engine_));
   out = std::move(opened);
@@ -173,6 +253,7 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   FK_CHECK(settle_phase());
   Id128 vault{};
   std::vector<ledger::Group> groups;
+  std::vector<ledger::Group> groups_before;
   FK_CHECK(sequencer_->read([&](const ledger::State& st) -> Status {
     if (st.phase() == Phase::kOpen) {
       return make_problem(Errc::kFailedPrecondition, "already-open", "the vault is open; no share is needed",
@@ -180,26 +261,24 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
     }
     vault = st.genesis().vault;
     groups = st.current().groups;
+    if (const auto* set = st.cards_before()) groups_before = set->groups;
     return {};
   }));
   FK_TRY(seal::SecretWords words, seal::open_share(unseal_private_, vault, sealed_share));
   FK_TRY(const seal::Share share, seal::decode_share(words));
   const std::uint32_t number = share.meta.member_index + 1U;
+  const Digest commitment = seal::share_commitment(words);
+  const bool before = has_card(groups_before, share.meta.group_index, commitment);
+  if (before) groups = groups_before;
   // Whose card it is comes before whether it is new: a card in other hands is refused untouched.
-  if (share.meta.group_index < groups.size()) {
-    const std::string& group = groups[share.meta.group_index].id;
-    const auto& cards = groups[share.meta.group_index].shares;
-    const bool ours = std::any_of(cards.begin(), cards.end(), [&](const ledger::ShareCard& c) {
-      return c.commitment == seal::share_commitment(words);
-    });
-    if (ours) {
-      FK_CHECK(sequencer_->read([&](const ledger::State& st) {
-        return ledger::decide_unseal_share(st, by, group, number, st.moment_at(now));
-      }));
-    }
+  if (has_card(groups, share.meta.group_index, commitment)) {
+    FK_CHECK(sequencer_->read([&](const ledger::State& st) {
+      return ledger::decide_unseal_share(st, by, groups[share.meta.group_index].id, number, st.moment_at(now), before);
+    }));
   }
+  seal::ShareCollector& collector = collector_of(before);
   seal::SecretWords again = words.clone();
-  FK_TRY(const seal::ShareReply reply, collector_->add(std::move(words)));
+  FK_TRY(const seal::ShareReply reply, collector.add(std::move(words)));
   if (auto ok = refuse(reply, groups); !ok) {
     sums_.add("bad-share", 1);
     return std::move(ok).error();
@@ -209,11 +288,11 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   std::shared_ptr<OpenVault> opened;
   if (reply.complete) {
     // U's private half lives in this block only.
-    auto unseal_key = collector_->combine();
-    Status ok = unseal_key ? finish_unseal(*unseal_key, opened) : Status(unseal_key.error());
+    auto unseal_key = collector.combine();
+    Status ok = unseal_key ? finish_unseal(*unseal_key, before, opened) : Status(unseal_key.error());
     if (!ok) {
       // The last card is taken back, so that it can be handed in again when the token is there.
-      take_back(share.meta.group_index, share.meta.member_index);
+      take_back(before, share.meta.group_index, share.meta.member_index);
       return std::move(ok).error();
     }
   }
@@ -221,13 +300,14 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   bool durable = false;
   std::uint64_t unsealed_entry = 0;
   auto receipt = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
-    FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number, turn.state.moment_at(turn.now)));
+    FK_CHECK(ledger::decide_unseal_share(turn.state, by, group, number, turn.state.moment_at(turn.now), before));
     Write w;
-    w.drafts.push_back({ledger::UnsealShare{by.id, group, number}, {}});
+    w.drafts.push_back({ledger::UnsealShare{by.id, group, number, before}, {}});
     w.receipt = true;
     if (reply.complete) {
       ledger::Unsealed e;
-      for (const auto& [g, shares] : turn.state.shares_in()) {
+      e.before = before;
+      for (const auto& [g, shares] : turn.state.shares_in(before)) {
         for (const auto n : shares) e.by.push_back(g + "/" + std::to_string(n));
       }
       e.by.push_back(group + "/" + std::to_string(number));
@@ -248,13 +328,14 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   });
   if (durable && reply.complete) {
     // Open, even if the checkpoint behind it could not be signed: what held shares, or could open one, ends here.
-    collector_->clear();
+    clear_shares();
+    collectors_stale_ |= !before;  // the set before opens nothing from here on
     unseal_since_ms_ = 0;
     unseal_private_.reset();
     start_loading(opened, unsealed_entry);
   }
   if (!receipt) {
-    if (!durable) take_back(share.meta.group_index, share.meta.member_index);
+    if (!durable) take_back(before, share.meta.group_index, share.meta.member_index);
     return std::move(receipt).error();
   }
   UnsealProgress p;
@@ -268,9 +349,9 @@ Result<UnsealProgress> Service::unseal(const Digest& spki, ByteView sealed_share
   return p;
 }
 
-void Service::take_back(std::uint8_t group, std::uint8_t member) {
-  collector_->remove(group, member);
-  if (collector_->empty()) unseal_since_ms_ = 0;
+void Service::take_back(bool before, std::uint8_t group, std::uint8_t member) {
+  collector_of(before).remove(group, member);
+  if (collector_->empty() && (!before_collector_ || before_collector_->empty())) unseal_since_ms_ = 0;
 }
 
 void Service::start_loading(const std::shared_ptr<OpenVault>& vault, std::uint64_t upto) {
@@ -290,7 +371,7 @@ Status Service::end_stale_unseal() {
   if (unseal_since_ms_ == 0) return {};
   const auto age = static_cast<std::int64_t>(parts_.clock.now().uptime_ms + 1 - unseal_since_ms_);
   if (age < options_.unseal_timeout_ms) return {};
-  collector_->clear();
+  clear_shares();
   const auto written = sequencer_->submit(
       [](const Turn& turn) -> Result<Write> {
         Write w;

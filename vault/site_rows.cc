@@ -19,9 +19,10 @@ Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::Seal
 }
 
 Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& store, std::string_view site,
-                                                           std::uint32_t epoch) {
+                                                           std::uint32_t epoch, bool before) {
   for (const auto& [main_kind, spare_kind] : {std::pair(SiteKeyKind::kMainAgain, SiteKeyKind::kSpareAgain),
                                               std::pair(SiteKeyKind::kMain, SiteKeyKind::kSpare)}) {
+    if (before && main_kind == SiteKeyKind::kMainAgain) continue;
     FK_TRY(const Bytes main, store::keys::site_key(site, epoch, main_kind));
     FK_TRY(const Bytes spare, store::keys::site_key(site, epoch, spare_kind));
     FK_TRY(auto stored, store.get(main));

@@ -15,9 +15,10 @@ namespace facekeep {
 Status put_site_key(std::string_view site, std::uint32_t epoch, const seal::SealedSiteKey& sealed,
                     std::vector<store::Batch::Put>& puts, bool again = false);
 
-// What the present cards open: the rows for other cards, where there are any. None without a row for the main token.
+// What the present cards open: the rows for other cards, where there are any; `before`: what those before them open,
+// of keys that were drawn for them. None without a row for the main token.
 Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& store, std::string_view site,
-                                                           std::uint32_t epoch);
+                                                           std::uint32_t epoch, bool before = false);
 
 // The spare token of this fingerprint, as stored; nothing without one. kIntegrity if its key is missing.
 Result<std::optional<SpareToken>> stored_spare(const store::Store& store, const std::optional<Digest>& fingerprint);

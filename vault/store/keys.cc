@@ -145,7 +145,7 @@ Result<SiteKey> parse_site_key(ByteView key) {
   if (key.size() < 2 || key[1] == 0 || key[1] > kMaxSite) return bad_key();
   const std::size_t length = key[1];
   FK_TRY(const ByteView f, fields(Kind::kSiteKey, key, 1 + length + 4 + 1));
-  if (as_chars(f.last(1)).find_first_of("msMS") != 0) return bad_key();
+  if (as_chars(f.last(1)).find_first_of("msMSb") != 0) return bad_key();
   return SiteKey{std::string(as_chars(f.subspan(1, length))), load_be32(f.data() + 1 + length),
                  static_cast<SiteKeyKind>(f.back())};
 }

@@ -46,7 +46,13 @@ enum class Kind : std::uint8_t {
 Bytes prefix(Kind kind);
 
 // The other two: a key from before a re-share, sealed again to its unseal key, beside the row for the cards before.
-enum class SiteKeyKind : std::uint8_t { kMain = 'm', kSpare = 's', kMainAgain = 'M', kSpareAgain = 'S' };
+enum class SiteKeyKind : std::uint8_t {
+  kMain = 'm',
+  kSpare = 's',
+  kMainAgain = 'M',
+  kSpareAgain = 'S',
+  kMainBefore = 'b'
+};
 
 // Meta: the store's format version (u32), the vault id (16 bytes), the log head (u64), the spare token's public key
 // (PEM; only where genesis names one). Format and head are the store's own: a batch must not touch them.

@@ -51,7 +51,7 @@ TEST_CASE("every key parses to what it was built from") {
   CHECK(site->epoch == 9);
   CHECK(site->kind == keys::SiteKeyKind::kMain);
   for (const auto kind : {keys::SiteKeyKind::kMain, keys::SiteKeyKind::kSpare, keys::SiteKeyKind::kMainAgain,
-                          keys::SiteKeyKind::kSpareAgain}) {
+                          keys::SiteKeyKind::kSpareAgain, keys::SiteKeyKind::kMainBefore}) {
     CHECK(keys::parse_site_key(*keys::site_key("east", 1, kind))->kind == kind);
   }
   Bytes unknown = *keys::site_key("east", 1, keys::SiteKeyKind::kMain);
