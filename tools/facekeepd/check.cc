@@ -1,7 +1,9 @@
 #include "tools/facekeepd/check.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string>
 
 #include "vault/base/digest.h"
 #include "vault/base/json.h"
@@ -94,6 +96,11 @@ Status check_slots(const seal::SlotGenerations& slots, const ledger::State& stat
   for (const auto& [id, key] : state.period_keys()) {
     if (is_lost(unlogged, key.entry)) empty.insert(key.slot);
   }
+  std::map<std::uint32_t, std::string> owners;
+  for (const auto& [ref, subject] : state.subjects()) {
+    owners[subject.slot] = "log entry " + std::to_string(subject.entry);
+  }
+  for (const auto& [id, key] : state.period_keys()) owners[key.slot] = "log entry " + std::to_string(key.entry);
   std::set<std::uint32_t> known;
   for (const log::Generation& g : log::generations(state)) {
     known.insert(g.epoch);
@@ -106,7 +113,7 @@ Status check_slots(const seal::SlotGenerations& slots, const ledger::State& stat
     // In the generation before lie those keys alone that are not rewrapped yet, and what nobody needs any more.
     for (const std::uint32_t slot : g.must_hold) {
       if (!in_use.contains(slot) && !empty.contains(slot))
-        faults.add("the wrapped key in slot " + std::to_string(slot) + " is missing");
+        faults.add("the wrapped key of " + owners.at(slot) + " is missing (slot " + std::to_string(slot) + ")");
     }
     for (const std::uint32_t slot : in_use) {
       if (!g.owned.contains(slot)) ++report.spare_slots;
