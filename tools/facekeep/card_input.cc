@@ -56,4 +56,10 @@ std::optional<NoticeCard> find_card(const std::vector<NoticeCard>& cards, const 
   return std::nullopt;
 }
 
+std::optional<NoticeCard> find_card(const ledger::State& state, const seal::SecretWords& words) {
+  auto known = find_card(cards_of(state.current().groups), words);
+  const auto* before = state.cards_before();
+  return known || before == nullptr ? known : find_card(cards_of(before->groups), words);
+}
+
 }  // namespace facekeep::tools

@@ -23,7 +23,9 @@ Result<EnteredCard> read_card(Context& context, int share_fd);
 std::vector<NoticeCard> cards_of(const std::vector<ledger::Group>& groups);
 // Which of the cards it is, by its commitment; nothing if it is none of them.
 std::optional<NoticeCard> find_card(const std::vector<NoticeCard>& cards, const seal::SecretWords& words);
-// Why a card that is none of the present set opens nothing: it is of an earlier one ("old-share"), or of no set of
+// The same of the cards that open the vault now: those in force, and while these are untried those before.
+std::optional<NoticeCard> find_card(const ledger::State& state, const seal::SecretWords& words);
+// Why a card that is none of these opens nothing: it is of an earlier one ("old-share"), or of no set of
 // this vault ("foreign-share").
 Error no_present_card(const ledger::State& state, const seal::SecretWords& words);
 

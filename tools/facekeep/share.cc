@@ -27,16 +27,19 @@ Result<std::optional<ledger::State>> fold_if_there(const Context& context, const
   return std::optional<ledger::State>();
 }
 
-Status is_good(const NoticeCard& card, Reporter& report) {
+Status is_good(const NoticeCard& card, Reporter& report, const char* set = "present") {
   report.say(Msg::kCliCardGood, {card.group, std::to_string(card.number)});
-  report.field("set", "present");
+  report.field("set", set);
   report.field("group", card.group);
   report.field("commitment", to_hex(card.commitment));
   return {};
 }
 
 Status check_in_log(const ledger::State& state, const seal::SecretWords& words, Reporter& report) {
-  if (const auto known = find_card(cards_of(state.current().groups), words)) return is_good(*known, report);
+  if (const auto known = find_card(state, words)) {
+    const bool present = find_card(cards_of(state.current().groups), words).has_value();
+    return is_good(*known, report, present ? "present" : "before");
+  }
   for (const auto& [id, p] : state.proposals()) {
     const auto* reshare = std::get_if<ledger::Reshare>(&p.made.action);
     if (reshare == nullptr || is_final(stage_at(state, p, last_moment(state)))) continue;

@@ -87,9 +87,9 @@ Status unseal(Context& context, const Options& o, Reporter& report) {
   FK_CHECK(check_start_witnessed(context, notice, api, state.current().witnesses, vault.start, report));
   FK_TRY(const EnteredCard card, read_card(context, o.share_fd));
   // The notice has the ceremony's cards; after a re-share the log has others.
-  const auto cards = state.retired_cards().empty() ? notice.cards : cards_of(state.current().groups);
-  if (!cards.empty()) {
-    const auto known = find_card(cards, card.words);
+  const bool renewed = !state.retired_cards().empty();
+  if (renewed || !notice.cards.empty()) {
+    const auto known = renewed ? find_card(state, card.words) : find_card(notice.cards, card.words);
     if (!known) return no_present_card(state, card.words);
     report.say(Msg::kCliCardIs, {known->group, std::to_string(known->number)});
   }
