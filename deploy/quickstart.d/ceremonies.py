@@ -92,11 +92,18 @@ def reshare():
     both_sign((made["id"], made["digest"]))
     people.must("residents-1", "seal")
     expect(say("residents-3, with the old card", people.hand_in("residents-3", "cards")), "refused")
-    expect(say("property-1, with the old card", people.hand_in("property-1", "cards")), "refused: .*before the shares were renewed")
-    for who in ("property-1", "property-2", "residents-1", "residents-4"):
-        expect(say(f"{who}, with the new card", people.hand_in(who, "new-cards")), "taken")
+    with_new_cards()
     until_retired()
     show_entries("unsealed", "keys-retired")
+    # From here on the new cards alone open it.
+    people.must("residents-1", "seal")
+    expect(say("property-1, with the old card", people.hand_in("property-1", "cards")), "refused: .*before the shares were renewed")
+    with_new_cards()
+
+
+def with_new_cards():
+    for who in ("property-1", "property-2", "residents-1", "residents-4"):
+        expect(say(f"{who}, with the new card", people.hand_in(who, "new-cards")), "taken")
 
 
 def named():

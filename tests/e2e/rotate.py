@@ -125,9 +125,9 @@ with Vault("--small", adjust=AT_ONCE) as v:
     report.check("the metrics say so too", b"facekeep_rotation_running 1" in v.ask(None, "GET", "/metrics").body)
     answer = v.ask("property/1", "POST", "/v1/proposals", {"purpose": "again", "action": {"kind": "rotate-keys"}})
     second = answer.json.get("proposal", {}).get("id")
-    report.check("another rotation waits, or is refused", answer.status == 201 or answer.problem == "ceremony-running", answer)
-    if second:
-        v.ask("property/1", "POST", f"/v1/proposals/{second}/withdrawal")
+    report.check("another rotation is proposed meanwhile, and waits", answer.status == 201 and stage(v, answer.json["proposal"]) == "draft", answer)
+    withdrawn = v.ask("property/1", "POST", f"/v1/proposals/{second}/withdrawal")
+    report.check("and is withdrawn", withdrawn.status == 200, withdrawn)
     for kill in range(4):
         time.sleep(moments.uniform(0, 1.5))
         v.restart(signal.SIGKILL)
