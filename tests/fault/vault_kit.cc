@@ -1,5 +1,6 @@
 #include "tests/fault/vault_kit.h"
 
+#include <openssl/pem.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,10 +15,27 @@ namespace {
 
 constexpr const char* kPeople[] = {"property/1", "residents/1"};
 constexpr const char* kPrincipals[] = {"property/1", "residents/1", "operator/1", "door/1"};
+constexpr const char* kCustodians[] = {"property/1", "property/2", "residents/1", "residents/2"};
 
 std::string text_of(const seal::SecretWords& card) {
   const SecretBytes text = seal::share_numbers_text(card);
   return std::string(as_chars(text.view()));
+}
+
+// In one line.
+std::string private_text(EVP_PKEY* key) {
+  const std::unique_ptr<BIO, void (*)(BIO*)> out(BIO_new(BIO_s_mem()), BIO_free_all);
+  char* text = nullptr;
+  if (!out || PEM_write_bio_PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1) std::abort();
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return to_hex(as_bytes(std::string_view(text, static_cast<std::size_t>(size))));
+}
+
+http::KeyPtr private_key(const std::string& line) {
+  const Bytes pem = from_hex(line).value_or(Bytes());
+  const std::unique_ptr<BIO, void (*)(BIO*)> in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
+                                                BIO_free_all);
+  return http::KeyPtr(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
 }
 
 [[noreturn]] void make_vault(FixtureOptions options, int out, int hold) {
@@ -28,6 +46,7 @@ std::string text_of(const seal::SecretWords& card) {
     kit << f.dir() << "\n" << f.token().conf().string() << "\n" << to_hex(f.genesis().vault) << "\n";
     kit << SoftHsm::uri_of("facekeep-test", options.module.empty() ? SoftHsm::module_path() : options.module) << "\n";
     for (const char* who : kPrincipals) kit << who << " " << to_hex(f.key(who)) << "\n";
+    for (const char* who : kCustodians) kit << private_text(f.private_key(who)) << "\n";
     for (const char* who : kPeople) kit << text_of(f.card(who)) << "\n";
     const std::string text = kit.str();
     if (write(out, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
@@ -77,6 +96,10 @@ void VaultKit::read_from(int fd) {
     std::getline(in, line);
     keys_[who] = from_hex_exact<32>(line.substr(line.find(' ') + 1)).value_or(Digest{});
   }
+  for (const char* who : kCustodians) {
+    std::getline(in, line);
+    signing_[who] = private_key(line);
+  }
   for (const char* who : kPeople) {
     std::getline(in, line);
     auto words = seal::parse_share_text(line);
@@ -106,10 +129,10 @@ Status KitVault::start(ServiceOptions options) {
   return {};
 }
 
-Status KitVault::unseal() {
+Status KitVault::unseal(const VaultKit::Cards& cards) {
   const auto to = service_->sequencer().read([](const ledger::State& st) { return st.start().unseal_to; });
   for (const char* who : kPeople) {
-    FK_TRY(const Bytes share, seal::seal_share(to, kit_.vault_, kit_.cards_.at(who)));
+    FK_TRY(const Bytes share, seal::seal_share(to, kit_.vault_, cards.at(who)));
     FK_TRY(const UnsealProgress progress, service_->unseal(kit_.key(who), share));
     static_cast<void>(progress);
   }

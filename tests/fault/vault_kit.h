@@ -25,6 +25,12 @@ class VaultKit {
 
   [[nodiscard]] const std::string& dir() const { return dir_; }
   [[nodiscard]] const Digest& key(const std::string& principal) const { return keys_.at(principal); }
+  [[nodiscard]] const Id128& vault() const { return vault_; }
+  // The private key with which this custodian signs; the kit has it in memory alone.
+  [[nodiscard]] EVP_PKEY* signing_key(const std::string& custodian) const { return signing_.at(custodian).get(); }
+  // What opens the vault, by holder.
+  using Cards = std::map<std::string, seal::SecretWords>;
+  [[nodiscard]] const Cards& cards() const { return cards_; }
 
  private:
   friend class KitVault;
@@ -35,7 +41,8 @@ class VaultKit {
   std::string uri_;
   Id128 vault_{};
   std::map<std::string, Digest> keys_;
-  std::map<std::string, seal::SecretWords> cards_;
+  std::map<std::string, http::KeyPtr> signing_;
+  Cards cards_;
 };
 
 // The vault of a kit, opened in this process. One at a time.
@@ -46,8 +53,9 @@ class KitVault {
   KitVault(const KitVault&) = delete;
   KitVault& operator=(const KitVault&) = delete;
   Status start(ServiceOptions options);
-  // Both cards, then waits until every template is loaded or refused.
-  Status unseal();
+  // Both cards, of the ceremony's or of another set, then waits until every template is loaded or refused.
+  Status unseal() { return unseal(kit_.cards()); }
+  Status unseal(const VaultKit::Cards& cards);
   void stop();
   Service& operator*() const { return *service_; }
   Service* operator->() const { return service_.get(); }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # P6 nothing acknowledged is lost: kill -9 at every commit point and at 200 random moments, under concurrent enrolment,
-# erasure and matching. Not here: power cuts (SIGKILL keeps the kernel's cache) and full disks (p3_full_disk.sh).
+# erasure and matching (new keys: p6_new_keys.sh). Not here: power cuts (SIGKILL keeps the kernel's cache) and full disks (p3_full_disk.sh).
 set -euo pipefail
 # shellcheck source=tests/fault/catch_suite.sh
 . "$FACEKEEP_SRC/tests/fault/catch_suite.sh"
