@@ -97,11 +97,14 @@ Status follow_keys(const Context& context, const ClientMemory& memory, const Not
     return out;
   };
   source.fold = [&](const log::Checkpoint& tree) { return fold_anew(context, memory, notice, api, tree); };
-  FK_TRY(log::FollowedKeys followed, log::follow_handovers(notice.keys(), source));
-  for (std::size_t i = notice.keys().chain().size(); i < followed.keys.chain().size(); ++i) {
-    tell(context, followed.keys.chain()[i]);
+  auto followed = log::follow_handovers(notice.keys(), source);
+  // What is no note leads nowhere, and the checkpoint stays closed.
+  if (!followed && followed.error().code == Errc::kMalformed) return checked();
+  if (!followed) return std::move(followed).error();
+  for (std::size_t i = notice.keys().chain().size(); i < followed->keys.chain().size(); ++i) {
+    tell(context, followed->keys.chain()[i]);
   }
-  notice.keys() = std::move(followed.keys);
+  notice.keys() = std::move(followed->keys);
   return checked();
 }
 

@@ -55,7 +55,7 @@ std::vector<Digest> proof(const Branch& branch, std::uint64_t from, std::uint64_
 }
 
 WitnessJudgement judge(const std::string& request, std::uint64_t seen, const Branch& branch = kTrunk) {
-  const std::vector<VerifierKey> known = {log_key().key};
+  const std::vector<LogKeys> known = {log_key().key};
   return judge_checkpoint(request, known, [&](const std::string& origin) {
     CHECK(origin == "log.example/a");
     return Checkpoint{origin, seen, seen == 0 ? empty_root() : branch.root(seen), {}};
