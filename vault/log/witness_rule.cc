@@ -13,8 +13,7 @@ WitnessJudgement refuse(WitnessVerdict verdict, std::string why) {
 
 }  // namespace
 
-WitnessJudgement judge_checkpoint(std::string_view body, std::span<const VerifierKey> logs,
-                                  const LatestCosigned& latest) {
+WitnessJudgement judge_checkpoint(std::string_view body, std::span<const LogKeys> logs, const LatestCosigned& latest) {
   auto request = parse_witness_request(body);
   if (!request) return refuse(WitnessVerdict::kMalformed, request.error().message);
   const auto note = parse_note(request->checkpoint);
