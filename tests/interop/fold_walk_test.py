@@ -513,7 +513,7 @@ def main():
     straight = Walk(options.seed)
     about_stopping(report, straight)
     compare(report, straight, 0, ())
-    compare(report, Walk(options.seed, ["export"]), options.steps, EXPORTS)
+    compare(report, Walk(options.seed, ["export"]), 2 * options.steps, EXPORTS)
     walk = Walk(options.seed, [*keys.NEW_KEYS, "reshare"])
     compare(report, walk, options.steps, KEYS)
     compare(report, Walk(options.seed, ["restart-ticket"]), options.steps, TICKETS)

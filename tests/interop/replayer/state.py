@@ -208,9 +208,9 @@ class State(Proposals, Tickets):
         _must(self.start + 1 == self.size, "a restore that is not right behind a start")
         _must(size <= self.start and body["entries"] == self.start - size, "a restore of other entries than those before the start")
         _must(size in self.backups, "a restore from a backup that the log does not have")
-        self._end_ticket("keys")
         lost = [ref for ref, s in self.subjects.items() if s["entry"] >= size]
         _must(len(lost) == body["subjects"], "a restore that lost others than those enrolled behind its backup")
+        self._end_ticket("keys")
         for ref in lost:
             self.slots.remove(self.subjects.pop(ref)["slot"])
         for subject in self.subjects.values():
