@@ -119,7 +119,7 @@ def _(c):
     people = ("property/1", "property/2", "residents/1", "residents/2")
     for who in people:
         c.log.add("unseal-share", {"by": who, "group": who.split("/")[0], "share": int(who[-1]), "before": True})
-    c.log.add("unsealed", {"by": list(people), "before": True})
+    c.log.add("unsealed", {"by": list(people), "before": True}, 0)
     c.log.add("keys-retired", {"epoch": 1})
 
 
