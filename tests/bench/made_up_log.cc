@@ -19,9 +19,14 @@ Id128 id_of(std::uint64_t n) {
   return out;
 }
 
+Genesis genesis_of(Custody& custody) {
+  log_test::ApprovalKeys keys;
+  return log_test::small_genesis(custody, keys);
+}
+
 }  // namespace
 
-MadeUpLog::MadeUpLog(Mix mix) : mix_(mix), genesis_(log_test::small_genesis(custody_)) {}
+MadeUpLog::MadeUpLog(Mix mix) : mix_(mix), genesis_(genesis_of(custody_)) {}
 
 Body MadeUpLog::body() const {
   switch (made_) {

@@ -37,7 +37,7 @@ class Rehearsed(Vault):
         shutil.rmtree(self.folder.parent, ignore_errors=True)
 
 
-def last(log, kind, **fields):
+def last(log, kind, /, **fields):
     """Number of the last entry of this type with these fields; -1 if there is none."""
     return max((n for n, e in enumerate(log) if e.get("type") == kind and all(e["body"].get(k) == v for k, v in fields.items())), default=-1)
 

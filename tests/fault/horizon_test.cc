@@ -74,7 +74,7 @@ struct Thief {
           const auto context = seal::site_key_context(place, layer).value();
           auto key = layer == seal::SiteKeyLayer::kMainToken
                          ? kit.f.custody->unwrap(epoch, inner->view(), context.view())
-                         : hsm::unwrap_with_spare(*spare, vault, epoch, inner->view(), context.view());
+                         : hsm::unwrap_with_spare(*spare, epoch, inner->view(), context.view());
           if (!key) continue;
           auto site = seal::SiteKey::from_secret(std::move(*key));
           if (site) out.push_back(std::move(*site));

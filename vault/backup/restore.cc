@@ -274,7 +274,8 @@ class Restore {
     store::Batch drop;
     FK_CHECK(store_->scan(keys::prefix(Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
       const auto key = keys::parse_site_key(row);
-      if (key && key->epoch < state().root_epoch()) drop.deletes.push_back(to_bytes(row));
+      const bool goes = key && (key->epoch < state().root_epoch() || key->kind == keys::SiteKeyKind::kMainBefore);
+      if (goes) drop.deletes.push_back(to_bytes(row));
       return true;
     }));
     drop.head_before = drop.head_after = chain_.tree().size();

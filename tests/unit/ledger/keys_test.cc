@@ -423,13 +423,13 @@ TEST_CASE("two ceremonies at once: the second is refused until the first is deci
   const ProposalMade second = made_by("residents/1", 2, cards);
   log.must(first);
   CHECK(problem(decide_propose(log.state, second, now(log))) == "ceremony-running");
-  refuse(log, second, "another rotation or re-share");
-  refuse(log, made_by("residents/1", 3, RotateKeys{}), "another rotation or re-share");
+  refuse(log, second, "another ceremony for new keys");
+  refuse(log, made_by("residents/1", 3, RotateKeys{}), "another ceremony for new keys");
   // What is no ceremony is not held up.
   log.must(door_proposal(4));
   log.must(veto(log, "residents/2", first.id));
   log.must(second);
-  refuse(log, made_by("property/1", 5, RotateKeys{}), "another rotation or re-share");
+  refuse(log, made_by("property/1", 5, RotateKeys{}), "another ceremony for new keys");
   log.wait(log.state.rule("reshare")->lifetime_s * 1000);
   log.must(made_by("property/1", 6, RotateKeys{}));
 }

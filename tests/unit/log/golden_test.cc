@@ -38,7 +38,8 @@ struct GoldenLog {
   log::Checkpoint checkpoint;  // not verified yet
   std::vector<Bytes> entries;
   std::map<std::uint64_t, Bytes> openings;
-  std::vector<std::string> digests;  // after each entry
+  std::vector<std::string> handovers;  // checkpoints with which the log's key changed
+  std::vector<std::string> digests;    // after each entry
 };
 
 void read_bundle(const fs::path& dir, const log::BundleId& id, GoldenLog& out) {
@@ -70,6 +71,9 @@ GoldenLog read_log(const fs::path& dir) {
   for (std::uint64_t first = 0; first < checkpoint->size; first += log::kTileWidth) {
     const auto width = std::min<std::uint64_t>(log::kTileWidth, checkpoint->size - first);
     read_bundle(dir, {first / log::kTileWidth, static_cast<unsigned>(width)}, out);
+  }
+  for (int n = 1; fs::exists(dir / "handover" / std::to_string(n)); ++n) {
+    out.handovers.push_back(read(dir / "handover" / std::to_string(n)));
   }
   std::istringstream lines(read(dir / "digests"));
   std::size_t size = 0;
@@ -114,6 +118,10 @@ void store_log(const GoldenLog& golden, test::MemoryStore& out) {
   }
   for (const auto& tile : completed) {
     batch.puts.push_back({store::keys::tile(static_cast<std::uint8_t>(tile.level), tile.index), tile.hashes});
+  }
+  for (std::size_t n = 0; n < state.handovers().size(); ++n) {
+    batch.puts.push_back(
+        {store::keys::checkpoint_at(state.handovers()[n].entry + 1), to_bytes(as_bytes(golden.handovers.at(n)))});
   }
   batch.head_after = golden.entries.size();
   REQUIRE(out.commit(batch, store::Urgency::kOrdinary));

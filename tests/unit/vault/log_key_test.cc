@@ -28,7 +28,8 @@ Bytes public_half(const std::string& vkey) {
 
 std::vector<Bytes> log_keys_in(RotationKit& kit) {
   std::vector<Bytes> out;
-  for (const auto& key : kit.f.custody->log_keys().value()) out.push_back(key.bytes);
+  const auto keys = kit.f.custody->log_keys();
+  for (const auto& key : keys.value()) out.push_back(key.bytes);
   return out;
 }
 
@@ -53,6 +54,7 @@ void check_handover_note(RotationKit& kit, std::size_t n) {
 // The vault's files and its token, as they are on the disk at this moment.
 void copy_all(const RotationKit& kit, const fs::path& to) {
   fs::remove_all(to);
+  fs::create_directories(to);
   fs::copy(kit.f.dir(), to / "vault", fs::copy_options::recursive);
   fs::copy(kit.f.token().tokens(), to / "tokens", fs::copy_options::recursive);
 }
