@@ -33,6 +33,7 @@ constexpr std::array kKinds = {
     ProblemKind{"bad-share", 400, "The card could not be read", "bad-share", true},
     ProblemKind{"bad-signature", 403, "The signature does not verify", kGovernance, true},
     ProblemKind{"bad-subject-id", 400, "The subject id is not well-formed", kBadRequest, true},
+    ProblemKind{"bad-recovery", 409, "The recovery can't be", kGovernance, true},
     ProblemKind{"bad-suspension", 409, "This custodian can't be suspended now", kGovernance, true},
     ProblemKind{"bad-tightening", 409, "This does not narrow, or not now", kGovernance, true},
     ProblemKind{"being-enrolled", 409, "This subject is being enrolled by another request or row", "", true},

@@ -301,23 +301,28 @@ def _restart_tickets(c):
         seen = len(c.log.items)
         return state
 
-    def open_and_make():
+    def stopped_and_started():
+        c.log.add("sealed", {"by": "daemon", "reason": "shutdown"}, MINUTE)
         start_daemon(c.log)
+
+    def open_and_make():
         unseal(c.log)
         c.log.add("ticket-made", ticket_made(now()))
 
     def restart(by):
-        start_daemon(c.log)
+        stopped_and_started()
         c.log.add("ticket-used", ticket_used(now(), by, c.log.wall, state.tickets, "box" if by == "box" else None), MINUTE)
 
     def end(reason):
         c.log.add("ticket-ended", {"number": now().tickets, "reason": reason}, MINUTE)
 
     c.decide("property/1", {"kind": "restart-ticket", "ticket": ticket_policy()}, *BOTH)
+    stopped_and_started()
     open_and_make()
     restart("residents/1")
     restart("residents/2")
     c.log.add("sealed", {"by": "property/2", "reason": "request"}, MINUTE)
+    start_daemon(c.log, same_daemon=True)
     end("seal")
     c.decide("property/1", {"kind": "restart-ticket", "ticket": ticket_policy(2, unattended=True)}, *BOTH)
     open_and_make()

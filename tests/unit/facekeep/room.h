@@ -48,6 +48,11 @@ struct Room : Machine {
         return json_response(
             {{"proposal", 0}, {"approvals", Json::array()}, {"done", 0}, {"custodians", Json::array()}});
       }
+      if (r.path.starts_with("/log/handover/")) {
+        http::Response none;
+        none.status = 404;
+        return none;
+      }
       if (r.path == "/v1/seal") {
         const std::uint64_t entry = sealed_as();
         return json_response({{"state", "sealed"}, {"entry", entry}, {"receipt", vault.receipt(entry)}});
