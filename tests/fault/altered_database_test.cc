@@ -162,7 +162,8 @@ TEST_CASE("an older database put back is refused, with both positions") {
     REQUIRE(said(erase(v.f, **service, "anna")) == "ok");
     v.f.stop(*service);
   }
-  const std::uint64_t new_size = head();
+  // The token saw up to the erasure: the stop behind it signs nothing.
+  const std::uint64_t new_size = head() - 1;
   for (const char* part : {"/db", "/keys"}) {
     fs::remove_all(v.f.dir() + part);
     fs::copy(copy + part, v.f.dir() + part, fs::copy_options::recursive);

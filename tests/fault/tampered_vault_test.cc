@@ -137,9 +137,10 @@ const std::vector<Rewrite> kRewrites = {
      }},
     {"an access taken out, the rest moved up",
      [](Rows& r, const Places& p) {
-       for (std::uint64_t n = p.access; n + 2 < p.size; ++n) r.exchange(n, n + 1);  // the last entry has no opening
+       for (std::uint64_t n = p.access; n + 3 < p.size; ++n) r.exchange(n, n + 1);  // the last two have no opening
+       r.entry(p.size - 3) = r.entry(p.size - 2);
        r.entry(p.size - 2) = r.entry(p.size - 1);
-       r.rows.erase(keys::opening(p.size - 2));
+       r.rows.erase(keys::opening(p.size - 3));
        r.cut(p.size - 1);
        r.hash_again();
      },

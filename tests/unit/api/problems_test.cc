@@ -29,6 +29,7 @@ std::set<std::string> names_in_sources() {
     const auto root = std::filesystem::path(FACEKEEP_SOURCE_DIR) / folder;
     for (const auto& file : std::filesystem::recursive_directory_iterator(root)) {
       if (file.path().extension() != ".cc" && file.path().extension() != ".h") continue;
+      if (file.path().filename() == "log_keys.cc") continue;  // for who verifies a log, not for who calls
       const std::string text = read(file.path());
       for (const auto& pattern : {made, assigned}) {
         for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) out.insert((*it)[1]);
