@@ -83,7 +83,7 @@ def looks_of_handover(log):
 
 def looks_of_replace_custodian(log):
     done = carried_out(log, "reshare")
-    opened = last(log, "unsealed")
+    opened = next((n for n, e in enumerate(log) if n > done and e.get("type") == "unsealed"), -1)
     yield "both groups signed the new cards, and they came into force", done > 0
     yield "the newcomer's card opened the vault", opened > done and "residents/4" in {c[0] for c in cards_in(log, done)}
     yield "no card of who left, or of before, went in", "residents/3" not in {c[0] for c in cards_in(log, done)} and len(cards_in(log, done)) == 4
