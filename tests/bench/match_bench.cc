@@ -1,6 +1,7 @@
 // identify beside brute force and FAISS: the same vectors, the same threads, in turn, medians.
 //
-//   match_bench [--templates N] [--dimension 128|512] [--rounds R] [--threads T] [--data DIR] [--many-galleries] [--json FILE]
+//   match_bench [--templates N] [--dimension 128|512] [--rounds R] [--threads T] [--data DIR] [--many-galleries]
+//   [--json FILE]
 //
 // One probe at a time, then 64 in flight (64 callers of ours; one call of 64 probes of the others, which suits them).
 // The engine's decisions must be those of our brute force, every one; how often the approximate ones agree is told.

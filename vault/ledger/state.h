@@ -132,7 +132,8 @@ class State {
   // The one that is not ended, though it may be over (ticket_decide.h); and how many there were.
   [[nodiscard]] const std::optional<Ticket>& ticket() const { return ticket_; }
   [[nodiscard]] std::uint32_t tickets() const { return tickets_; }
-  // While the cards in force are untried: those before. Null otherwise, and where the root that these went with is lost.
+  // While the cards in force are untried: those before. Null otherwise, and where the root that these went with is
+  // lost.
   [[nodiscard]] const CardSet* cards_before() const {
     const bool known = rotation_ && rotation_->cards_untried && rotation_->before;
     return known && !lost_roots_.contains(rotation_->from) ? &*rotation_->before : nullptr;

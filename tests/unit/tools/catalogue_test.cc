@@ -46,7 +46,7 @@ TEST_CASE("every message has both languages with the same placeholders") {
     if (m.english.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string_view::npos && m.id != Msg::kProgress &&
         m.id != Msg::kConfirmSuffix) {
       const bool is_command = m.english.starts_with("--") && m.chinese == m.english;
-    CHECK((has_chinese(m.chinese) || is_command));
+      CHECK((has_chinese(m.chinese) || is_command));
     }
     CHECK(placeholders(m.english) == placeholders(m.chinese));
   }
