@@ -1,7 +1,9 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <mutex>
 #include <sstream>
 
 #include "tests/fault/crash_rotation.h"
@@ -43,7 +45,8 @@ bool RotationMemory::take(const std::string& line) {
 namespace {
 
 constexpr std::uint32_t kDimension = 64;
-constexpr int kCrowd = 7;  // in three batches
+constexpr int kCrowd = 7;                      // in three batches
+constexpr std::chrono::seconds kPatience{60};  // the rotation's own thread may have a busy machine
 constexpr const char* kSigners[] = {"property/1", "residents/1"};
 
 std::string reason(const Error& e) {
@@ -85,6 +88,7 @@ class RotationVault {
   void check(const char* when);
   void check_end();
   void to_the_end();
+  std::string where();
   void withdraw_drafts();
   void enrol();
   void agree(ledger::Action action);
@@ -101,6 +105,8 @@ class RotationVault {
   std::map<Digest, VaultKit::Cards> sets_;
   std::atomic<bool> armed_{false};
   std::atomic<unsigned> passings_{0};
+  std::mutex failure_mutex_;
+  std::string failure_;  // the last that a rotation met
   int people_ = 0;
 };
 
@@ -121,6 +127,10 @@ void RotationVault::start() {
   options.sequencer.at_commit_point = [this](const char* point) {
     if (!armed_ || plan_.point != point) return;
     if (++passings_ == plan_.passing) kill(getpid(), SIGKILL);
+  };
+  options.on_rotation_failed = [this](const Error& e) {
+    const std::lock_guard lock(failure_mutex_);
+    failure_ = reason(e);
   };
   must(vault_.start(std::move(options)), "the vault does not start");
 }
@@ -195,10 +205,27 @@ void RotationVault::withdraw_drafts() {
   if (!drafts.empty()) clock_.advance(25LL * 3'600'000);
 }
 
+// Of a rotation that does not go on: what it waits for, and what went wrong last.
+std::string RotationVault::where() {
+  std::string out = read([&](const ledger::State& st) {
+    std::string text = st.rotation() ? "under way" : "none";
+    if (st.rotation() && st.rotation()->upto == ledger::kAllRefs) text += ", all rewrapped";
+    if (st.rotation() && st.rotation()->cards_untried) text += ", cards untried";
+    for (const auto& [id, p] : st.proposals()) {
+      if (!renews_keys(p.made.action) || is_final(p.stage)) continue;
+      text += ", a proposal at stage " + std::to_string(static_cast<int>(stage_at(st, p, st.moment_at(clock_.now()))));
+    }
+    return text;
+  });
+  const std::lock_guard lock(failure_mutex_);
+  return out + (failure_.empty() ? "" : ", " + failure_);
+}
+
 // What was agreed on, carried out and over.
 void RotationVault::to_the_end() {
   bool replaced = !plan_.replaces;
-  for (int i = 0; i < 2000; ++i) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
     vault_->housekeeping();
     const auto [rotation, pending] = read([](const ledger::State& st) {
       bool any = false;
@@ -218,7 +245,7 @@ void RotationVault::to_the_end() {
       clock_.advance(3'600'000);
     }
     usleep(2000);
-    if (i == 1999) broken("a rotation does not end");
+    if (std::chrono::steady_clock::now() - begin > kPatience) broken("a rotation does not end: " + where());
   }
   check("at the end");
   check_end();
