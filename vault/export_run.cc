@@ -52,7 +52,7 @@ class ExportRun {
 std::optional<ledger::SubjectState> ExportRun::state_of(const Id128& ref) const {
   return sequencer_.read([&](const ledger::State& st) -> std::optional<ledger::SubjectState> {
     const auto* s = st.subject(ref);
-    return s == nullptr || s->erase_due || s->in_doubt ? std::nullopt : std::optional(*s);
+    return s == nullptr || s->is_held_back() ? std::nullopt : std::optional(*s);
   });
 }
 

@@ -87,7 +87,7 @@ void GalleryLoader::load(const Id128& ref) {
   } else {
     vault_.note_unread(ref);
   }
-  if (s->erase_due || s->in_doubt || format_day(now_) > s->until) engine_.suspend(ref, true);
+  if (s->is_held_back() || format_day(now_) > s->until) engine_.suspend(ref, true);
   for (const auto& t : s->templates) {
     if (t.entry >= upto_) continue;
     const bool in = subject && load_template(site, ref, *s, *subject, t);

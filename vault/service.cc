@@ -380,9 +380,7 @@ Service::Metrics Service::metrics() const {
     m.rotation = rotation_progress(st);
     if (const auto due = ledger::rotation_due(st, st.moment_at(now))) m.rotation_due_ms = due->left_ms;
     m.reshare_due = st.recovery().has_value();
-    const auto& changes = st.handovers();
-    const bool lost = std::any_of(changes.begin(), changes.end(), [](const auto& h) { return h.loss.has_value(); });
-    if (lost) m.in_doubt = st.in_doubt();
+    m.in_doubt = st.in_doubt();
     for (const auto& [id, p] : st.proposals()) ++m.proposals[stage_at(st, p, st.moment_at(now))];
   });
   {

@@ -282,8 +282,9 @@ Status Service::finish_export(OpenVault& vault, const Id128& proposal) {
     // Whoever was erased or suspended since the row was sealed leaves in no part: the export is made again.
     for (const Id128& ref : outcome.refs) {
       const auto* s = turn.state.subject(ref);
-      if (s == nullptr || s->erase_due || s->in_doubt)
+      if (s == nullptr || s->is_held_back()) {
         return make_error(Errc::kConflict, "somebody was erased during the export");
+      }
     }
     w.drafts = records_of(proposal, site, outcome.refs);
     w.drafts.push_back({outcome.sealed, {}});

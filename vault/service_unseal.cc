@@ -79,7 +79,7 @@ Result<KeysAtRest> keys_at_rest(const ledger::State& st) {
   KeysAtRest out;
   const ledger::Genesis& now = st.current();
   const std::string vault_key(seal::kVaultKeyName);
-  out.by_spare = st.lost_roots();
+  for (const auto& [epoch, retired] : st.lost_roots()) out.by_spare.insert(epoch);
   out.vault = now.vault;
   out.spare_key = now.spare_key;
   for (const auto& s : now.sites) out.sites.push_back({s.id, s.epoch, s.check, st.wraps(s.id)});

@@ -147,8 +147,8 @@ Status State::apply_body(const Sealed& e) {
   if (e.by != "daemon" && (p == nullptr || p->role != Role::kCustodian))
     return broken("sealed by somebody who is no custodian");
   if (p != nullptr && !counts(*this, e.by, moment())) return broken("sealed by a custodian who is gone or suspended");
-  // A daemon that ends by itself is what tickets are for.
-  if (e.reason != "shutdown") end_ticket("seal");
+  // A daemon that ends by itself is what tickets are for. Whoever asks for a seal ends them.
+  if (e.by != "daemon" || e.reason != "shutdown") end_ticket("seal");
   opened_by_cards_.reset();
   clear_shares();
   return {};
@@ -231,6 +231,7 @@ Status State::apply_body(const Erased& e) {
   if (e.horizon && *e.horizon != erasure_horizon(*this, e.ref)) return broken("an erasure with another horizon");
   if (e.reason != "delay-over") erased_[e.by] = {format_day(std::max(now_, last_time_)), erased_today(e.by, now_) + 1};
   if (it->second.erase_due) --suspended_;
+  if (it->second.in_doubt) --in_doubt_;
   slots_.erase(it->second.slot);
   --persons_[it->second.site];
   subjects_.erase(it);

@@ -64,6 +64,7 @@ Status State::apply_body(const Restored& e) {
       continue;
     }
     if (s.erase_due) --suspended_;
+    if (s.in_doubt) --in_doubt_;
     slots_.erase(s.slot);
     --persons_[s.site];
     it = subjects_.erase(it);

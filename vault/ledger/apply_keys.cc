@@ -71,7 +71,9 @@ Status State::apply_body(const KeysRetired& e) {
   if (!rotation_ || e.epoch != rotation_->from) return broken("the end of keys that were not replaced");
   if (rotation_->upto != kAllRefs) return broken("the end of keys that subjects still need");
   if (rotation_->cards_untried) return broken("the end of the old keys before the new cards opened the vault");
-  if (e.lost != lost_roots_.contains(e.epoch)) return broken("the end of a lost root that is not said to be one");
+  const auto lost = lost_roots_.find(e.epoch);
+  if (e.lost != (lost != lost_roots_.end())) return broken("the end of a lost root that is not said to be one");
+  if (lost != lost_roots_.end()) lost->second = size_;
   rotation_.reset();
   if (recovery_ && recovery_->renewed == e.epoch) recovery_.reset();
   return {};

@@ -19,10 +19,15 @@ bool is_hex8(std::string_view text) {
   return text.size() == 8 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-bool was_log_key(const State& state, const std::string& vkey) {
+// The key of "name+key id+key", under whatever name. A name has no '+', a key may.
+std::string_view key_of(std::string_view vkey) {
+  return vkey.substr(vkey.find('+', vkey.find('+') + 1) + 1);
+}
+
+bool was_log_key(const State& state, std::string_view vkey) {
   const auto& past = state.handovers();
-  return vkey == state.genesis().log_key ||
-         std::any_of(past.begin(), past.end(), [&](const auto& h) { return h.to == vkey; });
+  return key_of(vkey) == key_of(state.genesis().log_key) ||
+         std::any_of(past.begin(), past.end(), [&](const auto& h) { return key_of(h.to) == key_of(vkey); });
 }
 
 bool was_origin(const State& state, const std::string& origin) {
@@ -129,13 +134,10 @@ void State::confirm_subjects(const Action& action) {
   const auto* confirm = std::get_if<ConfirmSubjects>(&action);
   if (confirm == nullptr) return;
   for (auto& [ref, s] : subjects_) {
-    if (current_->sites[s.site].id == confirm->site) s.in_doubt = false;
+    if (current_->sites[s.site].id != confirm->site || !s.in_doubt) continue;
+    s.in_doubt = false;
+    --in_doubt_;
   }
-}
-
-std::uint64_t State::in_doubt() const {
-  return static_cast<std::uint64_t>(
-      std::count_if(subjects_.begin(), subjects_.end(), [](const auto& s) { return s.second.in_doubt; }));
 }
 
 Status State::apply_body(const Recovered& e) {
@@ -148,8 +150,8 @@ Status State::apply_body(const Recovered& e) {
   if (e.loss) next.origin = e.loss->origin;
   note_log_key(e.log_key, true, e.loss);
   if (loses_token(e)) {
-    lost_roots_.insert(root_epoch());
-    if (rotation_) lost_roots_.insert(rotation_->from);
+    lost_roots_.emplace(root_epoch(), 0);
+    if (rotation_) lost_roots_.emplace(rotation_->from, 0);
     recovery_ = Recovery{size_, e.kind, {}};
   }
   set_current(std::move(next));
@@ -159,6 +161,7 @@ Status State::apply_body(const Recovered& e) {
   if (!e.loss) return {};
   // What was signed may have been vetoed, and who is enrolled erased, in the entries that are lost.
   for (auto& [ref, s] : subjects_) s.in_doubt = true;
+  in_doubt_ = subjects_.size();
   rule_version_ = size_;
   unsettle_proposals(nullptr);
   return {};

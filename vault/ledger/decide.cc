@@ -115,7 +115,7 @@ bool erase_is_due(const State& state, const SubjectState& subject, const Instant
 }
 
 bool may_match(const State& state, const SubjectState& subject, UnixMillis now) {
-  return !subject.erase_due && !subject.in_doubt && format_day(std::max(now, state.last_time())) <= subject.until;
+  return !subject.is_held_back() && format_day(std::max(now, state.last_time())) <= subject.until;
 }
 
 Status decide_openings_read(const State& state, const OpeningsRead& event) {

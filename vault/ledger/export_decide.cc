@@ -34,7 +34,7 @@ Status pending(const State& state, const Id128& proposal) {
 
 // May be in an export that was decided at that entry. Who asks for the day's consents, too, looks at `until`.
 bool may_be_in(const SubjectState& s, const State& state, const std::string& site, std::uint64_t before) {
-  return state.current().sites[s.site].id == site && s.entry < before && !s.erase_due && !s.in_doubt;
+  return state.current().sites[s.site].id == site && s.entry < before && !s.is_held_back();
 }
 
 bool in_order(const std::vector<Id128>& refs, const std::optional<Id128>& behind) {

@@ -65,11 +65,12 @@ bool only_undoes(const State& state, const Action& action) {
          });
 }
 
-// What meets it meets each of them, in the shorter of their lifetimes.
+// What meets it meets each of them, in the shorter of their lifetimes; or in what the longer delay needs, so that there
+// is a way to meet both.
 Rule both(Rule a, const Rule& b) {
   for (const auto& [group, n] : b.groups) a.groups[group] = std::max(a.groups[group], n);
   a.delay_s = std::max(a.delay_s, b.delay_s);
-  a.lifetime_s = std::min(a.lifetime_s, b.lifetime_s);
+  a.lifetime_s = std::max(std::min(a.lifetime_s, b.lifetime_s), 2 * a.delay_s);
   a.uses = std::min(a.uses, b.uses);
   return a;
 }

@@ -16,6 +16,13 @@ UnixMillis years_later(UnixMillis since, int years) {
   return (sys_days(date) + (at - day)).time_since_epoch().count();
 }
 
+bool was_under_lost_root(const State& state, const Id128& ref) {
+  const SubjectState* s = state.subject(ref);
+  const auto& lost = state.lost_roots();
+  return s != nullptr && std::any_of(lost.begin(), lost.end(),
+                                     [&](const auto& root) { return root.second == 0 || s->entry < root.second; });
+}
+
 }  // namespace
 
 std::optional<RotationDue> rotation_due(const State& state, const Moment& now) {
@@ -31,8 +38,9 @@ Horizon erasure_horizon(const State& state, const Id128& ref) {
   Horizon out{state.key_epoch(ref), state.current().spare_key.has_value(), {}};
   const auto& since = state.scheduled_since();
   const auto rule = state.rule("rotate");
-  // Nobody can destroy a lost root: no date is promised, and the horizon hangs on the old cards.
-  if (!since || !rule || state.lost_roots().contains(out.epoch)) return out;
+  // Nobody can destroy a lost root: no date is promised to those whose keys it ever sealed, whatever root they have
+  // been moved under since. Old copies of theirs hang on the old cards.
+  if (!since || !rule || was_under_lost_root(state, ref)) return out;
   out.by = format_day(since->wall + (state.current().rotate_days + 1) * kDaySpan + rule->delay_s * 1000);
   return out;
 }

@@ -186,7 +186,9 @@ std::string State::digest_head() const {
     if (h.loss) head += " " + std::to_string(h.loss->newest.size) + " " + to_hex(h.loss->newest.root);
     head += "\n";
   }
-  for (const auto epoch : lost_roots_) head += "lost-root " + std::to_string(epoch) + "\n";
+  for (const auto& [epoch, retired] : lost_roots_) {
+    head += "lost-root " + std::to_string(epoch) + (retired == 0 ? "" : " " + std::to_string(retired)) + "\n";
+  }
   if (recovery_) {
     head += "recovery " + std::to_string(recovery_->entry) + " " + recovery_->kind;
     if (recovery_->renewed) head += " " + std::to_string(*recovery_->renewed);

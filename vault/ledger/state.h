@@ -41,6 +41,8 @@ struct SubjectState {
   std::uint64_t suspended_at_clock = 0;  // State::log_clock() then
   std::vector<TemplateState> templates;
   bool in_doubt = false;  // enrolled by a restore that accepted a loss: does not match until confirmed
+  // Neither matched nor given to anybody; whether the consent is over is another question.
+  [[nodiscard]] bool is_held_back() const { return erase_due.has_value() || in_doubt; }
 };
 
 struct OpenedByCards {
@@ -163,8 +165,9 @@ class State {
     std::optional<Loss> loss = {};
   };
   [[nodiscard]] const std::vector<Handover>& handovers() const { return handovers_; }
-  // Root epochs that a recovery said to be lost with their token: nobody can destroy them.
-  [[nodiscard]] const std::set<std::uint32_t>& lost_roots() const { return lost_roots_; }
+  // Root epochs that a recovery said to be lost with their token: nobody can destroy them. With each the entry of its
+  // keys-retired, 0 before it: whoever was enrolled until then has had keys under it.
+  [[nodiscard]] const std::map<std::uint32_t, std::uint64_t>& lost_roots() const { return lost_roots_; }
   // From a recovery that lost a token to the end of the old keys of the first re-share behind it. Meanwhile the site
   // keys of the present epoch are opened with the spare token, and new cards are due.
   struct Recovery {
@@ -174,7 +177,7 @@ class State {
   };
   [[nodiscard]] const std::optional<Recovery>& recovery() const { return recovery_; }
   // Subjects that do not match until they are confirmed (ConfirmSubjects). Counted each time.
-  [[nodiscard]] std::uint64_t in_doubt() const;
+  [[nodiscard]] std::uint64_t in_doubt() const { return in_doubt_; }
 
   // Exports of those proposals, from the proposal's list of people or from proposal-done on.
   [[nodiscard]] const std::map<Id128, ExportState>& exports() const { return exports_; }
@@ -319,7 +322,7 @@ class State {
   std::map<std::string, KeyProof> site_proofs_;
   std::set<Digest> retired_cards_;
   std::vector<Handover> handovers_;
-  std::set<std::uint32_t> lost_roots_;
+  std::map<std::uint32_t, std::uint64_t> lost_roots_;
   std::optional<Recovery> recovery_;
   bool all_custody_ = true;
   std::map<Id128, std::vector<std::uint64_t>> approval_entries_;  // of proposals_
@@ -338,6 +341,7 @@ class State {
   Subjects subjects_;
   std::map<std::uint32_t, std::uint64_t> persons_;  // site index -> persons
   std::uint64_t suspended_ = 0;
+  std::uint64_t in_doubt_ = 0;
   std::map<std::string, std::uint64_t> wraps_;
   std::map<PeriodId, PeriodKeyState> period_keys_;
   std::multimap<PeriodId, std::pair<std::uint64_t, std::uint64_t>> periods_ended_;  // entries: made, destroyed

@@ -259,9 +259,11 @@ Status StateTextReader::log_key_line(const Words& w) {
     }
     s.handovers_.push_back(std::move(h));
   }
-  if (w[0] == "lost-root" && w.size() == 2) {
+  if (w[0] == "lost-root" && (w.size() == 2 || w.size() == 3)) {
     std::uint32_t epoch = 0;
-    ok = number(w[1], epoch) && s.lost_roots_.insert(epoch).second;
+    std::uint64_t retired = 0;
+    ok =
+        number(w[1], epoch) && (w.size() == 2 || number(w[2], retired)) && s.lost_roots_.emplace(epoch, retired).second;
   }
   if (w[0] == "recovery" && (w.size() == 3 || w.size() == 4)) {
     auto& r = s.recovery_.emplace(State::Recovery{0, std::string(w[2]), {}});
@@ -275,7 +277,10 @@ Status StateTextReader::subject(const Words& line) {
   Id128 ref{};
   SubjectState s;
   s.in_doubt = w.back() == "in-doubt";
-  if (s.in_doubt) w.pop_back();
+  if (s.in_doubt) {
+    w.pop_back();
+    ++state_.in_doubt_;
+  }
   if (w.size() != 9 && w.size() != 10) return bad_line(lines_);
   const auto& sites = state_.current_->sites;
   while (s.site < sites.size() && sites[s.site].id != w[2]) ++s.site;

@@ -189,7 +189,8 @@ class Keys(LogKeys):
     def _horizon(self, ref):
         """What the receipt of an erasure promises."""
         out = {"epoch": self._key_epoch(ref), "spare": "spare_key" in self.current}
-        if self.scheduled and out["epoch"] not in self.lost_roots:
+        was_lost = any(not retired or self.subjects[ref]["entry"] < retired for retired in self.lost_roots.values())
+        if self.scheduled and not was_lost:
             rules = self.current["rules"]
             delay_ms = rules.get("rotate", rules["custodian"])["delay_s"] * 1000
             out["by"] = format_day(self.scheduled[0] + (self.current["rotate_days"] + 1) * DAY_MS + delay_ms)
@@ -230,6 +231,8 @@ class Keys(LogKeys):
         _must(r["upto"] == LAST_REF, "the end of keys that subjects still need")
         _must(not r["untried"], "the end of the old keys before the new cards opened the vault")
         _must(body.get("lost", False) == (body["epoch"] in self.lost_roots), "a lost root, for exactly one that a recovery lost")
+        if body["epoch"] in self.lost_roots:
+            self.lost_roots[body["epoch"]] = self.size
         self.rotation = None
         if self.recovery and self.recovery.get("renewed") == body["epoch"]:
             self.recovery = None

@@ -104,7 +104,9 @@ class Proposals(Exports, Keys):
         if action["kind"] == "reshare" and action["rules"]:
             other = self.rules()["rule"]
             groups = {g: max(r["groups"].get(g, 0) for r in (rule, other)) for g in {*rule["groups"], *other["groups"]}}
-            rule = {**rule, "groups": groups, "delay_s": max(rule["delay_s"], other["delay_s"]), "lifetime_s": min(rule["lifetime_s"], other["lifetime_s"])}
+            delay = max(rule["delay_s"], other["delay_s"])
+            lifetime = max(min(rule["lifetime_s"], other["lifetime_s"]), 2 * delay)
+            rule = {**rule, "groups": groups, "delay_s": delay, "lifetime_s": lifetime}
         if action["kind"] == "change-rules" and all(x in agreed and is_as_strict(r, agreed[x]) for x, r in action["rules"].items()):
             rule = agreed[name]
         if "overrides" not in made:

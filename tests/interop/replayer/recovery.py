@@ -54,7 +54,7 @@ class LogKeys:
     """What a State has besides. A handover is (entry, vkey before, vkey behind, recovered, loss or None)."""
 
     def __init__(self):
-        self.handovers, self.lost_roots, self.recovery = [], set(), None
+        self.handovers, self.lost_roots, self.recovery = [], {}, None
 
     def log_keys(self):
         """In order: vkey, first and last size of the trees that it may sign, and the size up to which larger ones are lost."""
@@ -69,7 +69,8 @@ class LogKeys:
 
     def _check_new_log_key(self, vkey, name):
         check_log_key(vkey, name)
-        _must(vkey not in [key for key, *_ in self.log_keys()], "the log had this key before")
+        had = [key.split("+", 2)[2] for key, *_ in self.log_keys()]
+        _must(vkey.split("+", 2)[2] not in had, "the log had this key before")
 
     def _hand_over(self, after, vkey, recovered=False, loss=None):
         self.handovers.append((self.size, self.current["log_key"], vkey, recovered, loss))
@@ -110,7 +111,8 @@ class LogKeys:
             after["origin"] = loss["origin"]
         self._hand_over(after, body["log_key"], True, loss)
         if token_gone:
-            self.lost_roots |= {self.epoch()} | ({self.rotation["from"]} if self.rotation else set())
+            for epoch in (self.epoch(), *([self.rotation["from"]] if self.rotation else [])):
+                self.lost_roots.setdefault(epoch, 0)
             self.recovery = {"entry": self.size, "kind": body["kind"]}
         self._change(after)
         self._clear_shares()
@@ -129,8 +131,8 @@ class LogKeys:
         for entry, before, vkey, recovered, loss in self.handovers:
             end = f" {loss['newest']['size']} {loss['newest']['root']}" if loss else ""
             yield f"handover {entry} {before} {vkey}" + (" recovered" if recovered else "") + end
-        for epoch in sorted(self.lost_roots):
-            yield f"lost-root {epoch}"
+        for epoch, retired in sorted(self.lost_roots.items()):
+            yield f"lost-root {epoch}" + (f" {retired}" if retired else "")
         if self.recovery:
             r = self.recovery
             yield f"recovery {r['entry']} {r['kind']}" + (f" {r['renewed']}" if "renewed" in r else "")

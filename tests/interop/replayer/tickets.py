@@ -87,7 +87,7 @@ class Tickets:
             self.opened = self.size, max(time, self.latest), now
 
     def _ticket_sealed(self, body):
-        if body["reason"] != "shutdown":
+        if body["by"] != "daemon" or body["reason"] != "shutdown":
             self._end_ticket("seal")
         self.opened = None
 

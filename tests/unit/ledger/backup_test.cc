@@ -1,10 +1,8 @@
 // Backups and restores in the log: what may stand in it, and what a restore takes away.
 #include "vault/ledger/backup.h"
 
-#include <sstream>
-
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/log_maker.h"
-#include "vault/ledger/state_text.h"
 
 using namespace facekeep;
 using namespace facekeep::ledger;
@@ -14,28 +12,6 @@ namespace {
 
 BackupMade backup_of(std::uint64_t size, std::uint64_t since = 0) {
   return {"property/1", size, digest_of("root"), digest_of("backup"), since};
-}
-
-State read_back(const State& state) {
-  StateTextReader reader;
-  std::istringstream text(write_state_head(state));
-  for (std::string line; std::getline(text, line);) REQUIRE(reader.line(line));
-  for (const Id128& ref : state.refs_in_order()) {
-    std::istringstream lines(state.digest_lines(ref));
-    for (std::string line; std::getline(lines, line);) REQUIRE(reader.line(line));
-  }
-  auto back = std::move(reader).finish();
-  REQUIRE(back);
-  return std::move(*back);
-}
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Digest before = log.state.digest();
-  const Status s = log.add(std::move(body));
-  REQUIRE_FALSE(s);
-  INFO(s.error().message);
-  CHECK(s.error().message.find(why) != std::string::npos);
-  CHECK(log.state.digest() == before);
 }
 
 }  // namespace

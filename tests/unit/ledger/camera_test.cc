@@ -1,4 +1,5 @@
 // Cameras in the ledger: the key that they sign with, what a site asks of probes, and what the fold takes of both.
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/proposal_maker.h"
 
 using namespace facekeep;
@@ -45,13 +46,6 @@ Match match(std::optional<SignedBy> by, const std::string& decision = "no_match"
 SignedBy signed_by(const std::string& id, std::uint32_t pad = 0) {
   return {id, pad, {7}};
 }
-void refuse(Log& log, Body body, const std::string& why) {
-  const Status done = log.add(std::move(body));
-  REQUIRE_FALSE(done);
-  INFO(done.error().message);
-  CHECK(done.error().message.find(why) != std::string::npos);
-}
-
 }  // namespace
 
 TEST_CASE("a camera's signing key is the key that it is registered by") {

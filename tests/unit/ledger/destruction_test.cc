@@ -1,5 +1,6 @@
 // What can't be undone waits until people could stop it: no one custodian destroys, or has destroyed, what the others
 // want kept, by a veto, a stricter rule, a suspension, a withdrawal or a clock.
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/proposal_maker.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/state_text.h"
@@ -12,13 +13,6 @@ namespace {
 
 constexpr std::int64_t kHourMs = 3600LL * 1000;
 constexpr std::int64_t kWeekMs = 7 * kDayMs;
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Status done = log.add(std::move(body));
-  REQUIRE_FALSE(done);
-  INFO(done.error().message);
-  CHECK(done.error().message.find(why) != std::string::npos);
-}
 
 ProposalMade cancel(std::uint8_t id, const std::string& by = "property/1") {
   return made_by(by, id, CancelErasures{"main"});

@@ -1,4 +1,5 @@
 // Exports in the log: what a quorum's decision allows, and what no log may have.
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/proposal_maker.h"
 #include "vault/ledger/export_decide.h"
 #include "vault/ledger/state_text.h"
@@ -21,13 +22,6 @@ ProposalMade proposal(std::uint8_t id, ExportTemplates action = site_export()) {
 
 ExportSealed sealed(const ProposalMade& p, std::uint64_t subjects = 2) {
   return {p.id, digest_of("manifest"), {{1000, digest_of("part")}}, subjects, 3, 0};
-}
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Status s = log.add(std::move(body));
-  REQUIRE_FALSE(s);
-  INFO(s.error().message);
-  CHECK(s.error().message.find(why) != std::string::npos);
 }
 
 // Decided by a quorum after its delay; subjects 1 and 2 are enrolled.

@@ -4,31 +4,16 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include <sstream>
-
 #include "tests/unit/ledger/keys_maker.h"
+#include "tests/unit/ledger/log_checks.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/key_proof.h"
-#include "vault/ledger/state_text.h"
 
 using namespace facekeep;
 using namespace facekeep::ledger;
 using namespace facekeep::ledger::test;
 
 namespace {
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Digest before = log.state.digest();
-  const Status done = log.add(std::move(body));
-  REQUIRE_FALSE(done);
-  CAPTURE(done.error().message, why);
-  CHECK(done.error().message.find(why) != std::string::npos);
-  CHECK(log.state.digest() == before);
-}
-
-std::string problem(const Status& status) {
-  return status || status.error().problem == nullptr ? "" : status.error().problem;
-}
 
 std::string pem(EVP_PKEY* key) {
   const std::unique_ptr<BIO, decltype(&BIO_free_all)> out(BIO_new(BIO_s_mem()), &BIO_free_all);
@@ -40,19 +25,6 @@ std::string pem(EVP_PKEY* key) {
 std::string spare_pem(unsigned bits) {
   const TestKey key(EVP_RSA_gen(bits));
   return pem(key.get());
-}
-
-State read_back(const State& state) {
-  StateTextReader reader;
-  std::istringstream text(write_state_head(state));
-  for (std::string line; std::getline(text, line);) REQUIRE(reader.line(line));
-  for (const Id128& ref : state.refs_in_order()) {
-    std::istringstream lines(state.digest_lines(ref));
-    for (std::string line; std::getline(lines, line);) REQUIRE(reader.line(line));
-  }
-  auto back = std::move(reader).finish();
-  REQUIRE(back);
-  return std::move(*back);
 }
 
 Site garage() {
@@ -164,7 +136,7 @@ TEST_CASE("a sealed vault draws no keys: what waits for them is carried out once
   agree(log, site);
   agree(log, keys);
   log.must(Sealed{"daemon", "shutdown"});
-  for (const auto& made : {site, keys}) CHECK(problem(decide_carry_out(log.state, made.id, now(log))) == "sealed");
+  for (const auto& made : {site, keys}) CHECK(problem_of(decide_carry_out(log.state, made.id, now(log))) == "sealed");
   refuse(log, ProposalDone{site.id, digest_of("check of the garage"), {}, digest_of("proof")}, "is sealed");
   refuse(log, done_with_keys(log.state, keys.id), "is sealed");
   log.unseal();
@@ -231,8 +203,8 @@ TEST_CASE("until the new cards have opened the vault, those before do, and the s
   CHECK(log.state.cards_before() == nullptr);
   log.must(Sealed{"daemon", "shutdown"});
   refuse(log, UnsealShare{"residents/1", "residents", 1, true}, "a set that opens nothing");
-  CHECK(problem(decide_unseal_share(log.state, *log.state.principal("residents/1"), "residents", 1, now(log), true)) ==
-        "old-share");
+  CHECK(problem_of(decide_unseal_share(log.state, *log.state.principal("residents/1"), "residents", 1, now(log),
+                                       true)) == "old-share");
 }
 
 TEST_CASE("other cards take the place of untried ones while the rotation waits, without keys of their own") {
@@ -262,7 +234,7 @@ TEST_CASE("other cards take the place of untried ones while the rotation waits, 
   // What draws keys waits, and so does what a spare token attends.
   const ProposalMade keys = made_by("residents/3", 3, RotateKeys{});
   agree(log, keys);
-  CHECK(problem(decide_carry_out(log.state, keys.id, now(log))) == "ceremony-running");
+  CHECK(problem_of(decide_carry_out(log.state, keys.id, now(log))) == "ceremony-running");
   log.must(ProposalWithdrawn{keys.id, "residents/3"});
   finish_rotation(log);
   // Behind it a re-share draws keys again.
@@ -270,46 +242,6 @@ TEST_CASE("other cards take the place of untried ones while the rotation waits, 
   sign_reshare(fourth);
   rotate(log, 4, fourth);
   CHECK(log.state.root_epoch() == 3);
-}
-
-TEST_CASE("whose ceremony lapsed undecided waits a day before another, whether the state has been told or not") {
-  Log log = open_log();
-  log.must(made_by("property/1", 1, RotateKeys{}));
-  log.wait(log.state.rule("rotate")->lifetime_s * 1000);
-  CHECK(stage(log, Id128{0xab, 1}) == Stage::kExpired);
-  refuse(log, made_by("property/1", 2, RotateKeys{}), "within a day");
-  log.must(door_proposal(3));  // from here on the state has it
-  CHECK(log.state.ended_ceremonies().contains("property/1"));
-  refuse(log, made_by("property/1", 2, RotateKeys{}), "within a day");
-  const ProposalMade other = made_by("property/2", 4, RotateKeys{});
-  log.must(other);
-  log.must(ProposalWithdrawn{other.id, "property/2"});
-  log.wait(kDayMs);
-  log.must(made_by("property/1", 2, RotateKeys{}));
-}
-
-TEST_CASE("whose ceremony was vetoed or withdrawn waits a day of the log's clock before another; others don't") {
-  Log log = open_log();
-  const ProposalMade first = made_by("property/1", 1, RotateKeys{});
-  log.must(first);
-  log.must(veto(log, "residents/2", first.id));
-  CHECK(problem(decide_propose(log.state, made_by("property/1", 2, RotateKeys{}), now(log))) == "ceremony-running");
-  // Nor as an override, which its proposer could end again and again.
-  ProposalMade again = made_by("property/1", 3, RotateKeys{});
-  again.overrides = first.id;
-  refuse(log, again, "within a day");
-  log.must(door_proposal(4));
-  const ProposalMade other = made_by("property/2", 5, RotateKeys{});
-  log.must(other);
-  log.must(ProposalWithdrawn{other.id, "property/2"});
-  refuse(log, made_by("property/2", 6, RotateKeys{}), "within a day");
-  CHECK(read_back(log.state).ended_ceremonies() == log.state.ended_ceremonies());
-  log.wall += 10 * kDayMs;  // the administrator's clock
-  refuse(log, made_by("property/1", 7, RotateKeys{}), "within a day");
-  log.wait(kDayMs - 1);
-  refuse(log, made_by("property/1", 7, RotateKeys{}), "within a day");
-  log.wait(1);
-  log.must(made_by("property/1", 7, RotateKeys{}));
 }
 
 TEST_CASE("keys that were not all drawn anew, inside the token, are refused") {
@@ -393,45 +325,6 @@ TEST_CASE("a sealed vault rewraps nobody, and can say that the old keys are gone
   other.must(rewrapped(other, kAllRefs));
   other.must(Sealed{"daemon", "shutdown"});
   other.must(KeysRetired{1});
-}
-
-TEST_CASE("while subjects are rewrapped, no other rotation and no new site is carried out") {
-  Log log = open_log();
-  const ProposalMade site = made_by("residents/1", 2, OpenSite{garage()});
-  agree(log, site);
-  rotate(log, 1);
-  const ProposalMade again = made_by("property/1", 3, RotateKeys{});
-  agree(log, again);
-  for (const auto& made : {site, again})
-    CHECK(problem(decide_carry_out(log.state, made.id, now(log))) == "ceremony-running");
-  refuse(log, done_with_keys(log.state, again.id), "being rewrapped");
-  const ProposalDone opened{site.id, digest_of("check of the garage"), {}, digest_of("proof")};
-  refuse(log, opened, "being rewrapped");
-  finish_rotation(log);
-  log.must(opened);
-  CHECK(log.state.site("garage")->epoch == 2);
-  log.must(done_with_keys(log.state, again.id));
-  CHECK(log.state.root_epoch() == 3);
-  CHECK(log.state.site("garage")->epoch == 3);
-}
-
-TEST_CASE("two ceremonies at once: the second is refused until the first is decided") {
-  Log log = open_log();
-  const ProposalMade first = made_by("property/1", 1, RotateKeys{});
-  Reshare cards = new_cards(log.state.current());
-  sign_reshare(cards);
-  const ProposalMade second = made_by("residents/1", 2, cards);
-  log.must(first);
-  CHECK(problem(decide_propose(log.state, second, now(log))) == "ceremony-running");
-  refuse(log, second, "another ceremony for new keys");
-  refuse(log, made_by("residents/1", 3, RotateKeys{}), "another ceremony for new keys");
-  // What is no ceremony is not held up.
-  log.must(door_proposal(4));
-  log.must(veto(log, "residents/2", first.id));
-  log.must(second);
-  refuse(log, made_by("property/1", 5, RotateKeys{}), "another ceremony for new keys");
-  log.wait(log.state.rule("reshare")->lifetime_s * 1000);
-  log.must(made_by("property/1", 6, RotateKeys{}));
 }
 
 TEST_CASE("a vault whose genesis has no rule for new keys takes that of its custodians") {

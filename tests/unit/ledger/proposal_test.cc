@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/proposal_maker.h"
 #include "tests/unit/ledger/snapshot.h"
 #include "vault/ledger/state_text.h"
@@ -14,17 +15,6 @@ namespace {
 
 constexpr std::int64_t kHour = 3600;
 constexpr std::int64_t kDayS = 86400;
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Digest before = log.state.digest();
-  CAPTURE(why, std::string(type_of(body)));
-  const Status s = log.add(std::move(body));
-  REQUIRE_FALSE(s);
-  CAPTURE(s.error().message);
-  REQUIRE(s.error().code == Errc::kIntegrity);
-  REQUIRE(s.error().message.find(why) != std::string::npos);
-  REQUIRE(log.state.digest() == before);
-}
 
 Rule rule_of(int property, int residents, std::int64_t delay = 0) {
   return {{{"property", property}, {"residents", residents}}, delay, 7 * kDayS};

@@ -16,6 +16,13 @@ inline void sign_recovery(Recovered& e, const Id128& vault, const std::vector<st
   for (const auto& by : people) e.signatures.push_back({by, sign_as(by, kRecoveryNamespace, statement)});
 }
 
+// Of the right form; the fold does not verify with it.
+inline std::string vkey_of(const std::string& name, std::uint8_t n) {
+  Bytes raw(33, n);
+  raw[0] = 1;
+  return name + "+0123456" + std::to_string(n % 10) + "+" + to_base64(raw);
+}
+
 // The main token is lost, and another one has the key; unsigned.
 inline Recovered recovered(const State& state, const std::string& log_key, const Digest& root, UnixMillis made) {
   Recovered e;

@@ -1,8 +1,8 @@
 // New log keys in the fold: signed in by a proposal, or put in place by the custodians.
 #include "tests/unit/ledger/keys_maker.h"
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/recovery_maker.h"
 #include "vault/ledger/decide.h"
-#include "vault/ledger/state_text.h"
 
 using namespace facekeep;
 using namespace facekeep::ledger;
@@ -10,12 +10,8 @@ using namespace facekeep::ledger::test;
 
 namespace {
 
-// Of the right form; the fold does not verify with it.
-std::string vkey_of(const std::string& name, std::uint8_t n) {
-  Bytes raw(33, n);
-  raw[0] = 1;
-  return name + "+0123456" + std::to_string(n % 10) + "+" + to_base64(raw);
-}
+using LostRoots = std::map<std::uint32_t, std::uint64_t>;
+
 std::string own_vkey(std::uint8_t n) {
   return vkey_of(valid_genesis().origin, n);
 }
@@ -39,10 +35,6 @@ void recover(Log& log, Recovered e) {
   log.must(signed_one(std::move(e)));
 }
 
-std::string problem_of(const Status& s) {
-  return s || s.error().problem == nullptr ? "" : s.error().problem;
-}
-
 void refuse(const Log& log, const Body& body, const std::string& why) {
   Log copy = log;
   const Digest before = copy.state.digest();
@@ -51,21 +43,6 @@ void refuse(const Log& log, const Body& body, const std::string& why) {
   CAPTURE(s.error().message);
   CHECK(s.error().message.find(why) != std::string::npos);
   CHECK(copy.state.digest() == before);
-}
-
-State read_back(const State& s) {
-  StateTextReader reader;
-  std::string text = write_state_head(s);
-  for (const Id128& ref : s.refs_in_order()) text += s.digest_lines(ref);
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    REQUIRE(reader.line(std::string_view(text).substr(at, end - at)));
-    at = end + 1;
-  }
-  auto out = std::move(reader).finish();
-  INFO((out ? "" : out.error().message));
-  REQUIRE(out);
-  return std::move(*out);
 }
 
 ProposalDone done_with_log_key(const Id128& proposal, std::string key) {
@@ -140,7 +117,7 @@ TEST_CASE("the custodians put a log key in place, and the vault is stopped behin
   CHECK(to_json(log.state.current().token.root) == to_json(valid_genesis().token.root));
   REQUIRE(log.state.handovers().size() == 1);
   CHECK(log.state.handovers()[0].recovered);
-  CHECK(log.state.lost_roots() == std::set<std::uint32_t>{1});
+  CHECK(log.state.lost_roots() == LostRoots{{1, 0}});
   REQUIRE(log.state.recovery());
   CHECK(log.state.recovery()->kind == "lost");
   CHECK(log.state.in_doubt() == 0);
@@ -260,9 +237,11 @@ TEST_CASE("what the lost token held is retired as lost, and new cards come befor
   log.must(rewrapped(log, kAllRefs));
   reopen(log);
   refuse(log, KeysRetired{1}, "a lost root");
+  const std::uint64_t retired = log.state.size();
   log.must(KeysRetired{1, true});
   CHECK_FALSE(log.state.recovery());
-  CHECK(log.state.lost_roots() == std::set<std::uint32_t>{1});
+  CHECK(log.state.lost_roots() == LostRoots{{1, retired}});
+  CHECK(read_back(log.state).digest() == log.state.digest());
   // From here on all is as it was: a rotation whose root is destroyed.
   log.must(ProposalWithdrawn{waiting.id, "property/3"});
   rotate(log, 12, RotateKeys{});
@@ -276,7 +255,7 @@ TEST_CASE(
   Log log = open_log();
   rotate(log, 1, RotateKeys{});
   recover(log, lost_token(log));
-  CHECK(log.state.lost_roots() == std::set<std::uint32_t>{1, 2});
+  CHECK(log.state.lost_roots() == LostRoots{{1, 0}, {2, 0}});
   log.start();
   log.unseal();
   log.must(rewrapped(log, kAllRefs));
@@ -315,6 +294,12 @@ TEST_CASE("a loss gives the log another origin, and holds everybody back until e
   CHECK(may_match(log.state, *log.state.subject(ref_of(1)), log.wall));
   CHECK_FALSE(may_match(log.state, *log.state.subject(ref_of(3)), log.wall));
   CHECK(log.state.in_doubt() == 1);
+  CHECK(read_back(log.state).in_doubt() == 1);
+  Log erased_too = log;
+  for (const auto& [ref, s] : log.state.subjects()) {
+    if (s.in_doubt) erased_too.must(Erased{ref, log.state.current().sites[s.site].id, "operator/1", "operator"});
+  }
+  CHECK(erased_too.state.in_doubt() == 0);
   CHECK(problem_of(decide_propose(log.state, made_by("property/1", 3, ConfirmSubjects{"tower"}), now(log))) ==
         "bad-action");
 }
@@ -338,6 +323,11 @@ TEST_CASE("a loss without a lost token keeps the roots; what is no loss is refus
   Recovered e = with_loss(log);
   e.kind = "restored";
   e.spare.reset();
+  // No key comes back under another name.
+  const std::string& first = valid_genesis().log_key;
+  e.log_key = "vault.example/2+01234567" + first.substr(first.find('+', first.find('+') + 1));
+  refuse(log, signed_one(e), "had this key before");
+  e.log_key = vkey_of("vault.example/2", 8);
   recover(log, e);
   CHECK_FALSE(log.state.recovery());
   CHECK(log.state.lost_roots().empty());

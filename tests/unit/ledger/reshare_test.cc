@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "tests/unit/ledger/keys_maker.h"
+#include "tests/unit/ledger/log_checks.h"
 #include "vault/ledger/decide.h"
 
 using namespace facekeep;
@@ -9,13 +10,6 @@ using namespace facekeep::ledger;
 using namespace facekeep::ledger::test;
 
 namespace {
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Status done = log.add(std::move(body));
-  REQUIRE_FALSE(done);
-  CAPTURE(done.error().message, why);
-  CHECK(done.error().message.find(why) != std::string::npos);
-}
 
 // Of what the action would be, changed and then signed by everybody.
 void refuse_cards(Log& log, const std::string& why, const std::function<void(Reshare&)>& change) {
@@ -195,6 +189,19 @@ TEST_CASE("a re-share that sets rules takes the people of both rules, and the lo
   refuse(log, done_with_keys(log.state, made.id), "not ready");
   log.wait(3600 * 1000);
   log.must(done_with_keys(log.state, made.id));
+}
+
+TEST_CASE("a long delay of the rules leaves a re-share that sets some the time to meet it") {
+  Log log = open_log();
+  Rule slow = *log.state.rule("rule");
+  slow.delay_s = slow.lifetime_s / 2;
+  log.must(Tightened{"residents/1", ChangeRules{{{"rule", slow}}}});
+  Reshare a = new_cards(log.state.current());
+  a.rules["export"] = {{{"property", 2}, {"residents", 2}}, 0, 3600};
+  sign_reshare(a);
+  const Rule together = rule_for(log.state, made_by("property/1", 1, a), now(log));
+  CHECK(together.delay_s == slow.delay_s);
+  CHECK(together.lifetime_s >= 2 * slow.delay_s);
 }
 
 TEST_CASE("everybody who gets a card has signed for it, and nobody else") {

@@ -2,9 +2,10 @@
 #include "vault/ledger/schedule.h"
 
 #include <map>
-#include <sstream>
 
 #include "tests/unit/ledger/keys_maker.h"
+#include "tests/unit/ledger/log_checks.h"
+#include "tests/unit/ledger/recovery_maker.h"
 #include "vault/base/newer.h"
 #include "vault/ledger/state_text.h"
 
@@ -24,19 +25,6 @@ RotationDue due(const Log& log) {
   const auto found = rotation_due(log.state, now(log));
   REQUIRE(found);
   return *found;
-}
-
-State read_back(const State& state) {
-  StateTextReader reader;
-  std::istringstream text(write_state_head(state));
-  for (std::string line; std::getline(text, line);) REQUIRE(reader.line(line));
-  for (const Id128& ref : state.refs_in_order()) {
-    std::istringstream lines(state.digest_lines(ref));
-    for (std::string line; std::getline(lines, line);) REQUIRE(reader.line(line));
-  }
-  auto back = std::move(reader).finish();
-  REQUIRE(back);
-  return std::move(*back);
 }
 
 Erased with_horizon(std::uint8_t n, Horizon horizon) {
@@ -156,6 +144,35 @@ TEST_CASE("while a rotation runs, the horizon hangs on the root under which the 
   log.must(rewrapped(log, {1, 0xff}));
   CHECK(erasure_horizon(log.state, ref_of(1)).epoch == 2);
   CHECK(erasure_horizon(log.state, ref_of(2)).epoch == 1);
+}
+
+TEST_CASE("whose keys a lost token ever held is promised no date, also under the roots behind it") {
+  Log log = open_log();
+  agree_on(log, 1, 90);
+  REQUIRE(erasure_horizon(log.state, ref_of(1)).by);
+  Recovered e = recovered(log.state, vkey_of(valid_genesis().origin, 7), digest_of("root"), log.wall);
+  sign_recovery(e, valid_genesis().vault);
+  log.uptime = 0;
+  log.must(e);
+  log.start();
+  log.unseal();
+  log.must(enrolled(3));
+  Reshare cards = new_cards(log.state.current());
+  sign_reshare(cards);
+  rotate(log, 2, cards);
+  log.must(rewrapped(log, kAllRefs));
+  log.must(Sealed{"property/1", "request"});
+  log.start();
+  log.unseal();
+  log.must(KeysRetired{1, true});
+  rotate(log, 3);
+  finish_rotation(log);
+  log.must(enrolled(4));
+  CHECK(erasure_horizon(log.state, ref_of(1)) == Horizon{3, true, {}});
+  CHECK_FALSE(erasure_horizon(log.state, ref_of(2)).by);
+  CHECK_FALSE(erasure_horizon(log.state, ref_of(3)).by);  // the site's key was the lost root's until the new cards came
+  CHECK(erasure_horizon(log.state, ref_of(4)).by);
+  CHECK(read_back(log.state).digest() == log.state.digest());
 }
 
 TEST_CASE("cards are as old as genesis or the latest re-share, and are looked at every year on that day") {

@@ -1,4 +1,5 @@
 // Whose word stands: signatures after a revocation, and the people whom an override asks for.
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/proposal_maker.h"
 
 using namespace facekeep;
@@ -8,13 +9,6 @@ using namespace facekeep::ledger::test;
 namespace {
 
 constexpr std::int64_t kDayS = 86400;
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Status s = log.add(std::move(body));
-  REQUIRE_FALSE(s);
-  INFO(s.error().message);
-  CHECK(s.error().message.find(why) != std::string::npos);
-}
 
 TEST_CASE("what was signed before a revocation counts no more, however often it is sent") {
   Log log = sealed_log();

@@ -1,11 +1,10 @@
 // Restart tickets in the log: when one may be made, what opens with it, and everything that ends it.
-#include <sstream>
 
 #include "tests/unit/ledger/keys_maker.h"
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/proposal_maker.h"
 #include "vault/base/digest.h"
 #include "vault/ledger/sshsig.h"
-#include "vault/ledger/state_text.h"
 #include "vault/ledger/ticket_decide.h"
 
 using namespace facekeep;
@@ -18,15 +17,6 @@ constexpr std::int64_t kHourMs = 3600LL * 1000;
 
 TicketPolicy policy(std::uint32_t hours = 24, bool unattended = false) {
   return {hours, {"lodge", "residents", "https://10.0.0.9:8450", approval_line("box")}, unattended};
-}
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Digest before = log.state.digest();
-  const Status s = log.add(std::move(body));
-  REQUIRE_FALSE(s);
-  INFO(s.error().message);
-  CHECK(s.error().message.find(why) != std::string::npos);
-  CHECK(log.state.digest() == before);
 }
 
 void start(Log& log, const char* program = "program") {
@@ -67,15 +57,6 @@ TicketUsed confirmed(const Log& log, const std::string& by, const std::string& k
 
 std::string over(const Log& log) {
   return why_ticket_is_over(log.state, now(log)).value_or("");
-}
-
-State read_back(const State& state) {
-  StateTextReader reader;
-  std::istringstream text(write_state_head(state));
-  for (std::string line; std::getline(text, line);) REQUIRE(reader.line(line));
-  auto back = std::move(reader).finish();
-  REQUIRE(back);
-  return std::move(*back);
 }
 
 }  // namespace
@@ -224,6 +205,11 @@ TEST_CASE("any custodian's seal ends it, and the daemon's own end does not") {
     refuse(log, TicketEnded{1, "renewed"}, "did not end so");
     log.must(TicketEnded{1, "seal"});
     CHECK(due(log).number == 2);
+  }
+  {  // whatever it is called
+    Log log = log_with_ticket();
+    log.must(Sealed{"property/2", "shutdown"});
+    CHECK(over(log) == "seal");
   }
   Log log = log_with_ticket();
   log.must(Sealed{"daemon", "shutdown"});

@@ -2,6 +2,7 @@
 #include <functional>
 #include <sstream>
 
+#include "tests/unit/ledger/log_checks.h"
 #include "tests/unit/ledger/proposal_maker.h"
 #include "vault/ledger/state_text.h"
 
@@ -10,12 +11,6 @@ using namespace facekeep::ledger;
 using namespace facekeep::ledger::test;
 
 namespace {
-
-void refuse(Log& log, Body body, const std::string& why) {
-  const Status done = log.add(std::move(body));
-  REQUIRE_FALSE(done);
-  CHECK(done.error().message.find(why) != std::string::npos);
-}
 
 Rule rule_of(const Log& log, const std::string& name) {
   return log.state.current().rules.at(name);
