@@ -22,10 +22,10 @@ MODULE = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
 
 def labels(v, token="facekeep"):
     """Of every object of a token, as a process shows them that has just opened it."""
-    for _ in range(20):
+    for _ in range(50):
         listed = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", token, "--login", "--pin",
                                  (v.folder / "token-pin").read_text().strip(), "--list-objects"], env=v.env, capture_output=True, text=True, check=False)
-        if listed.returncode == 0:
+        if listed.returncode == 0 and "label:" in listed.stdout:
             break
         time.sleep(0.2)  # SoftHSM stumbles over an object whose file somebody else is writing
     said = listed.stdout
