@@ -8,11 +8,10 @@ import shutil
 import signal
 import subprocess
 
-from parties import QUORUM, at_once, audit, daemon, decision, fetch, known_people, matches, sign, stage, unseal, wait
+from parties import QUORUM, SUBJECTS, People, at_once, audit, daemon, decision, fetch, known_people, matches, sign, stage, unseal, wait
 from vault import BUILD, SOURCE, Report, Vault, digest
 
 report = Report()
-SUBJECTS = "/v1/sites/main/subjects"
 SERVICE = "/var/lib/facekeep"
 DOUBT = re.compile(rb"^facekeep_subjects_in_doubt (\d+)$", re.M)
 
@@ -58,12 +57,14 @@ def in_doubt(v):
     return int(found[1]) if found else 0
 
 
-def behind_the_backup(v, erased, room):
+def behind_the_backup(v, erased, people, room):
     """What the log loses; what this machine and an outsider see last."""
     done = v.ask("operator/1", "DELETE", f"{SUBJECTS}/{erased[0]}")
     report.check("one person is erased behind the backup", done.status == 200 and not matches(v, *erased), done.status)
     done = v.cli("residents-1", "revoke", "door/2", "--reason", "lost")
     report.check("a door is revoked behind it", done.returncode == 0, done.stderr)
+    people.enrol("late")
+    report.check("somebody is enrolled behind it", people.identified("late") == "late")
     for _ in range(5):
         decision(v, *erased)
     wait(lambda size=v.log_size(): v.log_size() > size, 10)
@@ -160,13 +161,13 @@ def log_names_the_old(v, mirror, statement, newest):
 
 
 with Vault("--small", adjust=at_once("restore")) as v:
-    room, commands = Room(v), runbook("19b")
+    room, commands, people = Room(v), runbook("19b"), People(v)
     known = known_people(v)[:6]
     gone, present = known[0], known[1:]
     mirror, old = v.folder / "mirror", origin(v)
     made = v.cli("property-1", "backup", "--out", room.folder / "vault.facekeep-backup")
     report.check("a backup is taken", made.returncode == 0, made.stderr)
-    newest = behind_the_backup(v, gone, room)
+    newest = behind_the_backup(v, gone, people, room)
     report.check("an auditor mirrors without openings: nothing to restore from", audit(v, "fetch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out",
                                                                                       mirror).returncode == 0)
     watched = audit(v, "watch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out", v.folder / "watch", "--once")
@@ -190,6 +191,9 @@ with Vault("--small", adjust=at_once("restore")) as v:
     confirmed(v, room, commands)
     report.check("everybody else matches again", present and all(wait(lambda m=m: matches(v, *m), 10) for m in present), f"{len(present)} people")
     report.check("who was erased does not", not matches(v, *gone))
+    report.check("nor does who was enrolled behind the backup", people.identified("late") == "no_match")
+    people.enrol("late")
+    report.check("who is enrolled anew", people.identified("late") == "late")
     log_names_the_old(v, mirror, statement, newest)
     whole = v.cli("property-1", "backup", "--out", room.folder / "whole.facekeep-backup")
     report.check("a whole backup is taken of the new log", whole.returncode == 0, whole.stderr)

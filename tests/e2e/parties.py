@@ -10,6 +10,7 @@ import numpy
 import openapi_votes
 from vault import FACEKEEP_AUDIT, FACEKEEPD, base64_of
 
+SUBJECTS = "/v1/sites/main/subjects"
 # Two cards of each group open the vault.
 QUORUM = ("property-1", "property-2", "residents-1", "residents-2")
 
@@ -51,6 +52,30 @@ def known_people(v):
     with open(v.folder / "probes.csv", encoding="utf-8", newline="") as f:
         subjects = [row["subject"] for row in csv.DictReader(f)]
     return [(s, face) for s, face in zip(subjects, numpy.load(v.folder / "probes.npy")) if matches(v, s, face)]
+
+
+class People:
+    """Made-up people, enrolled over HTTPS."""
+
+    def __init__(self, vault):
+        self.vault, self.random, self.faces = vault, numpy.random.default_rng(5), {}
+
+    def enrol(self, who):
+        face = self.random.standard_normal(self.vault.demo["dimension"]).astype("<f4")
+        self.faces[who] = face / numpy.linalg.norm(face)
+        first = self.vault.ask("operator/1", "PUT", f"{SUBJECTS}/{who}", self.vault.consent())
+        assert first.status in (200, 201), first
+        added = self.vault.ask("operator/1", "POST", f"{SUBJECTS}/{who}/templates", {"model": "face", "template": base64_of(self.faces[who])})
+        assert added.status in (200, 201), added
+
+    def erase(self, who):
+        return self.vault.ask("operator/1", "DELETE", f"{SUBJECTS}/{who}")
+
+    def identified(self, who, connection=None):
+        body = {"door": "north-gate", "model": "face", "probe": base64_of(self.faces[who])}
+        answer = self.vault.ask("door/1", "POST", "/v1/sites/main/identify", body, connection=connection)
+        assert answer.status == 200, answer
+        return answer.json.get("subject") if answer.json["decision"] == "match" else answer.json["decision"]
 
 
 class Door(threading.Thread):
