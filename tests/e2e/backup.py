@@ -7,36 +7,10 @@ import subprocess
 import threading
 import time
 
-import numpy
-
-from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, Report, Vault, base64_of
+from parties import People
+from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, Report, Vault
 
 report = Report()
-SUBJECTS = "/v1/sites/main/subjects"
-
-
-class People:
-    """Made-up people, enrolled over HTTPS."""
-
-    def __init__(self, vault):
-        self.vault, self.random, self.faces = vault, numpy.random.default_rng(5), {}
-
-    def enrol(self, who):
-        face = self.random.standard_normal(self.vault.demo["dimension"]).astype("<f4")
-        self.faces[who] = face / numpy.linalg.norm(face)
-        first = self.vault.ask("operator/1", "PUT", f"{SUBJECTS}/{who}", self.vault.consent())
-        assert first.status in (200, 201), first
-        added = self.vault.ask("operator/1", "POST", f"{SUBJECTS}/{who}/templates", {"model": "face", "template": base64_of(self.faces[who])})
-        assert added.status in (200, 201), added
-
-    def erase(self, who):
-        return self.vault.ask("operator/1", "DELETE", f"{SUBJECTS}/{who}")
-
-    def identified(self, who, connection=None):
-        body = {"door": "north-gate", "model": "face", "probe": base64_of(self.faces[who])}
-        answer = self.vault.ask("door/1", "POST", "/v1/sites/main/identify", body, connection=connection)
-        assert answer.status == 200, answer
-        return answer.json.get("subject") if answer.json["decision"] == "match" else answer.json["decision"]
 
 
 class Doors(threading.Thread):

@@ -47,11 +47,15 @@ def check_entries(page, text, format_text):
         report.check(f"{page}: the log has {word}", known)
 
 
+# A string, a character or a comment, whichever begins first.
+TOKEN = re.compile(r'''("(?:[^"\\\n]|\\.)*")|'(?:[^'\\\n]|\\.)'|//[^\n]*''')
+
+
 def spoken():
-    """Everything that the programs say, numbers and placeholders taken out."""
+    """Every string of the programs: what they say. What only a comment has, nobody says."""
     sources = [p for part in ("tools", "vault", "hsm", "api") for p in (SOURCE / part).rglob("*") if p.suffix in (".def", ".cc", ".h")]
-    text = " ".join(p.read_text(encoding="utf-8") for p in sources)
-    return re.sub(r'"\s*"', "", text)
+    code = "\n".join(TOKEN.sub(lambda token: token[1] or "", p.read_text(encoding="utf-8")) for p in sources)
+    return "\n".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', re.sub(r'"\s*"', "", code)))
 
 
 def check_quotes(page, text, said):

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """The log's key and the main token of the quickstart's vault, over the years: the log is handed over to a new key while a door asks
 and an auditor follows; then the token is stolen, the custodians and the spare put a new one in its place, and new cards end the old."""
-import csv
 import json
 import os
 import pathlib
@@ -9,111 +8,32 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 
-import numpy
-
-import openapi_votes
-from vault import FACEKEEP_AUDIT, FACEKEEPD, Report, Vault, base64_of
+from parties import QUORUM, Door, at_once, audit, daemon, fetch, known_people, matches, propose, sign, stage, unseal, wait
+from vault import FACEKEEPD, Report, Vault
 
 report = Report()
 if os.environ.get("FACEKEEP_TEST_TOKEN", "softhsm") != "softhsm":
     report.skip("tokens are taken away and added: SoftHSM alone")
     report.end()
 MODULE = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
-QUORUM = ("property-1", "property-2", "residents-1", "residents-2")
-AT_ONCE = """
-for name in ("rotate", "reshare"):
-    plan["rules"][name] = {"groups": {"property": 1, "residents": 1}, "delay_s": 0, "lifetime_s": 604800}
-"""
-
-
-def wait(what, seconds=240):
-    for _ in range(seconds * 10):
-        if what():
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def sign(v, made):
-    for who in ("property/1", "residents/1"):
-        checkpoint = v.ask(None, "GET", "/checkpoint").body
-        body = openapi_votes.vote(v.principals[who], made, v.demo["vault"], checkpoint, "approve")
-        answer = v.ask(who, "POST", f"/v1/proposals/{made['id']}/approvals", body)
-        if answer.status != 200:
-            raise RuntimeError(answer)
-
-
-def propose(v, action):
-    return v.ask("property/1", "POST", "/v1/proposals", {"purpose": "key-rotation", "action": action})
-
-
-def stage(v, made):
-    return v.ask("property/1", "GET", f"/v1/proposals/{made['id']}").json["stage"]
 
 
 def labels(v, token="facekeep"):
     """Of every object of a token, as a process shows them that has just opened it."""
-    for _ in range(20):
+    for _ in range(50):
         listed = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", token, "--login", "--pin",
                                  (v.folder / "token-pin").read_text().strip(), "--list-objects"], env=v.env, capture_output=True, text=True, check=False)
-        if listed.returncode == 0:
+        if listed.returncode == 0 and "label:" in listed.stdout:
             break
         time.sleep(0.2)  # SoftHSM stumbles over an object whose file somebody else is writing
     said = listed.stdout
     return sorted(set(re.findall(r"label: +'?facekeep/[0-9a-f]{32}/([a-z0-9-]+)", said)))
 
 
-def audit(v, *args):
-    return subprocess.run([FACEKEEP_AUDIT, *map(str, args)], env=v.env, capture_output=True, text=True, check=False)
-
-
-def fetch(v, mirror):
-    return audit(v, "fetch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out", mirror, "--api", v.demo["api"],
-                 "--key", v.folder / "keys/auditor-1.key", "--rate", "1000")
-
-
-class Door(threading.Thread):
-    """Asks for one person again and again. While the vault is down or sealed it may get no answer; it never gets a wrong one."""
-
-    def __init__(self, v, subject, face):
-        super().__init__(daemon=True)
-        self.v, self.body = v, {"door": "north-gate", "model": "face", "subject": subject, "probe": base64_of(face)}
-        self.said, self.wrong, self.stop = 0, [], False
-
-    def run(self):
-        while not self.stop:
-            try:
-                answer = self.v.ask("door/1", "POST", "/v1/sites/main/verify", self.body)
-            except (OSError, ValueError, KeyError):
-                time.sleep(0.05)
-                continue
-            if answer.status == 200 and answer.json["decision"] == "match":
-                self.said += 1
-            elif answer.status not in (200, 503) or answer.status == 200 and answer.json["decision"] == "no_match":
-                self.wrong.append(answer)
-            time.sleep(0.01)
-
-
-def matches(v, subject, face):
-    answer = v.ask("door/1", "POST", "/v1/sites/main/verify", {"door": "north-gate", "model": "face", "subject": subject, "probe": base64_of(face)})
-    return answer.status == 200 and answer.json["decision"] == "match"
-
-
-def unseal(v, cards="cards"):
-    """What is said of each card."""
-    out = []
-    for who in QUORUM:
-        done = v.cli(who, "unseal", "--program", v.program(), share=(v.folder / f"{cards}/{who}.share").read_text())
-        out.append(done.stdout if done.returncode == 0 else done.stderr)
-    return out
-
-
 def recover(v, *args):
-    return subprocess.run([FACEKEEPD, "recover", "--config", v.folder / "facekeepd.toml", *map(str, args)], env=v.env,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return daemon(v, "recover", *args)
 
 
 def hand_over(v, mirror):
@@ -258,11 +178,8 @@ def old_token(v):
     report.check("the spare is in its safe, and the vault opens", wait(lambda: v.state() == "open", 20), v.state())
 
 
-with Vault("--small", "--spare", adjust=AT_ONCE) as v:
-    faces = numpy.load(v.folder / "probes.npy")
-    with open(v.folder / "probes.csv", encoding="utf-8", newline="") as f:
-        subjects = [row["subject"] for row in csv.DictReader(f)]
-    known = [(s, face) for s, face in zip(subjects, faces) if matches(v, s, face)][:5]
+with Vault("--small", "--spare", adjust=at_once("rotate", "reshare")) as v:
+    known = known_people(v)[:5]
     mirror = v.folder / "mirror"
     door = Door(v, *known[0])
     door.start()
@@ -280,6 +197,6 @@ with Vault("--small", "--spare", adjust=AT_ONCE) as v:
     report.check("the auditor follows the custodians' key", fetched.returncode == 0, fetched.stderr)
     report.check("and replays the whole", replayed.returncode == 0, (replayed.stdout + replayed.stderr)[-300:])
     v.stop()
-    checked = subprocess.run([FACEKEEPD, "check", "--config", v.folder / "facekeepd.toml", "--json"], env=v.env, capture_output=True, text=True, check=False)
+    checked = daemon(v, "check", "--json")
     report.check("`facekeepd check` finds nothing", checked.returncode == 0 and not json.loads(checked.stdout)["faults"], checked.stdout[-300:] + checked.stderr)
 report.end()

@@ -15,16 +15,13 @@ import time
 
 import numpy
 
-import openapi_votes
+from parties import at_once, propose, sign, stage
 from vault import FACEKEEP, FACEKEEPD, FACEKEEP_AUDIT, SOURCE, Report, Vault, base64_of
 
 sys.path.insert(0, str(SOURCE / "tests/interop"))
 from replayer.replay import Replay  # noqa: E402
 
 report = Report()
-AT_ONCE = """
-plan["rules"]["ticket"] = {"groups": {"property": 1, "residents": 1}, "delay_s": 0, "lifetime_s": 604800}
-"""
 QUIET = 6  # seconds in which nothing may happen
 
 
@@ -85,18 +82,12 @@ class Box:
 
 
 def decide(v, action):
-    made = v.ask("property/1", "POST", "/v1/proposals", {"purpose": "power-cuts", "action": action}).json["proposal"]
+    carried_out(v, propose(v, action, "power-cuts").json["proposal"])
+
+
+def carried_out(v, made):
     sign(v, made)
-
-
-def sign(v, made):
-    for who in ("property/1", "residents/1"):
-        checkpoint = v.ask(None, "GET", "/checkpoint").body
-        answer = v.ask(who, "POST", f"/v1/proposals/{made['id']}/approvals", openapi_votes.vote(v.principals[who], made, v.demo["vault"], checkpoint, "approve"))
-        if answer.status != 200:
-            raise RuntimeError(answer)
-    done = wait(lambda: v.ask("property/1", "GET", f"/v1/proposals/{made['id']}").json["stage"] == "done", 20)
-    report.check("the policy is carried out", done)
+    report.check("the policy is carried out", wait(lambda: stage(v, made) == "done", 20))
 
 
 def ticket(v):
@@ -158,7 +149,7 @@ def about_the_way_it_goes(v, box, person):
     report.check("a policy is proposed", made.returncode == 0, made.stderr)
     said = v.cli("property-1", "proposals").stdout
     report.check("in words that say who gives what up", "give up being asked" in said and "lodge" in said, said)
-    sign(v, v.ask("property/1", "GET", f"/v1/proposals/{json.loads(made.stdout)['id']}").json)
+    carried_out(v, v.ask("property/1", "GET", f"/v1/proposals/{json.loads(made.stdout)['id']}").json)
     box.start()
     report.check("no ticket before an opening by cards", ticket(v) is None)
     v.unseal()
@@ -302,7 +293,7 @@ def about_nobody_asked(v, box, person):
     report.check("then a restart needs cards", v.state() == "sealed")
 
 
-with Vault("--small", adjust=AT_ONCE) as v:
+with Vault("--small", adjust=at_once("ticket")) as v:
     someone = somebody(v)
     lodge = Box(v)
     try:

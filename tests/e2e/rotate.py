@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """A rotation of all keys in the quickstart's vault: proposed, signed by both groups, carried out while a door asks; the daemon is
 killed at random moments, and whatever it was doing is finished by the next one. At the end the old root is gone from the token."""
-import csv
 import json
 import pathlib
 import random
@@ -9,22 +8,15 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 
-import numpy
-
-import openapi_votes
-from vault import FACEKEEPD, FACEKEEP_AUDIT, Report, Vault, base64_of
+from parties import Door, at_once, audit, daemon, fetch, known_people, matches, propose, propose_and_sign, stage, wait
+from vault import Report, Vault
 
 report = Report()
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(1 << 32)
 moments = random.Random(seed)
 print(f"  seed {seed}")
-AT_ONCE = """
-for name in ("rotate", "reshare"):
-    plan["rules"][name] = {"groups": {"property": 1, "residents": 1}, "delay_s": 0, "lifetime_s": 604800}
-"""
 
 
 def roots(v):
@@ -44,74 +36,12 @@ def rotation(v):
     return v.ask(None, "GET", "/v1/seal-status").json.get("rotation")
 
 
-class Door(threading.Thread):
-    """Asks for one person again and again. While the daemon is down or sealed it may get no answer; it never gets a wrong one."""
-
-    def __init__(self, v, subject, face):
-        super().__init__(daemon=True)
-        self.v, self.body = v, {"door": "north-gate", "model": "face", "subject": subject, "probe": base64_of(face)}
-        self.said, self.wrong, self.stop = 0, [], False
-
-    def run(self):
-        while not self.stop:
-            try:
-                answer = self.v.ask("door/1", "POST", "/v1/sites/main/verify", self.body)
-            except (OSError, ValueError, KeyError):
-                time.sleep(0.05)
-                continue
-            if answer.status == 200 and answer.json["decision"] == "match":
-                self.said += 1
-            elif answer.status not in (200, 503) or answer.status == 200 and answer.json["decision"] == "no_match":
-                self.wrong.append(answer)
-            time.sleep(0.01)
-
-
-def propose_and_sign(v, action):
-    answer = v.ask("property/1", "POST", "/v1/proposals", {"purpose": "key-rotation", "action": action})
-    if answer.status != 201:
-        raise RuntimeError(answer)
-    made = answer.json["proposal"]
-    for who in ("property/1", "residents/1"):
-        checkpoint = v.ask(None, "GET", "/checkpoint").body
-        body = openapi_votes.vote(v.principals[who], made, v.demo["vault"], checkpoint, "approve")
-        answer = v.ask(who, "POST", f"/v1/proposals/{made['id']}/approvals", body)
-        if answer.status != 200:
-            raise RuntimeError(answer)
-    return made
-
-
-def stage(v, made):
-    return v.ask("property/1", "GET", f"/v1/proposals/{made['id']}").json["stage"]
-
-
-def wait(what, seconds=240):
-    for _ in range(seconds * 10):
-        if what():
-            return True
-        time.sleep(0.1)
-    return False
-
-
 def kinds(v):
     return [e["type"] for e in v.entries() if "type" in e]
 
 
-def people(v):
-    """Everybody whose face the quickstart's probes show."""
-    with open(v.folder / "probes.csv", encoding="utf-8", newline="") as f:
-        subjects = [row["subject"] for row in csv.DictReader(f)]
-    for subject, face in zip(subjects, numpy.load(v.folder / "probes.npy")):
-        if verify(v, subject, face) == "match":
-            yield subject, face
-
-
-def verify(v, subject, face):
-    answer = v.ask("door/1", "POST", "/v1/sites/main/verify", {"door": "north-gate", "model": "face", "subject": subject, "probe": base64_of(face)})
-    return answer.json["decision"] if answer.status == 200 else repr(answer)
-
-
-with Vault("--small", adjust=AT_ONCE) as v:
-    known = list(people(v))
+with Vault("--small", adjust=at_once("rotate", "reshare")) as v:
+    known = known_people(v)
     door = Door(v, *known[0])
     door.start()
     report.check("before: one root, one pair of slot files", roots(v) == [1] and slot_files(v) == ["slots.a", "slots.b"])
@@ -123,7 +53,7 @@ with Vault("--small", adjust=AT_ONCE) as v:
     said = v.cli(None, "status")
     report.check("and so does `facekeep status`", "keys are being rotated" in said.stdout, said.stdout or said.stderr)
     report.check("the metrics say so too", b"facekeep_rotation_running 1" in v.ask(None, "GET", "/metrics").body)
-    answer = v.ask("property/1", "POST", "/v1/proposals", {"purpose": "again", "action": {"kind": "rotate-keys"}})
+    answer = propose(v, {"kind": "rotate-keys"}, "again")
     second = answer.json.get("proposal", {}).get("id")
     report.check("another rotation is proposed meanwhile, and waits", answer.status == 201 and stage(v, answer.json["proposal"]) == "draft", answer)
     withdrawn = v.ask("property/1", "POST", f"/v1/proposals/{second}/withdrawal")
@@ -146,7 +76,7 @@ with Vault("--small", adjust=AT_ONCE) as v:
                  entries.index("rewrapped") < entries.index("keys-retired"), [e for e in entries if e in ("rewrapped", "keys-retired")])
     v.restart(signal.SIGKILL)
     v.unseal()
-    missed = [name for name, face in known if verify(v, name, face) != "match"]
+    missed = [name for name, face in known if not matches(v, name, face)]
     report.check("everybody matches under the new keys", known and not missed, missed or f"{len(known)} people")
     door.stop = True
     door.join()
@@ -154,12 +84,9 @@ with Vault("--small", adjust=AT_ONCE) as v:
     status = v.ask(None, "GET", "/v1/seal-status").json["templates"]
     report.check("no template was refused", status["refused"] == 0, status)
     mirror = v.folder / "mirror"
-    fetched = subprocess.run([FACEKEEP_AUDIT, "fetch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out", mirror, "--api", v.demo["api"],
-                              "--key", v.folder / "keys/auditor-1.key", "--rate", "1000"], env=v.env, capture_output=True, text=True, check=False)
-    replayed = subprocess.run([FACEKEEP_AUDIT, "replay", mirror, "--json"], env=v.env, capture_output=True, text=True, check=False)
+    fetched, replayed = fetch(v, mirror), audit(v, "replay", mirror, "--json")
     report.check("an auditor replays it", fetched.returncode == 0 and replayed.returncode == 0, fetched.stderr or replayed.stdout[-300:])
     v.stop()
-    checked = subprocess.run([FACEKEEPD, "check", "--config", v.folder / "facekeepd.toml", "--json"],
-                             env=v.env, capture_output=True, text=True, check=False)
+    checked = daemon(v, "check", "--json")
     report.check("`facekeepd check` finds nothing", checked.returncode == 0 and not json.loads(checked.stdout)["faults"], checked.stdout[-300:] + checked.stderr)
 report.end()

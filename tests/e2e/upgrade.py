@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A data folder that an earlier version wrote (tests/golden/*.tar.xz: database, key slots, software token, cards of a rehearsal) opens: people match,
-are enrolled and erased, and the log goes on. What a newer version wrote is refused with one sentence that names both versions, and nothing is changed.
+"""A data folder that is kept (tests/golden/*.tar.xz: database, key slots, software token, cards of a rehearsal) opens: people match, are enrolled
+and erased, and the log goes on. The first was written shortly before 0.1.0, so that each later version has one of an earlier. What a newer version wrote is refused with one sentence that names both versions, and nothing is changed.
 
 `tests/e2e/upgrade.py --make NAME` writes such a folder with the programs of this build; it is done once a version, and never again.
 """

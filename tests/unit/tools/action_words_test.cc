@@ -70,6 +70,7 @@ std::vector<Json> others(const std::string& field, const Json& value) {
   if (field == "until" || field == "date") return {"2029-12-30"};
   if (field == "certificate") return {to_base64(to_bytes("another one"))};
   const bool digest = text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (field == "key" && !digest) return {test::approval_line("somebody else")};  // a box's
   if (digest) return {(text[0] == '0' ? "1" : "0") + text.substr(1)};
   return {text + "x"};
 }
@@ -91,9 +92,10 @@ void change_each(Json& all, Json& at, const std::string& field, const std::funct
     seen(all);
   }
   at = own;
-  // A role and a basis have fields of their own, so that none of another is taken alone.
+  // A role and a basis have fields of their own, so that none of another is taken alone; `unattended` is true or not
+  // there.
   INFO(field << " of " << all.dump());
-  CHECK((taken > 0 || field == "role" || field == "basis" || field == "key" || field == "unattended"));
+  CHECK((taken > 0 || field == "role" || field == "basis" || field == "unattended"));
 }
 
 }  // namespace
@@ -110,6 +112,17 @@ TEST_CASE("no field of an action can differ without its words differing") {
         CHECK(action_words(lang, *action_from_json(changed)) != words);
       });
     }
+  }
+}
+
+TEST_CASE("tickets of a box that asks nobody are told from those of one that does") {
+  SetTicket ticket = std::get<SetTicket>(full_actions().back());
+  REQUIRE(ticket.ticket->unattended);
+  for (const Lang lang : {Lang::kEnglish, Lang::kChinese}) {
+    const auto words = action_words(lang, ticket);
+    SetTicket attended = ticket;
+    attended.ticket->unattended = false;
+    CHECK(action_words(lang, attended) != words);
   }
 }
 

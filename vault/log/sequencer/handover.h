@@ -1,5 +1,5 @@
 // Which key signs which checkpoint of a vault's own log, from its own state: the daemon's part of a handover. Verifiers
-// who do not have the state follow the chain from outside (vault/log/FORMAT.md, "Handover of the log key").
+// who do not have the state follow the chain from outside (vault/log/FORMAT.md, "Log keys").
 //
 // The handover checkpoint is the one just behind the entry that names the new key: of size entry + 1, signed by the key
 // before and by the new one; after a recovery by the new one alone. It is stored for ever, under its size.

@@ -1,0 +1,157 @@
+"""Who has to do with a quickstart's vault while its keys change: a door that asks, custodians who decide, an auditor who follows.
+A library, not a suite."""
+import csv
+import subprocess
+import threading
+import time
+
+import numpy
+
+import openapi_votes
+from vault import FACEKEEP_AUDIT, FACEKEEPD, base64_of
+
+SUBJECTS = "/v1/sites/main/subjects"
+# Two cards of each group open the vault.
+QUORUM = ("property-1", "property-2", "residents-1", "residents-2")
+
+
+def at_once(*classes):
+    """For Vault(adjust=...): one of each group decides these, without a delay."""
+    return f"""
+for name in {classes!r}:
+    plan["rules"][name] = {{"groups": {{"property": 1, "residents": 1}}, "delay_s": 0, "lifetime_s": 604800}}
+"""
+
+
+def wait(what, seconds=240):
+    for _ in range(seconds * 10):
+        if what():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+# Doors.
+
+
+def question(subject, face):
+    return {"door": "north-gate", "model": "face", "subject": subject, "probe": base64_of(face)}
+
+
+def decision(v, subject, face):
+    answer = v.ask("door/1", "POST", "/v1/sites/main/verify", question(subject, face))
+    return answer.json["decision"] if answer.status == 200 else repr(answer)
+
+
+def matches(v, subject, face):
+    return decision(v, subject, face) == "match"
+
+
+def known_people(v):
+    """(subject, face) of everybody whose face the quickstart's probes show."""
+    with open(v.folder / "probes.csv", encoding="utf-8", newline="") as f:
+        subjects = [row["subject"] for row in csv.DictReader(f)]
+    return [(s, face) for s, face in zip(subjects, numpy.load(v.folder / "probes.npy")) if matches(v, s, face)]
+
+
+class People:
+    """Made-up people, enrolled over HTTPS."""
+
+    def __init__(self, vault):
+        self.vault, self.random, self.faces = vault, numpy.random.default_rng(5), {}
+
+    def enrol(self, who):
+        face = self.random.standard_normal(self.vault.demo["dimension"]).astype("<f4")
+        self.faces[who] = face / numpy.linalg.norm(face)
+        first = self.vault.ask("operator/1", "PUT", f"{SUBJECTS}/{who}", self.vault.consent())
+        assert first.status in (200, 201), first
+        added = self.vault.ask("operator/1", "POST", f"{SUBJECTS}/{who}/templates", {"model": "face", "template": base64_of(self.faces[who])})
+        assert added.status in (200, 201), added
+
+    def erase(self, who):
+        return self.vault.ask("operator/1", "DELETE", f"{SUBJECTS}/{who}")
+
+    def identified(self, who, connection=None):
+        body = {"door": "north-gate", "model": "face", "probe": base64_of(self.faces[who])}
+        answer = self.vault.ask("door/1", "POST", "/v1/sites/main/identify", body, connection=connection)
+        assert answer.status == 200, answer
+        return answer.json.get("subject") if answer.json["decision"] == "match" else answer.json["decision"]
+
+
+class Door(threading.Thread):
+    """Asks for one person again and again. While the vault is down or sealed it may get no answer; it never gets a wrong one."""
+
+    def __init__(self, v, subject, face):
+        super().__init__(daemon=True)
+        self.v, self.body = v, question(subject, face)
+        self.said, self.wrong, self.stop = 0, [], False
+
+    def run(self):
+        while not self.stop:
+            try:
+                answer = self.v.ask("door/1", "POST", "/v1/sites/main/verify", self.body)
+            except (OSError, ValueError, KeyError):
+                time.sleep(0.05)
+                continue
+            if answer.status == 200 and answer.json["decision"] == "match":
+                self.said += 1
+            elif answer.status not in (200, 503) or answer.status == 200 and answer.json["decision"] == "no_match":
+                self.wrong.append(answer)
+            time.sleep(0.01)
+
+
+# Custodians.
+
+
+def unseal(v, cards="cards"):
+    """What is said of each card."""
+    out = []
+    for who in QUORUM:
+        done = v.cli(who, "unseal", "--program", v.program(), share=(v.folder / f"{cards}/{who}.share").read_text())
+        out.append(done.stdout if done.returncode == 0 else done.stderr)
+    return out
+
+
+def propose(v, action, purpose="key-rotation"):
+    return v.ask("property/1", "POST", "/v1/proposals", {"purpose": purpose, "action": action})
+
+
+def stage(v, made):
+    return v.ask("property/1", "GET", f"/v1/proposals/{made['id']}").json["stage"]
+
+
+def sign(v, made):
+    for who in ("property/1", "residents/1"):
+        checkpoint = v.ask(None, "GET", "/checkpoint").body
+        body = openapi_votes.vote(v.principals[who], made, v.demo["vault"], checkpoint, "approve")
+        answer = v.ask(who, "POST", f"/v1/proposals/{made['id']}/approvals", body)
+        if answer.status != 200:
+            raise RuntimeError(answer)
+
+
+def propose_and_sign(v, action):
+    answer = propose(v, action)
+    if answer.status != 201:
+        raise RuntimeError(answer)
+    sign(v, answer.json["proposal"])
+    return answer.json["proposal"]
+
+
+# The administrator, at the stopped vault's machine.
+
+
+def daemon(v, command, *args):
+    return subprocess.run([FACEKEEPD, command, "--config", v.folder / "facekeepd.toml", *map(str, args)], env=v.env, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=600, check=False)
+
+
+# The auditor.
+
+
+def audit(v, *args):
+    return subprocess.run([FACEKEEP_AUDIT, *map(str, args)], env=v.env, capture_output=True, text=True, timeout=300, check=False)
+
+
+def fetch(v, mirror):
+    return audit(v, "fetch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out", mirror, "--api", v.demo["api"],
+                 "--key", v.folder / "keys/auditor-1.key", "--rate", "1000")
