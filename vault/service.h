@@ -453,6 +453,7 @@ class Service {
   mutable std::mutex decisions_mutex_;
   std::map<std::string, std::uint64_t> decisions_;
 
+  std::mutex housekeeping_mutex_;  // outermost
   std::mutex keeper_mutex_;
   std::condition_variable keeper_wakes_;
   bool keeper_stops_ = false;

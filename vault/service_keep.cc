@@ -40,6 +40,7 @@ const std::vector<Service::Job>& Service::jobs() {
 }
 
 void Service::housekeeping() {
+  const std::lock_guard one(housekeeping_mutex_);
   // What a clock that somebody set would destroy can't be brought back: it waits for a person. The flag stays, even
   // if the clock is set back, since nobody knows which of the two was right.
   for (const Job& job : jobs()) {

@@ -13,6 +13,7 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -298,6 +299,40 @@ def mirror(r, into):
     return v.folder / into
 
 
+def records(data):
+    """Of a backup (vault/backup/FORMAT.md section 1): [kind, key or slot, value]."""
+    out, at = [], 110
+    while data[at:at + 1] != b"Z":
+        if data[at:at + 1] == b"R":
+            k, v = struct.unpack_from(">HI", data, at + 1)
+            out.append([b"R", data[at + 7:at + 7 + k], data[at + 7 + k:at + 7 + k + v]])
+            at += 7 + k + v
+        else:
+            out.append([b"S", data[at + 1:at + 5], data[at + 6:at + 6 + data[at + 5]]])
+            at += 6 + data[at + 5]
+    return out
+
+
+def well_formed(header, items):
+    """The file of these records, counted and digested anew."""
+    out = bytes(header)
+    for kind, key, value in items:
+        out += kind + (struct.pack(">HI", len(key), len(value)) + key if kind == b"R" else key + bytes([len(value)])) + value
+    rows = sum(kind == b"R" for kind, *_ in items)
+    out += b"Z" + struct.pack(">QQ", rows, len(items) - rows)
+    return out + hashlib.sha256(out).digest()
+
+
+def with_somebody_more(items):
+    """The sealed record of one person once more, as another's, with its key in a slot that nobody has."""
+    first = next(i for i, (kind, key, _) in enumerate(items) if kind == b"R" and key[:1] == b"r")
+    _, key, value = items[first]
+    another = key[:-1] + bytes([key[-1] ^ 1])
+    items.insert(first + (another > key), [b"R", another, value])
+    slot = next(x for x in items if x[0] == b"S")
+    items.append([b"S", struct.pack(">I", 1000), slot[2]])
+
+
 def restores(r, backup, older, newest):
     v = r.vault
 
@@ -325,6 +360,17 @@ def restores(r, backup, older, newest):
             bent("cut.facekeep-backup", lambda data: data.__delitem__(slice(len(data) // 2, None))), "--mirror", newest)
     refused("a backup with its header's size lowered", "altered|cut|vouch", "--backup",
             bent("less.facekeep-backup", lambda data: data.__setitem__(31, data[31] ^ 1)), "--mirror", newest)
+    data = backup.read_bytes()
+    assert well_formed(data[:110], records(data)) == data
+    items = records(data)
+    with_somebody_more(items)
+    path = v.folder / "more.facekeep-backup"
+    path.write_bytes(well_formed(data[:110], items))
+    refused("a backup with somebody more in it, counted and digested anew", "does not vouch|not in the log|no owner|nobody", "--backup", path, "--mirror", newest)
+    items = [x for x in records(data) if x[0] == b"S" or x[1][:1] != b"n"]
+    path = v.folder / "nameless.facekeep-backup"
+    path.write_bytes(well_formed(data[:110], items))
+    refused("a backup without the rows of names, counted and digested anew", "does not vouch|not in the log|no owner|nobody", "--backup", path, "--mirror", newest)
     set_memory(r, (older / "checkpoint").read_bytes())
     for name in ("db", "keys"):
         shutil.rmtree(v.folder / "data" / name, ignore_errors=True)
