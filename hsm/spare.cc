@@ -37,7 +37,8 @@ Result<SecretBytes> unwrap_with_spare(SessionPool& spare_token, std::uint32_t ep
     for (const ck_object_handle_t key : keys) {
       auto opened = unwrap_secret(s, {key, WrapMechanism::kRsaOaep, std::nullopt, {}}, epoch, blob, context);
       if (opened || s.calls.failure().session_lost()) return opened;
-      last = std::move(opened).error();
+      // That a key is another one says more than what somebody else's may not do.
+      if (last.code != Errc::kCrypto) last = std::move(opened).error();
     }
     return last;
   });
@@ -47,8 +48,10 @@ Result<bool> has_spare_key(SessionPool& spare_token, const Digest& fingerprint) 
   return spare_token.run(Repeat::kSafe, [&](Session& s) -> Result<bool> {
     FK_TRY(const auto keys, rsa_private_keys(s));
     for (const ck_object_handle_t key : keys) {
-      FK_TRY(RsaPublicKey half, rsa_public_half(s, key));
-      if (spare_of(std::move(half)).fingerprint == fingerprint) return true;
+      auto half = rsa_public_half(s, key);
+      if (!half && s.calls.failure().session_lost()) return std::move(half).error();
+      // Somebody else's may have none that can be read.
+      if (half && spare_of(std::move(*half)).fingerprint == fingerprint) return true;
     }
     return false;
   });

@@ -320,9 +320,11 @@ Result<SealStatus> Service::seal_status() const {
     if (st.cards_since()) out.cards = ledger::card_year(*st.cards_since(), now.wall);
     if (const auto& recovery = st.recovery()) out.recovery = {recovery->entry, recovery->kind};
     if (st.ticket() && !ledger::why_ticket_is_over(st, st.moment_at(now))) out.ticket = st.ticket();
-    for (const auto& g : st.current().groups) {
-      const auto in = st.shares_in().find(g.id);
-      const auto n = in == st.shares_in().end() ? 0 : in->second.size();
+    // Of the cards that are being handed in: while new ones are untried, those before them may be.
+    const bool before = st.shares_in().empty() && !st.shares_in(true).empty() && st.cards_before() != nullptr;
+    for (const auto& g : before ? st.cards_before()->groups : st.current().groups) {
+      const auto in = st.shares_in(before).find(g.id);
+      const auto n = in == st.shares_in(before).end() ? 0 : in->second.size();
       out.groups.push_back({g.id, static_cast<std::uint32_t>(n), g.threshold});
     }
   });

@@ -10,6 +10,15 @@ namespace facekeep {
 
 using ledger::State;
 
+namespace {
+
+// With nothing behind the backup it is of a restore that accepted a loss, and was killed before it took its mark away.
+bool takes_away(const std::optional<ledger::BehindBackup>& mark) {
+  return mark && mark->from < mark->upto;
+}
+
+}  // namespace
+
 // A custodian who counts now: nobody takes a backup along who was stopped.
 Result<std::string> Service::backing_up(const Digest& spki) const {
   FK_TRY(const std::string by, custodian(spki));
@@ -37,7 +46,7 @@ Result<Bytes> Service::backup_piece(const Digest& spki, const Id128& id, std::ui
 // log has, up to the log's end, writes no slot of anything behind that backup. Or the log has that restore.
 Status Service::check_restored() const {
   const auto& range = options_.sequencer.restored;
-  if (!range) return {};
+  if (!takes_away(range)) return {};
   const char* hint = "find out who put restored.json there; without it the vault starts";
   bool logged = false;
   bool fits = false;
@@ -71,7 +80,7 @@ Status Service::check_restored() const {
 // the event that takes away what was sealed behind the backup. Its slots are empty; they become free.
 void Service::add_restored(const log::Turn& turn, log::Write& w) const {
   const auto& range = options_.sequencer.restored;
-  if (!range || turn.next_entry != range->upto) return;
+  if (!takes_away(range) || turn.next_entry != range->upto) return;
   w.drafts.push_back(
       {ledger::Restored{range->from, range->upto - range->from, subjects_behind(turn.state, *range)}, {}});
   w.dead_slots = slots_behind(turn.state, *range);

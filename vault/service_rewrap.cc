@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "vault/base/thread.h"
+#include "vault/known_people.h"
 #include "vault/ledger/decide.h"
 #include "vault/open_vault.h"
 #include "vault/rewrap.h"
@@ -259,6 +260,29 @@ Result<std::size_t> Service::rewrap_left_behind(OpenVault& vault) {
   return left;
 }
 
+namespace {
+
+// What the next unseal will ask, of the new keys alone: the old ones do not go while it would refuse.
+Status check_next_unseal(const OpenVault& vault, const store::Store& store, seal::SlotGenerations& slots,
+                         const log::Sequencer& sequencer) {
+  std::vector<KnownPerson> known;
+  std::vector<std::string> sites;
+  const std::uint32_t to = sequencer.read([&](const State& st) {
+    known = longest_enrolled(st);
+    sites = site_ids(st);
+    return st.root_epoch();
+  });
+  OpenVault next(vault.vault(), store, slots, vault.people().of(to));
+  for (const std::string& site : sites) FK_CHECK(next.add_site(site, vault.site(site).keys.of(to)));
+  FK_TRY(const std::size_t lost, count_lost(next, known));
+  return check_lost(
+      lost, known.size(), "the new keys",
+      "without the old keys no unseal would open the vault: while it is open, erase the people whose keys "
+      "do not open and enrol them anew, or put the old files back");
+}
+
+}  // namespace
+
 // What is left behind is told, and waits for somebody who repairs it as long as the vault is open for a day.
 Status Service::end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t from) {
   const std::uint64_t now = parts_.clock.now().uptime_ms;
@@ -271,6 +295,11 @@ Status Service::end_rotation(std::shared_ptr<OpenVault> vault, std::uint32_t fro
     if (left > 0 && !left_wait_.is_over()) {
       rotation_not_before_ms_ = now + kLookAgainMs;
       return left_behind(left);
+    }
+    if (left > 0) {
+      rotation_not_before_ms_ = now + kLookAgainMs;
+      FK_CHECK(check_next_unseal(*vault, parts_.store, parts_.slots, *sequencer_));
+      rotation_not_before_ms_ = 0;
     }
     all_moved_at_ms_ = now;
   }

@@ -234,12 +234,21 @@ Status Service::reseal_names(OpenVault& vault, std::uint32_t epoch, std::vector<
 
 Status Service::change_keys(const Id128& id) {
   const std::lock_guard one(key_change_mutex_);
-  if (sequencer_->read([](const State& st) { return st.rotation().has_value(); })) return renew_cards(id);
   const Instant now = parts_.clock.now();
-  FK_TRY(const KeyChange change, sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }));
+  const bool rotating = sequencer_->read([](const State& st) { return st.rotation().has_value(); });
+  FK_CHECK(sequencer_->read([&](const State& st) { return decide_carry_out(st, id, st.moment_at(now)); }));
+  KeyChange change;
+  if (!rotating) {
+    FK_TRY(change, sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }));
+  }
   // Each try makes a key in the token, whose memory wears.
   if (now.uptime_ms < key_change_not_before_ms_) {
     return make_error(Errc::kUnavailable, "new keys are made again some time after a try that failed");
+  }
+  if (rotating) {
+    const Status renewed = renew_cards(id);
+    note_key_change(renewed, renewed.has_value());
+    return renewed;
   }
   FK_CHECK(settle_log());  // the keys that are to be moved are on disk
   EpochMaker maker(parts_.custody, parts_.store, change);

@@ -3,11 +3,11 @@
 #include <set>
 
 #include "vault/history.h"
+#include "vault/known_people.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/key_proof.h"
 #include "vault/open_vault.h"
 #include "vault/opening.h"
-#include "vault/rewrap.h"
 #include "vault/seal/share_envelope.h"
 #include "vault/service.h"
 #include "vault/site_rows.h"
@@ -163,52 +163,12 @@ Result<bool> is_retired(const store::Store& store, const KeysAtRest& rest) {
   return !left;
 }
 
-struct Enrolled {
-  Id128 ref{};
-  ledger::SubjectState state;
-  std::string site;
-};
-constexpr std::size_t kAsked = 64;
-
-// Who has been enrolled longest: somebody with the log's key adds people at its end alone.
-std::vector<Enrolled> longest_enrolled(const ledger::State& st) {
-  std::map<std::uint64_t, Id128> oldest;  // by entry
-  for (const auto& [ref, s] : st.subjects()) {
-    if (oldest.size() == kAsked && s.entry > oldest.rbegin()->first) continue;
-    oldest.emplace(s.entry, ref);
-    if (oldest.size() > kAsked) oldest.erase(std::prev(oldest.end()));
-  }
-  std::vector<Enrolled> out;
-  for (const auto& [entry, ref] : oldest) {
-    const ledger::SubjectState& s = *st.subject(ref);
-    out.push_back({ref, s, st.current().sites[s.site].id});
-  }
-  return out;
-}
-
-// Behind a rotation nothing vouches for the keys but that people are under them.
-Status check_people(const OpenVault& vault, const std::vector<Enrolled>& people) {
-  std::size_t lost = 0;
-  for (const Enrolled& p : people) {
-    const auto open = vault.open_subject(vault.site(p.site), p.ref, p.state);
-    if (!open && !is_damage(open.error())) return open.error();
-    lost += open ? 0 : 1;
-  }
-  if (lost < 2 || lost * 2 <= people.size()) return {};
-  return make_error(
-      Errc::kIntegrity,
-      "the keys in force open " + std::to_string(people.size() - lost) + " of the " + std::to_string(people.size()) +
-          " people who have been enrolled longest",
-      "the disk is damaged, or somebody with the token and the disk put keys of their own in place: enrol "
-      "nobody, and restore the vault from a backup");
-}
-
 }  // namespace
 
 Status Service::open_keys(const SecretBytes& key, const StoredKeys& stored, bool before,
                           std::shared_ptr<OpenVault>& out) {
   std::uint64_t templates = 0;
-  std::vector<Enrolled> known;
+  std::vector<KnownPerson> known;
   FK_TRY(KeysAtRest rest, sequencer_->read([&](const ledger::State& st) {
     for (const auto& [ref, s] : st.subjects()) templates += s.templates.size();
     // The keys of the ceremony are the first that anybody was under.
@@ -246,7 +206,13 @@ Status Service::open_keys(const SecretBytes& key, const StoredKeys& stored, bool
       opened->site(k.name).keys.add(std::move(keys));
     }
   }
-  FK_CHECK(check_people(*opened, known));
+  // The keys of the ceremony vouch for those that follow them, whoever is lost.
+  if (rest.old_people && !retired && rest.old_people->epoch == 1) known.clear();
+  FK_TRY(const std::size_t lost, count_lost(*opened, known));
+  FK_CHECK(
+      check_lost(lost, known.size(), "the keys in force",
+                 "the disk is damaged, or somebody with the token and the disk put keys of their own in place: enrol "
+                 "nobody, and restore the vault from a backup"));
   opened->templates_total = templates;  // known before anybody sees the vault open
   FK_CHECK(make_galleries(*sequencer_, *engine_));
   out = std::move(opened);

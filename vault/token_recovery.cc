@@ -117,15 +117,33 @@ Status TokenRecovery::carry_out(const ledger::Recovered& e, Custody& token, cons
                           std::to_string(e.loss->newest.size) + " on are not in what was signed for",
                       "make a new statement, and have that signed");
   }
+  // Found behind the entry it could not be undone.
+  if (!e.loss && anchor) {
+    return make_error(Errc::kFailedPrecondition, "the new main token has an anchor of this vault already",
+                      "it is not a new one: take an empty token");
+  }
   const ledger::Event event{now.wall, 0, e};
   FK_TRY(const std::string leaf, encode_event(event));
   const std::uint64_t index = size();
+  // The token broke between a new log key's entry and the note that both keys were to sign.
+  std::optional<std::pair<State::Handover, Digest>> not_signed;
+  if (log_.handovers < state().handovers().size()) {
+    const State::Handover& h = state().handovers().back();
+    FK_TRY(const Digest root, log::root_at(h.entry + 1, log_.tree.hash_source(log::tile_reader(*store_))));
+    not_signed.emplace(h, root);
+  }
   FK_CHECK(apply(log_.state, event));
   std::vector<log::FullTile> completed;
   log_.tree.append(log::leaf_hash(as_bytes(leaf)), completed);
-  FK_TRY(const std::string note, log::sign_handover(state().handovers().back(), log_.tree.root(), token));
-  reach(point, "recovery-signed");
+  const State::Handover& done = state().handovers().back();
   store::Batch batch;
+  if (not_signed) {
+    const auto& [handover, root] = *not_signed;
+    FK_TRY(const std::string instead, log::sign_handover(handover, root, token, &done));
+    batch.puts.push_back({keys::checkpoint_at(handover.entry + 1), to_bytes(as_bytes(instead))});
+  }
+  FK_TRY(const std::string note, log::sign_handover(done, log_.tree.root(), token));
+  reach(point, "recovery-signed");
   batch.head_before = index;
   batch.head_after = index + 1;
   batch.puts.push_back({keys::entry(index), to_bytes(leaf)});

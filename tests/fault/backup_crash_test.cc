@@ -11,11 +11,14 @@
 #include "tests/fault/calls.h"
 #include "tests/fault/vault_audit.h"
 #include "tests/fault/vault_kit.h"
+#include "tools/common/sshsig_sign.h"
 #include "tools/facekeepd/mirror.h"
 #include "tools/facekeepd/mirror_log.h"
 #include "vault/backup/file.h"
 #include "vault/backup/mark.h"
 #include "vault/backup/restore.h"
+#include "vault/ledger/sshsig.h"
+#include "vault/token_recovery.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
@@ -241,12 +244,14 @@ std::string live_and_lose(Crashing& c, int n, std::string& file) {
   return said.starts_with("failed") ? said : "good";
 }
 
-std::string restore(const Crashing& c, const std::string& file, std::function<void(const char*)> at_point = {}) {
+std::string restore(const Crashing& c, const std::string& file, std::function<void(const char*)> at_point = {},
+                    bool accept_loss = false) {
   const auto log = daemon::open_mirror_log(c.mirror);
   if (!log) return why(log.error());
   backup::RestoreParts parts;
   parts.files = {file};
-  parts.mirror = log->log;
+  parts.accept_loss = accept_loss;
+  if (!accept_loss) parts.mirror = log->log;
   parts.data_dir = c.kit.dir();
   parts.at_point = std::move(at_point);
   parts.token = [&](const ledger::Genesis& genesis, std::optional<std::uint32_t>) -> Result<backup::TokenFacts> {
@@ -255,6 +260,7 @@ std::string restore(const Crashing& c, const std::string& file, std::function<vo
     backup::TokenFacts out;
     FK_TRY(out.log_keys, custody->log_keys());
     FK_TRY(out.anchor, custody->read_anchor());
+    FK_TRY(out.has_root, custody->has_root(genesis.register_epoch));
     return out;
   };
   const auto report = backup::restore(parts);
@@ -302,5 +308,59 @@ TEST_CASE("a restore that is killed is begun anew or is whole, and so is the fir
             return "good";
           }) == "good");
     n += 3;
+  }
+}
+
+namespace {
+
+// The quorum signs for what is gone, and the log goes on under another name.
+Status sign_for_the_loss(const Crashing& c) {
+  store::RocksOptions options;
+  options.dir = c.kit.dir() + "/db";
+  FK_TRY(const auto store, store::RocksStore::open(options));
+  FK_TRY(TokenRecovery recovery, TokenRecovery::open(*store));
+  FK_TRY(auto pool, hsm::open_token(c.kit.token_uri(), SoftHsm::pin()));
+  FK_TRY(const auto custody, hsm::TokenCustody::open(std::move(pool), c.kit.vault()));
+  FK_TRY(const auto anchor, custody->read_anchor());
+  FK_TRY(const ledger::TreeAt newest, recovery.newest_lost({}, anchor));
+  FK_TRY(const LogPublicKey key, custody->make_log_key());
+  const ledger::Genesis& now = recovery.state().current();
+  const Instant at = c.clock.now();
+  FK_TRY(const ledger::Recovered e,
+         recovery.draw_up("restored", {now.token, key}, at.wall, ledger::Loss{now.origin + "/2", newest}));
+  FK_TRY(const std::string statement, recovery_statement(e, c.kit.vault()));
+  std::vector<std::string> armored;
+  for (const char* who : {"property/1", "residents/1"}) {
+    FK_TRY(const Bytes blob,
+           tools::make_sshsig(c.kit.signing_key(who), ledger::kRecoveryNamespace, as_bytes(statement)));
+    armored.push_back(ledger::armor_sshsig(blob));
+  }
+  FK_TRY(const ledger::Recovered whole, recovery.with_signatures(statement, armored));
+  return recovery.carry_out(whole, *custody, at);
+}
+
+}  // namespace
+
+TEST_CASE("a restore that accepts a loss and is killed is begun anew, or goes on to the custodians' signatures") {
+  NEEDS_TOKEN();
+  for (const std::string point : {"mark-written", "keys", "db"}) {
+    CAPTURE(point);
+    Crashing c;
+    std::string file;
+    REQUIRE(live_and_lose(c, 0, file) == "good");
+    constexpr bool kLoss = true;
+    REQUIRE(in_child([&] { return restore(c, file, kill_at(point), kLoss); }) == kKilled);
+    CHECK(in_child([&] { return restore(c, file, {}, kLoss); }).find(point == "db" ? "there is a vault" : "restored") ==
+          0);
+    REQUIRE(in_child([&]() -> std::string {
+              const Status signed_for = sign_for_the_loss(c);
+              return signed_for ? "signed" : why(signed_for.error());
+            }) == "signed");
+    CHECK(in_child([&]() -> std::string {
+            KitVault vault(c.kit, c.clock);
+            if (auto ok = c.open(vault); !ok) return why(ok.error());
+            if (*backup::read_mark(c.kit.dir())) return "the mark is there";
+            return vault->metrics().in_doubt == 2 ? "good" : "somebody is not in doubt";
+          }) == "good");
   }
 }

@@ -19,6 +19,8 @@ namespace keys = store::keys;
 
 namespace {
 
+constexpr std::uint32_t kEpochs = 4;  // more than there are here
+
 // What a backup's bytes, or the rows and slots of a vault, hold.
 struct Loot {
   std::map<Bytes, Bytes> rows;
@@ -61,27 +63,32 @@ struct Thief {
   std::vector<SecretBytes> unseal_keys;  // of all cards
   std::shared_ptr<hsm::SessionPool> spare;
 
-  // Every secret that comes out of a stored site key, with every unseal key, every root and every spare key there is.
-  std::vector<seal::SiteKey> open(const keys::SiteKey& name, const Bytes& stored) const {
+  // Every secret that comes out of a stored site key, with every unseal key, every root and every spare key there is,
+  // as one of any epoch: new keys for the cards before them are sealed at the place of the old ones.
+  std::vector<seal::SiteKey> open(const std::string& site, const Bytes& stored) const {
     std::vector<seal::SiteKey> out;
-    const Id128 vault = kit.f.genesis().vault;
-    for (const auto& u : unseal_keys) {
-      for (std::uint32_t epoch = 1; epoch <= 4; ++epoch) {
+    for (std::uint32_t at = 1; at <= kEpochs; ++at) {
+      const seal::SiteKeyPlace place{kit.f.genesis().vault, site, at};
+      for (const auto& u : unseal_keys) {
         for (const auto layer : {seal::SiteKeyLayer::kMainToken, seal::SiteKeyLayer::kSpareToken}) {
-          const seal::SiteKeyPlace place{vault, name.site, name.epoch};
           const auto inner = seal::open_site_key_outer(place, layer, u.view(), stored);
-          if (!inner) continue;
-          const auto context = seal::site_key_context(place, layer).value();
-          auto key = layer == seal::SiteKeyLayer::kMainToken
-                         ? kit.f.custody->unwrap(epoch, inner->view(), context.view())
-                         : hsm::unwrap_with_spare(*spare, epoch, inner->view(), context.view());
-          if (!key) continue;
-          auto site = seal::SiteKey::from_secret(std::move(*key));
-          if (site) out.push_back(std::move(*site));
+          if (inner) unwrap(place, layer, *inner, out);
         }
       }
     }
     return out;
+  }
+  void unwrap(const seal::SiteKeyPlace& place, seal::SiteKeyLayer layer, const SecretBytes& inner,
+              std::vector<seal::SiteKey>& out) const {
+    const auto context = seal::site_key_context(place, layer).value();
+    for (std::uint32_t epoch = 1; epoch <= kEpochs; ++epoch) {
+      auto key = layer == seal::SiteKeyLayer::kMainToken
+                     ? kit.f.custody->unwrap(epoch, inner.view(), context.view())
+                     : hsm::unwrap_with_spare(*spare, epoch, inner.view(), context.view());
+      if (!key) continue;
+      auto opened = seal::SiteKey::from_secret(std::move(*key));
+      if (opened) out.push_back(std::move(*opened));
+    }
   }
 
   // How many templates of the loot open, and how many of its site keys, through which layer.
@@ -95,7 +102,7 @@ struct Thief {
     for (const auto& [row, value] : loot.rows) {
       const auto name = keys::parse_site_key(row);
       if (!name) continue;
-      for (const auto& site : open(*name, value)) {
+      for (const auto& site : open(name->site, value)) {
         out.through.insert(name->kind);
         wraps.push_back(site.aead(seal::SiteSubkey::kWrap, 0));
       }
@@ -110,7 +117,7 @@ struct Thief {
     const seal::AadPlace site{kit.f.genesis().vault, "main"};
     const auto slot = loot.slots.find(subject.slot);
     if (slot == loot.slots.end()) return 0;
-    for (std::uint32_t epoch = 1; epoch <= 4; ++epoch) {
+    for (std::uint32_t epoch = 1; epoch <= kEpochs; ++epoch) {
       const auto aad = seal::make_aad(site, epoch, seal::Purpose::kSubjectKey, ref).value();
       const auto key = seal::unwrap_key(wrap, aad, slot->second, 1);
       if (!key) continue;
@@ -171,7 +178,20 @@ TEST_CASE("behind the horizon nobody opens a backup, with every card, both token
   next.action.spare = new_spare(*thief.spare, vault, 3);
   sign_new_cards(kit.f, next.action);
   kit.agree(next.action);
+  // A backup from while these were untried: the old cards open it too, through what was sealed for them.
+  for (int i = 0; i < 3000 && !(kit.rotation() && kit.rotation()->upto == ledger::kAllRefs); ++i) {
+    kit.service->housekeeping();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  REQUIRE(kit.rotation());
+  REQUIRE(kit.rotation()->cards_untried);
+  const Loot untried = take_backup(kit);
+  const auto by_old_cards = thief.attack(untried);
+  REQUIRE(by_old_cards.through.contains(keys::SiteKeyKind::kMainBefore));
+  REQUIRE(by_old_cards.templates >= 3);
   REQUIRE(kit.finish(&next));
+  CHECK_FALSE(thief.attack(untried).through.contains(keys::SiteKeyKind::kMainBefore));
+  CHECK_FALSE(thief.attack(untried).through.contains(keys::SiteKeyKind::kMain));
   thief.unseal_keys.push_back(next.unseal_key.clone());
   SECTION("with the old spare key still in the spare token the horizon has not passed") {
     const auto left = thief.attack(before);

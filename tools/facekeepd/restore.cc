@@ -95,6 +95,11 @@ std::string to_text(const backup::RestoreReport& r, bool loss) {
     out += "warning: no backup has the key of those of log entries " + entries_text(r.without_key) +
            "; they do not match: erase them and enrol them again\n";
   }
+  if (r.old_cards) {
+    out +=
+        "warning: new cards were made behind the backup, and do not open it: the cards before them do. Make new cards "
+        "once it is open\n";
+  }
   if (r.newer) {
     out += "warning: the log has a newer backup, of " + std::to_string(r.newer->size) + " entries (log entry " +
            std::to_string(r.newer->entry) +
@@ -117,6 +122,7 @@ std::string to_json_text(const backup::RestoreReport& r) {
                                 {"lost", r.lost},
                                 {"lost_templates", r.lost_templates},
                                 {"without_key", r.without_key},
+                                {"old_cards", r.old_cards},
                                 {"faults", r.faults}};
   if (r.newer) out["newer"] = {{"entry", r.newer->entry}, {"size", r.newer->size}};
   return out.dump(2) + "\n";

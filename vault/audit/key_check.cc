@@ -1,7 +1,8 @@
 #include "vault/audit/key_check.h"
 
 #include <algorithm>
-#include <array>
+
+#include "vault/log/handover_note.h"
 
 namespace facekeep::audit {
 namespace {
@@ -28,25 +29,6 @@ std::uint64_t size_of(const std::string& note) {
   const auto tree = parsed ? log::parse_checkpoint_text(parsed->text, log::Extensions::kTolerate)
                            : Result<log::Checkpoint>(parsed.error());
   return tree ? tree->size : 0;
-}
-
-// Why the note of a handover does not hold; empty: it does.
-std::string fault_of(std::string_view note, const ledger::State::Handover& h, const RootAt& root_at) {
-  const auto from = log::parse_vkey(h.from);
-  const auto to = log::parse_vkey(h.to);
-  const auto parsed = log::parse_note(note);
-  const auto tree = parsed ? log::parse_checkpoint_text(parsed->text) : Result<log::Checkpoint>(parsed.error());
-  if (!tree) return tree.error().message;
-  if (!from || !to) return "the log names no key";
-  const std::array keys = {*to, *from};
-  const auto signers = log::verify_note(*parsed, keys);
-  if (!signers) return signers.error().message;
-  const std::size_t needed = h.recovered ? 1 : 2;
-  if (signers->front() != 0 || signers->size() < needed) return "a key that must has not signed it";
-  if (tree->origin != to->name) return "it is of another log";
-  if (tree->size != h.entry + 1) return "it is of another tree, of " + std::to_string(tree->size) + " entries";
-  const auto root = root_at(tree->size);
-  return !root || *root == tree->root ? "" : "it is of another history";
 }
 
 }  // namespace
@@ -96,12 +78,13 @@ void check_signers(const ledger::State& state, const log::LogKeys& trusted, cons
 
 Status check_handover_notes(const ledger::State& state, const LogFiles& files, const RootAt& root_at,
                             Findings& findings) {
-  std::uint64_t n = 0;
-  for (const auto& h : state.handovers()) {
-    const auto note = files.handover(++n);
+  const auto& all = state.handovers();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto note = files.handover(i + 1);
     if (!note && note.error().code != Errc::kNotFound) return note.error();
-    const std::string why = note ? fault_of(as_chars(*note), h, root_at) : "the mirror does not have its note";
-    if (!why.empty()) findings.add(Code::kHandoverWrong, h.entry, {std::to_string(n), why});
+    const std::uint64_t size = all[i].entry + 1;
+    const std::string why = note ? log::handover_fault(all, i, as_chars(*note), root_at(size)) : "is not in the mirror";
+    if (!why.empty()) findings.add(Code::kHandoverWrong, all[i].entry, {std::to_string(i + 1), "it " + why});
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #include "vault/backup/mark.h"
 #include "vault/backup/witnesses.h"
 #include "vault/base/digest.h"
+#include "vault/known_people.h"
 #include "vault/log/sequencer/handover.h"
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/site_key.h"
@@ -65,6 +66,7 @@ class Restore {
     FK_CHECK(fill_->flush());
     point("people-written");
     report();
+    FK_CHECK(check_known());
     slots_.reset();
     fill_.reset();
     store_.reset();
@@ -141,6 +143,7 @@ class Restore {
         return ok;
       }
     }
+    sealed_to_ = state().current().unseal_key;
     return {};
   }
 
@@ -200,7 +203,7 @@ class Restore {
       }
       const std::uint64_t size = all[i].entry + 1;
       FK_TRY(const Digest root, log::root_at(size, chain_.tree().hash_source(log::tile_reader(*store_))));
-      if (auto ok = log::check_handover(all[i], mirror_.handovers[i], root); !ok) return ok;
+      if (auto ok = log::check_handover(all, i, mirror_.handovers[i], root); !ok) return ok;
       FK_CHECK(fill_->put(keys::checkpoint_at(size), as_bytes(mirror_.handovers[i])));
     }
     return fill_->flush();
@@ -257,7 +260,16 @@ class Restore {
     for (const FileReport& f : chain_.files()) {
       FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
     }
-    return {};
+    return check_cards();
+  }
+
+  // Cards can be replaced without new keys: what a backup has then stays sealed to those that were replaced.
+  Status check_cards() {
+    if (state().current().unseal_key == sealed_to_) return {};
+    report_.old_cards = state().cards_before() != nullptr && has_old_root_;
+    if (report_.old_cards) return {};
+    return refused("new cards were made behind this backup, and its keys are sealed to cards that are retired",
+                   "nobody can open it any more: take a backup from after these cards");
   }
 
   // A witness that has seen more would stop the vault at its first round, when a second history has begun.
@@ -268,9 +280,10 @@ class Restore {
   }
 
   // A backup from while a rotation waited has the site keys of before too. Where their root is gone they open nothing,
-  // and the rotation would wait for them.
+  // and the rotation would wait for them. Those of a lost root open with the spare token.
   Status drop_old_site_keys() {
-    if (state().rotation() && has_old_root_) return {};
+    const auto& rotation = state().rotation();
+    if (rotation && (has_old_root_ || state().lost_roots().contains(rotation->from))) return {};
     store::Batch drop;
     FK_CHECK(store_->scan(keys::prefix(Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
       const auto key = keys::parse_site_key(row);
@@ -406,6 +419,20 @@ class Restore {
     std::sort(report_.without_key.begin(), report_.without_key.end());
   }
 
+  // What every unseal will ask behind a rotation. Whoever came behind the backup is taken out before it does.
+  Status check_known() const {
+    if (state().root_epoch() == 1) return {};
+    std::vector<KnownPerson> known = longest_enrolled(state());
+    std::erase_if(known, [&](const KnownPerson& p) { return p.state.entry >= last().size; });
+    std::size_t lost = 0;
+    for (const KnownPerson& p : known) {
+      FK_TRY(const auto record, store_->get(keys::record(p.ref)));
+      lost += !record || owners_.contains(p.state.slot) ? 1 : 0;
+    }
+    return check_lost(lost, known.size(), "the keys in these backups",
+                      "no unseal would open the vault: take another copy of the backups");
+  }
+
   // The database comes last: without it there is no vault in the directory.
   Status finish() {
     FK_CHECK(sync_directory(work_));
@@ -442,6 +469,7 @@ class Restore {
   std::vector<seal::SlotWrite> writes_;
   const FileReport* file_ = nullptr;
   bool has_old_root_ = false;
+  Digest sealed_to_{};   // the cards' key where the backups end
   bool begun_ = false;   // work_ is ours
   bool moving_ = false;  // and its parts may lie in dir_
 };

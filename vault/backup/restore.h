@@ -38,7 +38,7 @@ using AskWitness = std::function<Result<log::WitnessAnswer>(const ledger::Witnes
 struct TokenFacts {
   std::vector<LogPublicKey> log_keys;
   std::optional<Anchor> anchor;
-  bool has_root = true;       // of current's root epoch
+  bool has_root = false;      // of current's root epoch
   bool has_old_root = false;  // that of the epoch asked about
 };
 // `old_root`: the epoch of the root key that a rotation which has not ended in the log is to destroy.
@@ -57,6 +57,7 @@ struct RestoreReport {
   std::optional<Chain::Made> newer;        // a backup that the log has and that was not given: less would be lost
   std::vector<std::uint64_t> without_key;  // entries of those whose key no backup has
   std::vector<std::string> faults;         // rows that did not fit the log and were left out
+  bool old_cards = false;                  // new cards came behind the backups: those before them alone open it
 };
 
 struct RestoreParts {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <variant>
 
 #include "vault/backup/chain.h"
 #include "vault/store/keys.h"
@@ -177,11 +178,16 @@ class Taking {
   struct Owned {
     std::uint32_t slot = 0;
     std::uint64_t entry = 0;
+    std::variant<Id128, State::PeriodId> owner;
   };
   bool owner_is_there(const Owned& owned) const {
     return source_.sequencer.read([&](const State& st) {
-      const auto slots = ledger::slots_behind(st, {owned.entry, owned.entry + 1});
-      return std::find(slots.begin(), slots.end(), owned.slot) != slots.end();
+      if (const auto* ref = std::get_if<Id128>(&owned.owner)) {
+        const auto* s = st.subject(*ref);
+        return s != nullptr && s->entry == owned.entry;
+      }
+      const auto key = st.period_keys().find(std::get<State::PeriodId>(owned.owner));
+      return key != st.period_keys().end() && key->second.entry == owned.entry;
     });
   }
   // While the old keys are there, an empty slot may be that of somebody whose key could not be moved: it lies in the
@@ -220,7 +226,7 @@ class Taking {
         std::vector<Owned> out;
         auto it = last ? st.subjects().upper_bound(*last) : st.subjects().begin();
         for (std::size_t n = 0; n < kSlotsAtOnce && it != st.subjects().end(); ++n, ++it) {
-          if (is_new(it->second.entry)) out.push_back({it->second.slot, it->second.entry});
+          if (is_new(it->second.entry)) out.push_back({it->second.slot, it->second.entry, it->first});
           last = it->first;
         }
         more = it != st.subjects().end();
@@ -235,7 +241,7 @@ class Taking {
     const auto slots = source_.sequencer.read([&](const State& st) {
       std::vector<Owned> out;
       for (const auto& [id, key] : st.period_keys()) {
-        if (is_new(key.entry)) out.push_back({key.slot, key.entry});
+        if (is_new(key.entry)) out.push_back({key.slot, key.entry, id});
       }
       return out;
     });
@@ -263,11 +269,27 @@ Status check_not_moving(const Source& source, const Header& header) {
   return still ? Status() : Status(ceremony_running("subjects are being rewrapped under new keys"));
 }
 
+// Until that many entries are durable.
+Status wait_for(const Source& source, std::uint64_t size) {
+  while (source.sequencer.durable_size() < size) {
+    if (const auto halt = source.sequencer.halted()) return halt->reason;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Header> write_backup(const Source& source, const std::optional<Since>& since, Writer& out, const GoOn& go_on) {
-  FK_TRY(const auto at, source.store.snapshot());
   Header header;
+  source.sequencer.read([&](const State& st) {
+    header.vault = st.genesis().vault;
+    header.root_epoch = st.root_epoch();
+  });
+  FK_CHECK(check_not_moving(source, header));
+  // The state runs ahead of the disk: what it says was moved is in the snapshot.
+  FK_CHECK(wait_for(source, source.sequencer.read([](const State& st) { return st.size(); })));
+  FK_TRY(const auto at, source.store.snapshot());
   FK_TRY(header.size, at->head());
   if (since && since->size >= header.size) {
     return make_problem(Errc::kInvalidArgument, "bad-backup",
@@ -275,17 +297,8 @@ Result<Header> write_backup(const Source& source, const std::optional<Since>& si
                         "name a backup of this vault");
   }
   header.since = since;
-  // The tree of a group follows its batch at once.
-  while (source.sequencer.durable_size() < header.size) {
-    if (const auto halt = source.sequencer.halted()) return halt->reason;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  FK_CHECK(wait_for(source, header.size));  // the tree of a group follows its batch at once
   FK_TRY(header.root, source.sequencer.root_at(header.size));
-  source.sequencer.read([&](const State& st) {
-    header.vault = st.genesis().vault;
-    header.root_epoch = st.root_epoch();
-  });
-  FK_CHECK(check_not_moving(source, header));
   FK_CHECK(Taking(source, *at, header, out, go_on).run());
   FK_CHECK(check_not_moving(source, header));  // one that began meanwhile took slots away
   return header;

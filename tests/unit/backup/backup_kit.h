@@ -116,10 +116,11 @@ struct BackupKit {
   }
   void mirror_now() const { export_mirror_of(f.dir(), mirror); }
   Result<backup::RestoreReport> restore(const std::vector<std::string>& files,
-                                        const std::vector<std::string>& checkpoints = {}, bool accept_loss = false) {
+                                        const std::vector<std::string>& checkpoints = {}) {
     FK_TRY(const daemon::OpenedMirror log, daemon::open_mirror_log(mirror));
+    constexpr bool kAcceptLoss = false;
     return backup::restore(
-        {files, log.log, token_of(f), f.dir(), checkpoints, witness, without_witness, accept_loss, {}});
+        {files, log.log, token_of(f), f.dir(), checkpoints, witness, without_witness, kAcceptLoss, {}});
   }
   template <class F>
   auto state(F&& read) const {

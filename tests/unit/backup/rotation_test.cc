@@ -1,34 +1,29 @@
 // Backups beside a rotation: none while keys move, one as soon as all are moved, and which of them are restored.
 #include "tests/unit/backup/backup_kit.h"
-#include "tests/unit/vault/disturbed_rotation.h"
+#include "tests/unit/vault/lost_token.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
 
 namespace {
 
-struct Rotated {
-  Disturbed d;
-  RotationKit& kit = d.kit;
+// What became of a vault: mirrored, lost and restored.
+struct Restorable {
+  RotationKit& kit;
   std::string mirror = kit.f.dir() + "-mirror";
+  backup::RestoreReport report = {};  // of the latest restore
 
-  explicit Rotated(int people = 6) {
-    kit.options.backup_dir = kit.f.dir() + "-backups";
-    REQUIRE(kit.restart());
-    REQUIRE(kit.unseal());
-    kit.enrol(people);
-  }
-  BackupStatus take() {
+  BackupStatus take() const {
     const BackupStatus now = take_any();
     INFO(now.why);
     REQUIRE(now.state == "done");
     return now;
   }
-  BackupStatus take_any(const std::optional<backup::Since>& since = {}) {
+  BackupStatus take_any(const std::optional<backup::Since>& since = {}) const {
     return backed_up(kit.f, *kit.service, since);
   }
   // Stopped; the log is mirrored and the disk lost.
-  void lose() {
+  void lose() const {
     kit.f.stop(kit.service);
     export_mirror_of(kit.f.dir(), mirror);
     fs::remove_all(kit.f.dir());
@@ -41,14 +36,14 @@ struct Rotated {
     parts.mirror = log->log;
     parts.token = token_of(kit.f);
     parts.data_dir = kit.f.dir();
-    const auto report = backup::restore(parts);
-    if (!report) return report.error().message;
-    CHECK(report->without_key.empty());
-    CHECK(report->faults.empty());
+    auto done = backup::restore(parts);
+    if (!done) return done.error().message;
+    report = std::move(*done);
+    CHECK(report.faults.empty());
     return "restored";
   }
   // The first start behind a restore.
-  void open() {
+  void open() const {
     const auto mark = backup::read_mark(kit.f.dir());
     REQUIRE(mark);
     kit.options.sequencer.restored = *mark;
@@ -57,6 +52,38 @@ struct Rotated {
     REQUIRE(backup::remove_mark(kit.f.dir()));
     REQUIRE(kit.unseal());
     kit.f.clock.advance(60'000);  // what was lost counts as used up: the buckets fill again
+  }
+  // Of a re-share: everybody is moved, and the new cards have opened nothing.
+  void renew(const Cards& cards) const {
+    const Id128 id = kit.agree(cards.action);
+    REQUIRE(soon([&] {
+      kit.service->housekeeping();
+      const auto r = kit.rotation();
+      return r && r->upto == ledger::kAllRefs && r->cards_untried && done(id);
+    }));
+  }
+  [[nodiscard]] bool done(const Id128& id) const {
+    return kit.service->sequencer().read(
+        [&](const ledger::State& st) { return st.proposals().at(id).stage == ledger::Stage::kDone; });
+  }
+  [[nodiscard]] bool ends() const {
+    return soon([&] {
+      kit.f.clock.advance(61'000);
+      kit.service->housekeeping();
+      return !kit.rotation() && kit.on_disk();
+    });
+  }
+};
+
+struct Rotated : private Disturbed, public Restorable {
+  Disturbed& d = *this;
+  using Restorable::kit;
+
+  explicit Rotated(int people = 6) : Restorable{Disturbed::kit} {
+    kit.options.backup_dir = kit.f.dir() + "-backups";
+    REQUIRE(kit.restart());
+    REQUIRE(kit.unseal());
+    kit.enrol(people);
   }
 };
 
@@ -80,6 +107,7 @@ TEST_CASE("a backup is taken once everybody is moved, before the old keys are go
   if (ended_before_the_loss) REQUIRE(kit.finish());
   r.lose();
   REQUIRE(r.restored({taken.file}) == "restored");
+  CHECK(r.report.without_key.empty());
   r.open();
   kit.check_everybody();
   REQUIRE(kit.finish());
@@ -95,10 +123,8 @@ TEST_CASE("a rotation whose old root is gone already, and whose end no log has, 
   kit.agree(ledger::RotateKeys{});
   REQUIRE(r.d.rewrapped());
   const BackupStatus taken = r.take();
-  // It stops between the end of the old root in the token and the entry that says so.
-  kit.options.sequencer.at_commit_point = nullptr;
   r.lose();
-  {
+  {  // as one that stopped between the end of the old root in the token and the entry that says so
     auto custody = hsm::TokenCustody::open(kit.f.open_token().value(), kit.f.genesis().vault).value();
     REQUIRE(custody->destroy_root(1));
   }
@@ -184,4 +210,87 @@ TEST_CASE("a rotation that begins while a backup is taken ends it") {
   REQUIRE(kit.rotation());
   REQUIRE_FALSE(taken);
   CHECK(problem(taken) == "ceremony-running");
+}
+
+TEST_CASE("a backup from while the first cards behind a lost token were untried opens with these cards") {
+  NEEDS_TOKEN();
+  Lost lost;
+  RotationKit& kit = lost.kit;
+  REQUIRE(lost.recover());
+  REQUIRE(lost.start(true));
+  REQUIRE(kit.unseal());
+  Restorable r{kit};
+  Cards cards = kit.draw_cards();
+  r.renew(cards);
+  const BackupStatus taken = r.take();
+  r.lose();
+  REQUIRE(r.restored({taken.file}) == "restored");
+  kit.cards = std::move(cards);
+  r.open();
+  kit.check_everybody();
+  REQUIRE(r.ends());
+  REQUIRE(kit.restart());
+  REQUIRE(kit.unseal());
+  kit.check_everybody();
+}
+
+TEST_CASE("a backup from before cards were made once more is restored while the cards before both still open it") {
+  NEEDS_TOKEN();
+  Rotated r;
+  RotationKit& kit = r.kit;
+  r.renew(kit.draw_cards());
+  const BackupStatus taken = r.take();
+  Cards second = kit.draw_cards();
+  r.renew(second);
+  const bool ended = GENERATE(false, true);
+  CAPTURE(ended);
+  if (ended) {
+    REQUIRE(kit.service->seal(kit.f.key("property/1")));
+    kit.cards = std::move(second);
+    REQUIRE(kit.unseal());
+    REQUIRE(r.ends());
+    r.lose();
+    CHECK(has_text(r.restored({taken.file}), "new cards were made behind this backup"));
+    CHECK(fs::is_empty(kit.f.dir()));
+    return;
+  }
+  r.lose();
+  REQUIRE(r.restored({taken.file}) == "restored");
+  CHECK(r.report.old_cards);
+  r.open();  // with those of the ceremony
+  kit.check_everybody();
+  Cards third = kit.draw_cards();
+  r.renew(third);
+  REQUIRE(kit.service->seal(kit.f.key("property/1")));
+  kit.cards = std::move(third);
+  REQUIRE(kit.unseal());
+  REQUIRE(r.ends());
+  check_only(kit, 2);
+  kit.check_everybody();
+}
+
+TEST_CASE("backups that lack the keys of most people are restored to nothing that an unseal would refuse") {
+  NEEDS_TOKEN();
+  const std::size_t lost = GENERATE(std::size_t{1}, std::size_t{2});
+  CAPTURE(lost);
+  Rotated r(3);
+  RotationKit& kit = r.kit;
+  kit.agree(ledger::RotateKeys{});
+  REQUIRE(kit.finish());
+  std::vector<std::uint32_t> slots;
+  kit.service->sequencer().read([&](const ledger::State& st) {
+    for (const auto& [ref, s] : st.subjects()) slots.push_back(s.slot);
+  });
+  slots.resize(lost);
+  REQUIRE(kit.f.slots->erase(slots));
+  const BackupStatus taken = r.take();
+  r.lose();
+  if (lost == 1) {
+    REQUIRE(r.restored({taken.file}) == "restored");
+    CHECK(r.report.without_key.size() == 1);
+    r.open();
+    return;
+  }
+  CHECK(has_text(r.restored({taken.file}), "open 1 of the 3 people"));
+  CHECK(fs::is_empty(kit.f.dir()));
 }

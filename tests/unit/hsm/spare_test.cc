@@ -104,3 +104,28 @@ TEST_CASE("a spare key that is no PEM RSA public key of 2048 bits is refused") {
     CHECK(code_of(import_spare(bad)) == Errc::kInvalidArgument);
   }
 }
+
+TEST_CASE("a key of somebody else in the spare token, which says nothing of itself, hides the spare key from nobody") {
+  const ShimmedToken t;
+  auto pool = t.open();
+  REQUIRE_OK(pool);
+  // Its public half is missing, and too short where it can be derived.
+  const Status made = (*pool)->run(Repeat::kOnce, [](Session& s) -> Status {
+    Attributes pub;
+    const Bytes exponent = {1, 0, 1};
+    pub.add(CKA_MODULUS_BITS, 1024).add_bytes(CKA_PUBLIC_EXPONENT, exponent).add_flag(CKA_TOKEN, false);
+    Attributes priv;
+    priv.add_flag(CKA_TOKEN, true).add_flag(CKA_PRIVATE, true).add_flag(CKA_DECRYPT, true);
+    const auto pair = s.calls.generate_key_pair(s.handle, {CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0}, pub, priv);
+    return pair ? Status() : Status(pair.error());
+  });
+  REQUIRE_OK(made);
+  auto spare = provision_spare(**pool, kVault, 1);
+  REQUIRE_OK(spare);
+  const auto found = has_spare_key(**pool, spare->key.fingerprint);
+  REQUIRE_OK(found);
+  CHECK(*found);
+  const auto other = has_spare_key(**pool, Digest{1});
+  REQUIRE_OK(other);
+  CHECK_FALSE(*other);
+}

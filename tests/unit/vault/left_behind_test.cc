@@ -150,3 +150,37 @@ TEST_CASE("a record that does not open is counted by a process that found everyt
   kit.f.clock.advance(61'000);
   REQUIRE(one_is_left_behind(kit));
 }
+
+TEST_CASE("the old keys stay where no unseal would open the vault without them, until these people are erased") {
+  NEEDS_TOKEN();
+  Disturbed d;
+  RotationKit& kit = d.kit;
+  kit.enrol(3);
+  const auto all = subjects(kit);
+  REQUIRE(kit.f.slots->erase({all.at(0).slot, all.at(1).slot}));
+  kit.agree(ledger::RotateKeys{});
+  REQUIRE(d.rewrapped());
+  kit.f.clock.advance(kHour);
+  REQUIRE(soon([&] {
+    kit.service->housekeeping();
+    return kit.service->metrics().rotation_left_behind == 2;
+  }));
+  stays(kit, 30);
+  CHECK(has_root(kit, 1));
+  CHECK(kit.site_keys(1) == 3);
+  CHECK(d.failures().find("the new keys open 1 of the 3 people") != std::string::npos);
+  // It still opens.
+  REQUIRE(kit.restart());
+  REQUIRE(kit.unseal());
+  for (int i = 0; i < 3; ++i) {
+    if (kit.verify(i) == "match") continue;
+    REQUIRE(kit.service->erase(kit.f.key("operator/1"), "main", RotationKit::id(i)));
+    kit.gone.insert(i);
+  }
+  CHECK(kit.gone.size() == 2);
+  REQUIRE(kit.finish());
+  CHECK_FALSE(has_root(kit, 1));
+  REQUIRE(kit.restart());
+  REQUIRE(kit.unseal());
+  kit.check_everybody();
+}

@@ -1,91 +1,11 @@
 // The main token is gone: what the custodians sign, what the spare token opens until new cards are made, and what the
 // old token opens then.
-#include "hsm/keys.h"
-#include "hsm/log_key.h"
-#include "tests/unit/vault/disturbed_rotation.h"
-#include "vault/token_recovery.h"
+#include "tests/unit/vault/lost_token.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
 
 namespace {
-
-constexpr const char* kNewToken = "facekeep-new";
-const std::vector<std::string> kQuorum = {"property/1", "property/2", "residents/1", "residents/2"};
-
-FixtureOptions with_spare() {
-  FixtureOptions o;
-  o.spare = true;
-  return o;
-}
-
-// A vault of four people whose main token was taken away, while it was open.
-struct Lost {
-  RotationKit kit{with_spare()};
-
-  Lost() {
-    REQUIRE(kit.start());
-    REQUIRE(kit.unseal());
-    kit.enrol(4);
-    kit.f.stop(kit.service);
-    kit.f.token().add_token(kNewToken);
-  }
-  Status open_files() {
-    store::RocksOptions rocks;
-    rocks.dir = kit.f.dir() + "/db";
-    FK_TRY(store, store::RocksStore::open(rocks));
-    FK_TRY(TokenRecovery opened, TokenRecovery::open(*store));
-    recovery.emplace(std::move(opened));
-    return {};
-  }
-  void close() {
-    recovery.reset();
-    custody.reset();
-    store.reset();
-  }
-  Result<ledger::Recovered> draw_up() {
-    FK_CHECK(open_files());
-    FK_TRY(auto pool, kit.f.open_token(kNewToken));
-    const auto& id = pool->token().identity();
-    const Id128 vault = kit.f.genesis().vault;
-    if (auto present = hsm::TokenCustody::open(pool, vault); !present) {
-      FK_CHECK(hsm::create_log_key(*pool, vault, false));
-    }
-    FK_TRY(custody, hsm::TokenCustody::open(pool, vault));
-    FK_TRY(const auto keys, custody->log_keys());
-    NewMainToken token;
-    token.evidence = kit.f.genesis().token;
-    token.evidence.serial = id.serial;
-    token.log_key = keys.front();
-    return recovery->draw_up("stolen", token, kit.f.clock.now().wall);
-  }
-  [[nodiscard]] std::string statement(const ledger::Recovered& e) const {
-    return recovery_statement(e, kit.f.genesis().vault).value();
-  }
-  std::string sign(const std::string& who, const std::string& text, std::string_view ns = ledger::kRecoveryNamespace) {
-    return ledger::armor_sshsig(tools::make_sshsig(kit.f.private_key(who), ns, as_bytes(text)).value());
-  }
-  Result<ledger::Recovered> signed_by(const std::vector<std::string>& people, const ledger::Recovered& e) {
-    std::vector<std::string> armored;
-    for (const auto& who : people) armored.push_back(sign(who, statement(e)));
-    return recovery->with_signatures(statement(e), armored);
-  }
-  Status recover(const TokenRecovery::Point& point = {}) {
-    FK_TRY(const ledger::Recovered drawn, draw_up());
-    FK_TRY(const ledger::Recovered e, signed_by(kQuorum, drawn));
-    return recovery->carry_out(e, *custody, kit.f.clock.now(), point);
-  }
-  Status start(bool spare) {
-    close();
-    kit.f.main_token = kNewToken;
-    kit.f.spare_attends = spare;
-    return kit.start();
-  }
-
-  std::unique_ptr<store::RocksStore> store;
-  std::optional<TokenRecovery> recovery;
-  std::unique_ptr<hsm::TokenCustody> custody;
-};
 
 struct Crash {};
 
@@ -197,6 +117,69 @@ TEST_CASE("a crash at any step of a recovery leaves it to be done, or to be fini
   REQUIRE(lost.start(true));
   REQUIRE(kit.unseal());
   kit.check_everybody();
+}
+
+TEST_CASE("a recovery goes on behind a new log key whose handover the token did not live to sign") {
+  NEEDS_TOKEN();
+  Lost lost;
+  RotationKit& kit = lost.kit;
+  const std::filesystem::path dir = kit.f.dir();
+  const std::filesystem::path copy = dir.string() + "-then";
+  std::atomic<bool> armed{false};
+  std::atomic<bool> taken{false};
+  const auto handovers = [&] {
+    return kit.service->sequencer().read([](const ledger::State& st) { return st.handovers(); });
+  };
+  kit.options.sequencer.at_commit_point = [&](const char* point) {
+    if (!armed || taken || std::string_view(point) != "committed" || handovers().empty()) return;
+    std::filesystem::copy(dir, copy, std::filesystem::copy_options::recursive);
+    taken = true;
+  };
+  REQUIRE(kit.start());
+  REQUIRE(kit.unseal());
+  armed = true;
+  kit.agree(ledger::RotateLogKey{});
+  REQUIRE(soon([&] {
+    kit.service->housekeeping();
+    return taken.load() && kit.on_disk();
+  }));
+  kit.options.sequencer.at_commit_point = {};
+  kit.f.stop(kit.service);
+  std::filesystem::remove_all(dir);
+  std::filesystem::rename(copy, dir);
+  REQUIRE(lost.recover());
+  REQUIRE(lost.start(true));
+  REQUIRE(kit.unseal());
+  kit.check_everybody();
+  // The new token's key has signed both notes alone: whoever trusts the first key has to fold the log.
+  const auto all = handovers();
+  REQUIRE(all.size() == 2);
+  for (const std::uint64_t n : {1, 2}) {
+    const std::string note = kit.service->sequencer().handover(n).value();
+    CHECK(log::parse_note(note)->signatures.size() == 1);
+    const auto opened = log::open_checkpoint(note, log::parse_vkey(all[1].to).value());
+    REQUIRE(opened);
+    CHECK(opened->size == all[n - 1].entry + 1);
+  }
+  REQUIRE(kit.restart());
+  REQUIRE(kit.unseal());
+  kit.check_everybody();
+}
+
+TEST_CASE("a token that knows this vault is no new one, and nothing is written for it") {
+  NEEDS_TOKEN();
+  Lost lost;
+  const auto drawn = lost.draw_up();
+  REQUIRE(drawn);
+  const auto e = lost.signed_by(kQuorum, *drawn);
+  REQUIRE(e);
+  const Instant now = lost.kit.f.clock.now();
+  REQUIRE(lost.custody->write_anchor({1, {}, now.wall}));
+  const std::uint64_t size = lost.recovery->size();
+  const Status refused = lost.recovery->carry_out(*e, *lost.custody, now);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::kFailedPrecondition);
+  CHECK(lost.store->head().value() == size);
 }
 
 TEST_CASE("a recovery takes as many custodians of each group as open the vault, over this very statement") {

@@ -71,6 +71,7 @@ TEST_CASE("old cards open everything until the new ones have, before and behind 
   // A card of each set opens nothing together.
   REQUIRE(kit.restart());
   REQUIRE(kit.hand_in_card("property/1", kit.f.card("property/1")));
+  CHECK(kit.service->seal_status()->groups.at(0).in == 1);
   REQUIRE(kit.hand_in_card("property/2", kit.f.card("property/2")));
   REQUIRE(kit.hand_in_card("residents/1", next.words.at("residents/1")));
   const auto mixed = kit.hand_in_card("residents/2", next.words.at("residents/2"));
@@ -156,4 +157,26 @@ TEST_CASE("an unseal that finds the keys before missing while new cards are untr
   REQUIRE_FALSE(opened);
   CHECK(opened.error().code == Errc::kIntegrity);
   CHECK(opened.error().message.find("is missing from the database") != std::string::npos);
+}
+
+TEST_CASE("new cards in place of untried ones that can't be put in force are told, and tried again after a while") {
+  NEEDS_TOKEN();
+  Disturbed d;
+  RotationKit& kit = d.kit;
+  kit.enrol(3);
+  kit.agree(kit.draw_cards().action);
+  waits_for_cards(kit);
+  Cards bad = kit.draw_cards();
+  bad.action.unseal_key = Digest{};  // no key: nothing can be sealed to it
+  sign_new_cards(kit.f, bad.action);
+  kit.agree(bad.action);
+  const std::string before = d.failures();
+  for (int i = 0; i < 5; ++i) kit.service->housekeeping();
+  const std::string once = d.failures();
+  CHECK(once == before + "the X25519 public key is of low order or was refused\n");
+  for (int i = 0; i < 5; ++i) kit.service->housekeeping();
+  CHECK(d.failures() == once);
+  kit.f.clock.advance(15'000);
+  kit.service->housekeeping();
+  CHECK(d.failures().size() > once.size());
 }

@@ -1,5 +1,6 @@
 #include "vault/log/sequencer/handover.h"
 
+#include "vault/log/handover_note.h"
 #include "vault/log/log_keys.h"
 #include "vault/store/keys.h"
 
@@ -38,8 +39,8 @@ Result<Checkpoint> open_own_checkpoint(const ledger::State& state, std::string_v
   return open_checkpoint(note, keys);
 }
 
-Result<std::string> sign_handover(const Handover& h, const Digest& root, Custody& custody) {
-  FK_TRY(const auto signers, signers_of(h));
+Result<std::string> sign_handover(const Handover& h, const Digest& root, Custody& custody, const Handover* recovery) {
+  FK_TRY(const auto signers, signers_of(recovery != nullptr ? *recovery : h));
   std::string note;
   for (const VerifierKey& key : signers) {
     FK_TRY(const std::string one,
@@ -48,21 +49,14 @@ Result<std::string> sign_handover(const Handover& h, const Digest& root, Custody
     FK_TRY(const Note parsed, parse_note(one));
     note += note.empty() ? one : format_signature_line(parsed.signatures.front());
   }
-  FK_CHECK(check_handover(h, note, root));
+  const std::string fault = handover_fault(h, recovery, note, root);
+  if (!fault.empty()) return wrong(h, fault);
   return note;
 }
 
-Status check_handover(const Handover& h, std::string_view bytes, const Digest& root) {
-  const auto note = parse_note(bytes);
-  if (!note) return wrong(h, "is no signed note");
-  const auto checkpoint = parse_checkpoint_text(note->text);
-  FK_TRY(const auto signers, signers_of(h));
-  if (!checkpoint || checkpoint->origin != signers.back().name || checkpoint->size != h.entry + 1) {
-    return wrong(h, "is another one");
-  }
-  if (checkpoint->root != root) return wrong(h, "is of another history than the entries");
-  const auto signed_by = verify_note(*note, signers);
-  return signed_by && signed_by->size() == signers.size() ? Status() : Status(wrong(h, "lacks a signature"));
+Status check_handover(const std::vector<Handover>& all, std::size_t i, std::string_view note, const Digest& root) {
+  const std::string fault = handover_fault(all, i, note, root);
+  return fault.empty() ? Status() : Status(wrong(all[i], fault));
 }
 
 Result<std::size_t> check_stored_handovers(const store::Store& store, const ledger::State& state,
@@ -73,7 +67,7 @@ Result<std::size_t> check_stored_handovers(const store::Store& store, const ledg
     if (!stored && i + 1 == all.size()) return i;
     if (!stored) return wrong(all[i], "is missing");
     FK_TRY(const Digest root, root_at(all[i].entry + 1));
-    FK_CHECK(check_handover(all[i], as_chars(*stored), root));
+    FK_CHECK(check_handover(all, i, as_chars(*stored), root));
   }
   return all.size();
 }
