@@ -2,13 +2,17 @@
 """Backups of a vault that goes on, and what comes back from them: taken under load, one on top of another, checked without a secret, restored
 after the daemon was stopped and its disk lost. Who was erased or revoked behind them stays so."""
 import json
+import pathlib
 import shutil
 import subprocess
+import sys
 import threading
 import time
 
-from parties import People
-from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, Report, Vault
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
+from parties import People  # noqa: E402
+from replayer import synthetic  # noqa: E402
+from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, Report, Vault  # noqa: E402
 
 report = Report()
 
@@ -64,6 +68,19 @@ def restore(vault, mirror_dir, *backups):
 
 def verify(*args):
     return subprocess.run([FACEKEEP, "--json", "backup", "verify", *args], capture_output=True, text=True, timeout=300, check=False)
+
+
+def made_up_key(vault, newest, *backups):
+    """A mirror whose folder names a further log key, by which its checkpoint is signed: no entry of the log brought it."""
+    folder = vault.folder / "made-up"
+    shutil.copytree(newest, folder)
+    text = (folder / "checkpoint").read_bytes().partition(b"\n\n")[0].decode() + "\n"
+    origin, size = text.split("\n")[:2]
+    first = (folder / "vkey").read_text().strip()
+    (folder / "checkpoint").write_bytes(synthetic.signed_note(text, "own"))
+    (folder / "log-keys").write_text(f"0 {int(size) - 1} 0 signed {first}\n{size} - 0 recovered {synthetic.vkey('own', origin)}\n")
+    bad = verify(*backups, "--mirror", folder)
+    report.check("verify: a mirror that names a key of its own vouches for nothing", bad.returncode == 2 and "not of one log" in bad.stderr, bad.stderr[-300:])
 
 
 def take(vault, out, *args, by="property-1"):
@@ -154,6 +171,7 @@ def main():
         newest = mirror(vault, "newest")
         both = verify(whole, increment, "--mirror", newest)
         report.check("verify: the log vouches for both", both.returncode == 0, both.stderr[-300:])
+        made_up_key(vault, newest, whole, increment)
         time.sleep(2)  # the entries of the fetch itself are anchored
         vault.stop()  # cleanly: what it writes then is in no mirror
         lose(vault)

@@ -1,6 +1,6 @@
 """Logs in which somebody made up, moved or repeated a step of a rotation or a re-share. A library of p4_anyone_can_replay.py."""
 from p4_decisions import new_custodian
-from replayer import keys
+from replayer import handover, keys
 from replayer.council import BOTH, Council, new_cards, new_keys, new_site, rule, signed_reshare
 from replayer.synthetic import Log, genesis, some_hex, start_daemon, unseal
 
@@ -209,6 +209,21 @@ def _(c):
     unseal(c.log)
     c.log.add("keys-retired", {"epoch": 1})
     c.propose("property/1", signed_reshare(c.vault, {**cards(c, "third"), "share_set": 9, "unseal_key": some_hex("unseal")}))
+
+
+def only_named(_):
+    """Genesis has the key that the auditor trusts, and people of somebody's own, who at once put a key of their own in its place: that key signed nothing."""
+    c = council()
+    c.decide("property/1", {"kind": "rotate-keys", "spare": handover.SPARE}, *BOTH, keys=new_keys(2, SITES))
+    rewrap(c, keys.LAST_REF)
+    c.log.add("keys-retired", {"epoch": 1})
+    c.log.add("sealed", {"by": "daemon", "reason": "shutdown"})
+    handover.recover(c, "lost", "a key of one's own")
+    start_daemon(c.log)
+    return c.log
+
+
+CASES.append(("keys: a log that names the trusted key, which signed none of it", only_named, {0}, "error", False))
 
 
 @case("a vote by who left")

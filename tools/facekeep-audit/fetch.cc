@@ -7,7 +7,7 @@
 #include "tools/common/say.h"
 #include "tools/facekeep-audit/audit_run.h"
 #include "tools/facekeep-audit/commands.h"
-#include "tools/facekeep-audit/fetcher.h"
+#include "tools/facekeep-audit/fetch_keys.h"
 #include "tools/facekeep-audit/finding_text.h"
 #include "tools/facekeep-audit/vault_clients.h"
 #include "vault/audit/witnesses.h"
@@ -20,6 +20,7 @@ namespace {
 struct Options {
   ClientOptions vault;
   std::string vkey;
+  std::string checkpoint;
   std::string out;
 };
 
@@ -125,6 +126,7 @@ Status fetch(Frame& frame, Reporter& report, const Options& o) {
   FK_TRY(const log::VerifierKey key, log::parse_vkey(o.vkey));
   const Mirror mirror(o.out);
   FK_TRY(const http::UniqueFd lock, lock_folder(o.out));
+  FK_CHECK(keep_given_checkpoint(mirror, key, o.checkpoint));
   FK_TRY(PoliteClient client, public_client(o.vault));
   const Get get = [&](const std::string& target) { return client.get(target); };
   FK_TRY(const std::string cosigned, fetch_cosigned(mirror, get));
@@ -155,6 +157,7 @@ void add_fetch(CLI::App& app, Frame& frame) {
   auto o = std::make_shared<Options>();
   CLI::App* c = app.add_subcommand("fetch", frame.text(Msg::kAuditHelpFetch));
   c->add_option("--vkey", o->vkey, frame.text(Msg::kAuditHelpVkey))->required();
+  c->add_option("--checkpoint", o->checkpoint, frame.text(Msg::kAuditHelpCheckpoint));
   c->add_option("--out", o->out, frame.text(Msg::kAuditHelpOut))->required();
   add_client_options(*c, frame, o->vault);
   c->callback([&frame, o] { frame.run([&frame, o](Reporter& r) { return fetch(frame, r, *o); }); });

@@ -1,14 +1,14 @@
 #include "tools/facekeep-audit/fetch_keys.h"
 
+#include "tools/common/files.h"
 #include "tools/common/say.h"
+#include "vault/audit/key_check.h"
 #include "vault/audit/public_fold.h"
+#include "vault/base/json.h"
+#include "vault/base/problem.h"
 
 namespace facekeep::tools {
 namespace {
-
-bool is_problem(const Error& e, std::string_view name) {
-  return e.problem != nullptr && name == e.problem;
-}
 
 // What is served, of the tree that the served checkpoint states. Its hashes and entries are checked by who asks.
 class Served {
@@ -79,6 +79,25 @@ Error say_log_key(const Error& e) {
     return say_error(Errc::kIntegrity, "old-log-key", Msg::kLogKeyOld, Msg::kAuditAlarmsHint, {e.message});
   }
   return e;
+}
+
+Status check_anchor(const log::LogKeys& keys, const Mirror& mirror, std::vector<std::string> notes,
+                    const audit::RootAt& root_at) {
+  FK_TRY(const auto seen, mirror.seen());
+  for (const auto& s : seen) notes.push_back(s.note);
+  if (audit::is_anchored(keys, keys.first(), notes, root_at)) return {};
+  return say_error(Errc::kIntegrity, "no-anchor", Msg::kAuditNoAnchor, Msg::kAuditNoAnchorHint);
+}
+
+Status keep_given_checkpoint(const Mirror& mirror, const log::VerifierKey& key, const std::string& path) {
+  if (path.empty()) return {};
+  FK_TRY(std::string note, load_text(path));
+  const auto notice = parse_json(note);
+  if (notice && notice->is_object())
+    note = notice->value("checkpoint", Json()).is_string() ? (*notice)["checkpoint"].get<std::string>() : "";
+  const auto given = log::open_checkpoint(note, key, log::Extensions::kTolerate);
+  if (given && given->size > 0) return mirror.keep_checkpoint(*given, note);
+  return say_error(Errc::kInvalidArgument, "no-checkpoint", Msg::kAuditNoCheckpoint, Msg::kAuditNoAnchorHint, {path});
 }
 
 Result<log::LogKeys> keys_of(const Mirror& mirror) {

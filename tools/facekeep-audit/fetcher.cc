@@ -1,6 +1,7 @@
 #include "tools/facekeep-audit/fetcher.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -18,13 +19,13 @@ using log::kTileWidth;
 class TileFetcher {
  public:
   TileFetcher(const Mirror& mirror, const Mirror& staged, const Get& get)
-      : mirror_(mirror), staged_(staged), get_(get) {}
+      : mirror_(&mirror), staged_(staged), get_(get) {}
 
   Result<Bytes> operator()(const log::TileId& id) {
     const std::string path = format_path(id);
     if (id.width == kTileWidth && !distrusted_.contains(path)) {
-      for (const Mirror* kept : {&staged_, &mirror_}) {
-        if (kept->has(path)) return kept->read(path);
+      for (const Mirror* kept : {&staged_, mirror_}) {
+        if (kept != nullptr && kept->has(path)) return kept->read(path);
       }
     }
     FK_TRY(Bytes bytes, get_("/" + path));
@@ -37,6 +38,8 @@ class TileFetcher {
     fresh_.clear();
     return {};
   }
+  // The mirror is of another tree.
+  void forget_mirror() { mirror_ = nullptr; }
   // The mirror's own copy is bad: true if it had not been found out before.
   bool distrust(const log::TileId& id) {
     const std::string path = format_path(id);
@@ -44,7 +47,7 @@ class TileFetcher {
   }
 
  private:
-  const Mirror& mirror_;
+  const Mirror* mirror_;
   const Mirror& staged_;
   const Get& get_;
   std::map<std::string, Bytes> fresh_;
@@ -75,9 +78,11 @@ class LogFetch {
     FK_CHECK(read_before());
     if (before_ && before_->size > now_.size) return refuse(false);
     if (now_.size > 0) FK_CHECK(open_tree());
+    FK_CHECK(check_first());
     FK_CHECK(mirror_.write("vkey", as_bytes(format_vkey(keys_.first()) + "\n")));
     if (new_keys_) FK_CHECK(mirror_.keep_keys(*new_keys_));
     FK_TRY(const std::uint64_t fresh, fetch_bundles(progress));
+    if (kept_) FK_CHECK(set_lost_aside());
     FK_CHECK(mirror_.take_over(staged_, now_.size));
     FK_CHECK(mirror_.keep_checkpoint(now_, note_));
     FK_CHECK(mirror_.write("checkpoint", as_bytes(note_)));
@@ -101,6 +106,17 @@ class LogFetch {
     return {};
   }
 
+  // What came over a recovery to a mirror that has nothing to compare with.
+  Status check_first() {
+    if (!new_keys_ || before_ || kept_) return {};
+    const auto source = [this](const log::TileId& id) { return tile(id); };
+    return check_anchor(keys_, mirror_, new_keys_->notes, [&](std::uint64_t size) -> std::optional<Digest> {
+      if (size > now_.size) return std::nullopt;
+      auto root = log::root_at(size, log::tile_hash_source(now_.size, source));
+      return root ? std::optional(*root) : std::nullopt;
+    });
+  }
+
   Status check_key() {
     if (!mirror_.has("vkey")) {
       keys_ = key_;
@@ -116,14 +132,14 @@ class LogFetch {
     FK_TRY(const auto note, mirror_.checkpoint());
     if (!note) return {};
     auto before = log::open_checkpoint(*note, keys_, log::Extensions::kTolerate);
-    if (!before && is_lost_tree(before.error())) return set_lost_aside(*note);
+    if (!before && is_lost_tree(before.error())) return compare_lost(*note);
     if (!before) return say_log_key(before.error());
     before_ = std::move(*before);
     return {};
   }
 
   // The mirror is of the log before a restore that accepted a loss: what both share must be the same.
-  Status set_lost_aside(const std::string& note) {
+  Status compare_lost(const std::string& note) {
     const auto& chain = keys_.chain();
     const auto by_known = [&](const log::LogKey& k) { return log::open_checkpoint(note, k.key).has_value(); };
     const auto ended = std::find_if(chain.begin(), chain.end(), by_known);
@@ -137,9 +153,24 @@ class LogFetch {
     FK_TRY(const Digest after, log::root_at(shared, fresh.hash_source()));
     before_ = lost;
     if (before != after) return refuse(true);
-    FK_CHECK(mirror_.set_aside("lost-" + std::to_string(lost.size)));
     before_.reset();
+    lost_ = lost.size;
     kept_ = shared;
+    tiles_.forget_mirror();
+    // Nor is what an interrupted fetch left of the log before any of this one's.
+    std::error_code error;
+    std::filesystem::remove_all(staged_.dir(), error);
+    return {};
+  }
+
+  // Once the log that goes on is here whole. What was seen of the part that both share stays with this one.
+  Status set_lost_aside() {
+    FK_TRY(const auto seen, mirror_.seen());
+    FK_CHECK(mirror_.set_aside("lost-" + std::to_string(lost_)));
+    for (const auto& s : seen) {
+      const auto shared = log::open_checkpoint(s.note, keys_, log::Extensions::kTolerate);
+      if (shared) FK_CHECK(mirror_.keep_checkpoint(*shared, s.note));
+    }
     return {};
   }
 
@@ -177,7 +208,7 @@ class LogFetch {
     for (std::uint64_t b = (kept_ ? 0 : whole_to_) / kTileWidth; b * kTileWidth < now_.size; ++b) {
       const log::BundleId id{b, log::tile_width_at(now_.size, 0, b)};
       const std::string path = format_path(id);
-      if (id.width < kTileWidth || (!mirror_.has(path) && !staged_.has(path))) FK_CHECK(fetch_bundle(id));
+      if (id.width < kTileWidth || ((kept_ || !mirror_.has(path)) && !staged_.has(path))) FK_CHECK(fetch_bundle(id));
       if (progress) progress(FetchStep::kEntries, b * kTileWidth + id.width, now_.size);
     }
     return now_.size - std::min(had, now_.size);
@@ -214,6 +245,7 @@ class LogFetch {
   std::size_t known_ = 0;  // handovers before this fetch
   std::optional<log::FollowedKeys> new_keys_;
   std::optional<std::uint64_t> kept_;
+  std::uint64_t lost_ = 0;  // with kept_: entries of the log before
   const Mirror staged_;
   TileFetcher tiles_;
   std::string note_;

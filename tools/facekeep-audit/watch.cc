@@ -6,6 +6,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/say.h"
 #include "tools/facekeep-audit/commands.h"
+#include "tools/facekeep-audit/fetch_keys.h"
 #include "tools/facekeep-audit/vault_clients.h"
 #include "tools/facekeep-audit/watch_voice.h"
 #include "tools/facekeep-audit/witness_server.h"
@@ -20,6 +21,7 @@ constexpr http::Millis kGrace{2'000};
 struct Options {
   ClientOptions vault;
   std::string vkey;
+  std::string checkpoint;
   std::string dir;
   std::string snapshot;
   std::int64_t interval = 0;
@@ -120,6 +122,7 @@ Status Watch::open() {
     FK_TRY(from, load_snapshot(o_.snapshot));
   }
   FK_TRY(lock_, lock_folder(o_.dir));
+  FK_CHECK(keep_given_checkpoint(Mirror(o_.dir), key_, o_.checkpoint));
   const audit::Level level = o_.vault.api.empty() ? audit::Level::kPublic : audit::Level::kAuditor;
   follower_ = std::make_unique<Follower>(o_.dir, key_, level, std::move(from));
   ClientOptions once = o_.vault;
@@ -231,6 +234,7 @@ void add_watch(CLI::App& app, Frame& frame) {
   auto o = std::make_shared<Options>();
   CLI::App* c = app.add_subcommand("watch", frame.text(Msg::kAuditHelpWatch));
   c->add_option("--vkey", o->vkey, frame.text(Msg::kAuditHelpVkey))->required();
+  c->add_option("--checkpoint", o->checkpoint, frame.text(Msg::kAuditHelpCheckpoint));
   c->add_option("--out", o->dir, frame.text(Msg::kAuditHelpOut))->required();
   add_client_options(*c, frame, o->vault);
   c->add_option("--snapshot", o->snapshot, frame.text(Msg::kAuditHelpSnapshot));

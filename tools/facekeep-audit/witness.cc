@@ -64,6 +64,9 @@ Status Witness::learn(const log::LogKeys& keys) {
   const std::lock_guard lock(mutex_);
   for (log::LogKeys& known : logs_) {
     if (!keys.has(known.newest()) || keys.newest() == known.newest()) continue;
+    // Behind an accepted loss the log has another name, under which nothing was cosigned yet: its person gives that
+    // key.
+    if (keys.newest().name != known.newest().name) continue;
     FK_CHECK(replace_file(path_of(known.newest().name) + ".keys", keys.format(), 0600));
     known = keys;
   }

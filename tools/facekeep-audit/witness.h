@@ -30,7 +30,8 @@ class Witness {
   static Result<std::unique_ptr<Witness>> open(const std::string& dir, const std::vector<log::VerifierKey>& logs,
                                                const WitnessIdentity& identity, const Clock& clock);
 
-  // Keys of a log that were followed from one of those that this witness has; those of other logs are left aside.
+  // Keys of a log that were followed from one of those that this witness has; those of other logs are left aside, and
+  // of one that goes on under another name behind an accepted loss.
   // Thread safe. Remembered at once.
   Status learn(const log::LogKeys& keys);
 

@@ -1,6 +1,11 @@
 #include "tools/facekeep/backup_verify.h"
 
+#include <map>
+
+#include "tools/facekeep-audit/mirror.h"
 #include "tools/facekeepd/mirror_log.h"
+#include "vault/audit/key_check.h"
+#include "vault/audit/public_fold.h"
 #include "vault/backup/chain.h"
 #include "vault/backup/file.h"
 #include "vault/log/merkle.h"
@@ -13,17 +18,41 @@ Error other_log(Msg what) {
   return say_error(Errc::kIntegrity, "other-log", what, Msg::kCliTellHint);
 }
 
-// Goes on from the last backup to the mirror's end: the root there is one that the vault signed.
-Status vouch_by_mirror(backup::Chain& chain, const log::LogKeys& keys, const std::string& dir) {
+Result<std::uint64_t> stated_size(const std::string& note) {
+  FK_TRY(const log::Note parsed, log::parse_note(note));
+  FK_TRY(const log::Checkpoint tree, log::parse_checkpoint_text(parsed.text));
+  return tree.size;
+}
+
+// The mirror's entries, from the first: which keys may sign the log is what they come to, not what a file beside them
+// says. From the last backup to the end they vouch for the backups.
+Status vouch_by_mirror(backup::Chain& chain, const std::string& dir) {
   FK_TRY(const daemon::OpenedMirror mirror, daemon::open_mirror_log(dir));
-  const auto head = log::open_checkpoint(mirror.log.checkpoint, mirror.keys);
-  if (!head || !keys.has(mirror.keys.first()) || head->size < chain.tree().size())
-    return other_log(Msg::kBackupOtherMirror);
-  for (std::uint64_t i = chain.tree().size(); i < head->size; ++i) {
-    FK_TRY(const Bytes entry, mirror.log.bytes(i));
-    chain.attest(entry);
+  FK_TRY(const auto seen, Mirror(dir).seen());
+  std::vector<std::string> notes = mirror.log.handovers;
+  for (const auto& s : seen) notes.push_back(s.note);
+  std::map<std::uint64_t, Digest> roots;  // at the sizes that the notes are of
+  for (const std::string& note : notes) {
+    if (const auto size = stated_size(note)) roots.emplace(*size, Digest{});
   }
-  return chain.tree().root() == head->root ? Status() : Status(other_log(Msg::kBackupOtherMirror));
+  FK_TRY(const std::uint64_t size, stated_size(mirror.log.checkpoint));
+  if (size < chain.tree().size()) return other_log(Msg::kBackupOtherMirror);
+  audit::PublicFold fold;
+  for (std::uint64_t i = 0; i < size; ++i) {
+    FK_TRY(const Bytes entry, mirror.log.bytes(i));
+    FK_CHECK(fold.entry(entry));
+    if (i >= chain.tree().size()) chain.attest(entry);
+    if (const auto at = roots.find(i + 1); at != roots.end()) at->second = fold.tree().root();
+  }
+  FK_TRY(const log::LogKeys keys, log::LogKeys::of(fold.state()));
+  const auto head = log::open_checkpoint(mirror.log.checkpoint, keys);
+  const auto root_at = [&roots](std::uint64_t at) -> std::optional<Digest> {
+    const auto found = roots.find(at);
+    return found == roots.end() ? std::nullopt : std::optional(found->second);
+  };
+  const bool good = head && keys.has(mirror.vkey) && head->root == fold.tree().root() &&
+                    head->root == chain.tree().root() && audit::is_anchored(keys, mirror.vkey, notes, root_at);
+  return good ? Status() : Status(other_log(Msg::kBackupOtherMirror));
 }
 
 // The entry of the last one's manifest, as the receipt proves it.
@@ -76,7 +105,7 @@ Status verify_backups(const VerifyBackups& o, Reporter& report) {
   FK_CHECK(chain.finish());
   const ledger::Genesis& genesis = chain.state().genesis();
   FK_TRY(const log::LogKeys key, log::LogKeys::of(chain.state()));
-  if (!o.mirror.empty()) FK_CHECK(vouch_by_mirror(chain, key, o.mirror));
+  if (!o.mirror.empty()) FK_CHECK(vouch_by_mirror(chain, o.mirror));
   std::vector<backup::FileReport> files = chain.files();
   if (!o.receipt.empty()) {
     FK_TRY(files.back().manifest, vouch_by_receipt(files.back(), key, o.receipt));

@@ -70,12 +70,9 @@ Snapshot start_from(const ClientMemory& memory, const Id128& vault, const log::C
   return of_use ? std::move(*kept) : Snapshot();
 }
 
-}  // namespace
-
-Result<ledger::State> fold_log(const Context& context, const Notice& notice, VaultApi& api,
-                               const log::Checkpoint& head) {
-  FK_TRY(const ClientMemory memory, context.memory());
-  Snapshot kept = start_from(memory, notice.vault, head);
+// The state under `head`, from `kept` on.
+Result<ledger::State> fold_from(Snapshot kept, const Context& context, const Notice& notice, VaultApi& api,
+                                const log::Checkpoint& head) {
   const std::uint64_t from = kept.state.size();
   std::unique_ptr<Progress> bar;
   if (!context.json && head.size - from >= kShowFrom) {
@@ -93,11 +90,26 @@ Result<ledger::State> fold_log(const Context& context, const Notice& notice, Vau
     return say_error(Errc::kIntegrity, "bad-genesis", Msg::kCliBadGenesis, Msg::kCliTellHint);
   }
   FK_CHECK(fold.check_votes(api, head));
-  ledger::State state = std::move(fold).take();
+  return std::move(fold).take();
+}
+
+}  // namespace
+
+Result<ledger::State> fold_log(const Context& context, const Notice& notice, VaultApi& api,
+                               const log::Checkpoint& head) {
+  FK_TRY(const ClientMemory memory, context.memory());
+  Snapshot kept = start_from(memory, notice.vault, head);
+  const std::uint64_t from = kept.state.size();
+  FK_TRY(ledger::State state, fold_from(std::move(kept), context, notice, api, head));
   // Work saved and nothing more: another process of this person may write it at the same time, and a damaged one is not
   // taken.
   if (from != head.size) static_cast<void>(save_snapshot(memory.state_path(notice.vault), state, head.root));
   return state;
+}
+
+Result<ledger::State> fold_unproven(const Context& context, const Notice& notice, VaultApi& api,
+                                    const log::Checkpoint& head) {
+  return fold_from({}, context, notice, api, head);
 }
 
 Result<FoldedVault> fold_vault_now(const Context& context, const Notice& notice, VaultApi& api) {

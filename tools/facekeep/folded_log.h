@@ -19,6 +19,11 @@ namespace facekeep::tools {
 Result<ledger::State> fold_log(const Context& context, const Notice& notice, VaultApi& api,
                                const log::Checkpoint& head);
 
+// The same of a head that no key known here signed: takes nothing from what this machine folded, and leaves nothing
+// behind, whatever it finds.
+Result<ledger::State> fold_unproven(const Context& context, const Notice& notice, VaultApi& api,
+                                    const log::Checkpoint& head);
+
 // check_vault_now(), and the state under its checkpoint.
 struct FoldedVault {
   CheckedVault checked;

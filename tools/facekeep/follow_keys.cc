@@ -1,31 +1,16 @@
 #include "tools/facekeep/follow_keys.h"
 
-#include <filesystem>
-
 #include "tools/facekeep/folded_log.h"
 #include "tools/facekeep/log_entries.h"
+#include "vault/base/problem.h"
 #include "vault/log/handovers.h"
 
 namespace facekeep::tools {
 namespace {
 
-bool is_problem(const Error& e, std::string_view name) {
-  return e.problem != nullptr && name == e.problem;
-}
-
 bool opens(const std::string& note, const log::LogKeys& keys) {
   const auto opened = log::open_checkpoint(note, keys);
   return opened || !is_problem(opened.error(), "unknown-log-key");
-}
-
-// What this machine folded before may be of entries that are lost: then everything is read anew.
-Result<ledger::State> fold_anew(const Context& context, const ClientMemory& memory, const Notice& notice, VaultApi& api,
-                                const log::Checkpoint& tree) {
-  auto state = fold_log(context, notice, api, tree);
-  if (state || !is_problem(state.error(), "forked")) return state;
-  std::error_code error;
-  if (!std::filesystem::remove(memory.state_path(notice.vault), error)) return state;
-  return fold_log(context, notice, api, tree);
 }
 
 // The public listener has them for certain; whoever has a connection already asks there first.
@@ -53,7 +38,6 @@ class HandoverNotes {
 };
 
 void tell(const Context& context, const log::LogKey& key) {
-  if (context.json) return;
   const Msg what = key.recovered ? Msg::kCliRecovered : Msg::kCliNewKey;
   context.err << context.text(what, {std::to_string(key.from - 1)}) << "\n";
 }
@@ -77,8 +61,7 @@ Status remember_keys(const ClientMemory& memory, const Notice& notice) {
   return before == now ? Status() : memory.put_log_keys(notice.vault, now);
 }
 
-Status follow_keys(const Context& context, const ClientMemory& memory, const Notice& notice, VaultApi& api,
-                   const std::string& served) {
+Status follow_keys(const Context& context, const Notice& notice, VaultApi& api, const std::string& served) {
   const auto checked = [&]() -> Status {
     if (notice.keys().has(notice.log_key)) return {};
     return say_error(Errc::kIntegrity, "other-log-key", Msg::kLogKeyUnproven, Msg::kCliTellHint,
@@ -96,7 +79,7 @@ Status follow_keys(const Context& context, const ClientMemory& memory, const Not
     FK_TRY(out.proof, fetch_inclusion(api, tree, tree.size - 1));
     return out;
   };
-  source.fold = [&](const log::Checkpoint& tree) { return fold_anew(context, memory, notice, api, tree); };
+  source.fold = [&](const log::Checkpoint& tree) { return fold_unproven(context, notice, api, tree); };
   auto followed = log::follow_handovers(notice.keys(), source);
   // What is no note leads nowhere, and the checkpoint stays closed.
   if (!followed && followed.error().code == Errc::kMalformed) return checked();

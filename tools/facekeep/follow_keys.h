@@ -14,10 +14,10 @@ namespace facekeep::tools {
 Status use_remembered_keys(const ClientMemory& memory, const Notice& notice);
 
 // Brings notice.keys() to where they open the served checkpoint, if handovers lead there, and says so on context.err.
-// A checkpoint that stays closed is for the caller to refuse. kIntegrity ("handover", "other-log-key": the notice's key
+// A checkpoint that stays closed is for the caller to refuse, and so is a log that only names these keys: whether it is
+// the one that the notice is about, check_continuity() tells. kIntegrity ("handover", "other-log-key": the notice's key
 // is none of the log's), and errors of a fold.
-Status follow_keys(const Context& context, const ClientMemory& memory, const Notice& notice, VaultApi& api,
-                   const std::string& served);
+Status follow_keys(const Context& context, const Notice& notice, VaultApi& api, const std::string& served);
 
 // Remembers notice.keys().
 Status remember_keys(const ClientMemory& memory, const Notice& notice);

@@ -12,6 +12,7 @@
 #include "tools/facekeep/receipt.h"
 #include "tools/facekeep/reshare_plan.h"
 #include "vault/base/digest.h"
+#include "vault/base/problem.h"
 #include "vault/ledger/proposal_decide.h"
 
 namespace facekeep::tools {
@@ -37,7 +38,7 @@ Status may_propose(const ledger::State& state, const Identity& identity, const s
       random_array<16>(), who == nullptr ? "" : who->id, purpose, ledger::RotateKeys{}, {}};
   const Status may = decide_propose(state, probe, now);
   // Since a recovery a rotation is not allowed, and new cards are what is due.
-  const bool due = !may && std::string_view(may.error().problem == nullptr ? "" : may.error().problem) == "reshare-due";
+  const bool due = !may && is_problem(may.error(), "reshare-due");
   return due ? Status() : may;
 }
 

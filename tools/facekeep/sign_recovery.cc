@@ -39,14 +39,19 @@ std::vector<std::string> words(Context& context, const Notice& notice, const led
   return out;
 }
 
-// Size of the newest checkpoint that this machine remembers: a log that ends before it is an old copy, unless the
-// statement says itself how much is lost.
+// The newest checkpoint that this machine remembers: a log that ends before it is an old copy, unless the statement
+// says itself how much is lost; one of the same size with another root is another log.
 Status check_memory(const Context& context, const Notice& notice, const ledger::Recovered& e) {
   FK_TRY(const ClientMemory memory, context.memory());
   FK_TRY(const auto note, memory.get(notice.vault));
   if (!note) return {};
   FK_TRY(const log::Note parsed, log::parse_note(*note));
   FK_TRY(const log::Checkpoint seen, log::parse_checkpoint_text(parsed.text));
+  for (const ledger::TreeAt& head : {e.at, e.loss ? e.loss->newest : e.at}) {
+    if (seen.size != head.size || seen.root == head.root) continue;
+    const std::string size = std::to_string(seen.size);
+    return say_error(Errc::kIntegrity, "forked", Msg::kCliForked, Msg::kCliTellHint, {size, size});
+  }
   const std::uint64_t told = e.loss ? e.loss->newest.size : e.at.size;
   if (seen.size <= told) return {};
   return say_error(Errc::kIntegrity, "rolled-back", Msg::kCliRolledBack, Msg::kCliTellHint,

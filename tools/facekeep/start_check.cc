@@ -1,7 +1,10 @@
 #include "tools/facekeep/start_check.h"
 
+#include <filesystem>
+
 #include "tools/facekeep/follow_keys.h"
 #include "vault/base/newer.h"
+#include "vault/base/problem.h"
 #include "vault/log/merkle.h"
 
 namespace facekeep::tools {
@@ -9,10 +12,6 @@ namespace {
 
 Error bad_answer() {
   return say_error(Errc::kMalformed, "bad-answer", Msg::kCliBadAnswer, Msg::kCliBadAnswerHint, {"/v1/seal-status"});
-}
-
-bool is_problem(const Error& e, std::string_view name) {
-  return e.problem != nullptr && name == e.problem;
 }
 
 bool has_text(const Json& o, const char* key) {
@@ -170,10 +169,18 @@ Result<CheckedStart> check_start(const Notice& notice, const SealStatusView& sta
 Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint& now, const ClientMemory& memory,
                                     const FetchConsistency& fetch) {
   FK_TRY(const auto note, memory.get(notice.vault));
-  // At first contact the notice's own checkpoint stands in: another genesis under the same keys does not extend it.
-  if (!note && notice.checkpoint.empty()) return Continuity::kFirstContact;
-  const auto before = log::open_checkpoint(note ? *note : notice.checkpoint, notice.keys());
-  if (!before && note && is_problem(before.error(), "lost-tree")) return Continuity::kLost;
+  auto before = note ? log::open_checkpoint(*note, notice.keys()) : Result<log::Checkpoint>(log::Checkpoint());
+  const bool lost = !before && is_problem(before.error(), "lost-tree");
+  // At first contact the notice's own checkpoint stands in, and where what is remembered is lost: another genesis under
+  // the same keys does not extend it.
+  if (!note || lost) {
+    before = log::Checkpoint();
+    if (!notice.checkpoint.empty()) before = log::open_checkpoint(notice.checkpoint, notice.keys());
+    const bool nothing = before ? before->size == 0 : is_problem(before.error(), "lost-tree");
+    if (nothing && notice.keys().recovered_since(notice.log_key)) {
+      return say_error(Errc::kIntegrity, "no-anchor", Msg::kCliNoAnchor, Msg::kCliNoAnchorHint);
+    }
+  }
   if (!before) {
     return say_error(Errc::kIntegrity, "bad-memory", Msg::kCliBadMemory, Msg::kCliBadMemoryHint, {memory.directory()});
   }
@@ -189,7 +196,7 @@ Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint&
   if (before->size > 0 && !log::verify_consistency(before->size, before->root, now.size, now.root, proof)) {
     return say_error(Errc::kIntegrity, "forked", Msg::kCliForked, Msg::kCliTellHint, {old_size, new_size});
   }
-  if (!note) return Continuity::kFirstContact;
+  if (!note || lost) return lost ? Continuity::kLost : Continuity::kFirstContact;
   return before->size == now.size ? Continuity::kSame : Continuity::kGrown;
 }
 
@@ -197,7 +204,6 @@ namespace {
 
 // The custodians signed for it; that nobody reads over it is the least.
 void tell_lost(const Context& context, const log::LogKeys& keys) {
-  if (context.json) return;
   for (const log::LogKey& k : keys.chain()) {
     if (k.lost_upto <= k.upto) continue;
     context.err << context.text(Msg::kCliEntriesLost, {std::to_string(k.upto), std::to_string(k.lost_upto - 1)})
@@ -211,7 +217,7 @@ Result<CheckedVault> check_vault_once(const Context& context, const ClientMemory
   FK_TRY(const Json answer, api.json("GET", "/v1/seal-status"));
   CheckedVault out;
   FK_TRY(out.status, parse_seal_status(answer));
-  FK_CHECK(follow_keys(context, memory, notice, api, out.status.checkpoint));
+  FK_CHECK(follow_keys(context, notice, api, out.status.checkpoint));
   FK_TRY(out.start, check_start(notice, out.status));
   const FetchConsistency fetch = [&](std::uint64_t from, std::uint64_t to) -> Result<std::vector<Digest>> {
     const std::string target = "/v1/log/proofs/consistency?from=" + std::to_string(from) + "&to=" + std::to_string(to);
@@ -222,6 +228,10 @@ Result<CheckedVault> check_vault_once(const Context& context, const ClientMemory
   FK_CHECK(remember_keys(memory, notice));
   if (out.continuity == Continuity::kLost) {
     tell_lost(context, notice.keys());
+    // What was folded of the lost entries goes, before it is forgotten that they were there.
+    std::error_code error;
+    std::filesystem::remove(memory.state_path(notice.vault), error);
+    if (error) return make_error(Errc::kIo, "can't remove " + memory.state_path(notice.vault) + ": " + error.message());
     FK_CHECK(memory.put_over_lost(notice.vault, out.start.note));
   } else if (out.continuity != Continuity::kSame) {
     FK_CHECK(memory.put(notice.vault, out.start.note));
@@ -230,6 +240,14 @@ Result<CheckedVault> check_vault_once(const Context& context, const ClientMemory
 }
 
 }  // namespace
+
+Msg continuity_text(Continuity continuity) {
+  switch (continuity) {
+    case Continuity::kFirstContact: return Msg::kCliFirstContact;
+    case Continuity::kLost: return Msg::kCliLogLost;
+    default: return Msg::kCliLogContinues;
+  }
+}
 
 Result<CheckedVault> check_vault_now(const Context& context, const Notice& notice, VaultApi& api) {
   FK_TRY(const ClientMemory memory, context.memory());

@@ -96,7 +96,10 @@ Result<CheckedStart> check_start(const Notice& notice, const SealStatusView& sta
 // kLost: what this machine remembers are entries that a restore accepted as lost, and the custodians signed for it.
 enum class Continuity : std::uint8_t { kFirstContact, kSame, kGrown, kLost };
 using FetchConsistency = std::function<Result<std::vector<Digest>>(std::uint64_t from, std::uint64_t to)>;
-// kIntegrity if the log is shorter than the remembered one, or does not extend it.
+// kIntegrity if the log is shorter than the remembered one, or does not extend it; after a loss the notice's checkpoint
+// stands in for what is remembered. kIntegrity ("no-anchor"): custodians put a key in place, and nothing by a key from
+// before is there to hold their log against. Anybody can write a log that names the notice's key and custodians of his
+// own.
 Result<Continuity> check_continuity(const Notice& notice, const log::Checkpoint& now, const ClientMemory& memory,
                                     const FetchConsistency& fetch);
 
@@ -106,6 +109,8 @@ struct CheckedVault {
   CheckedStart start;
   Continuity continuity = Continuity::kFirstContact;
 };
+// How the log lies to what this machine remembers, in people's words: {0} is its size.
+Msg continuity_text(Continuity continuity);
 Result<CheckedVault> check_vault_now(const Context& context, const Notice& notice, VaultApi& api);
 
 }  // namespace facekeep::tools

@@ -90,7 +90,7 @@ Status status(Context& context, Reporter& report) {
                             {"delivered", t->delivered}});
   }
   if (v.status.clock_jumped) report.warn(Msg::kCliClockJumped);
-  report.say(v.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
+  report.say(continuity_text(v.continuity), {size});
   report.say(Msg::kCliVkeyIs, {log::format_vkey(notice.keys().newest())});
   report.say(Msg::kCliProgramIs, {v.start.start.version, to_hex(v.start.start.program), to_hex(v.start.start.config),
                                   format_time(v.start.time)});

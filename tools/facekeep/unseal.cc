@@ -22,7 +22,7 @@ void show(const Notice& notice, const CheckedVault& vault, Reporter& report) {
   const std::string size = std::to_string(vault.start.checkpoint.size);
   report.say(Msg::kCliVaultIs, {notice.name, to_hex(notice.vault)});
   if (notice.rehearsal) report.say(Msg::kRehearsal);
-  report.say(vault.continuity == Continuity::kFirstContact ? Msg::kCliFirstContact : Msg::kCliLogContinues, {size});
+  report.say(continuity_text(vault.continuity), {size});
   report.say(Msg::kCliProgramIs, {vault.start.start.version, to_hex(vault.start.start.program),
                                   to_hex(vault.start.start.config), format_time(vault.start.time)});
   report.say(Msg::kCliSharesIn, {groups_text(vault.status.groups)});

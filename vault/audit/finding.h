@@ -70,20 +70,21 @@ std::string_view to_string(Severity s) noexcept;
   X(kUnsealedAlone, "unsealed-apart", kError)                                                                    \
   X(kNoStartAfterSeal, "no-start-after-seal", kError)                                                            \
   X(kSumsFuture, "sums-from-future", kWarning)                                                                   \
-  X(kVoteRoot, "vote-root-differs", kError)           /* {0} who, {1} size */                                    \
-  X(kVoteRefused, "vote-not-allowed", kError)         /* {0} who, {1} entry of the proposal, {2} why */          \
-  X(kDoneRefused, "carried-out-unapproved", kError)   /* {0} its entry, {1} stage, {2} who signed, {3} rule */   \
-  X(kDoneLate, "carried-out-late", kNote)             /* {0} its entry, {1} ready since, {2} done at */          \
-  X(kNotDone, "ready-not-carried-out", kNote)         /* {0} ready since */                                      \
-  X(kRewrapRefused, "rewrapped-wrongly", kError)      /* {0} why */                                              \
-  X(kRotationOpen, "rotation-not-ended", kWarning)    /* {0} epoch of the old keys, {1} since */                 \
-  X(kRotationMissed, "rotation-missed", kWarning)     /* {0} due on, {1} days of the schedule */                 \
-  X(kHorizonMissed, "horizon-missed", kWarning)       /* {0} erasures, {1} promised by, {2} root epoch */        \
-  X(kHorizonOnSpare, "horizon-on-spare", kWarning)    /* the same */                                             \
-  X(kWrongLogKey, "wrong-log-key", kError)            /* {0} vkey of genesis, {1} the auditor's */               \
-  X(kWrongOrigin, "wrong-origin", kError)             /* {0} origin, {1} name of the key */                      \
-  X(kOldLogKey, "old-log-key", kError)                /* {0} size, {1} the last it may sign, {2} file */         \
-  X(kHandoverWrong, "handover-wrong", kError)         /* {0} which, {1} why */                                   \
+  X(kVoteRoot, "vote-root-differs", kError)         /* {0} who, {1} size */                                      \
+  X(kVoteRefused, "vote-not-allowed", kError)       /* {0} who, {1} entry of the proposal, {2} why */            \
+  X(kDoneRefused, "carried-out-unapproved", kError) /* {0} its entry, {1} stage, {2} who signed, {3} rule */     \
+  X(kDoneLate, "carried-out-late", kNote)           /* {0} its entry, {1} ready since, {2} done at */            \
+  X(kNotDone, "ready-not-carried-out", kNote)       /* {0} ready since */                                        \
+  X(kRewrapRefused, "rewrapped-wrongly", kError)    /* {0} why */                                                \
+  X(kRotationOpen, "rotation-not-ended", kWarning)  /* {0} epoch of the old keys, {1} since */                   \
+  X(kRotationMissed, "rotation-missed", kWarning)   /* {0} due on, {1} days of the schedule */                   \
+  X(kHorizonMissed, "horizon-missed", kWarning)     /* {0} erasures, {1} promised by, {2} root epoch */          \
+  X(kHorizonOnSpare, "horizon-on-spare", kWarning)  /* the same */                                               \
+  X(kWrongLogKey, "wrong-log-key", kError)          /* {0} vkey of genesis, {1} the auditor's */                 \
+  X(kWrongOrigin, "wrong-origin", kError)           /* {0} origin, {1} name of the key */                        \
+  X(kOldLogKey, "old-log-key", kError)              /* {0} size, {1} the last it may sign, {2} file */           \
+  X(kHandoverWrong, "handover-wrong", kError)       /* {0} which, {1} why */                                     \
+  X(kNoAnchor, "recovery-unproven", kError)                                                                      \
   X(kWrongRecovery, "wrong-recovery", kError)         /* {0} size */                                             \
   X(kEntriesLost, "entries-lost", kWarning)           /* {0} first, {1} last, {2} new origin */                  \
   X(kCardsDue, "new-cards-due", kWarning)             /* {0} kind of the recovery */                             \

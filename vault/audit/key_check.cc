@@ -4,12 +4,10 @@
 
 #include "vault/log/handover_note.h"
 
+#include "vault/base/problem.h"
+
 namespace facekeep::audit {
 namespace {
-
-bool is_problem(const Error& e, std::string_view name) {
-  return e.problem != nullptr && name == e.problem;
-}
 
 // The last size that the key which signed the note may sign.
 std::uint64_t last_size(const std::string& note, const log::LogKeys& keys) {
@@ -74,6 +72,16 @@ void check_signers(const ledger::State& state, const log::LogKeys& trusted, cons
   };
   look(latest);
   for (const SeenCheckpoint& s : seen) look(s);
+}
+
+bool is_anchored(const log::LogKeys& keys, const log::VerifierKey& trusted, const std::vector<std::string>& notes,
+                 const RootAt& root_at) {
+  if (!keys.recovered_since(trusted)) return true;
+  const log::LogKeys before = keys.before_recovery(trusted);
+  return std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
+    const auto seen = log::open_checkpoint(note, before, log::Extensions::kTolerate);
+    return seen && seen->size > 0 && root_at(seen->size) == seen->root;
+  });
 }
 
 Status check_handover_notes(const ledger::State& state, const LogFiles& files, const RootAt& root_at,

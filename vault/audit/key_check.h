@@ -20,6 +20,11 @@ void check_log_keys(const ledger::State& state, const log::LogKeys& trusted, boo
 void check_signers(const ledger::State& state, const log::LogKeys& trusted, const SeenCheckpoint& latest,
                    const std::vector<SeenCheckpoint>& seen, Findings& findings);
 
+// Whether a log in which custodians put a key in place behind `trusted` is more than one that names that key: one of
+// the notes is a checkpoint of it that this key signed, or one that it handed over to. True without a recovery.
+bool is_anchored(const log::LogKeys& keys, const log::VerifierKey& trusted, const std::vector<std::string>& notes,
+                 const RootAt& root_at);
+
 // Each handover that the fold has is there as a note of this log's tree, signed as it must be. Precondition: folded.
 // Errors of `files`.
 Status check_handover_notes(const ledger::State& state, const LogFiles& files, const RootAt& root_at,

@@ -296,6 +296,21 @@ Status Replayer::bundle(const log::BundleId& id) {
   return {};
 }
 
+// An earlier audit that confirmed a tree of this log looked for it.
+Status check_anchor(const log::LogKeys& keys, const SeenCheckpoint& latest, const std::vector<SeenCheckpoint>& seen,
+                    const LogFiles& files, const RootAt& root_at, Findings& findings) {
+  std::vector<std::string> notes = {latest.note};
+  for (const SeenCheckpoint& s : seen) notes.push_back(s.note);
+  for (std::uint64_t n = 1; files.handover && n <= log::kMaxHandovers; ++n) {
+    const auto note = files.handover(n);
+    if (!note && is_missing(note.error())) break;
+    if (!note) return note.error();
+    notes.emplace_back(as_chars(*note));
+  }
+  if (!is_anchored(keys, keys.first(), notes, root_at)) findings.add(Code::kNoAnchor, 0);
+  return {};
+}
+
 }  // namespace
 
 Result<Verified> replay_log(const log::LogKeys& log_keys, const SeenCheckpoint& latest,
@@ -306,11 +321,12 @@ Result<Verified> replay_log(const log::LogKeys& log_keys, const SeenCheckpoint& 
   FK_CHECK(replayer.choose_checkpoint(latest, seen));
   FK_CHECK(replayer.open_tree());
   FK_CHECK(replayer.run(progress));
+  const RootAt root_at = [&replayer](std::uint64_t size) { return replayer.root_at(size); };
+  if (confirmed.size == 0) FK_CHECK(check_anchor(log_keys, latest, seen, files, root_at, findings));
   if (entries.state().phase() != ledger::Phase::kNew) {
     check_log_keys(entries.state(), log_keys, entries.rules_held(), findings);
     if (entries.rules_held()) check_signers(entries.state(), log_keys, latest, seen, findings);
     if (entries.rules_held() && files.handover) {
-      const RootAt root_at = [&replayer](std::uint64_t size) { return replayer.root_at(size); };
       FK_CHECK(check_handover_notes(entries.state(), files, root_at, findings));
     }
   }

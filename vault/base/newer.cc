@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/base/problem.h"
+
 namespace facekeep {
 namespace {
 
@@ -44,7 +46,7 @@ Error newer_name(const std::string& what, std::string_view name) {
 }
 
 bool is_newer(const Error& error) noexcept {
-  return error.problem != nullptr && std::string_view(error.problem) == kProblem;
+  return is_problem(error, kProblem);
 }
 
 }  // namespace facekeep

@@ -1,5 +1,6 @@
 #include "vault/log/handovers.h"
 
+#include "vault/base/problem.h"
 #include "vault/ledger/state.h"
 
 namespace facekeep::log {
@@ -10,10 +11,6 @@ Result<Checkpoint> tree_of(std::string_view bytes) {
   FK_TRY(Checkpoint tree, parse_checkpoint_text(note.text));
   if (tree.size > 0) return tree;
   return make_error(Errc::kMalformed, "a handover of the log's key has an empty tree");
-}
-
-bool takes_a_fold(const Error& e) {
-  return e.problem != nullptr && std::string_view(e.problem) == "recovered";
 }
 
 }  // namespace
@@ -31,7 +28,7 @@ Result<FollowedKeys> follow_handovers(LogKeys keys, const HandoverSource& source
     if (tree.size <= out.keys.chain().back().from) continue;
     FK_TRY(const HandoverSource::Last last, source.last(tree));
     const Status handed = out.keys.hand_over(out.notes.back(), last.entry, last.proof);
-    if (!handed && !takes_a_fold(handed.error())) return handed.error();
+    if (!handed && !is_problem(handed.error(), "recovered")) return handed.error();
     recovered = !handed;
   }
   if (!recovered) return out;

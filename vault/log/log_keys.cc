@@ -87,6 +87,23 @@ bool LogKeys::has(const VerifierKey& key) const {
   return std::any_of(chain_.begin(), chain_.end(), [&](const LogKey& k) { return k.key == key; });
 }
 
+bool LogKeys::recovered_since(const VerifierKey& key) const {
+  const auto at = std::find_if(chain_.begin(), chain_.end(), [&](const LogKey& k) { return k.key == key; });
+  return at == chain_.end() || std::any_of(at + 1, chain_.end(), [](const LogKey& k) { return k.recovered; });
+}
+
+LogKeys LogKeys::before_recovery(const VerifierKey& key) const {
+  LogKeys out;
+  for (const LogKey& k : chain_) {
+    if (out.chain_.empty() ? k.key != key : k.recovered) {
+      if (!out.chain_.empty()) break;
+      continue;
+    }
+    out.chain_.push_back(k);
+  }
+  return out;
+}
+
 const LogKey* LogKeys::key_for(std::uint64_t size) const {
   // Of the two of a handover's own size the newer.
   const auto it = std::find_if(chain_.rbegin(), chain_.rend(), [&](const LogKey& k) { return k.from <= size; });
@@ -116,12 +133,15 @@ Status LogKeys::hand_over(std::string_view bytes, ByteView entry, std::span<cons
     return no_handover("the entry is not the last one of its tree");
   }
   const auto event = ledger::decode_event(as_chars(entry));
+  const auto* recovered = event ? std::get_if<ledger::Recovered>(&event->body) : nullptr;
+  // That by which it came to be trusted: by its reader's person, since nobody before signed it.
+  if (recovered != nullptr && recovered->log_key == format_vkey(newest())) return {};
   const auto* done = event ? std::get_if<ledger::ProposalDone>(&event->body) : nullptr;
   if (done == nullptr || !done->log_key) return no_handover("its last entry brings no key");
   LogKey next;
   FK_TRY(next.key, parse_vkey(*done->log_key));
   if (next.key.name != newest().name) return no_handover("the new key is of another log");
-  if (next.key == newest()) return {};  // that by which it came to be trusted
+  if (next.key == newest()) return {};  // as above
   if (!has_signed(note.note, next.key)) return no_handover("the new key did not sign it");
   return append(note.checkpoint, std::move(next), note.checkpoint.size);
 }

@@ -260,6 +260,7 @@ class Replay:
         self.check_signers("checkpoint", self.checkpoint)
         self.handover_notes()
         good = self.compare_remembered()
+        self.anchor()
         if self.tiles.size() == size and self.tiles.root() != self.checkpoint.root:
             first = self.first_bad(good)
             report.add(first, f"the entries do not add up to the checkpoint's root: one of {first} to {size - 1} was changed")
@@ -318,6 +319,29 @@ class Replay:
             if not good:
                 self.report.add(entry, f"handover/{k} is missing, or no note of this handover")
             before = after
+
+    def anchor(self):
+        """A log says itself who its custodians are: behind a recovery something that the trusted key signed, or one that it handed over to, must show that the log is its own."""
+        trusted, seen_first, names = [], False, [vkey for vkey, *_ in self.keys]
+        recovered = [False] + [placed for _, _, placed, _ in self.handed]
+        for (vkey, first, last, _), placed in zip(self.keys, recovered):
+            seen_first = seen_first or vkey == self.vkey.text
+            if seen_first and placed and trusted:
+                break
+            if seen_first:
+                trusted.append((vkey, first, last))
+        if not trusted or len(names) == names.index(trusted[-1][0]) + 1:
+            return
+        files = self.mirror.files("checkpoints") + self.mirror.files("handover")
+        for note in [self.mirror.read(name) for name in ["checkpoint"] + files] + list(self.remembered):
+            try:
+                seen = Checkpoint(note)
+                signed = any(seen.signed_by(Vkey(vkey)) and first <= seen.size and (last is None or seen.size <= last) for vkey, first, last in trusted)
+                if signed and 0 < seen.size <= self.tiles.size() and self.tiles.root(seen.size) == seen.root:
+                    return
+            except Bad:
+                continue
+        self.report.add(0, "a recovery, and no checkpoint by the trusted key that shows that this is its log: it could be made up; put the notice's into checkpoints/")
 
     def first_bad(self, good):
         """The first entry that is known to be bad, else the first that is not known to be good."""

@@ -2,6 +2,7 @@
 #include "vault/log/log_keys.h"
 
 #include "tests/unit/audit/key_kit.h"
+#include "vault/audit/key_check.h"
 
 using namespace facekeep;
 using namespace facekeep::audit_test;
@@ -124,6 +125,61 @@ TEST_CASE("a recovery takes the fold of the log, and no key before signs behind 
   m.add(ledger::Start{"0.1.0", {1}, {2}, {4}, false});
   CHECK(problem(LogKeys(keys).follow(note, m.state)) == "handover");
   CHECK(problem(LogKeys(keys).follow(note_by(m, {third()}), m.state)) == "handover");
+}
+
+TEST_CASE("who was given the key of a recovery meets that recovery, and follows what comes behind it") {
+  MemoryMirror m = open_vault(5);
+  recover(m, third());
+  const std::string note(as_chars(m.files.at("handover/1")));
+  const auto last = source_of(m).last(tree_of(m, "")).value();
+  LogKeys given = third().key;
+  CHECK(given.hand_over(note, last.entry, last.proof));
+  CHECK(given == LogKeys(third().key));
+  // One that brought another key is none of its own.
+  LogKeys other = second().key;
+  CHECK(problem(other.hand_over(note_by(m, {second()}), last.entry, last.proof)) == "handover");
+  ledger::ProposalDone done{{9}};
+  done.log_key = log::format_vkey(second().key);
+  m.append({m.wall, m.uptime, done});
+  m.files["handover/2"] = to_bytes(note_by(m, {third(), second()}));
+  const auto followed = follow_handovers(third().key, source_of(m));
+  INFO((followed ? "" : followed.error().message));
+  REQUIRE(followed);
+  CHECK(followed->keys.newest() == second().key);
+  CHECK(followed->keys.handovers() == 1);
+}
+
+TEST_CASE("what a key from before a recovery signed vouches for the log, and nothing else does") {
+  MemoryMirror m = open_vault(5);
+  const LogKeys one = LogKeys::of(m.state).value();
+  CHECK_FALSE(one.recovered_since(log_signer().key));
+  CHECK(one.before_recovery(one.first()) == one);
+  hand_over(m, second());
+  recover(m, third());
+  const LogKeys all = LogKeys::of(m.state).value();
+  CHECK(all.recovered_since(log_signer().key));
+  CHECK(all.recovered_since(second().key));
+  CHECK_FALSE(all.recovered_since(third().key));
+  CHECK(all.before_recovery(log_signer().key).handovers() == 1);
+  CHECK(all.before_recovery(log_signer().key).newest() == second().key);
+  CHECK(all.before_recovery(second().key).first() == second().key);
+  CHECK(all.before_recovery(third().key).first() == third().key);
+  CHECK(one.before_recovery(third().key).chain().empty());
+  // The checkpoints that the first key signed, of this log and of another.
+  const auto root_of_m = [&m](std::uint64_t size) -> std::optional<Digest> {
+    log::Tree tree;
+    for (std::uint64_t i = 0; i < size && i < m.entries.size(); ++i) tree.append(log::leaf_hash(m.entries[i]));
+    return tree.root();
+  };
+  const std::string late = note_by(m, {third()});
+  const std::string early(as_chars(m.files.at("checkpoints/20")));
+  CHECK(is_anchored(one, log_signer().key, {}, root_of_m));
+  CHECK(is_anchored(all, third().key, {}, root_of_m));
+  CHECK_FALSE(is_anchored(all, log_signer().key, {late}, root_of_m));
+  CHECK(is_anchored(all, log_signer().key, {late, early}, root_of_m));
+  CHECK_FALSE(is_anchored(all, log_signer().key, {early}, [](std::uint64_t) { return Digest{1}; }));
+  CHECK_FALSE(is_anchored(all, TestSigner::ed25519("vault.example/test").key, {early}, root_of_m));
+  CHECK(LogKeys(third().key).recovered_since(log_signer().key));
 }
 
 TEST_CASE("a recovery that the custodians did not sign, or of another log, is followed by nobody") {

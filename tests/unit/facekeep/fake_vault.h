@@ -108,7 +108,7 @@ class FakeVault {
     };
   }
   [[nodiscard]] log::Checkpoint checkpoint(std::uint64_t size) const {
-    return {"tower.example/log", size, *log::root_at(size, source()), {}};
+    return {signer.key.name, size, *log::root_at(size, source()), {}};
   }
   [[nodiscard]] std::string note(std::uint64_t size) const {
     return *log::sign_checkpoint(checkpoint(size), signer.key, signer.sign());

@@ -8,6 +8,7 @@
 #include "tests/unit/http/support.h"
 #include "tests/unit/ledger/recovery_maker.h"
 #include "tests/unit/tools/scratch.h"
+#include "tools/facekeep/folded_log.h"
 
 using namespace facekeep;
 using namespace facekeep::tools;
@@ -30,12 +31,16 @@ struct Room {
   Context context{out, err};
   std::vector<std::string> notes;  // handovers
 
-  Room() {
+  [[nodiscard]] ledger::Genesis genesis() const {
     ledger::Genesis g = FakeVault::plain_genesis();
     for (auto& [name, rule] : g.rules) rule.delay_s = 0;
     g.origin = "tower.example/log";
     g.log_key = log::format_vkey(vault.signer.key);
-    vault.set_genesis(std::move(g));
+    return g;
+  }
+  Room() {
+    vault.set_genesis(genesis());
+    ceremony = vault.note(1);
     http::ServerConfig config = front.config();
     config.handler = [this](http::Request&& r) { return answer(r); };
     front.start(std::move(config));
@@ -105,14 +110,39 @@ struct Room {
     vault.append_start();
     return next;
   }
-  Result<CheckedVault> check(const Notice& notice) {
+  // A restore that gives up what is behind the log as it stands, up to `newest` entries.
+  void lose(std::uint64_t newest) {
+    const TestSigner next = TestSigner::ed25519("tower.example/log-2");
+    ledger::State state;
+    REQUIRE(apply(state, *ledger::decode_event(vault.texts[0])));
+    const log::Checkpoint before = vault.checkpoint(vault.leaves.size());
+    auto e = ledger::test::recovered(state, log::format_vkey(next.key), before.root, kEventTime);
+    e.at.size = before.size;
+    e.loss = ledger::Loss{next.key.name, {newest, before.root}};
+    ledger::test::sign_recovery(e, vault.id);
+    vault.append_event(e);
+    vault.signer = next;
+    notes.push_back(note_by({next}));
+    vault.append_start();
+  }
+  Result<VaultApi> connect(const Notice& notice) {
     Identity identity;
     EVP_PKEY_up_ref(front.door.key.get());
     identity.key.reset(front.door.key.get());
     X509_up_ref(front.door.cert.get());
     identity.cert.reset(front.door.cert.get());
-    FK_TRY(VaultApi api, VaultApi::connect(notice, identity));
+    return VaultApi::connect(notice, identity);
+  }
+  Result<CheckedVault> check(const Notice& notice) {
+    FK_TRY(VaultApi api, connect(notice));
     return check_vault_now(context, notice, api);
+  }
+  bool fold(const Notice& notice) {
+    auto api = connect(notice);
+    const auto folded = fold_vault_now(context, notice, *api);
+    INFO((folded ? "" : folded.error().message));
+    CHECK(folded);
+    return folded.has_value();
   }
   std::string problem(const Notice& notice) {
     const auto r = check(notice);
@@ -120,6 +150,32 @@ struct Room {
     return r.error().problem == nullptr ? r.error().message : r.error().problem;
   }
   [[nodiscard]] Notice fresh() { return named(*parse_notice(notice_text)); }
+  // As the ceremony prints it: with its checkpoint.
+  [[nodiscard]] Notice pinned() {
+    Json notice = *parse_json(notice_text);
+    notice["checkpoint"] = ceremony;
+    return named(*parse_notice(notice.dump()));
+  }
+  // The log as it is now, and back to it.
+  struct Copy {
+    std::vector<Digest> leaves;
+    std::vector<std::string> texts;
+    std::string start_event;
+    std::uint64_t start_entry;
+    TestSigner signer;
+  };
+  [[nodiscard]] Copy copy() const {
+    return {vault.leaves, vault.texts, vault.start_event, vault.start_entry, vault.signer};
+  }
+  void put_back(const Copy& c) {
+    vault.leaves = c.leaves;
+    vault.texts = c.texts;
+    vault.start_event = c.start_event;
+    vault.start_entry = c.start_entry;
+    vault.signer = c.signer;
+    notes.clear();
+  }
+  std::string ceremony;                                  // its checkpoint
   std::string notice_text = vault.notice_json().dump();  // as printed, before anything happened
 };
 
@@ -193,4 +249,71 @@ TEST_CASE("keys that were altered where they are remembered are an error") {
   REQUIRE(room.problem(room.fresh()) == "none");
   std::filesystem::resize_file(room.context.memory_path + "/" + to_hex(room.vault.id) + ".logkeys", 20);
   CHECK(room.problem(room.fresh()) == "bad-memory");
+}
+
+TEST_CASE("entries that the custodians accepted as lost are told, and what was folded of them goes") {
+  Room room;
+  const Room::Copy before = room.copy();
+  for (int i = 0; i < 3; ++i) room.vault.append_start();
+  REQUIRE(room.problem(room.pinned()) == "none");
+  const std::string folded = room.context.memory_path + "/" + to_hex(room.vault.id) + ".state";
+  REQUIRE(room.fold(room.pinned()));
+  REQUIRE(std::filesystem::exists(folded));
+  room.put_back(before);
+  room.lose(6);
+  room.context.json = true;  // a program's person reads standard error
+  const auto checked = room.check(room.pinned());
+  INFO((checked ? "" : checked.error().message));
+  REQUIRE(checked);
+  CHECK(checked->continuity == Continuity::kLost);
+  CHECK(continuity_text(checked->continuity) != continuity_text(Continuity::kGrown));
+  CHECK(room.err.str().find("entries 3 to 5 of this log are lost") != std::string::npos);
+  CHECK(room.err.str().find("the custodians signed for it") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folded));
+  CHECK(room.fold(room.pinned()));
+}
+
+TEST_CASE("a made-up log that calls everything lost which was remembered is refused, and leaves nothing behind") {
+  Room room;
+  const Notice pinned = room.pinned();
+  const Notice bare = room.fresh();
+  const Room::Copy before = room.copy();
+  for (int i = 0; i < 3; ++i) room.vault.append_start();
+  REQUIRE(room.fold(room.pinned()));
+  const Room::Copy genuine = room.copy();
+  // Of a ceremony of somebody's own, under the id and the public key of this vault: none of its keys are needed.
+  room.put_back(before);
+  ledger::Genesis own = room.genesis();
+  own.token.serial = "of nobody";
+  room.vault.set_genesis(own);
+  room.lose(1000);
+  CHECK(room.problem(pinned) == "forked");
+  CHECK(room.problem(bare) == "no-anchor");
+  // A machine that never saw the vault is shown the same.
+  const std::string memory = room.context.memory_path;
+  room.context.memory_path = memory + "-new";
+  std::filesystem::create_directory(room.context.memory_path);
+  CHECK(room.problem(room.pinned()) == "forked");
+  CHECK(room.problem(room.fresh()) == "no-anchor");
+  // The genuine one goes on, from what was folded.
+  room.context.memory_path = memory;
+  room.put_back(genuine);
+  room.vault.append_start();
+  CHECK(room.fold(room.pinned()));
+}
+
+TEST_CASE("a notice that custodians handed out with their key needs no checkpoint from before") {
+  Room room;
+  const Room::Copy before = room.copy();
+  REQUIRE(room.problem(room.fresh()) == "none");
+  for (int i = 0; i < 3; ++i) room.vault.append_start();
+  REQUIRE(room.problem(room.fresh()) == "none");
+  room.put_back(before);
+  room.lose(6);
+  Json notice = room.vault.notice_json();
+  notice["origin"] = "tower.example/log-2";
+  const auto checked = room.check(room.named(*parse_notice(notice.dump())));
+  INFO((checked ? "" : checked.error().message));
+  REQUIRE(checked);
+  CHECK(checked->continuity == Continuity::kLost);
 }

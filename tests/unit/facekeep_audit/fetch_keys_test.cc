@@ -1,4 +1,6 @@
 // A mirror of a log whose key changes hands.
+#include "tools/facekeep-audit/fetch_keys.h"
+
 #include "tests/unit/audit/key_kit.h"
 #include "tests/unit/facekeep_audit/support.h"
 #include "tools/facekeep-audit/follower.h"
@@ -98,6 +100,50 @@ TEST_CASE("a first fetch comes from the first key to the last, over handovers an
   CHECK(run({"report", dir.path(), "--out", dir.path() + "-report"}).code == 0);
 }
 
+TEST_CASE("a log that only names the key that is trusted, and goes on with one of its own custodians, is refused") {
+  // Genesis, recovery and handover note are made without that key.
+  Server server{open_vault(0), {}};
+  recover(server.m, new_key());
+  start_again(server.m);
+  {
+    const ScratchDir dir;
+    CHECK(problem(fetch(server, dir.path())) == "no-anchor");
+    CHECK_FALSE(tools::Mirror(dir.path()).has("log-keys"));
+    // With a checkpoint of another history by that key it is none the better.
+    MemoryMirror other = open_vault(1);
+    other.entries.pop_back();
+    other.entries.back() = to_bytes("another history");
+    const std::string note = dir.path() + "-note";
+    REQUIRE(tools::save_text(note, note_by(other, {log_signer()})));
+    REQUIRE(tools::keep_given_checkpoint(mirror_in(dir.path()), log_signer().key, note));
+    CHECK(problem(fetch(server, dir.path())) == "no-anchor");
+  }
+  // The genuine one is known by what that key did sign: given as a note, or within the notice.
+  const std::string early(as_chars(server.m.files.at("checkpoints/20")));
+  for (const std::string& text : {early, Json{{"checkpoint", early}, {"name", "Tower"}}.dump()}) {
+    const ScratchDir dir;
+    const std::string file = dir.path() + "-given";
+    REQUIRE(tools::save_text(file, text));
+    REQUIRE(tools::keep_given_checkpoint(mirror_in(dir.path()), log_signer().key, file));
+    const auto fetched = fetch(server, dir.path());
+    INFO((fetched ? "" : fetched.error().message));
+    REQUIRE(fetched);
+    CHECK(run({"replay", dir.path()}).code == 0);
+    // Without it the folder proves no more than its own genesis says.
+    std::filesystem::remove_all(dir.path() + "/checkpoints");
+    const Ran replayed = run({"replay", dir.path(), "--json"});
+    CHECK(replayed.code == 2);
+    CHECK(replayed.out.find("recovery-unproven") != std::string::npos);
+  }
+  const ScratchDir dir;
+  for (const char* text : {"no note", "{}", "{\"checkpoint\":1}"}) {
+    const std::string file = dir.path() + "-given";
+    std::filesystem::remove(file);
+    REQUIRE(tools::save_text(file, text));
+    CHECK_FALSE(tools::keep_given_checkpoint(mirror_in(dir.path()), log_signer().key, file));
+  }
+}
+
 TEST_CASE("a new key without a handover, and one that the custodians did not sign for, leave the mirror as it was") {
   const ScratchDir dir;
   Server server{open_vault(20), {}};
@@ -133,9 +179,19 @@ TEST_CASE("a checkpoint by a key that had ended is refused as evidence of a seco
 TEST_CASE("a mirror of lost entries goes on with the log that the custodians accepted, and says what is lost") {
   const ScratchDir dir;
   Restored r(20);
+  Server early{open_vault(280), {}};
+  REQUIRE(fetch(early, dir.path()));
   Server before{r.lost, {}};
   REQUIRE(fetch(before, dir.path()));
   Server server{r.m, {}};
+  // Cut off in the middle, nothing of the mirror is moved away.
+  const std::string bundle = format_path(log::BundleId{0, 256});
+  const Bytes kept = server.m.files.at(bundle);
+  server.m.files.erase(bundle);
+  CHECK_FALSE(fetch(server, dir.path()));
+  CHECK_FALSE(std::filesystem::exists(dir.path() + "/lost-320"));
+  CHECK(tools::Mirror(dir.path()).checkpoint().value() == as_chars(before.m.files.at("checkpoint")));
+  server.m.files[bundle] = kept;
   const auto fetched = fetch(server, dir.path());
   INFO((fetched ? "" : fetched.error().message));
   REQUIRE(fetched);
@@ -231,4 +287,36 @@ TEST_CASE("a witness goes on with the key that was followed, or that its person 
   CHECK(ask(**w, second, next) == 403);
   CHECK(ask(**w, 0, given) == 409);
   CHECK(ask(**w, second, given) == 200);
+}
+
+TEST_CASE("a witness forgets nothing over an accepted loss: the log's new name needs its person") {
+  const ScratchDir dir;
+  const SystemClock clock;
+  const auto identity = tools::make_witness_identity(dir.path() + "-keys", "witness.example/w1").value();
+  const auto open = [&](const log::VerifierKey& key) {
+    return tools::Witness::open(dir.path() + "/witness", {key}, identity, clock);
+  };
+  const Restored r(20);
+  const auto ask = [&](tools::Witness& w, const MemoryMirror& m, const TestSigner& by) {
+    return w.add_checkpoint(log::format_witness_request({0, {}, note_by(m, {by})}).value()).status;
+  };
+  MemoryMirror other = r.m;
+  other.entries.back() = to_bytes("another history");
+  {
+    auto w = open(log_signer().key);
+    REQUIRE(w);
+    CHECK(ask(**w, r.lost, log_signer()) == 200);
+    REQUIRE((*w)->learn(log::LogKeys::of(r.m.state).value()));
+    CHECK(ask(**w, r.m, r.next) == 404);
+    CHECK(ask(**w, r.lost, log_signer()) == 409);
+  }
+  {
+    auto w = open(r.next.key);
+    REQUIRE(w);
+    CHECK(ask(**w, r.m, r.next) == 200);
+  }
+  auto w = open(r.next.key);
+  REQUIRE(w);
+  CHECK(ask(**w, other, r.next) == 409);
+  CHECK((*w)->latest("vault.example/test-2").size == r.m.entries.size());
 }

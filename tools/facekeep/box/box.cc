@@ -4,6 +4,7 @@
 
 #include "tools/common/sshsig_sign.h"
 #include "tools/facekeep/start_witness.h"
+#include "vault/base/problem.h"
 #include "vault/ledger/json_reader.h"
 #include "vault/ledger/proposal_decide.h"
 #include "vault/ledger/ticket_decide.h"
@@ -202,7 +203,7 @@ Result<Json> Box::restart(const Json& request) {
     tell_(Msg::kBoxAsked, {std::to_string(about.entry), state.start().version, to_hex(state.start().program)});
   }
   const auto used = confirmation();
-  if (!used && used.error().problem == std::string_view("waiting")) return Json{{"state", "waiting"}};
+  if (!used && is_problem(used.error(), "waiting")) return Json{{"state", "waiting"}};
   if (!used) {
     confirmed_.reset();  // of somebody who does not count any more
     return used.error();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/newer.h"
+#include "vault/base/problem.h"
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/access_opening.h"
 #include "vault/log/sequencer/handover.h"
@@ -27,7 +28,7 @@ Error unread(const ledger::State& state, const Error& why) {
     return out;
   }
   Error out = at_entry(state.size(), why.message);
-  const bool unknown = why.problem != nullptr && std::string_view(why.problem) == "unknown-field";
+  const bool unknown = is_problem(why, "unknown-field");
   if (unknown) out.hint = "a newer facekeep wrote it (then run that), or " + out.hint;
   return out;
 }
