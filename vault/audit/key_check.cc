@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "vault/log/handover_note.h"
-
 #include "vault/base/problem.h"
+#include "vault/log/handover_note.h"
 
 namespace facekeep::audit {
 namespace {
