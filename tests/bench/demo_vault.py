@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -106,6 +107,28 @@ class DemoVault:
 
     def seal(self):
         self.facekeep("residents-1", "seal")
+
+    def cut_power(self):
+        """The daemon is killed, and another is started, sealed: time.monotonic() of its start."""
+        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(self.pid, 0)
+                time.sleep(0.01)
+        ready, began = self.dir / "ready", time.monotonic()
+        ready.unlink(missing_ok=True)
+        with open(self.dir / "facekeepd.log", "ab") as log:
+            daemon = subprocess.Popen([FACEKEEPD, "--config", self.dir / "facekeepd.toml", "--ready-file", ready], env=self.env,
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        while not (ready.exists() and ready.stat().st_size):
+            if daemon.poll() is not None:
+                raise RuntimeError("the daemon ended: " + (self.dir / "facekeepd.log").read_text()[-500:])
+            time.sleep(0.01)
+        self.pid = daemon.pid
+        (self.dir / "facekeepd.pid").write_text(str(daemon.pid))
+        subprocess.run([sys.executable, SRC / "deploy/quickstart.d/addresses.py", self.dir, self.demo["token"]["uri"]], check=True)
+        self.demo = json.loads((self.dir / "demo.json").read_text())
+        return began
 
     def unseal(self, last_alone=lambda: None):
         """`last_alone` is called before the last card goes in."""

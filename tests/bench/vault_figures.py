@@ -249,6 +249,53 @@ def backups(sheet, sizes, vault, templates):
     sheet.add(f"restore of {templates} templates", restored, "s", what, yard, lower_is_better=True)
 
 
+class Backups:
+    """One backup after another, by another custodian each time (each may take one a minute), until the end of the `with`."""
+
+    def __init__(self, vault):
+        self.vault, self.made, self.ends, self.failed = vault, 0, False, None
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        try:
+            for who in demo_vault.CARDS:
+                if not self.ends:
+                    self.vault.facekeep(who, "backup", "--out", self.vault.dir / f"beside-{who}.facekeep-backup")
+                    self.made += 1
+        except RuntimeError as error:
+            self.failed = error
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends = True
+        self.thread.join()
+
+
+def waits_during_backup(sheet, sizes, vault, templates, doors):
+    with Backups(vault) as taken:
+        run = checked(vault.match(connections=doors, rate=200, duration=min(sizes.import_seconds, 5)), "during backups")
+    if taken.failed or taken.made == 0:
+        raise RuntimeError(f"the backups failed: {taken.failed}")
+    add_waits(sheet, f"verify at {doors} doors, 200 requests/s, {templates} x {vault.demo['dimension']} in the vault, while backups are taken", [run])
+
+
+def power_on(sheet, sizes, vault, templates):
+    """The daemon is killed; from the start of the next one to a door's first decision, cards handed in by a program."""
+    times = []
+    for _ in range(sizes.rounds):
+        began = vault.cut_power()
+        vault.unseal()
+        while "refer" in vault.facekeep("door-1", "identify", "--site", "main", "--door", "north-gate", "--model", "face", "--probe",
+                                        str(vault.dir / "probes.npy"), "--row", "0"):
+            time.sleep(0.01)
+        times.append(time.monotonic() - began)
+    sheet.add(f"from the daemon's start after kill -9 to a door's first decision, {templates} templates, four cards by a program", times, "s",
+              lower_is_better=True)
+
+
 def rewraps(sheet, vault):
     """From the first sight of a rotation to the last person's key under the new root, no door beside it."""
     action = vault.dir / "rotate.json"
@@ -262,9 +309,13 @@ def rewraps(sheet, vault):
         now = time.monotonic()
         if rotation and began is None:
             began, first = now, rotation["done"]
+        if began and not rotation:
+            raise RuntimeError("all keys were moved before anybody looked: more templates are needed")
         if rotation and rotation["done"] == rotation["total"]:
             break
         time.sleep(0.002)
+    if now == began:
+        raise RuntimeError("all keys were moved at the first look: more templates are needed")
     rate = (rotation["total"] - first) / (now - began)
     sheet.add(f"rewraps, of {rotation['total']} people's keys, durably logged in batches", [rate], "rewraps/s")
 
@@ -280,5 +331,8 @@ def all_of_them(sheet, sizes):
             waits_at_doors(sheet, sizes, vault, templates, doors)
             waits_during_import(sheet, sizes, vault, templates, doors)
             waits_during_erasure(sheet, sizes, vault, templates, doors)
+        power_on(sheet, sizes, vault, templates)
+        waits_during_backup(sheet, sizes, vault, templates, 200)
         rewraps(sheet, vault)
+        time.sleep(61)  # each custodian takes one backup a minute
         backups(sheet, sizes, vault, vault.status()["templates"]["total"])
