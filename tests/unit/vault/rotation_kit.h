@@ -111,7 +111,8 @@ class RotationKit {
   // Ticks until what was agreed on is carried out and over, or the vault halts. The clock runs a minute on once
   // everything is rewrapped; after a re-share the vault is opened with its cards, `next` where they are not in `cards`.
   bool finish(const Cards* next = nullptr) {
-    for (int i = 0; i < 3000; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < std::chrono::seconds(60)) {
       if (service->halted()) return false;
       service->housekeeping();
       const auto r = rotation();
