@@ -25,11 +25,11 @@ def labels(v, token="facekeep"):
     for _ in range(50):
         listed = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", token, "--login", "--pin",
                                  (v.folder / "token-pin").read_text().strip(), "--list-objects"], env=v.env, capture_output=True, text=True, check=False)
-        if listed.returncode == 0 and "label:" in listed.stdout:
-            break
+        found = sorted(set(re.findall(r"label: +'?facekeep/[0-9a-f]{32}/([a-z0-9-]+)", listed.stdout)))
+        if listed.returncode == 0 and found:
+            return found
         time.sleep(0.2)  # SoftHSM stumbles over an object whose file somebody else is writing
-    said = listed.stdout
-    return sorted(set(re.findall(r"label: +'?facekeep/[0-9a-f]{32}/([a-z0-9-]+)", said)))
+    return [f"pkcs11-tool: exit {listed.returncode}, {listed.stdout[-200:]} {listed.stderr[-200:]}"]
 
 
 def recover(v, *args):

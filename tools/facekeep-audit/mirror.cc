@@ -92,6 +92,14 @@ audit::LogFiles Mirror::files() const {
   out.openings = [this](const log::BundleId& id) { return read(opening_path(id)); };
   out.list = [this](const auto& visit) { return list(visit); };
   out.handover = [this](std::uint64_t n) { return read("handover/" + std::to_string(n)); };
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(dir_, error)) {  // of set_aside()
+    const Mirror lost(folder.path().string());
+    const auto note = lost.dir().starts_with(dir_ + "/lost-") ? lost.read("checkpoint") : Result<Bytes>(Error{});
+    if (!note) continue;
+    out.lost.push_back(
+        {std::string(as_chars(*note)), [lost](const log::TileId& id) { return lost.read(format_path(id)); }});
+  }
   return out;
 }
 

@@ -17,6 +17,12 @@
 namespace facekeep::audit {
 
 // What a mirror gives. kNotFound: it does not have that. Any other error ends the replay.
+// A log of which entries are lost, kept beside the one that goes on from it: its last checkpoint, and its tiles.
+struct LostLog {
+  std::string note;
+  log::TileReader tile;
+};
+
 struct LogFiles {
   log::TileReader tile;  // may hold more than its id says: the rest is a finding, and left aside
   std::function<Result<Bytes>(const log::BundleId&)> bundle;
@@ -25,6 +31,7 @@ struct LogFiles {
   std::function<Status(const std::function<Status(const std::string& path)>& visit)> list;
   // The n-th handover note of the log key, from 1. Empty: the mirror keeps none, and nobody asks.
   std::function<Result<Bytes>(std::uint64_t n)> handover;
+  std::vector<LostLog> lost = {};
 };
 
 // A checkpoint that somebody saw: the signed note, and what to call it in findings.

@@ -320,6 +320,20 @@ class Replay:
                 self.report.add(entry, f"handover/{k} is missing, or no note of this handover")
             before = after
 
+    def goes_on_from(self, folder, trusted):
+        """Of a log with lost entries, kept beside this one: what both share is the same, by a checkpoint of a trusted key."""
+        lost, tiles = Mirror(folder), Tiles()
+        try:
+            seen = Checkpoint(lost.read("checkpoint") or b"")
+            for n in range((seen.size + 255) // 256):
+                width = min(256, seen.size - 256 * n)
+                for entry in split_bundle(lost.read(tile_path("entries", n, width)) or b"", width):
+                    tiles.append(leaf_hash(entry))
+        except Bad:
+            return False
+        return tiles.root() == seen.root and any(
+            seen.signed_by(Vkey(vkey)) and last is not None and last <= seen.size and self.tiles.root(last) == tiles.root(last) for vkey, _, last in trusted)
+
     def anchor(self):
         """A log says itself who its custodians are: behind a recovery something that the trusted key signed, or one that it handed over to, must show that the log is its own."""
         trusted, seen_first, names = [], False, [vkey for vkey, *_ in self.keys]
@@ -341,6 +355,8 @@ class Replay:
                     return
             except Bad:
                 continue
+        if any(self.goes_on_from(folder, trusted) for folder in self.mirror.folder.glob("lost-*")):
+            return
         self.report.add(0, "a recovery, and no checkpoint by the trusted key that shows that this is its log: it could be made up; put the notice's into checkpoints/")
 
     def first_bad(self, good):

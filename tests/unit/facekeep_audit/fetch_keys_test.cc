@@ -202,6 +202,13 @@ TEST_CASE("a mirror of lost entries goes on with the log that the custodians acc
   INFO(replayed.out << replayed.err);
   CHECK(replayed.code == 0);
   CHECK(replayed.out.find("entries 300 to 319 of the log before are lost") != std::string::npos);
+  // Where nothing else was seen of the part that both share, the lost log shows it, as long as it is whole.
+  REQUIRE(std::filesystem::remove(dir.path() + "/checkpoints/280"));
+  CHECK(run({"replay", dir.path()}).code == 0);
+  std::filesystem::remove_all(dir.path() + "/lost-320/tile");
+  const Ran unproven = run({"replay", dir.path(), "--json"});
+  CHECK(unproven.code == 2);
+  CHECK(unproven.out.find("recovery-unproven") != std::string::npos);
 }
 
 TEST_CASE("a loss of fewer entries than were seen, or of another log, is refused") {
