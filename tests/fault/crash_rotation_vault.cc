@@ -217,6 +217,7 @@ std::string RotationVault::where() {
     }
     return text;
   });
+  if (const auto halt = vault_->halted()) out += ", halted: " + reason(halt->reason);
   const std::lock_guard lock(failure_mutex_);
   return out + (failure_.empty() ? "" : ", " + failure_);
 }

@@ -245,6 +245,7 @@ TEST_CASE("64 threads share commits, and each gets its own entry") {
   REQUIRE(said(p.begin()) == "ok");
   const unsigned before = p.store.commits();
   std::atomic<bool> go{false};
+  std::atomic<int> there{0};
   std::mutex mutex;
   std::set<std::uint64_t> entries;
   std::vector<std::thread> threads;
@@ -257,12 +258,14 @@ TEST_CASE("64 threads share commits, and each gets its own entry") {
   });
   for (int t = 0; t < 64; ++t) {
     threads.emplace_back([&] {
+      ++there;
       const auto r = p.sequencer->submit(LogParts::events({kSums}));
       const std::lock_guard lock(mutex);
       if (r) entries.insert(r->entry);
     });
   }
-  usleep(100'000);
+  while (there < 64) usleep(1000);
+  usleep(200'000);  // from there into the queue
   go = true;
   first.join();
   for (auto& t : threads) t.join();

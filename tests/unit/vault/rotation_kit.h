@@ -56,7 +56,8 @@ class RotationKit {
   // Everybody matches as themselves, by id and by face; nobody else does.
   void check_everybody() {
     for (int i = 0; i < people; ++i) {
-      INFO(i);
+      const auto halt = service->halted();
+      INFO("person " << i << (halt ? ", " + halt->reason.message : ""));
       if (gone.contains(i)) {
         CHECK(verify(i) == "no_match");
         continue;
