@@ -20,11 +20,21 @@ if os.environ.get("FACEKEEP_TEST_TOKEN", "softhsm") != "softhsm":
 MODULE = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
 
 
+def pkcs11_tool(v, *args):
+    return subprocess.run(["pkcs11-tool", "--module", MODULE, *args], env=v.env, capture_output=True, text=True, check=False)
+
+
+def slot_of(v, token):
+    """pkcs11-tool itself takes any token whose label begins so, and the spare's does."""
+    slots = re.findall(r"^Slot \d+ \((0x[0-9a-f]+)\).*?$(.*?)(?=^Slot |\Z)", pkcs11_tool(v, "--list-slots").stdout, re.M | re.S)
+    return next(slot for slot, text in slots if re.search(rf"token label +: {re.escape(token)} *$", text, re.M))
+
+
 def labels(v, token="facekeep"):
     """Of every object of a token, as a process shows them that has just opened it."""
+    pin = (v.folder / "token-pin").read_text().strip()
     for _ in range(50):
-        listed = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", token, "--login", "--pin",
-                                 (v.folder / "token-pin").read_text().strip(), "--list-objects"], env=v.env, capture_output=True, text=True, check=False)
+        listed = pkcs11_tool(v, "--slot", slot_of(v, token), "--login", "--pin", pin, "--list-objects")
         found = sorted(set(re.findall(r"label: +'?facekeep/[0-9a-f]{32}/([a-z0-9-]+)", listed.stdout)))
         if listed.returncode == 0 and found:
             return found
