@@ -94,9 +94,10 @@ audit::LogFiles Mirror::files() const {
   out.handover = [this](std::uint64_t n) { return read("handover/" + std::to_string(n)); };
   std::error_code error;
   for (const auto& folder : std::filesystem::directory_iterator(dir_, error)) {  // of set_aside()
+    if (!folder.path().filename().string().starts_with("lost-")) continue;
     const Mirror lost(folder.path().string());
-    const auto note = lost.dir().starts_with(dir_ + "/lost-") ? lost.read("checkpoint") : Result<Bytes>(Error{});
-    if (!note) continue;
+    const auto note = lost.read("checkpoint");
+    if (!note) continue;  // then it shows nothing
     out.lost.push_back(
         {std::string(as_chars(*note)), [lost](const log::TileId& id) { return lost.read(format_path(id)); }});
   }

@@ -1,7 +1,9 @@
 #include "vault/audit/key_check.h"
 
 #include <algorithm>
+#include <array>
 
+#include "vault/audit/tile_chain.h"
 #include "vault/base/problem.h"
 #include "vault/log/handover_note.h"
 
@@ -26,6 +28,36 @@ std::uint64_t size_of(const std::string& note) {
   const auto tree = parsed ? log::parse_checkpoint_text(parsed->text, log::Extensions::kTolerate)
                            : Result<log::Checkpoint>(parsed.error());
   return tree ? tree->size : 0;
+}
+
+// A note of the tree just behind the entry that brings `next`, by both keys.
+bool is_handed_over(const log::LogKey& key, const log::LogKey& next, const std::vector<std::string>& notes,
+                    const RootAt& root_at) {
+  const std::array both = {key.key, next.key};
+  return std::any_of(notes.begin(), notes.end(), [&](const std::string& text) {
+    const auto note = log::parse_note(text);
+    const auto signers = note ? log::verify_note(*note, both) : Result<std::vector<std::size_t>>(note.error());
+    if (!signers || signers->size() != both.size()) return false;
+    const auto tree = log::parse_checkpoint_text(note->text);
+    return tree && tree->size == next.from && root_at(tree->size) == tree->root;
+  });
+}
+
+// The note is a checkpoint of this log that the key signed while it might.
+bool shows(const std::string& note, const log::LogKey& key, const RootAt& root_at) {
+  const auto seen = log::open_checkpoint(note, key.key, log::Extensions::kTolerate);
+  return seen && seen->size > 0 && seen->size >= key.from && seen->size <= key.upto &&
+         root_at(seen->size) == seen->root;
+}
+
+// What the lost log and this one share is the same, by a checkpoint of that key.
+bool goes_on_from(const LostLog& lost, const log::LogKey& key, const RootAt& root_at) {
+  const auto seen = log::open_checkpoint(lost.note, key.key, log::Extensions::kTolerate);
+  if (!seen || seen->size < key.upto) return false;
+  auto tree = TileChain::open(seen->size, seen->root, lost.tile);
+  if (!tree) return false;
+  const auto shared = log::root_at(key.upto, tree->hash_source());
+  return shared && root_at(key.upto) == *shared;
 }
 
 }  // namespace
@@ -74,13 +106,24 @@ void check_signers(const ledger::State& state, const log::LogKeys& trusted, cons
 }
 
 bool is_anchored(const log::LogKeys& keys, const log::VerifierKey& trusted, const std::vector<std::string>& notes,
-                 const RootAt& root_at) {
-  if (!keys.recovered_since(trusted)) return true;
-  const log::LogKeys before = keys.before_recovery(trusted);
-  return std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
-    const auto seen = log::open_checkpoint(note, before, log::Extensions::kTolerate);
-    return seen && seen->size > 0 && root_at(seen->size) == seen->root;
-  });
+                 const RootAt& root_at, const std::vector<LostLog>& lost) {
+  const auto& chain = keys.chain();
+  auto at = std::find_if(chain.begin(), chain.end(), [&](const log::LogKey& k) { return k.key == trusted; });
+  if (at == chain.end()) return false;
+  std::vector<log::LogKey> proven = {*at};
+  bool whole = true;
+  for (auto next = at + 1; next != chain.end(); at = next++) {
+    const bool handed = !next->recovered && is_handed_over(*at, *next, notes, root_at);
+    // What the token did not live to sign, the recovery behind it did.
+    const bool left = next + 1 != chain.end() && (next + 1)->recovered;
+    if (!handed && !next->recovered && !left) return false;
+    whole = whole && handed;
+    if (whole) proven.push_back(*next);
+  }
+  return whole || std::any_of(proven.begin(), proven.end(), [&](const log::LogKey& k) {
+           return std::any_of(notes.begin(), notes.end(), [&](const auto& n) { return shows(n, k, root_at); }) ||
+                  std::any_of(lost.begin(), lost.end(), [&](const auto& l) { return goes_on_from(l, k, root_at); });
+         });
 }
 
 Status check_handover_notes(const ledger::State& state, const LogFiles& files, const RootAt& root_at,

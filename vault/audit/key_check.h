@@ -20,10 +20,12 @@ void check_log_keys(const ledger::State& state, const log::LogKeys& trusted, boo
 void check_signers(const ledger::State& state, const log::LogKeys& trusted, const SeenCheckpoint& latest,
                    const std::vector<SeenCheckpoint>& seen, Findings& findings);
 
-// Whether a log in which custodians put a key in place behind `trusted` is more than one that names that key: one of
-// the notes is a checkpoint of it that this key signed, or one that it handed over to. True without a recovery.
+// Whether more than the log itself says that it is the one of `trusted`. Each key behind that one is signed in by the
+// one before, by a note of this log. Where custodians put a key in place instead, a checkpoint of this log is by a key
+// in front of that: one of the notes, or the last of a log whose entries are lost. A log can name any key, and any
+// custodians.
 bool is_anchored(const log::LogKeys& keys, const log::VerifierKey& trusted, const std::vector<std::string>& notes,
-                 const RootAt& root_at);
+                 const RootAt& root_at, const std::vector<LostLog>& lost = {});
 
 // Each handover that the fold has is there as a note of this log's tree, signed as it must be. Precondition: folded.
 // Errors of `files`.

@@ -296,18 +296,6 @@ Status Replayer::bundle(const log::BundleId& id) {
   return {};
 }
 
-// What the lost log and this one share is the same, by a checkpoint of a key that is trusted.
-bool goes_on_from(const LostLog& lost, const log::LogKeys& trusted, const RootAt& root_at) {
-  return std::any_of(trusted.chain().begin(), trusted.chain().end(), [&](const log::LogKey& k) {
-    const auto seen = log::open_checkpoint(lost.note, k.key, log::Extensions::kTolerate);
-    if (!seen || seen->size < k.upto) return false;
-    auto tree = TileChain::open(seen->size, seen->root, lost.tile);
-    if (!tree) return false;
-    const auto shared = log::root_at(k.upto, tree->hash_source());
-    return shared && root_at(k.upto) == *shared;
-  });
-}
-
 // An earlier audit that confirmed a tree of this log looked for it.
 Status check_anchor(const log::LogKeys& keys, const SeenCheckpoint& latest, const std::vector<SeenCheckpoint>& seen,
                     const LogFiles& files, const RootAt& root_at, Findings& findings) {
@@ -319,11 +307,7 @@ Status check_anchor(const log::LogKeys& keys, const SeenCheckpoint& latest, cons
     if (!note) return note.error();
     notes.emplace_back(as_chars(*note));
   }
-  const auto kept = [&](const LostLog& lost) {
-    return goes_on_from(lost, keys.before_recovery(keys.first()), root_at);
-  };
-  const bool shared = std::any_of(files.lost.begin(), files.lost.end(), kept);
-  if (!shared && !is_anchored(keys, keys.first(), notes, root_at)) findings.add(Code::kNoAnchor, 0);
+  if (!is_anchored(keys, keys.first(), notes, root_at, files.lost)) findings.add(Code::kNoAnchor, 0);
   return {};
 }
 

@@ -16,13 +16,13 @@
 
 namespace facekeep::audit {
 
-// What a mirror gives. kNotFound: it does not have that. Any other error ends the replay.
 // A log of which entries are lost, kept beside the one that goes on from it: its last checkpoint, and its tiles.
 struct LostLog {
   std::string note;
   log::TileReader tile;
 };
 
+// What a mirror gives. kNotFound: it does not have that. Any other error ends the replay.
 struct LogFiles {
   log::TileReader tile;  // may hold more than its id says: the rest is a finding, and left aside
   std::function<Result<Bytes>(const log::BundleId&)> bundle;

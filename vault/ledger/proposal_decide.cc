@@ -70,7 +70,7 @@ bool only_undoes(const State& state, const Action& action) {
 Rule both(Rule a, const Rule& b) {
   for (const auto& [group, n] : b.groups) a.groups[group] = std::max(a.groups[group], n);
   a.delay_s = std::max(a.delay_s, b.delay_s);
-  a.lifetime_s = std::max(std::min(a.lifetime_s, b.lifetime_s), 2 * a.delay_s);
+  a.lifetime_s = std::max(std::min(a.lifetime_s, b.lifetime_s), 2 * a.delay_s);  // at most 180 days
   a.uses = std::min(a.uses, b.uses);
   return a;
 }

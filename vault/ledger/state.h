@@ -176,7 +176,7 @@ class State {
     std::optional<std::uint32_t> renewed = {};  // the root epoch that the re-share replaced, once it is carried out
   };
   [[nodiscard]] const std::optional<Recovery>& recovery() const { return recovery_; }
-  // Subjects that do not match until they are confirmed (ConfirmSubjects). Counted each time.
+  // Subjects that do not match until they are confirmed (ConfirmSubjects).
   [[nodiscard]] std::uint64_t in_doubt() const { return in_doubt_; }
 
   // Exports of those proposals, from the proposal's list of people or from proposal-done on.

@@ -92,18 +92,6 @@ bool LogKeys::recovered_since(const VerifierKey& key) const {
   return at == chain_.end() || std::any_of(at + 1, chain_.end(), [](const LogKey& k) { return k.recovered; });
 }
 
-LogKeys LogKeys::before_recovery(const VerifierKey& key) const {
-  LogKeys out;
-  for (const LogKey& k : chain_) {
-    if (out.chain_.empty() ? k.key != key : k.recovered) {
-      if (!out.chain_.empty()) break;
-      continue;
-    }
-    out.chain_.push_back(k);
-  }
-  return out;
-}
-
 const LogKey* LogKeys::key_for(std::uint64_t size) const {
   // Of the two of a handover's own size the newer.
   const auto it = std::find_if(chain_.rbegin(), chain_.rend(), [&](const LogKey& k) { return k.from <= size; });
@@ -159,6 +147,13 @@ Status LogKeys::follow(std::string_view bytes, const ledger::State& state) {
   }
   const auto known = std::find_if(all.begin(), all.end(), [&](const LogKey& k) { return k.key == newest(); });
   if (known == all.end()) return no_handover("the key that is trusted is none of this log's");
+  // What the trusted key did not sign in came by a recovery, or its token did not live to sign, and a recovery
+  // followed.
+  const auto next = known + 1;
+  const auto recovered = [&](auto k) { return k != all.end() && k->recovered; };
+  if (next != all.end() && !recovered(next) && !recovered(next + 1)) {
+    return no_handover("the key before did not sign in the one behind it");
+  }
   if (handovers() + static_cast<std::size_t>(all.end() - known) > kMaxHandovers) {
     return no_handover("there were a thousand of them");
   }

@@ -52,8 +52,6 @@ class LogKeys {
   // True if custodians put a key in place behind `key`, or if it is none of these. Nothing that `key` signed vouches
   // for such a log: it says itself who its custodians are.
   [[nodiscard]] bool recovered_since(const VerifierKey& key) const;
-  // `key` and what it led to, up to the first key that custodians put in place. None if it is none of these.
-  [[nodiscard]] LogKeys before_recovery(const VerifierKey& key) const;
   // The key in force for trees of that size; nothing without any.
   [[nodiscard]] const LogKey* key_for(std::uint64_t size) const;
 

@@ -122,6 +122,10 @@ TEST_CASE("a recovery takes the fold of the log, and no key before signs behind 
   CHECK(follow_handovers(second().key, source)->keys.newest() == third().key);
   CHECK(problem(LogKeys(TestSigner::ed25519("vault.example/test").key).follow(note, m.state)) == "handover");
   CHECK(problem(LogKeys(keys).follow(note_by(m, {second()}), m.state)) == "handover");
+  // A log that was made up: the key that is trusted signed nothing, and no custodian did.
+  MemoryMirror made_up = open_vault(5);
+  hand_over(made_up, second());
+  CHECK(problem(LogKeys(keys).follow(note_by(made_up, {second()}), made_up.state)) == "handover");
   m.add(ledger::Start{"0.1.0", {1}, {2}, {4}, false});
   CHECK(problem(LogKeys(keys).follow(note, m.state)) == "handover");
   CHECK(problem(LogKeys(keys).follow(note_by(m, {third()}), m.state)) == "handover");
@@ -153,18 +157,12 @@ TEST_CASE("what a key from before a recovery signed vouches for the log, and not
   MemoryMirror m = open_vault(5);
   const LogKeys one = LogKeys::of(m.state).value();
   CHECK_FALSE(one.recovered_since(log_signer().key));
-  CHECK(one.before_recovery(one.first()) == one);
   hand_over(m, second());
   recover(m, third());
   const LogKeys all = LogKeys::of(m.state).value();
   CHECK(all.recovered_since(log_signer().key));
   CHECK(all.recovered_since(second().key));
   CHECK_FALSE(all.recovered_since(third().key));
-  CHECK(all.before_recovery(log_signer().key).handovers() == 1);
-  CHECK(all.before_recovery(log_signer().key).newest() == second().key);
-  CHECK(all.before_recovery(second().key).first() == second().key);
-  CHECK(all.before_recovery(third().key).first() == third().key);
-  CHECK(one.before_recovery(third().key).chain().empty());
   // The checkpoints that the first key signed, of this log and of another.
   const auto root_of_m = [&m](std::uint64_t size) -> std::optional<Digest> {
     log::Tree tree;
@@ -173,10 +171,17 @@ TEST_CASE("what a key from before a recovery signed vouches for the log, and not
   };
   const std::string late = note_by(m, {third()});
   const std::string early(as_chars(m.files.at("checkpoints/20")));
+  const std::string handed(as_chars(m.files.at("handover/1")));
   CHECK(is_anchored(one, log_signer().key, {}, root_of_m));
   CHECK(is_anchored(all, third().key, {}, root_of_m));
+  // A key that the one before did not sign in is no better.
+  MemoryMirror unsigned_one = open_vault(5);
+  hand_over(unsigned_one, second());
+  const LogKeys two = LogKeys::of(unsigned_one.state).value();
+  CHECK(is_anchored(two, log_signer().key, {handed}, root_of_m));
+  CHECK_FALSE(is_anchored(two, log_signer().key, {early, note_by(unsigned_one, {second()})}, root_of_m));
   CHECK_FALSE(is_anchored(all, log_signer().key, {late}, root_of_m));
-  CHECK(is_anchored(all, log_signer().key, {late, early}, root_of_m));
+  CHECK(is_anchored(all, log_signer().key, {late, early, handed}, root_of_m));
   CHECK_FALSE(is_anchored(all, log_signer().key, {early}, [](std::uint64_t) { return Digest{1}; }));
   CHECK_FALSE(is_anchored(all, TestSigner::ed25519("vault.example/test").key, {early}, root_of_m));
   CHECK(LogKeys(third().key).recovered_since(log_signer().key));

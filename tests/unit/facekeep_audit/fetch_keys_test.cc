@@ -78,6 +78,11 @@ TEST_CASE("a mirror follows a handover, keeps its note, and replays") {
   REQUIRE(run({"proof", "make", dir.path(), "0", "--out", receipt}).code == 0);
   CHECK(run({"proof", "check", receipt, "--vkey", log::format_vkey(next.key)}).code == 0);
   CHECK(run({"proof", "check", receipt, "--vkey", vkey_text()}).code == 2);
+  // Of a folder that somebody else made: the key before has to have signed, though the public log alone is not folded.
+  REQUIRE(mirror.write("handover/1", as_bytes(note_by(server.m, {next}))));
+  const Ran forged = run({"replay", dir.path(), "--json"});
+  CHECK(forged.code == 2);
+  CHECK(forged.out.find("recovery-unproven") != std::string::npos);
 }
 
 TEST_CASE("a first fetch comes from the first key to the last, over handovers and recoveries") {
