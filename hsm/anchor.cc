@@ -61,9 +61,14 @@ Status create(Session& s, const Id128& vault, int slot, const Anchor& anchor) {
   Attributes a;
   a.add(CKA_CLASS, CKO_DATA).add_flag(CKA_TOKEN, true).add_flag(CKA_PRIVATE, true);
   a.add_text(CKA_APPLICATION, "facekeep").add_text(CKA_LABEL, label_of(vault, slot));
-  a.add_bytes(CKA_VALUE, format_anchor(vault, anchor));
-  FK_CHECK(s.calls.create_object(s.handle, a));
-  return {};
+  const Bytes value = format_anchor(vault, anchor);
+  a.add_bytes(CKA_VALUE, value);
+  FK_TRY(const auto made, s.calls.create_object(s.handle, a));
+  // Read back before any other goes: SoftHSM says that it has an object for which its disk had no room.
+  const auto kept = s.calls.attribute(s.handle, made, CKA_VALUE);
+  if (kept && *kept == value) return {};
+  return make_error(Errc::kHsm, "the token took a new anchor and does not have it",
+                    "if the token is files, make room on their disk");
 }
 
 Status replace(Session& s, const Id128& vault, const Anchor& anchor) {
@@ -126,8 +131,10 @@ Status write_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor)
 Status restart_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor) {
   return pool.run(Repeat::kSafe, [&](Session& s) -> Status {
     FK_TRY(const auto stored, stored_anchors(s, vault));
+    FK_CHECK(create(s, vault, 0, anchor));
+    // A crash here leaves the larger one in force, and the caller does it again.
     for (const Stored& old : stored) FK_CHECK(s.calls.destroy_object(s.handle, old.object));
-    return create(s, vault, 0, anchor);
+    return {};
   });
 }
 

@@ -21,6 +21,7 @@
 
 #include "vault/backup_run.h"
 #include "vault/base/clock.h"
+#include "vault/base/retry.h"
 #include "vault/export/folder.h"
 #include "vault/ledger/decide.h"
 #include "vault/ledger/proposal_decide.h"
@@ -398,17 +399,12 @@ class Service {
   Id128 last_export_{};  // they take turns
   std::atomic<bool> exporting_{false};
   std::unique_ptr<BackupRun> backups_;
-  struct ExportRetry {
-    std::uint32_t failures = 0;
-    std::uint64_t not_before_ms = 0;  // uptime
-  };
   mutable std::mutex retries_mutex_;  // export_retries_
-  std::map<Id128, ExportRetry> export_retries_;
+  std::map<Id128, Retry> export_retries_;
   std::mutex key_change_mutex_;  // one carries out a rotation; the next two
-  std::uint32_t key_change_failures_ = 0;
-  std::uint64_t key_change_not_before_ms_ = 0;  // uptime
-  std::mutex names_mutex_;                      // whoever writes rows of names, while new keys seal them anew
-  std::mutex rotator_mutex_;                    // rotator_, rotation_seen_
+  Retry key_change_retry_;
+  std::mutex names_mutex_;    // whoever writes rows of names, while new keys seal them anew
+  std::mutex rotator_mutex_;  // rotator_, rotation_seen_
   std::thread rotator_;
   // The epoch to which this process saw a rotation open first, and the uptime then.
   std::optional<std::pair<std::uint32_t, std::uint64_t>> rotation_seen_;
@@ -437,10 +433,10 @@ class Service {
     seal::HalfPlace place;
     SecretBytes half;
   };
-  std::optional<Deposit> deposit_;          // until the box has it
-  std::uint64_t ticket_not_before_ms_ = 0;  // keeper's thread; uptime
-  bool tickets_stopped_ = false;            // under phase_mutex_
-  std::string seal_owed_by_;                // closed, but the log could not be told yet
+  std::optional<Deposit> deposit_;  // until the box has it
+  Retry ticket_retry_;              // keeper's thread
+  bool tickets_stopped_ = false;    // under phase_mutex_
+  std::string seal_owed_by_;        // closed, but the log could not be told yet
   std::thread loader_;
 
   mutable std::mutex open_mutex_;  // open_, closing_

@@ -225,7 +225,7 @@ void Service::run_exports() {
     std::erase_if(export_retries_, [&](const auto& r) { return !pending.contains(r.first); });
     std::erase_if(pending, [&](const Id128& id) {
       const auto r = export_retries_.find(id);
-      return r != export_retries_.end() && now.uptime_ms < r->second.not_before_ms;
+      return r != export_retries_.end() && !r->second.is_due(now.uptime_ms);
     });
   }
   if (pending.empty()) return;
@@ -251,10 +251,7 @@ void Service::note_export(const Id128& proposal, const Status& done) {
       export_retries_.erase(proposal);
       return;
     }
-    ExportRetry& r = export_retries_[proposal];
-    const std::uint64_t wait = std::min(kFirstRetryMs << std::min(r.failures, 16U), kLongestRetryMs);
-    ++r.failures;
-    r.not_before_ms = parts_.clock.now().uptime_ms + wait;
+    export_retries_[proposal].failed(parts_.clock.now().uptime_ms, kFirstRetryMs, kLongestRetryMs);
   }
   if (options_.on_export_failed) options_.on_export_failed(proposal, done.error());
 }

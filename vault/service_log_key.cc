@@ -54,13 +54,14 @@ Status Service::change_log_key(const Id128& id) {
   const std::lock_guard one(key_change_mutex_);
   const Instant now = parts_.clock.now();
   FK_CHECK(sequencer_->read([&](const State& st) { return may_carry_out(st, id, now); }));
-  if (now.uptime_ms < key_change_not_before_ms_) {
+  if (!key_change_retry_.is_due(now.uptime_ms)) {
     return make_error(Errc::kUnavailable, "new keys are made again some time after a try that failed");
   }
   const KeysSoFar before = sequencer_->read(keys_so_far);  // no other entry names one
   std::optional<Bytes> made;
   bool durable = false;
   const Status done = [&]() -> Status {
+    FK_CHECK(parts_.store.check());  // room for its entry, before a key is made
     FK_TRY(const auto left, never_used(parts_.custody, before.vkeys));
     for (const Bytes& key : left) FK_CHECK(parts_.custody.destroy_log_key(key));
     FK_TRY(const LogPublicKey key, parts_.custody.make_log_key());

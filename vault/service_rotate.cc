@@ -242,7 +242,7 @@ Status Service::change_keys(const Id128& id) {
     FK_TRY(change, sequencer_->read([&](const State& st) { return key_change_in(st, id, now); }));
   }
   // Each try makes a key in the token, whose memory wears.
-  if (now.uptime_ms < key_change_not_before_ms_) {
+  if (!key_change_retry_.is_due(now.uptime_ms)) {
     return make_error(Errc::kUnavailable, "new keys are made again some time after a try that failed");
   }
   if (rotating) {
@@ -250,7 +250,6 @@ Status Service::change_keys(const Id128& id) {
     note_key_change(renewed, renewed.has_value());
     return renewed;
   }
-  FK_CHECK(settle_log());  // the keys that are to be moved are on disk
   EpochMaker maker(parts_.custody, parts_.store, change);
   bool durable = false;
   const auto put_in_force = [&]() -> Status {
@@ -282,6 +281,8 @@ Status Service::change_keys(const Id128& id) {
     return done;
   };
   const Status done = [&]() -> Status {
+    FK_CHECK(parts_.store.check());            // room for what follows, before a key is made
+    FK_CHECK(settle_log());                    // the keys that are to be moved are on disk
     FK_CHECK(parts_.slots.retire(change.to));  // what an earlier try left
     FK_CHECK(parts_.slots.begin(change.to, change.from));
     FK_CHECK(maker.draw([this] {
@@ -305,12 +306,9 @@ Status Service::change_keys(const Id128& id) {
 void Service::note_key_change(const Status& done, bool durable) {
   const Errc why = done ? Errc::kInternal : done.error().code;
   if (done || durable || why == Errc::kSealed) {
-    key_change_failures_ = 0;
-    key_change_not_before_ms_ = 0;
+    key_change_retry_.succeeded();
   } else {
-    const std::uint64_t wait = std::min(kFirstRetryMs << std::min(key_change_failures_, 16U), kLongestRetryMs);
-    ++key_change_failures_;
-    key_change_not_before_ms_ = parts_.clock.now().uptime_ms + wait;
+    key_change_retry_.failed(parts_.clock.now().uptime_ms, kFirstRetryMs, kLongestRetryMs);
   }
   if (!done && why != Errc::kConflict && why != Errc::kSealed && options_.on_rotation_failed) {
     options_.on_rotation_failed(done.error());

@@ -20,7 +20,9 @@ namespace keys = store::keys;
 
 namespace {
 
-constexpr std::uint64_t kRetryMs = 10'000;
+// Each try writes into the token, whose memory wears; but the end of a ticket should not wait for long.
+constexpr std::uint64_t kFirstRetryMs = 10'000;
+constexpr std::uint64_t kLongestRetryMs = 60'000;
 
 // Which keys there are, so that a change while a ticket is drawn is seen.
 struct KeysInForce {
@@ -55,8 +57,8 @@ Result<std::vector<TicketRow::Key>> seal_open_keys(const OpenVault& vault, const
 }  // namespace
 
 void Service::note_ticket(const Status& done) {
-  if (done) return;
-  ticket_not_before_ms_ = parts_.clock.now().uptime_ms + kRetryMs;
+  if (done) return ticket_retry_.succeeded();
+  ticket_retry_.failed(parts_.clock.now().uptime_ms, kFirstRetryMs, kLongestRetryMs);
   if (options_.on_ticket_failed) options_.on_ticket_failed(done.error());
 }
 
@@ -67,16 +69,17 @@ void Service::stop_tickets() {
 
 void Service::make_ticket() {
   const Instant now = parts_.clock.now();
-  if (now.uptime_ms < ticket_not_before_ms_) return;
+  if (!ticket_retry_.is_due(now.uptime_ms)) return;
   auto next = sequencer_->read([&](const State& st) { return ledger::next_ticket(st, st.moment_at(now)); });
   if (next) note_ticket(draw_ticket(std::move(*next)));
 }
 
 Status Service::draw_ticket(ledger::TicketMade made) {
-  const auto vault = open_vault();
-  if (!vault) return {};  // sealed meanwhile
-  const KeysInForce before = sequencer_->read(keys_in_force);
-  const Id128 id = (*vault)->vault();
+  KeysInForce before;
+  const Id128 id = sequencer_->read([&](const State& st) {
+    before = keys_in_force(st);
+    return st.genesis().vault;
+  });
   const SecretBytes token_half = random_secret(seal::kTicketHalfSize);
   SecretBytes box_half = random_secret(seal::kTicketHalfSize);
   FK_TRY(const std::string terms, ledger::ticket_terms(made, id));
@@ -89,7 +92,11 @@ Status Service::draw_ticket(ledger::TicketMade made) {
   FK_TRY(const auto context, seal::token_half_context(id, made.number));
   TicketRow row;
   FK_TRY(row.half, parts_.custody.wrap_half(made.number, token_half.view(), context.view()));
-  FK_TRY(row.keys, seal_open_keys(**vault, before, key.public_key));
+  if (const auto vault = open_vault()) {  // not held while the token works, nor while the log is written: sealing waits
+    FK_TRY(row.keys, seal_open_keys(**vault, before, key.public_key));
+  } else {
+    return {};  // sealed meanwhile; the token's key goes before the next one is made
+  }
   FK_TRY(Bytes stored, format_ticket_row(row));
   const auto written = sequencer_->submit([&](const Turn& turn) -> Result<Write> {
     FK_CHECK(ledger::decide_ticket_made(turn.state, made, turn.state.moment_at(turn.now)));
@@ -111,7 +118,7 @@ Status Service::draw_ticket(ledger::TicketMade made) {
 
 void Service::end_ticket() {
   const Instant now = parts_.clock.now();
-  if (now.uptime_ms < ticket_not_before_ms_) return;
+  if (!ticket_retry_.is_due(now.uptime_ms)) return;
   std::uint32_t number = 0;
   const auto why = sequencer_->read([&](const State& st) {
     if (st.ticket()) number = st.ticket()->made.number;

@@ -5,8 +5,8 @@
 namespace facekeep {
 namespace {
 
-constexpr std::int64_t kFirstBackoffMs = 1'000;
-constexpr std::int64_t kLongestBackoffMs = 15'000;  // a confirmed restart opens within a minute
+constexpr std::uint64_t kFirstBackoffMs = 1'000;
+constexpr std::uint64_t kLongestBackoffMs = 15'000;  // a confirmed restart opens within a minute
 
 Error bad_answer() {
   return make_error(Errc::kMalformed, "the box of restart tickets answered something else than it must",
@@ -63,25 +63,20 @@ void Ticketing::forget_ended() {
   over_.reset();
 }
 
-bool Ticketing::rests() const {
-  return clock_.now().uptime_ms < not_before_ms_;
-}
-
 void Ticketing::note(const std::string& box, const Status& outcome) {
   if (outcome) {
     if (!trouble_.empty() && report_) report_(box, outcome);
     trouble_.clear();
-    backoff_ms_ = 0;
+    retry_.succeeded();
     return;
   }
-  backoff_ms_ = backoff_ms_ == 0 ? kFirstBackoffMs : std::min(2 * backoff_ms_, kLongestBackoffMs);
-  not_before_ms_ = clock_.now().uptime_ms + static_cast<std::uint64_t>(backoff_ms_);
+  retry_.failed(clock_.now().uptime_ms, kFirstBackoffMs, kLongestBackoffMs);
   if (outcome.error().message != trouble_ && report_) report_(box, outcome);
   trouble_ = outcome.error().message;
 }
 
 void Ticketing::round() {
-  if (service_.halted() || rests()) return;
+  if (service_.halted() || !retry_.is_due(clock_.now().uptime_ms)) return;
   forget_ended();
   if (const auto waiting = service_.ticket_to_deposit()) return note(waiting->box.name, deposit(*waiting));
   if (const auto due = service_.ticket_to_ask()) note(due->box.name, ask(*due));

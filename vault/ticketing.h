@@ -17,6 +17,7 @@
 
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
+#include "vault/base/retry.h"
 #include "vault/service.h"
 
 namespace facekeep {
@@ -44,7 +45,6 @@ class Ticketing {
   Status ask(const Service::TicketAsk& ask);
   void forget_ended();
   void note(const std::string& box, const Status& outcome);
-  [[nodiscard]] bool rests() const;
 
   Service& service_;
   const Clock& clock_;
@@ -52,8 +52,7 @@ class Ticketing {
   Report report_;
   std::optional<Told> live_;  // the ticket of the log as of the last round
   std::optional<Told> over_;  // whose end the box was not told yet
-  std::uint64_t not_before_ms_ = 0;
-  std::int64_t backoff_ms_ = 0;
+  Retry retry_;
   std::string trouble_;
 };
 

@@ -8,7 +8,7 @@
 namespace facekeep {
 namespace {
 
-constexpr std::int64_t kFirstBackoffMs = 1'000;
+constexpr std::uint64_t kFirstBackoffMs = 1'000;
 constexpr int kMaxLagging = 2;  // answers "409, I am at ..." in one call, before it waits
 
 // The log's own note, without cosignatures that came in meanwhile.
@@ -34,7 +34,7 @@ Result<std::optional<Witnessing>> Witnessing::create(Service& service, const Clo
 }
 
 bool Witnessing::is_due(const State& s, std::uint64_t size, std::uint64_t now_ms) const {
-  if (now_ms < s.not_before_ms) return false;
+  if (!s.retry.is_due(now_ms)) return false;
   return !s.latest || s.size != size || now_ms - s.asked_ms >= static_cast<std::uint64_t>(options_.refresh_ms);
 }
 
@@ -120,10 +120,9 @@ Status Witnessing::roll_back_finding(std::size_t witness, std::uint64_t seen) {
 void Witnessing::note_outcome(std::size_t witness, const Status& outcome) {
   State& s = states_[witness];
   if (outcome) {
-    s.backoff_ms = 0;
+    s.retry.succeeded();
   } else {
-    s.backoff_ms = std::min(s.backoff_ms == 0 ? kFirstBackoffMs : 2 * s.backoff_ms, options_.max_backoff_ms);
-    s.not_before_ms = clock_->now().uptime_ms + static_cast<std::uint64_t>(s.backoff_ms);
+    s.retry.failed(clock_->now().uptime_ms, kFirstBackoffMs, static_cast<std::uint64_t>(options_.max_backoff_ms));
   }
   if (report_ && s.well != outcome.has_value()) report_(keys_[witness].name, outcome);
   s.well = outcome.has_value();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "vault/base/clock.h"
+#include "vault/base/retry.h"
 #include "vault/ledger/witness.h"
 #include "vault/log/cosign.h"
 #include "vault/log/sequencer/sequencer.h"
@@ -49,8 +50,7 @@ class Witnessing {
   struct State {
     std::optional<std::uint64_t> size;  // that it cosigned last; unknown before the first answer
     std::uint64_t asked_ms = 0;         // uptime of the last success
-    std::uint64_t not_before_ms = 0;
-    std::int64_t backoff_ms = 0;
+    Retry retry = {};
     bool well = true;
     std::optional<log::Cosignature> latest;  // over the checkpoint of `size`
   };

@@ -1,4 +1,8 @@
 // P3 and P6 on a full disk: a whole vault, its token's files too, on a small tmpfs that is filled up.
+#include <chrono>
+#include <thread>
+
+#include "hsm/anchor.h"
 #include "tests/fault/calls.h"
 #include "tests/fault/small_disk.h"
 #include "tests/fault/vault_audit.h"
@@ -122,4 +126,45 @@ TEST_CASE("a disk that fills up slowly is refused in time, never in the middle o
   CHECK(said(enrol(f, *service, "late", VaultFixture::random_face(64, 5))) == "ok");
   CHECK(audit(f, *service).empty());
   f.stop(service);
+}
+
+TEST_CASE("an anchor that finds no room does not take the one before it away") {
+  NEEDS_DISK(disk);
+  VaultFixture f;
+  ServiceOptions options;
+  options.sums_interval_ms = 1LL << 40;  // else the sums make the store give up its ballast first
+  auto service = std::move(*f.start(options));
+  REQUIRE(said(open_vault(f, *service)) == "ok");
+  const Vector anna = VaultFixture::random_face(64, 15);
+  REQUIRE(said(enrol(f, *service, "anna", anna)) == "ok");
+  CHECK(decided(ask(f, *service, anna)) == "match anna");  // for which an anchor is due, a minute later
+  disk.fill(0);
+  f.clock.advance(61'000);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  f.stop(service);
+  disk.make_room();
+  auto again = f.start();
+  REQUIRE(said(again) == "ok");
+  service = std::move(*again);
+  REQUIRE(said(open_vault(f, *service)) == "ok");
+  CHECK(decided(ask(f, *service, anna)) == "match anna");
+  CHECK(audit(f, *service).empty());
+  f.stop(service);
+}
+
+TEST_CASE("a token whose own disk is full keeps the anchor that it has") {
+  NEEDS_DISK(disk);
+  VaultFixture f;
+  const auto pool = f.open_token().value();
+  const Id128 vault{9};
+  const auto size = [&] { return hsm::read_anchor(*pool, vault).value()->size; };
+  REQUIRE(hsm::write_anchor(*pool, vault, {1, {1}, 1}));
+  disk.fill(0);
+  CHECK_FALSE(hsm::write_anchor(*pool, vault, {2, {2}, 2}));
+  CHECK_FALSE(hsm::restart_anchor(*pool, vault, {0, {}, 2}));
+  CHECK(size() == 1);
+  disk.make_room();
+  CHECK(size() == 1);
+  REQUIRE(hsm::write_anchor(*pool, vault, {3, {3}, 3}));
+  CHECK(size() == 3);
 }

@@ -16,6 +16,7 @@
 #include "tools/facekeepd/journal.h"
 #include "tools/facekeepd/witness_client.h"
 #include "vault/base/digest.h"
+#include "vault/base/retry.h"
 #include "vault/ledger/decide.h"
 
 namespace facekeep::daemon {
@@ -138,8 +139,7 @@ struct Notices::Hook {
   std::string target;
   Cursor cursor;
   std::uint64_t next = 0;
-  std::uint64_t not_before_ms = 0;
-  std::int64_t backoff_ms = 0;
+  Retry retry = {};
   std::string told_path = {};
   ToldDays told = {};
 
@@ -268,15 +268,14 @@ void Notices::write_journal() {
 
 bool Notices::settle(const Status& done) {
   Hook& hook = *hook_;
-  const bool was_well = hook.backoff_ms == 0;
+  const bool was_well = !hook.retry.has_failed();
   if (done) {
     if (!was_well) journal(Level::kInfo, "notices-well-again");
-    hook.backoff_ms = 0;
+    hook.retry.succeeded();
     return true;
   }
   if (was_well) journal(Level::kWarning, "notices-trouble", done.error());
-  hook.backoff_ms = std::min(was_well ? times_.first_backoff_ms : 2 * hook.backoff_ms, times_.max_backoff_ms);
-  hook.not_before_ms = clock_.now().uptime_ms + static_cast<std::uint64_t>(hook.backoff_ms);
+  hook.retry.failed(clock_.now().uptime_ms, times_.first_backoff_ms, times_.max_backoff_ms);
   return false;
 }
 
@@ -292,7 +291,7 @@ void Notices::remind() {
     journal(Level::kWarning, r.type, {{Field::kReason, "due on " + format_day(r.due)}});
     journal_told_[std::string(r.type)] = today;
   }
-  if (!hook_ || now.uptime_ms < hook_->not_before_ms) return;
+  if (!hook_ || !hook_->retry.is_due(now.uptime_ms)) return;
   for (const Reminder& r : due(hook_->told)) {
     const Id128 vault = service_.sequencer().read([](const ledger::State& st) { return st.genesis().vault; });
     const auto body = reminder_body(vault, now.wall, r);
@@ -308,7 +307,7 @@ void Notices::remind() {
 // The journal is looked after between two calls, so that it waits for one at most.
 void Notices::deliver() {
   Hook& hook = *hook_;
-  if (clock_.now().uptime_ms < hook.not_before_ms) return;
+  if (!hook.retry.is_due(clock_.now().uptime_ms)) return;
   for (const std::uint64_t size = service_.sequencer().published_size(); hook.next < size; ++hook.next) {
     const auto told = told_of(service_, clock_, hook.next);
     if (told && !*told && hook.next - hook.cursor.last() < kPassedOver) continue;

@@ -37,8 +37,8 @@ std::string notice_signature(ByteView key, std::int64_t unix_seconds, std::strin
 
 struct NoticeTimes {
   std::int64_t look_ms = 250;
-  std::int64_t first_backoff_ms = 1'000;  // doubled at each failure
-  std::int64_t max_backoff_ms = 60'000;
+  std::uint64_t first_backoff_ms = 1'000;  // doubled at each failure
+  std::uint64_t max_backoff_ms = 60'000;
   std::int64_t timeout_ms = 5'000;  // of one call
 };
 

@@ -15,6 +15,8 @@ Status Sequencer::publish(bool anchor_now) {
   FK_TRY(std::string note, sign_newest(*now_durable));
   const bool anchor_due = now.uptime_ms - last_anchor_ms_ >= static_cast<std::uint64_t>(options_.anchor_interval_ms);
   if (anchor_now || anchor_due) {
+    // The token's files may lie on the same disk: what the store gives up serves them too.
+    if (const Status room = store_.check(); !room) FK_CHECK(room_for_narrowing(room.error()));
     FK_CHECK(custody_.write_anchor(Anchor{size, root, now.wall}));
     last_anchor_ms_ = now.uptime_ms;
   }
