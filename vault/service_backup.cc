@@ -45,20 +45,18 @@ Result<Bytes> Service::backup_piece(const Digest& spki, const Id128& id, std::ui
 // The mark of a restore is of this very log, and what it takes away is gone already: a restore from a backup that the
 // log has, up to the log's end, writes no slot of anything behind that backup. Or the log has that restore.
 Status Service::check_restored() const {
-  const auto& range = options_.sequencer.restored;
-  if (!takes_away(range)) return {};
-  const char* hint = "find out who put restored.json there; without it the vault starts";
-  bool logged = false;
-  bool fits = false;
+  const auto& mark = options_.sequencer.restored;
+  if (!takes_away(mark)) return {};
+  const char* hint =
+      "find out who put restored.json there. Where no restore was made the vault starts without it; else restore anew";
+  ledger::RestoreMark placed;
   std::vector<std::uint32_t> lost;
   sequencer_->read([&](const State& st) {
-    logged = std::any_of(st.restores().begin(), st.restores().end(),
-                         [&](const ledger::BehindBackup& r) { return r.from == range->from && r.upto == range->upto; });
-    fits = st.size() == range->upto && st.backups().contains(range->from);
-    lost = slots_behind(st, *range);
+    placed = place_mark(st, *mark);
+    lost = slots_behind(st, placed.range);
   });
-  if (logged) return {};
-  if (!fits) {
+  if (placed.logged) return {};
+  if (!placed.at_end) {
     return make_error(Errc::kFailedPrecondition, "the data directory has the mark of a restore that is not of this log",
                       hint);
   }
@@ -79,11 +77,12 @@ Status Service::check_restored() const {
 // What the log has not been told yet of the restore before this start: right behind the start, in one batch with it,
 // the event that takes away what was sealed behind the backup. Its slots are empty; they become free.
 void Service::add_restored(const log::Turn& turn, log::Write& w) const {
-  const auto& range = options_.sequencer.restored;
-  if (!takes_away(range) || turn.next_entry != range->upto) return;
-  w.drafts.push_back(
-      {ledger::Restored{range->from, range->upto - range->from, subjects_behind(turn.state, *range)}, {}});
-  w.dead_slots = slots_behind(turn.state, *range);
+  const auto& mark = options_.sequencer.restored;
+  if (!takes_away(mark)) return;
+  const ledger::BehindBackup range = place_mark(turn.state, *mark).range;
+  if (turn.next_entry != range.upto) return;
+  w.drafts.push_back({ledger::Restored{range.from, range.upto - range.from, subjects_behind(turn.state, range)}, {}});
+  w.dead_slots = slots_behind(turn.state, range);
 }
 
 }  // namespace facekeep

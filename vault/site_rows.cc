@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "vault/ledger/state.h"
 #include "vault/store/keys.h"
 
 namespace facekeep {
@@ -31,6 +32,37 @@ Result<std::optional<seal::SealedSiteKey>> stored_site_key(const store::Store& s
       return std::optional(seal::SealedSiteKey{std::move(*stored), std::move(stored_spare).value_or(Bytes())});
   }
   return std::optional<seal::SealedSiteKey>();
+}
+
+Result<std::vector<Bytes>> rows_without_spare(const store::Store& store, const ledger::State& state) {
+  const auto sealed_for_spare = [&](std::string_view name, std::uint32_t epoch) -> Result<bool> {
+    FK_TRY(const auto stored, stored_site_key(store, name, epoch));
+    return !stored || !stored->spare.empty();
+  };
+  const auto refused = [](const std::string& name, const std::string& why) {
+    return make_error(Errc::kFailedPrecondition,
+                      "the key \"" + name + "\" " + why + " was not sealed for the spare token",
+                      "without its main token nothing opens it any more");
+  };
+  std::vector<std::pair<std::string, std::uint32_t>> in_force = {
+      {std::string(seal::kVaultKeyName), state.root_epoch()}};
+  for (const auto& site : state.current().sites) in_force.emplace_back(site.id, site.epoch);
+  std::vector<Bytes> in_the_way;
+  const auto& rotation = state.rotation();
+  for (const auto& [name, epoch] : in_force) {
+    FK_TRY(const bool now, sealed_for_spare(name, epoch));
+    if (!now) return refused(name, "in force");
+    FK_TRY(const bool before, rotation ? sealed_for_spare(name, rotation->from) : Result<bool>(true));
+    if (before) continue;
+    if (rotation->cards_untried || rotation->upto != ledger::kAllRefs) return refused(name, "of before the rotation");
+    const std::string& of = name;
+    FK_CHECK(store.scan(store::keys::prefix(store::keys::Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
+      const auto key = store::keys::parse_site_key(row);
+      if (key && key->epoch == rotation->from && key->site == of) in_the_way.push_back(to_bytes(row));
+      return true;
+    }));
+  }
+  return in_the_way;
 }
 
 Result<std::optional<SpareToken>> stored_spare(const store::Store& store, const std::optional<Digest>& fingerprint) {

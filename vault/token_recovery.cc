@@ -6,6 +6,7 @@
 #include "vault/ledger/sshsig.h"
 #include "vault/log/merkle.h"
 #include "vault/log/sequencer/handover.h"
+#include "vault/site_rows.h"
 #include "vault/store/keys.h"
 
 namespace facekeep {
@@ -31,8 +32,8 @@ Result<std::string> signer_of(const State& state, const std::string& armored, co
 
 }  // namespace
 
-Result<TokenRecovery> TokenRecovery::open(store::Store& store) {
-  FK_TRY(log::Recovered log, log::recover(store));
+Result<TokenRecovery> TokenRecovery::open(store::Store& store, const std::optional<ledger::BehindBackup>& unlogged) {
+  FK_TRY(log::Recovered log, log::recover(store, {}, unlogged));
   if (log.tree.size() == 0) {
     return make_error(Errc::kFailedPrecondition, "there is no vault in this directory", "name its data_dir");
   }
@@ -42,10 +43,12 @@ Result<TokenRecovery> TokenRecovery::open(store::Store& store) {
 Status TokenRecovery::check_newest(std::string_view note) const {
   FK_TRY(const log::Checkpoint newest, log::open_own_checkpoint(state(), note));
   if (newest.size > size()) {
-    return make_error(Errc::kIntegrity,
-                      "the log has " + std::to_string(size()) + " entries here, but somebody has a checkpoint of " +
-                          std::to_string(newest.size) + ": the database is an older one",
-                      "put the newest database back. To go on without these entries is a restore that accepts a loss");
+    return make_error(
+        Errc::kIntegrity,
+        "the log has " + std::to_string(size()) + " entries here, but somebody has a checkpoint of " +
+            std::to_string(newest.size) + ": the database is an older one",
+        "put the newest database back. To go on without these entries is a loss that a quorum accepts: a restore with "
+        "--accept-loss, and --accept-loss here");
   }
   FK_TRY(const Digest root, log::root_at(newest.size, log_.tree.hash_source(log::tile_reader(*store_))));
   if (root == newest.root) return {};
@@ -64,8 +67,10 @@ Result<ledger::TreeAt> TokenRecovery::newest_lost(const std::vector<std::string>
   }
   if (anchor && anchor->size > newest.size) newest = {anchor->size, anchor->root};
   if (newest.size > size()) return newest;
-  return make_error(Errc::kFailedPrecondition, "nothing is known to be missing behind this log's end",
-                    "start the daemon: a loss that nobody knows of needs no signatures");
+  return make_error(
+      Errc::kFailedPrecondition, "nothing is known to be missing behind this log's end",
+      "start the daemon; if its token is lost, recover without --accept-loss. A loss that nobody knows of needs no "
+      "signatures");
 }
 
 Result<ledger::Recovered> TokenRecovery::draw_up(const std::string& kind, const NewMainToken& token, UnixMillis now,
@@ -86,6 +91,7 @@ Result<ledger::Recovered> TokenRecovery::draw_up(const std::string& kind, const 
     return make_error(Errc::kFailedPrecondition, "this vault has no spare token",
                       "without its main token nothing opens it any more");
   }
+  if (loses_token(e)) FK_CHECK(rows_without_spare(*store_, state()));
   constexpr bool kUnsigned = false;
   FK_CHECK(decide_recovered(state(), e, {now, state().log_clock()}, kUnsigned));
   return e;
@@ -118,9 +124,13 @@ Status TokenRecovery::carry_out(const ledger::Recovered& e, Custody& token, cons
                       "make a new statement, and have that signed");
   }
   // Found behind the entry it could not be undone.
-  if (!e.loss && anchor) {
+  if (loses_token(e) && anchor) {
     return make_error(Errc::kFailedPrecondition, "the new main token has an anchor of this vault already",
                       "it is not a new one: take an empty token");
+  }
+  std::vector<Bytes> in_the_way;
+  if (loses_token(e)) {
+    FK_TRY(in_the_way, rows_without_spare(*store_, state()));
   }
   const ledger::Event event{now.wall, 0, e};
   FK_TRY(const std::string leaf, encode_event(event));
@@ -144,6 +154,7 @@ Status TokenRecovery::carry_out(const ledger::Recovered& e, Custody& token, cons
   }
   FK_TRY(const std::string note, log::sign_handover(done, log_.tree.root(), token));
   reach(point, "recovery-signed");
+  batch.deletes = std::move(in_the_way);
   batch.head_before = index;
   batch.head_after = index + 1;
   batch.puts.push_back({keys::entry(index), to_bytes(leaf)});

@@ -33,8 +33,9 @@ struct NewMainToken {
 
 class TokenRecovery {
  public:
-  // Reads the whole log back. The store must outlive it; nobody else writes to it.
-  static Result<TokenRecovery> open(store::Store& store);
+  // Reads the whole log back. The store must outlive it; nobody else writes to it. `unlogged`: the mark of a restore
+  // that the log does not have yet (log::recover).
+  static Result<TokenRecovery> open(store::Store& store, const std::optional<ledger::BehindBackup>& unlogged = {});
 
   [[nodiscard]] const ledger::State& state() const { return log_.state; }
   [[nodiscard]] std::uint64_t size() const { return log_.tree.size(); }

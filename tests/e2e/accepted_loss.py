@@ -3,49 +3,15 @@
 custodians sign for what is given up; the log goes on under another name, and nobody matches until both groups have confirmed them."""
 import json
 import re
-import shlex
 import shutil
 import signal
-import subprocess
 
-from parties import QUORUM, SUBJECTS, People, at_once, audit, daemon, decision, fetch, known_people, matches, sign, stage, unseal, wait
-from vault import BUILD, SOURCE, Report, Vault, digest
+from parties import QUORUM, SUBJECTS, People, at_once, audit, daemon, decision, does_not_start, fetch, known_people, matches, sign, stage, unseal, wait
+from runbook_room import Room, one, runbook
+from vault import Report, Vault, digest
 
 report = Report()
-SERVICE = "/var/lib/facekeep"
 DOUBT = re.compile(rb"^facekeep_subjects_in_doubt (\d+)$", re.M)
-
-
-def runbook(section):
-    """The commands of its console blocks, in their order."""
-    text = (SOURCE / "deploy/RUNBOOK.md").read_text(encoding="utf-8")
-    text = re.search(rf"^## {section}\. .*?(?=^## )", text, re.M | re.S)[0]
-    return re.findall(r"^ *\$ (.*)$", "\n".join(re.findall(r"```console\n(.*?)```", text, re.S)), re.M)
-
-
-class Room:
-    """A folder with the files that the runbook's commands name; the commands run in it as they stand."""
-
-    def __init__(self, v):
-        self.v, self.folder = v, v.folder / "room"
-        self.folder.mkdir()
-        for path in (v.folder / f"keys/{who}.{kind}" for who in QUORUM for kind in ("key", "crt")):
-            shutil.copy(path, self.folder)
-
-    def run(self, command):
-        shutil.copy(self.v.folder / "notice.json", self.folder)  # each start has ports of its own
-        said = command.removeprefix("sudo -u facekeep ")
-        said = said.replace("/etc/facekeep/facekeepd.toml", str(self.v.folder / "facekeepd.toml")).replace(SERVICE, str(self.folder))
-        program, *args = shlex.split(said)
-        return subprocess.run([BUILD / "tools" / program, *args], cwd=self.folder, env=self.v.env, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=300, check=False)
-
-
-def one(commands, *words):
-    """The one command that has all of these."""
-    found = [c for c in commands if all(w in c for w in words)]
-    assert len(found) == 1, (words, found)
-    return found[0]
 
 
 def origin(v):
@@ -86,12 +52,7 @@ def restored(v, room, commands):
     report.check("nothing is restored without the log's end", refused.returncode != 0 and "--accept-loss" in refused.stderr, refused.stderr)
     done = room.run(one(commands, "facekeepd restore"))
     report.check("with --accept-loss the backup is restored", done.returncode == 0 and "recover --kind restored" in done.stdout, done.stderr)
-    try:
-        v.start()
-        report.check("the daemon does not start with that", False)
-        v.stop()
-    except RuntimeError as e:
-        report.check("the daemon does not start with that", "rolled back" in str(e), str(e)[-200:])
+    does_not_start(v, report, "the daemon does not start with that", "rolled back")
 
 
 def signed(v, room, commands):

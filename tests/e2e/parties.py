@@ -1,6 +1,7 @@
 """Who has to do with a quickstart's vault while its keys change: a door that asks, custodians who decide, an auditor who follows.
 A library, not a suite."""
 import csv
+import shutil
 import subprocess
 import threading
 import time
@@ -24,11 +25,21 @@ for name in {classes!r}:
 
 
 def wait(what, seconds=240):
-    for _ in range(seconds * 10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         if what():
             return True
         time.sleep(0.1)
     return False
+
+
+def does_not_start(v, report, what, reason):
+    try:
+        v.start()
+        report.check(what, False, "it started")
+        v.stop()
+    except RuntimeError as e:
+        report.check(what, reason in str(e), str(e)[-300:])
 
 
 # Doors.
@@ -143,6 +154,25 @@ def propose_and_sign(v, action):
 def daemon(v, command, *args):
     return subprocess.run([FACEKEEPD, command, "--config", v.folder / "facekeepd.toml", *map(str, args)], env=v.env, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=600, check=False)
+
+
+def take_main_token(v, into):
+    """The one that has the log key, out of SoftHSM's folder."""
+    into.mkdir()
+    for token in (v.folder / "tokens").iterdir():
+        if any(b"log-sign" in f.read_bytes() for f in token.iterdir()):
+            shutil.move(token, into / token.name)
+
+
+def empty_token(v, label):
+    pin = (v.folder / "token-pin").read_text().strip()
+    subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "90217345", "--pin", pin], env=v.env, check=True,
+                   capture_output=True)
+
+
+def new_main_token(v):
+    """What the configuration says of it and of the spare beside it."""
+    return f'uri = "pkcs11:token=facekeep-new"\nspare = "pkcs11:token=facekeep-spare"\nspare_pin_file = "{v.folder}/spare-pin"'
 
 
 # The auditor.

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import time
 
-from parties import QUORUM, Door, at_once, audit, daemon, fetch, known_people, matches, propose, sign, stage, unseal, wait
+from parties import (QUORUM, Door, at_once, audit, daemon, does_not_start, empty_token, fetch, known_people, matches, new_main_token, propose, sign, stage,
+                     take_main_token, unseal, wait)
 from vault import FACEKEEPD, Report, Vault
 
 report = Report()
@@ -82,13 +83,8 @@ def lose_token(v, mirror):
     newest, statement = mirror / "checkpoint", v.folder / "statement"
     done = recover(v, "--newest", newest, "--statement-out", statement)
     report.check("a token that is there is not lost", done.returncode == 1 and "not lost" in done.stderr, done.stderr)
-    (v.folder / "stolen").mkdir()
-    for one in (v.folder / "tokens").iterdir():
-        if any(b"log-sign" in f.read_bytes() for f in one.iterdir()):
-            shutil.move(one, v.folder / "stolen" / one.name)
-    pin = (v.folder / "token-pin").read_text().strip()
-    subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "facekeep-new", "--so-pin", "90217345", "--pin", pin], env=v.env,
-                   check=True, capture_output=True)
+    take_main_token(v, v.folder / "stolen")
+    empty_token(v, "facekeep-new")
     v.edit_config('uri = "pkcs11:token=facekeep"', 'uri = "pkcs11:token=facekeep-spare"')
     shutil.copy(v.folder / "token-pin", v.folder / "main-pin")
     shutil.copy(v.folder / "spare-pin", v.folder / "token-pin")
@@ -130,8 +126,7 @@ def put_in_place(v, statement, signatures):
     said = unseal(v)
     report.check("without the spare token the last card is told why", "spare token" in said[-1] and v.state() != "open", said[-1])
     v.stop()
-    v.edit_config('uri = "pkcs11:token=facekeep-new"',
-                  f'uri = "pkcs11:token=facekeep-new"\nspare = "pkcs11:token=facekeep-spare"\nspare_pin_file = "{v.folder}/spare-pin"')
+    v.edit_config('uri = "pkcs11:token=facekeep-new"', new_main_token(v))
     v.start()
     said = unseal(v)
     report.check("with it the same cards open the vault", wait(lambda: v.state() == "open", 20), said[-1])
@@ -172,12 +167,7 @@ def old_token(v):
     for one in (v.folder / "stolen").iterdir():
         shutil.copytree(one, v.folder / "tokens" / one.name)
     v.edit_config('uri = "pkcs11:token=facekeep-new"', 'uri = "pkcs11:token=facekeep"')
-    try:
-        v.start()
-        report.check("the old token does not start the vault", False)
-        v.stop()
-    except RuntimeError as e:
-        report.check("the old token does not start the vault", "not the vault's" in str(e), str(e)[-300:])
+    does_not_start(v, report, "the old token does not start the vault", "not the vault's")
     shutil.rmtree(v.folder / "tokens")
     shutil.move(kept, v.folder / "tokens")
     v.edit_config('uri = "pkcs11:token=facekeep"', 'uri = "pkcs11:token=facekeep-new"')

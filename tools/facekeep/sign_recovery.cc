@@ -19,7 +19,7 @@ struct Options {
 };
 
 std::vector<std::string> words(Context& context, const Notice& notice, const ledger::Recovered& e,
-                               const std::string& digest) {
+                               std::optional<std::uint64_t> seen, const std::string& digest) {
   const ledger::TokenEvidence& t = e.token;
   std::vector<std::string> out = {context.text(e.kind == "stolen"   ? Msg::kRecStolen
                                                : e.kind == "broken" ? Msg::kRecBroken
@@ -34,6 +34,7 @@ std::vector<std::string> words(Context& context, const Notice& notice, const led
     out.push_back(context.text(Msg::kRecLoss,
                                {std::to_string(e.at.size), std::to_string(e.loss->newest.size - 1), e.loss->origin}));
   }
+  out.push_back(seen ? context.text(Msg::kRecSeen, {std::to_string(*seen)}) : context.text(Msg::kRecNeverSeen));
   out.push_back(context.text(Msg::kRecMade, {format_time(e.made)}));
   out.push_back(context.text(Msg::kRecDigest, {digest}));
   return out;
@@ -41,10 +42,12 @@ std::vector<std::string> words(Context& context, const Notice& notice, const led
 
 // The newest checkpoint that this machine remembers: a log that ends before it is an old copy, unless the statement
 // says itself how much is lost; one of the same size with another root is another log.
-Status check_memory(const Context& context, const Notice& notice, const ledger::Recovered& e) {
+// Its size; nothing if it remembers none.
+Result<std::optional<std::uint64_t>> check_memory(const Context& context, const Notice& notice,
+                                                  const ledger::Recovered& e) {
   FK_TRY(const ClientMemory memory, context.memory());
   FK_TRY(const auto note, memory.get(notice.vault));
-  if (!note) return {};
+  if (!note) return std::optional<std::uint64_t>();
   FK_TRY(const log::Note parsed, log::parse_note(*note));
   FK_TRY(const log::Checkpoint seen, log::parse_checkpoint_text(parsed.text));
   for (const ledger::TreeAt& head : {e.at, e.loss ? e.loss->newest : e.at}) {
@@ -53,7 +56,7 @@ Status check_memory(const Context& context, const Notice& notice, const ledger::
     return say_error(Errc::kIntegrity, "forked", Msg::kCliForked, Msg::kCliTellHint, {size, size});
   }
   const std::uint64_t told = e.loss ? e.loss->newest.size : e.at.size;
-  if (seen.size <= told) return {};
+  if (seen.size <= told) return std::optional(seen.size);
   return say_error(Errc::kIntegrity, "rolled-back", Msg::kCliRolledBack, Msg::kCliTellHint,
                    {std::to_string(told), std::to_string(seen.size)});
 }
@@ -80,10 +83,10 @@ Status sign(Context& context, const Options& o, Reporter& report) {
   FK_TRY(std::string text, load_text(o.statement));
   if (text.ends_with('\n')) text.pop_back();
   FK_TRY(const ledger::Recovered e, ledger::recovery_from_statement(text, notice.vault));
-  FK_CHECK(check_memory(context, notice, e));
+  FK_TRY(const auto seen, check_memory(context, notice, e));
   const std::string digest = to_hex(sha256(as_bytes(text)));
   report.field("digest", digest);
-  FK_CHECK(confirm(context, o, words(context, notice, e, digest), digest, report));
+  FK_CHECK(confirm(context, o, words(context, notice, e, seen, digest), digest, report));
   FK_TRY(const std::string armored, sign_as_custodian(context, o.signer, nullptr, ledger::kRecoveryNamespace, text));
   FK_CHECK(save_text(o.out, armored));
   report.say(Msg::kRecSigned, {o.out});

@@ -50,11 +50,8 @@ bool is_lost(const Unlogged& unlogged, std::uint64_t entry) {
 // What the first start asks of the mark as well, but for the key slots. Without one nothing is excused.
 void check_mark(const ledger::State& state, const ledger::BehindBackup& mark, CheckReport& report, Faults& faults) {
   report.excused = mark;
-  const auto& known = state.restores();
-  const bool logged = std::any_of(known.begin(), known.end(), [&](const ledger::BehindBackup& r) {
-    return r.from == mark.from && r.upto == mark.upto;
-  });
-  if (logged || (mark.upto == state.size() && state.backups().contains(mark.from))) return;
+  const ledger::RestoreMark placed = place_mark(state, mark);
+  if (placed.logged || placed.at_end) return;
   faults.add("restored.json names a restore that is not of this log: find out who put it there");
 }
 

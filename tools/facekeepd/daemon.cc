@@ -152,7 +152,8 @@ Status open_vault(const Config& config, const RunOptions& options, Running& r) {
           {{Field::kVersion, FACEKEEP_VERSION},
            {Field::kProgram, to_hex(service.program)},
            {Field::kConfig, to_hex(config.digest)},
-           {Field::kEntry, std::to_string(r.service->metrics().log_size)},
+           {Field::kEntry,
+            std::to_string(r.service->sequencer().read([](const ledger::State& st) { return st.start_entry(); }))},
            {Field::kState, "sealed"}});
   const auto due = r.service->sequencer().read([](const ledger::State& st) { return st.recovery(); });
   if (due) {

@@ -74,9 +74,11 @@ CLI::App* add_recover(CLI::App& app, std::string& config, daemon::RunOptions& ru
   command->add_option("--config", config, "the configuration file (TOML); its token.uri names the new token");
   command->add_option("--kind", r.kind, "what happened to the old one")
       ->check(CLI::IsMember({"lost", "stolen", "broken", "restored"}));
-  command->add_option("--origin", r.origin, "of kind restored: the log's new name");
+  command->add_option("--origin", r.origin, "of a loss: the log's new name");
   command->add_option("--newest", r.newest, "the newest checkpoint that somebody has; the log must reach it");
   command->add_flag("--no-newest", r.no_newest, "nobody has one: an older disk would be believed");
+  command->add_flag("--accept-loss", r.accept_loss,
+                    "behind a restore with --accept-loss: what --newest has and this log does not is given up");
   command->add_option("--statement-out", r.statement_out, "first step: write what the custodians sign here");
   command->add_option("--statement", r.statement, "second step: what they signed");
   command->add_option("--signature", r.signatures, "a custodian's signature of it (facekeep sign-recovery)");
@@ -116,6 +118,9 @@ int main(int argc, char** argv) {
                               "a checkpoint of this log that somebody kept: the mirror must reach it");
   restore_command->add_flag("--accept-loss", restore.accept_loss,
                             "end the log where the backup does; custodians then sign for what is lost (recover)");
+  restore_command->add_flag(
+      "--token-lost", restore.token_lost,
+      "the main token is lost too: nobody asks it, and custodians then sign for a new one (recover)");
   restore_command->add_option("--without-witness", restore.without_witness,
                               "go on though this witness can't be asked: what it has seen behind the mirror is not "
                               "known then, and may stop the restored vault");

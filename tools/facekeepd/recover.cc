@@ -10,6 +10,7 @@
 #include "tools/common/files.h"
 #include "tools/facekeepd/files.h"
 #include "tools/facekeepd/start.h"
+#include "vault/backup/mark.h"
 #include "vault/base/digest.h"
 #include "vault/ledger/sshsig.h"
 #include "vault/log/log_keys.h"
@@ -154,14 +155,18 @@ Result<Told> written(const RecoverOptions& r, const ledger::Recovered& e, const 
 Result<Told> finished(const TokenRecovery& recovery, hsm::TokenCustody& custody) {
   FK_CHECK(recovery.finish(custody, SystemClock().now()));
   const auto& last = recovery.state().handovers().back();
-  Told told{"recovered, in log entry " + std::to_string(last.entry) + ". Start the daemon",
+  const auto& due = recovery.state().recovery();
+  const bool by_spare = due && due->entry == last.entry;
+  Told told{"recovered, in log entry " + std::to_string(last.entry) + ". Start the daemon" +
+                (by_spare ? " with the spare token in place (token.spare)" : "") +
+                "; custodians open the vault as ever.\n",
             {{"done", true}, {"entry", last.entry}, {"log_key", last.to}}};
-  told.text += last.loss
-                   ? "; custodians open the vault as ever.\n"
-                     "Nobody matches until both groups confirm them, site by site.\n"
-                   : " with the spare token in place (token.spare); custodians open the vault as ever.\n"
-                     "New cards are due at once (facekeep reshare): until they have ended the old ones, these open "
-                     "with the spare token whatever copies of the vault there are.\n";
+  if (by_spare) {
+    told.text +=
+        "New cards are due at once (facekeep reshare): until they have ended the old ones, these open with the spare "
+        "token whatever copies of the vault there are.\n";
+  }
+  if (last.loss) told.text += "Nobody matches until both groups confirm them, site by site.\n";
   return told;
 }
 
@@ -193,40 +198,76 @@ Result<hsm::LogKey> further_log_key(hsm::SessionPool& pool, hsm::TokenCustody& c
   return std::move(*key);
 }
 
-// Behind a restore that accepted a loss.
-Result<Told> make_loss_statement(const RecoverOptions& r, const TokenRecovery& recovery, hsm::SessionPool& pool,
-                                 hsm::TokenCustody& custody) {
+// What is given up behind a restore that accepted it. `anchor`: of the token, where that is not lost.
+Result<ledger::Loss> loss_of(const RecoverOptions& r, const TokenRecovery& recovery,
+                             const std::optional<Anchor>& anchor) {
   std::vector<std::string> notes;
   for (const std::string& path : r.newest) {
     FK_TRY(std::string note, tools::load_text(path, kMaxNote));
     notes.push_back(std::move(note));
   }
-  FK_TRY(const auto anchor, custody.read_anchor());
   FK_TRY(const ledger::TreeAt newest, recovery.newest_lost(notes, anchor));
-  const ledger::Loss loss{r.origin.empty() ? next_origin(recovery.state()) : r.origin, newest};
+  return ledger::Loss{r.origin.empty() ? next_origin(recovery.state()) : r.origin, newest};
+}
+
+void add_loss(const ledger::Recovered& e, Told& told) {
+  told.text += "lost         log entries " + std::to_string(e.at.size) + " to " +
+               std::to_string(e.loss->newest.size - 1) +
+               ", as far as anybody knows: erasures and revocations among them are undone\n"
+               "new name     " +
+               e.loss->origin + "\n";
+  told.json["lost_upto"] = e.loss->newest.size;
+  told.json["origin"] = e.loss->origin;
+}
+
+// Behind a restore that accepted a loss, beside the vault's own token.
+Result<Told> make_loss_statement(const RecoverOptions& r, const TokenRecovery& recovery, hsm::SessionPool& pool,
+                                 hsm::TokenCustody& custody) {
+  FK_TRY(const auto anchor, custody.read_anchor());
+  FK_TRY(const ledger::Loss loss, loss_of(r, recovery, anchor));
   FK_TRY(const hsm::LogKey key, further_log_key(pool, custody, recovery.state()));
   FK_TRY(const ledger::Recovered e,
          recovery.draw_up(r.kind, describe(pool.token().identity(), key), SystemClock().now().wall, loss));
   FK_TRY(Told told, written(r, e, recovery.state()));
-  told.text += "lost         log entries " + std::to_string(e.at.size) + " to " + std::to_string(newest.size - 1) +
-               ", as far as anybody knows: erasures and revocations among them are undone\n"
-               "new name     " +
-               loss.origin + "\n" + kToBeSigned;
-  told.json["lost_upto"] = newest.size;
-  told.json["origin"] = loss.origin;
+  add_loss(e, told);
+  told.text += kToBeSigned;
   return told;
 }
 
+// Of a restore that the log does not have yet: what custodians should know before they sign. Nothing is signed for a
+// mark that the first start would refuse.
+Status add_mark(const ledger::State& state, const ledger::BehindBackup& mark, Told& told) {
+  const ledger::RestoreMark placed = place_mark(state, mark);
+  if (placed.logged || mark.from == mark.upto) return {};
+  if (!placed.at_end) {
+    return make_error(Errc::kFailedPrecondition, "restored.json names a restore that is not of this log",
+                      "find out who put it there, or restore once more");
+  }
+  told.text += "restored     from a backup of " + std::to_string(mark.from) +
+               " entries: " + std::to_string(subjects_behind(state, placed.range)) +
+               " people who came behind it are taken out at the first start\n";
+  return {};
+}
+
 Result<Told> make_statement(const Config& config, const RecoverOptions& r, const TokenRecovery& recovery,
-                            hsm::SessionPool& pool) {
-  FK_CHECK(check_newest(recovery, r));
+                            const std::optional<ledger::BehindBackup>& mark, hsm::SessionPool& pool) {
+  Told restored;
+  if (mark) FK_CHECK(add_mark(recovery.state(), *mark, restored));
+  std::optional<ledger::Loss> loss;
+  if (r.accept_loss) {
+    FK_TRY(loss, loss_of(r, recovery, {}));
+  } else {
+    FK_CHECK(check_newest(recovery, r));
+  }
   FK_CHECK(check_is_not_spare(pool, recovery.state()));
   FK_CHECK(check_spare(config, recovery.state()));
   FK_TRY(const hsm::LogKey key, new_log_key(pool, recovery.state()));
   const NewMainToken token = describe(pool.token().identity(), key);
-  FK_TRY(const ledger::Recovered e, recovery.draw_up(r.kind, token, SystemClock().now().wall));
+  FK_TRY(const ledger::Recovered e, recovery.draw_up(r.kind, token, SystemClock().now().wall, loss));
   FK_TRY(Told told, written(r, e, recovery.state()));
+  if (e.loss) add_loss(e, told);
   std::string& text = told.text;
+  text += restored.text;
   if (config.spare_uri.empty())
     text += "warning: token.spare is not set: whether the spare is at hand was not looked at\n";
   if (r.no_newest) text += "warning: nobody's checkpoint was compared: an older disk would be believed\n";
@@ -253,7 +294,8 @@ Result<Told> recover_vault(const Config& config, const RunOptions& options, cons
                       "the first makes what the custodians sign, the second takes it");
   }
   FK_TRY(const VaultFiles files, open_vault_files(config));
-  FK_TRY(TokenRecovery recovery, TokenRecovery::open(*files.store));
+  FK_TRY(const auto unlogged, backup::read_mark(config.data_dir));
+  FK_TRY(TokenRecovery recovery, TokenRecovery::open(*files.store, unlogged));
   const Id128 vault = recovery.state().genesis().vault;
   FK_TRY(const auto pool, open_new_token(config, options));
   auto custody = hsm::TokenCustody::open(pool, vault);
@@ -266,7 +308,7 @@ Result<Told> recover_vault(const Config& config, const RunOptions& options, cons
   if (!r.statement_out.empty() && r.kind == "restored" && custody) {
     return make_loss_statement(r, recovery, *pool, **custody);
   }
-  if (!r.statement_out.empty() && r.kind != "restored") return make_statement(config, r, recovery, *pool);
+  if (!r.statement_out.empty() && r.kind != "restored") return make_statement(config, r, recovery, unlogged, *pool);
   if (!custody) {
     return make_error(Errc::kFailedPrecondition,
                       "the token " + name_of(pool->token().identity()) + " does not have the statement's log key",

@@ -17,8 +17,9 @@ struct RecoverOptions {
   // it: without them an older disk would be believed.
   std::vector<std::string> newest;
   bool no_newest = false;
-  std::string statement_out;            // step 1
-  std::string statement;                // step 2
+  bool accept_loss = false;   // behind a restore that ended the log where the backup does; `newest` says what is lost
+  std::string statement_out;  // step 1
+  std::string statement;      // step 2
   std::vector<std::string> signatures;  // files, armored SSHSIG
   bool json = false;
 };

@@ -57,6 +57,7 @@ Result<backup::RestoreReport> restore_vault(const Config& config, const RunOptio
                           ask_witness,
                           {r.without_witness.begin(), r.without_witness.end()},
                           r.accept_loss,
+                          r.token_lost,
                           {}});
 }
 
@@ -73,7 +74,21 @@ constexpr const char* kLossText =
     "that: facekeepd recover --kind restored. The log then goes on under another name, and nobody matches until both\n"
     "groups confirm them.\n";
 
-std::string to_text(const backup::RestoreReport& r, bool loss) {
+constexpr const char* kTokenLostText =
+    "restored, without the main token. The daemon does not start beside a new, empty one before the custodians have\n"
+    "signed for that: facekeepd recover --kind lost, stolen or broken. The spare token opens the vault then.\n";
+
+constexpr const char* kAllLostText =
+    "restored up to the backup, with a loss and without the main token. The daemon does not start beside a new, empty "
+    "one\n"
+    "before the custodians have signed for both: facekeepd recover --kind lost, stolen or broken, with --accept-loss "
+    "and the\n"
+    "newest checkpoint that anybody has. The log then goes on under another name, and nobody matches until both "
+    "groups\n"
+    "confirm them.\n";
+
+std::string to_text(const backup::RestoreReport& r, const RestoreOptions& options) {
+  const bool loss = options.accept_loss;
   std::string out = "log         " + std::to_string(r.size + r.entries) + " entries: " + std::to_string(r.size) +
                     " from the backup, " + std::to_string(r.entries) + " from the mirror\n";
   if (!loss)
@@ -102,12 +117,13 @@ std::string to_text(const backup::RestoreReport& r, bool loss) {
   }
   if (r.newer) {
     out += "warning: the log has a newer backup, of " + std::to_string(r.newer->size) + " entries (log entry " +
-           std::to_string(r.newer->entry) +
-           "). Whoever has its file: take db/, keys/ and restored.json away before the first start and restore from "
-           "that one, and fewer people are lost\n";
+           std::to_string(r.newer->entry) + "). Whoever has its file: take db/, keys/ and restored.json away before " +
+           (options.token_lost ? "facekeepd recover" : "the first start") +
+           " and restore from that one, and fewer people are lost\n";
   }
   for (const std::string& fault : r.faults) out += "warning: left out: " + fault + "\n";
-  if (loss) return out + kLossText;
+  if (loss) return out + (options.token_lost ? kAllLostText : kLossText);
+  if (options.token_lost) return out + kTokenLostText;
   return out +
          "restored. Start the daemon; custodians open the vault as ever. Its log will say that it was restored.\n";
 }
@@ -137,7 +153,7 @@ int run_restore(const Config& config, const RunOptions& options, const RestoreOp
     if (!report.error().hint.empty()) std::fprintf(stderr, "hint: %s\n", report.error().hint.c_str());
     return exit_code(report.error());
   }
-  std::fputs((restore.json ? to_json_text(*report) : to_text(*report, restore.accept_loss)).c_str(), stdout);
+  std::fputs((restore.json ? to_json_text(*report) : to_text(*report, restore)).c_str(), stdout);
   return 0;
 }
 

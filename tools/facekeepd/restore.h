@@ -14,6 +14,7 @@ struct RestoreOptions {
   std::vector<std::string> checkpoints;      // files
   std::vector<std::string> without_witness;  // names
   bool accept_loss = false;  // the mirror is then asked for the log's handovers alone, and may be missing
+  bool token_lost = false;   // no token is asked; `recover` has to follow
   bool json = false;
 };
 

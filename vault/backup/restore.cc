@@ -16,6 +16,7 @@
 #include "vault/log/sequencer/recovery.h"
 #include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
+#include "vault/site_rows.h"
 #include "vault/store/ballast.h"
 #include "vault/store/keys.h"
 #include "vault/store/rocks_store.h"
@@ -61,6 +62,7 @@ class Restore {
     FK_CHECK(check_witnesses());
     FK_CHECK(drop_old_site_keys());
     FK_CHECK(check_site_keys());
+    if (parts_.token_lost) FK_CHECK(drop_rows_without_spare());
     if (!parts_.accept_loss) FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
     FK_CHECK(write_people());
     FK_CHECK(fill_->flush());
@@ -232,6 +234,25 @@ class Restore {
   }
 
   Status check_token() {
+    for (const FileReport& f : chain_.files()) {
+      FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
+    }
+    FK_CHECK(parts_.token_lost ? check_spare() : ask_token());
+    return check_cards();
+  }
+
+  Status check_spare() const {
+    if (state().current().spare_key) return {};
+    return refused("this vault has no spare token", "without its main token nothing opens it any more");
+  }
+  Status drop_rows_without_spare() {
+    store::Batch drop;
+    FK_TRY(drop.deletes, rows_without_spare(*store_, state()));
+    drop.head_before = drop.head_after = chain_.tree().size();
+    return drop.deletes.empty() ? Status() : store_->commit(drop, store::Urgency::kOrdinary);
+  }
+
+  Status ask_token() {
     const auto& rotation = state().rotation();
     FK_TRY(const TokenFacts token,
            parts_.token(state().current(), rotation ? std::optional(rotation->from) : std::nullopt));
@@ -257,10 +278,7 @@ class Restore {
       return refused("the token does not have root key " + std::to_string(state().root_epoch()) + " of the backup",
                      "it was rotated away: the erasure horizon has passed this backup, and nobody can open it");
     }
-    for (const FileReport& f : chain_.files()) {
-      FK_CHECK(check_root_epoch(f.header.root_epoch, state().root_epoch(), state().rotation()));
-    }
-    return check_cards();
+    return {};
   }
 
   // Cards can be replaced without new keys: what a backup has then stays sealed to those that were replaced.
@@ -283,7 +301,8 @@ class Restore {
   // and the rotation would wait for them. Those of a lost root open with the spare token.
   Status drop_old_site_keys() {
     const auto& rotation = state().rotation();
-    if (rotation && (has_old_root_ || state().lost_roots().contains(rotation->from))) return {};
+    const bool by_spare = parts_.token_lost || (rotation && state().lost_roots().contains(rotation->from));
+    if (rotation && (has_old_root_ || by_spare)) return {};
     store::Batch drop;
     FK_CHECK(store_->scan(keys::prefix(Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
       const auto key = keys::parse_site_key(row);

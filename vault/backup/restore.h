@@ -74,14 +74,18 @@ struct RestoreParts {
   // backups do, the mirror is asked for handovers alone, no witness is asked, and no daemon starts with it before the
   // custodians have signed for the loss (vault/token_recovery.h).
   bool accept_loss = false;
-  std::function<void(const char*)> at_point;  // fault tests stop the process here: restore.cc
+  // The main token is gone too, and not asked: what the backups have opens with the spare token. No daemon starts
+  // beside another before the custodians have put that in its place (vault/token_recovery.h).
+  bool token_lost = false;
+  std::function<void(const char*)> at_point = {};  // fault tests stop the process here: restore.cc
 };
 
 // Into a directory without a vault (db/ and keys/; other files in it stay). An interrupted restore is begun anew.
 // Errors: those of Chain; kIntegrity (the mirror's log is another one, lacks an entry or a custody opening, or the
 // token or a witness has seen a longer log: both positions); kUnavailable (a witness does not answer);
 // kOutOfSpace (begun only with room for all of it); kFailedPrecondition (the directory has a vault; a backup that the
-// log does not vouch for; another token; an older root key; a site that was opened behind the backups).
+// log does not vouch for; another token; an older root key; a site that was opened behind the backups; a lost token and
+// no spare).
 Result<RestoreReport> restore(const RestoreParts& parts);
 
 // kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.

@@ -19,6 +19,16 @@ Status decide_backup_made(const State& state, const BackupMade& made, const Mome
                       "a backup is of entries that the log has, and builds on one of fewer entries");
 }
 
+RestoreMark place_mark(const State& state, BehindBackup range) {
+  for (const State::Handover& h : state.handovers()) {
+    if (h.recovered && !h.loss && h.entry == range.upto) ++range.upto;
+  }
+  const auto same = [&](const BehindBackup& r) { return r.from == range.from && r.upto == range.upto; };
+  const auto& known = state.restores();
+  return {range, std::any_of(known.begin(), known.end(), same),
+          state.size() == range.upto && state.backups().contains(range.from)};
+}
+
 std::uint64_t subjects_behind(const State& state, const BehindBackup& range) {
   return static_cast<std::uint64_t>(std::count_if(state.subjects().begin(), state.subjects().end(),
                                                   [&](const auto& s) { return range.has(s.second.entry); }));

@@ -41,6 +41,15 @@ struct BehindBackup {
   [[nodiscard]] bool has(std::uint64_t entry) const { return from <= entry && entry < upto; }
 };
 
+// How the mark that a restore left stands to this log. Behind a restore without the main token the custodians'
+// recoveries come before the vault's first start: `range` ends behind them.
+struct RestoreMark {
+  BehindBackup range;
+  bool logged = false;  // the log has this restore
+  bool at_end = false;  // the log ends where it does, so its first start says so; neither: of another log, or made up
+};
+RestoreMark place_mark(const State& state, BehindBackup range);
+
 // "not-a-custodian" and the like of check_custodian; "bad-backup": of more entries than there are, or since itself.
 Status decide_backup_made(const State& state, const BackupMade& made, const Moment& now);
 

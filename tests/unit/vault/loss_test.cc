@@ -1,8 +1,8 @@
 // A restore that accepts a loss: what the custodians give up, under which name the log goes on, and who matches then.
 #include "hsm/log_key.h"
 #include "tests/unit/vault/disturbed_rotation.h"
+#include "tests/unit/vault/recovery_files.h"
 #include "vault/backup/restore.h"
-#include "vault/token_recovery.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
@@ -10,13 +10,10 @@ using namespace facekeep::test;
 namespace {
 
 // A backup with three people; behind it one is erased and one comes. Then the disk is lost, and no mirror has the rest.
-struct Loss {
+struct Loss : RecoveryFiles {
   RotationKit kit;
   std::string file;
   std::uint64_t size = 0;  // entries in the backup
-  std::unique_ptr<store::RocksStore> store;
-  std::unique_ptr<hsm::TokenCustody> custody;
-  std::optional<TokenRecovery> recovery;
 
   Loss() {
     kit.options.backup_dir = kit.f.dir() + "-backups";
@@ -54,20 +51,11 @@ struct Loss {
     };
     return backup::restore({{file}, {}, token, kit.f.dir(), {}, {}, {}, accept, {}});
   }
-  Status open_files() {
-    store::RocksOptions rocks;
-    rocks.dir = kit.f.dir() + "/db";
-    FK_TRY(store, store::RocksStore::open(rocks));
-    FK_TRY(TokenRecovery opened, TokenRecovery::open(*store));
-    recovery.emplace(std::move(opened));
+  Status open() {
+    FK_CHECK(open_files(kit.f.dir()));
     FK_TRY(auto pool, kit.f.open_token());
     FK_TRY(custody, hsm::TokenCustody::open(std::move(pool), kit.f.genesis().vault));
     return {};
-  }
-  void close() {
-    recovery.reset();
-    custody.reset();
-    store.reset();
   }
   // The statement, signed by a quorum.
   Result<ledger::Recovered> signed_loss() {
@@ -103,7 +91,7 @@ TEST_CASE("a restore that accepts a loss goes on under another name, and nobody 
   REQUIRE_FALSE(early);
   CHECK(early.error().message.find("the database was rolled back") != std::string::npos);
   kit.f.stop(kit.service);
-  REQUIRE(l.open_files());
+  REQUIRE(l.open());
   const auto e = l.signed_loss();
   REQUIRE(e);
   CHECK(e->loss->newest.size > l.size);
@@ -136,7 +124,7 @@ TEST_CASE("a loss is accepted by signatures alone, and no larger than they say")
   Loss l;
   CHECK_FALSE(l.restore(false));
   REQUIRE(l.restore(true));
-  REQUIRE(l.open_files());
+  REQUIRE(l.open());
   const auto e = l.signed_loss();
   REQUIRE(e);
   ledger::Recovered fewer = *e;

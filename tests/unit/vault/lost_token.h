@@ -6,7 +6,7 @@
 #include "hsm/keys.h"
 #include "hsm/log_key.h"
 #include "tests/unit/vault/disturbed_rotation.h"
-#include "vault/token_recovery.h"
+#include "tests/unit/vault/recovery_files.h"
 
 namespace facekeep::test {
 
@@ -19,9 +19,12 @@ inline FixtureOptions with_spare() {
   return o;
 }
 
+struct Crash {};  // thrown at a commit point
+
 // A vault of four people whose main token was taken away, while it was open.
-struct Lost {
+struct Lost : RecoveryFiles {
   RotationKit kit{with_spare()};
+  std::string new_token = kNewToken;  // in which the log goes on
 
   Lost() {
     kit.options.backup_dir = kit.f.dir() + "-backups";
@@ -35,22 +38,10 @@ struct Lost {
     std::error_code ec;
     std::filesystem::remove_all(kit.options.backup_dir, ec);
   }
-  Status open_files() {
-    store::RocksOptions rocks;
-    rocks.dir = kit.f.dir() + "/db";
-    FK_TRY(store, store::RocksStore::open(rocks));
-    FK_TRY(TokenRecovery opened, TokenRecovery::open(*store));
-    recovery.emplace(std::move(opened));
-    return {};
-  }
-  void close() {
-    recovery.reset();
-    custody.reset();
-    store.reset();
-  }
-  Result<ledger::Recovered> draw_up() {
-    FK_CHECK(open_files());
-    FK_TRY(auto pool, kit.f.open_token(kNewToken));
+  // `newest`: a checkpoint of entries that are given up; empty: none are.
+  Result<ledger::Recovered> draw_up(const std::string& newest = {}) {
+    FK_CHECK(open_files(kit.f.dir()));
+    FK_TRY(auto pool, kit.f.open_token(new_token));
     const auto& id = pool->token().identity();
     const Id128 vault = kit.f.genesis().vault;
     if (auto present = hsm::TokenCustody::open(pool, vault); !present) {
@@ -62,7 +53,12 @@ struct Lost {
     token.evidence = kit.f.genesis().token;
     token.evidence.serial = id.serial;
     token.log_key = keys.front();
-    return recovery->draw_up("stolen", token, kit.f.clock.now().wall);
+    std::optional<ledger::Loss> loss;
+    if (!newest.empty()) {
+      FK_TRY(const ledger::TreeAt lost, recovery->newest_lost({newest}, {}));
+      loss = ledger::Loss{kit.f.genesis().origin + "/2", lost};
+    }
+    return recovery->draw_up("stolen", token, kit.f.clock.now().wall, loss);
   }
   [[nodiscard]] std::string statement(const ledger::Recovered& e) const {
     return recovery_statement(e, kit.f.genesis().vault).value();
@@ -75,8 +71,8 @@ struct Lost {
     for (const auto& who : people) armored.push_back(sign(who, statement(e)));
     return recovery->with_signatures(statement(e), armored);
   }
-  Status recover(const TokenRecovery::Point& point = {}) {
-    FK_TRY(const ledger::Recovered drawn, draw_up());
+  Status recover(const TokenRecovery::Point& point = {}, const std::string& newest = {}) {
+    FK_TRY(const ledger::Recovered drawn, draw_up(newest));
     FK_TRY(const ledger::Recovered e, signed_by(kQuorum, drawn));
     return recovery->carry_out(e, *custody, kit.f.clock.now(), point);
   }
@@ -86,10 +82,6 @@ struct Lost {
     kit.f.spare_attends = spare;
     return kit.start();
   }
-
-  std::unique_ptr<store::RocksStore> store;
-  std::optional<TokenRecovery> recovery;
-  std::unique_ptr<hsm::TokenCustody> custody;
 };
 
 }  // namespace facekeep::test

@@ -7,8 +7,6 @@ using namespace facekeep::test;
 
 namespace {
 
-struct Crash {};
-
 std::optional<ledger::State::Recovery> due(const RotationKit& kit) {
   return kit.service->sequencer().read([](const ledger::State& st) { return st.recovery(); });
 }
@@ -106,7 +104,7 @@ TEST_CASE("a crash at any step of a recovery leaves it to be done, or to be fini
       CHECK(early.error().message.find("no rollback anchor") != std::string::npos);
       kit.f.stop(kit.service);
     }
-    REQUIRE(lost.open_files());
+    REQUIRE(lost.open_files(lost.kit.f.dir()));
     auto pool = kit.f.open_token(kNewToken);
     REQUIRE(pool);
     lost.custody = hsm::TokenCustody::open(*pool, kit.f.genesis().vault).value();
@@ -161,9 +159,7 @@ TEST_CASE("a recovery goes on behind a new log key whose handover the token did 
     REQUIRE(opened);
     CHECK(opened->size == all[n - 1].entry + 1);
   }
-  REQUIRE(kit.restart());
-  REQUIRE(kit.unseal());
-  kit.check_everybody();
+  kit.check_after_restart();
 }
 
 TEST_CASE("a token that knows this vault is no new one, and nothing is written for it") {
@@ -216,7 +212,7 @@ TEST_CASE("a recovery takes as many custodians of each group as open the vault, 
 TEST_CASE("a checkpoint that somebody kept must be of the log that goes on") {
   NEEDS_TOKEN();
   Lost lost;
-  REQUIRE(lost.open_files());
+  REQUIRE(lost.open_files(lost.kit.f.dir()));
   const Bytes newest = lost.store->get(store::keys::checkpoint_latest()).value().value();
   const std::string note(as_chars(newest));
   CHECK(lost.recovery->check_newest(note));
@@ -231,7 +227,7 @@ TEST_CASE("a checkpoint that somebody kept must be of the log that goes on") {
   lost.kit.f.stop(lost.kit.service);
   std::filesystem::remove_all(lost.kit.f.dir());
   std::filesystem::rename(copy, lost.kit.f.dir());
-  REQUIRE(lost.open_files());
+  REQUIRE(lost.open_files(lost.kit.f.dir()));
   const Status older = lost.recovery->check_newest(later);
   REQUIRE_FALSE(older);
   CHECK(older.error().message.find("the database is an older one") != std::string::npos);

@@ -66,7 +66,7 @@ class RotationKit {
   }
   // Everybody matches as themselves, by id and by face; nobody else does.
   void check_everybody() {
-    goes_on();
+    CHECK(goes_on());
     for (int i = 0; i < people; ++i) {
       const auto halt = service->halted();
       INFO("person " << i << (halt ? ", " + halt->reason.message : ""));
@@ -79,6 +79,13 @@ class RotationKit {
       REQUIRE(found);
       CHECK(found->subject == id(i));
     }
+  }
+
+  // The same of a new process.
+  void check_after_restart() {
+    REQUIRE(restart());
+    REQUIRE(unseal());
+    check_everybody();
   }
 
   // Proposed, signed by both groups and due; carried out at the next tick of the housekeeping.
