@@ -11,9 +11,9 @@ namespace facekeep::exporter {
 
 Result<SecretBytes> open_cms(ByteView message, EVP_PKEY* key) {
   if (message.size() > kMaxPartSize) return make_error(Errc::kTooLarge, "a part of an export has at most 256 MiB");
-  const BioPtr in(BIO_new_mem_buf(message.data(), static_cast<int>(message.size())));
-  const CmsPtr cms(in == nullptr ? nullptr : d2i_CMS_bio(in.get(), nullptr));
-  if (cms == nullptr || BIO_pending(in.get()) != 0 ||
+  const std::uint8_t* end_of_cms = message.data();  // a BIO may have read ahead, and would not say where it ends
+  const CmsPtr cms(d2i_CMS_ContentInfo(nullptr, &end_of_cms, static_cast<long>(message.size())));
+  if (cms == nullptr || end_of_cms != message.data() + message.size() ||
       OBJ_obj2nid(CMS_get0_type(cms.get())) != NID_id_smime_ct_authEnvelopedData) {
     ERR_clear_error();
     return make_error(Errc::kMalformed, "this is not a part of an export (CMS AuthEnvelopedData in DER)",
