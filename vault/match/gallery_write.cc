@@ -34,13 +34,18 @@ ChunkShape Gallery::shape_on(BasisPtr basis) const {
 }
 
 Status Gallery::add(const SubjectRef& ref, std::uint64_t order, const UnitVector& vector, bool suspended) {
+  // Coding takes the longest, so other writers do not wait for it; on a basis that changes meanwhile it is done again.
+  BasisPtr basis = book_->current();
+  const std::unique_ptr<Code, CleanseCode> code(new Code());
+  if (basis) FK_CHECK(encode(*basis, vector.data(), *code));
   const std::lock_guard writer(writers_);
   if (closed_.load(std::memory_order_relaxed)) return make_error(Errc::kSealed, "the gallery was closed");
   if (book_->due(templates())) learn();
-  const BasisPtr basis = book_->current();
+  if (const BasisPtr now = book_->current(); now != basis) {
+    basis = now;
+    FK_CHECK(encode(*basis, vector.data(), *code));
+  }
   if (basis && std::ranges::any_of(*list_, [](const ChunkPtr& chunk) { return !chunk->shape.basis; })) code_all();
-  const std::unique_ptr<Code, CleanseCode> code(basis ? new Code() : nullptr);
-  if (basis) FK_CHECK(encode(*basis, vector.data(), *code));
   FK_TRY(const Place place, find_room(basis));
   Chunk& chunk = *place.chunk;
   Row& row = chunk.rows[place.slot];
@@ -48,7 +53,7 @@ Status Gallery::add(const SubjectRef& ref, std::uint64_t order, const UnitVector
   const std::lock_guard index(index_lock_);
   const std::uint32_t subject = enter(ref, place);
   const std::lock_guard rows(chunk.lock);
-  chunk.write(place.slot, code.get(), vector.data());
+  chunk.write(place.slot, basis ? code.get() : nullptr, vector.data());
   row.order = order;
   row.subject = subject;
   row.state.store(suspended ? RowState::kSuspended : RowState::kLive, std::memory_order_release);
