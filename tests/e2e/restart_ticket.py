@@ -4,81 +4,22 @@ not open the vault: no box, the wrong person, an older confirmation, a seal befo
 import csv
 import json
 import os
-import pathlib
-import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import numpy
 
-from parties import at_once, propose, sign, stage
-from vault import FACEKEEP, FACEKEEPD, FACEKEEP_AUDIT, SOURCE, Report, Vault, base64_of
+from parties import at_once, propose, sign, stage, wait
+from ticket_box import Box, delivered, ended, events, keep_ports, power_cut, start_other_program, ticket, ticket_keys
+from vault import FACEKEEP_AUDIT, SOURCE, Report, Vault, base64_of
 
 sys.path.insert(0, str(SOURCE / "tests/interop"))
 from replayer.replay import Replay  # noqa: E402
 
 report = Report()
 QUIET = 6  # seconds in which nothing may happen
-
-
-def wait(what, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.2)
-    return False
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Box:
-    """`facekeep box serve` in a folder of its own."""
-
-    def __init__(self, v):
-        self.v, self.folder, self.port, self.process = v, v.folder / "box", free_port(), None
-        self.url = f"https://127.0.0.1:{self.port}"
-        done = v.cli(None, "box", "new", self.folder, "--name", "lodge", "--group", "residents", "--url", self.url)
-        report.check("a box is made", done.returncode == 0, done.stderr)
-        self.file = self.folder / "box.json"
-        self.journal = v.folder / "box.log"
-
-    def start(self):
-        with open(self.journal, "ab") as log:
-            self.process = subprocess.Popen([FACEKEEP, "box", "serve", self.folder, "--listen", f"127.0.0.1:{self.port}", "--interval", "1"],
-                                            env=self.v.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def stop(self):
-        if self.process:
-            self.process.terminate()
-            self.process.wait(20)
-            self.process = None
-
-    def said(self):
-        return self.journal.read_text(errors="replace") if self.journal.exists() else ""
-
-    def status(self):
-        done = self.v.cli("residents-1", "--json", "box", "status", self.file)
-        return json.loads(done.stdout) if done.returncode == 0 else {}
-
-    def waiting(self):
-        """The start that waits, or None."""
-        return (self.status().get("restart") or {}).get("start")
-
-    def confirm(self, who, start):
-        return self.v.cli(who, "box", "confirm", self.file, "--yes-to", str(start))
-
-    def half(self):
-        path = self.folder / "half"
-        return path.read_bytes() if path.exists() else None
 
 
 def decide(v, action):
@@ -88,31 +29,6 @@ def decide(v, action):
 def carried_out(v, made):
     sign(v, made)
     report.check("the policy is carried out", wait(lambda: stage(v, made) == "done", 20))
-
-
-def ticket(v):
-    return v.ask(None, "GET", "/v1/seal-status").json.get("ticket")
-
-
-def delivered(v):
-    return wait(lambda: (ticket(v) or {}).get("delivered"), 30)
-
-
-def events(v):
-    return [e for e in v.entries() if e.get("class") == "governance" and "type" in e]
-
-
-def ended(v):
-    return [e["body"]["reason"] for e in events(v) if e["type"] == "ticket-ended"]
-
-
-def ticket_keys(v):
-    """Numbers of the tickets whose keys the token shows to a process that has just opened it."""
-    module = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
-    pin = pathlib.Path(v.demo["token"]["pin_file"]).read_text().strip()
-    said = subprocess.run(["pkcs11-tool", "--module", module, "--login", "--pin", pin, "--list-objects", "--type", "secrkey"],
-                          env=v.env, capture_output=True, text=True, check=True).stdout
-    return sorted(int(number) for number in re.findall(r"/ticket-(\d+)", said))
 
 
 def match(v, subject, face):
@@ -125,20 +41,6 @@ def somebody(v):
     with open(v.folder / "probes.csv", encoding="utf-8", newline="") as f:
         subjects = [row["subject"] for row in csv.DictReader(f)]
     return next((s, f) for s, f in zip(subjects, numpy.load(v.folder / "probes.npy")) if match(v, s, f) == "match")
-
-
-def keep_ports(v):
-    """A vault is found where its notice says, after a restart too."""
-    path = v.folder / "facekeepd.toml"
-    parts = re.split(r"(?m)^(port = \d+)$", path.read_text())
-    assert len(parts) == 5, parts
-    parts[1], parts[3] = f"port = {v.api.port}", f"port = {v.public.port}"
-    path.write_text("".join(parts))
-
-
-def power_cut(v, **more):
-    v.stop(signal.SIGKILL)
-    v.start(**more)
 
 
 def about_the_way_it_goes(v, box, person):
@@ -191,26 +93,16 @@ def about_a_stolen_machine(v, box, person, before):
     start = box.waiting()
     body = {"number": before["number"], "signature": before["signature"], "start": start, "time": before["time"]}
     for who, what in (("residents/1", "the confirmation of the start before"), ("property/1", "the same from another person")):
-        answer = box_call(v, box, who, "POST", "/v1/confirmations", body)
-        report.check(f"{what} is refused", answer[0] == 403 and v.state() == "sealed", answer)
+        answer = box.ask(who, "POST", "/v1/confirmations", body)
+        report.check(f"{what} is refused", answer.status == 403 and v.state() == "sealed", answer)
     vault = v.demo["vault"]
     for what, asked in (("a start that was", {"number": 1, "start": start - 1, "vault": vault}),
                         ("a ticket that was not", {"number": 2, "start": start, "vault": vault}),
                         ("another vault", {"number": 1, "start": start, "vault": "00" * 16})):
-        status, said = box_call(v, box, "residents/1", "POST", "/v1/restarts", asked)
-        report.check(f"the box gives nothing to {what}", status == 409 and "half" not in said, said)
+        answer = box.ask("residents/1", "POST", "/v1/restarts", asked)
+        report.check(f"the box gives nothing to {what}", answer.status == 409 and b"half" not in answer.body, answer)
     done = box.confirm("residents-1", start)
     report.check("a fresh confirmation opens it", done.returncode == 0 and wait(lambda: v.state() == "open", 60), done.stderr)
-
-
-def box_call(v, box, who, method, path, body):
-    import http.client
-    connection = http.client.HTTPSConnection("127.0.0.1", box.port, context=v.context(who), timeout=30)
-    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    said = answer.read().decode()
-    connection.close()
-    return answer.status, said
 
 
 def about_a_seal(v, box):
@@ -246,18 +138,8 @@ def about_a_seal(v, box):
 
 def about_another_program(v, box):
     """One byte behind the daemon's own end is another program."""
-    other = v.folder / "facekeepd-other"
-    shutil.copy2(FACEKEEPD, other)
-    with open(other, "ab") as f:
-        f.write(b"\0")
     v.stop(signal.SIGKILL)
-    ready = v.folder / "ready"
-    ready.unlink(missing_ok=True)
-    with open(v.folder / "facekeepd.log", "ab") as log:
-        daemon = subprocess.Popen([other, "--config", v.folder / "facekeepd.toml", "--ready-file", ready], env=v.env,
-                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    (v.folder / "facekeepd.pid").write_text(str(daemon.pid))
-    report.check("another program starts", wait(lambda: ready.exists() and ready.stat().st_size, 30), v.log()[-300:])
+    report.check("another program starts", start_other_program(v), v.log()[-300:])
     report.check("and ends the ticket", wait(lambda: "program" in ended(v), 20), ended(v))
     report.check("the box forgot its half", wait(lambda: box.half() is None, 20), box.said()[-300:])
     report.check("it waits for nobody's confirmation", box.waiting() is None and v.state() == "sealed")

@@ -4,12 +4,10 @@ from every moment, and backups, tries rotations, new cards, backups and restores
 
 One line an attempt, as in p2_rogue_administrator.py.
 """
-import base64
 import copy
 import datetime
 import hashlib
 import json
-import pathlib
 import re
 import shutil
 import signal
@@ -24,7 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from p2_adversary import PROPERTY, RESIDENTS, Rogue, private_key, spki_digest
 from p2_host import Files
-from vault import FACEKEEP, FACEKEEP_AUDIT, FACEKEEPD, Vault
+from p2_years import Deceived, mirror, new_cards, set_memory, unseal_with
+from parties import wait
+from vault import FACEKEEPD, Vault
 import openapi_votes
 
 FORGED_DELAY = 6
@@ -45,32 +45,7 @@ def rotation(r):
     return r.vault.ask(None, "GET", "/v1/seal-status").json.get("rotation")
 
 
-def wait(what, seconds=150):
-    for _ in range(seconds * 5):
-        if what():
-            return True
-        time.sleep(0.2)
-    return False
-
-
 # ---- what people agree to
-
-def new_cards(r, by):
-    """An honest re-share of the same people, as `facekeep reshare` proposes it: its id."""
-    groups = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in (1, 2, 3)]} for group in ("property", "residents")]
-    signers = {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}
-    folder = r.vault.folder
-    (folder / "reshare-plan.json").write_text(json.dumps({"groups": groups}))
-    (folder / "reshare-script.json").write_text(json.dumps({"signers": signers}))
-    for name in ("minutes", "new-cards"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir()
-    made = r.vault.cli(by, "--json", "reshare", "--plan", folder / "reshare-plan.json", "--script", folder / "reshare-script.json", "--purpose", "suite", "--out",
-                       folder / "minutes", "--cards", folder / "new-cards")
-    if made.returncode:
-        raise RuntimeError(made.stderr)
-    return json.loads(made.stdout)["id"]
-
 
 def signed(r, action, who):
     """The action with its signatures replaced by those that these people can make."""
@@ -125,6 +100,9 @@ def cards(r):
     refused("the present unseal key under new cards", "present one", unseal_key=now["unseal_key"])
     refused("the present cards as new ones", "present cards", groups=groups(
         lambda g: g[residents].update(shares=next(x for x in now["groups"] if x["id"] == "residents")["shares"])))
+    own_group = next(i for i, g in enumerate(action["groups"]) if g["id"] == "property")
+    refused("new cards with one of the own among the residents'", "are the same", groups=groups(
+        lambda g: g[residents]["shares"][0].update(commitment=g[own_group]["shares"][0]["commitment"])))
     refused("a spare key that anybody can factor", "2048", spare=public_pem(rsa.generate_private_key(65537, 1024)))
     refused("a spare key that is no key for wrapping", "RSA", spare=public_pem(ed25519.Ed25519PrivateKey.generate()))
     return action
@@ -209,6 +187,28 @@ def forged_keys(r):
     return last
 
 
+EARLIER = r"earlier set|before the shares were renewed"
+
+
+def other_set(r, what, machine, who, folder, says):
+    """A card of another set than that of the keys, handed in at somebody's machine."""
+    done = machine.vault.hand_in(who, (r.vault.folder / folder / f"{who}.share").read_text())
+    refused = re.search(says, done.stderr)
+    r.attempt(what, "refused" if done.returncode and refused else done.stderr, "refused", f"no entry: {refused and refused[0]}", serves=False)
+
+
+def halves(r):
+    """The own group's new cards and the residents' old ones, which were to be destroyed."""
+    r.vault.restart()
+    for who in ("property-1", "property-2"):
+        done = r.vault.hand_in(who, (r.vault.folder / f"new-cards/{who}.share").read_text())
+        r.report.check(f"a new card of {who}", done.returncode == 0, done.stderr)
+    for who in ("residents-1", "residents-2"):
+        other_set(r, f"half of the new cards, and the old one of {who}", r, who, "cards", EARLIER)
+    r.expect("half of two sets opens nothing", r.vault.state(), "unsealing")
+    r.vault.restart()
+
+
 def old_copies(r, then):
     """A whole re-share went by; copies of everything from before it."""
     f, v = Files(r), r.vault
@@ -217,6 +217,7 @@ def old_copies(r, then):
     refused = v.hand_in("residents-2", v.card("residents-2"))
     r.attempt("database and token from before the new cards, against a custodian who remembers", f"exit {refused.returncode}", "exit 2",
               f"no entry: {refused.stderr.splitlines()[0]!r}", serves=False)
+    other_set(r, "a new card on the database and token of before", Deceived(r, "elsewhere-1"), "property-1", "new-cards", "not one of this vault's cards")
     v.stop()
     v.put_back("after", "data", "tokens")
     v.put_back("before", "data")
@@ -254,50 +255,12 @@ def old_copies(r, then):
         key, value = (x.strip() for x in row.split(" : ", 1)) if " : " in row else (x.strip() for x in row.split("==>", 1))
         f.ldb("put", key, value)
     v.start()
-    old = Deceived(r, "elsewhere-3").vault.hand_in("property-1", v.card("property-1"))
-    refused = re.search(r"earlier set|before the shares were renewed", old.stderr)
-    r.attempt("rows of old keys put back, and an old card handed in", "refused" if refused else old.stderr, "refused",
-              f"no entry: {refused and refused[0]}", serves=False)
+    other_set(r, "rows of old keys put back, and an old card handed in", Deceived(r, "elsewhere-3"), "property-1", "cards", EARLIER)
     v.stop()
     v.put_back("after", "data", "tokens")
 
 
-class Deceived:
-    """Custodians without a memory: what a new machine of theirs would say."""
-
-    def __init__(self, r, state="elsewhere"):
-        self.vault = copy.copy(r.vault)
-        self.vault.env = dict(r.vault.env, XDG_STATE_HOME=str(r.vault.folder / state))
-
-
-def set_memory(r, note):
-    """The token's anchor, replaced by one over an older checkpoint by somebody with the PIN (the form is in hsm/anchor.h)."""
-    pin = pathlib.Path(r.vault.demo["token"]["pin_file"]).read_text().strip()
-    module = next(str(p) for p in pathlib.Path("/usr/lib").rglob("libsofthsm2.so"))
-
-    def tool(*args):
-        return subprocess.run(["pkcs11-tool", "--module", module, "--login", "--pin", pin, "--type", "data", *args], env=r.vault.env,
-                              capture_output=True, text=True, check=True).stdout
-
-    _, size, root = note.decode().splitlines()[:3]
-    value = b"FKA1" + int(size).to_bytes(8, "big") + base64.b64decode(root) + (10**12).to_bytes(8, "big")
-    value += hashlib.sha256(bytes.fromhex(r.id) + value).digest()
-    for label in re.findall(r"label:\s+'([^']*anchor[^']*)'", tool("--list-objects")):
-        tool("--delete-object", "--label", label)
-    made = r.vault.folder / "anchor"
-    made.write_bytes(value)
-    tool("--write-object", made, "--private", "--application-label", "facekeep", "--label", f"facekeep/{r.id}/anchor-a")
-
-
 # ---- backups
-
-def mirror(r, into):
-    v = r.vault
-    time.sleep(1.3)
-    subprocess.run([FACEKEEP_AUDIT, "fetch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out", v.folder / into, "--api", v.demo["api"],
-                    "--key", v.folder / "keys/auditor-1.key"], env=v.env, capture_output=True, text=True, timeout=300, check=True)
-    return v.folder / into
-
 
 def records(data):
     """Of a backup (vault/backup/FORMAT.md section 1): [kind, key or slot, value]."""
@@ -333,17 +296,56 @@ def with_somebody_more(items):
     items.append([b"S", struct.pack(">I", 1000), slot[2]])
 
 
+def behind_an_erasure(r):
+    """A backup that a colleague takes when somebody was erased."""
+    listed = r.vault.ask("operator/1", "GET", "/v1/sites/main/subjects?limit=100").json["subjects"]
+    somebody = next(s["subject"] for s in listed if s["subject"] != "generated-000003")  # whom the door asks for
+    erased = r.vault.ask("operator/1", "DELETE", f"/v1/sites/main/subjects/{somebody}")
+    backup = r.vault.folder / "without.facekeep-backup"
+    taken = r.vault.cli("property-2", "backup", "--out", backup)
+    r.report.check("a backup is taken behind an erasure", erased.json["state"] == "erased" and taken.returncode == 0, taken.stderr[-300:])
+    return backup
+
+
+def with_rows_of(items, older):
+    """The rows of people and the key slots that the older backup has besides, each in its place."""
+    have = {(kind, key) for kind, key, _ in items}
+    for row in older:
+        kind, key, _ = row
+        if (kind, key) in have or kind == b"R" and key[:1] not in (b"r", b"p", b"x"):
+            continue
+        before = [i for i, (k, other, _) in enumerate(items) if k == kind and (kind == b"S" or other[:1] == key[:1] and other < key)]
+        items.insert(before[-1] + 1 if before else next(i for i, x in enumerate(items) if x[1][:1] == key[:1]), row)
+
+
+def erased_again(r, backup, without, newest):
+    """Somebody who was erased, put into a backup of afterwards."""
+    data = without.read_bytes()
+    items = records(data)
+    size = len(items)
+    with_rows_of(items, records(backup.read_bytes()))
+    r.report.check("rows and key of one person came back", len(items) >= size + 4, (size, len(items)))
+    path = r.vault.folder / "again.facekeep-backup"
+    path.write_bytes(well_formed(data[:110], items))
+    refused_restore(r, "a backup with somebody erased in it again, counted and digested anew", "nothing in it owns", "--backup", path, "--mirror", newest)
+
+
+def refused_restore(r, what, says, *args):
+    v = r.vault
+    for name in ("db", "keys"):
+        shutil.rmtree(v.folder / "data" / name, ignore_errors=True)
+    done = subprocess.run([FACEKEEPD, "restore", "--config", v.folder / "facekeepd.toml", *args], env=v.env, capture_output=True, text=True,
+                          timeout=300, check=False)
+    found = re.search(says, done.stderr)
+    r.attempt(what, "not restored" if done.returncode and found else done.stderr[-300:] or "restored", "not restored",
+              f"no entry: {found and found[0]}", serves=False)
+
+
 def restores(r, backup, older, newest):
     v = r.vault
 
     def refused(what, says, *args):
-        for name in ("db", "keys"):
-            shutil.rmtree(v.folder / "data" / name, ignore_errors=True)
-        done = subprocess.run([FACEKEEPD, "restore", "--config", v.folder / "facekeepd.toml", *args], env=v.env, capture_output=True, text=True,
-                              timeout=300, check=False)
-        found = re.search(says, done.stderr)
-        r.attempt(what, "not restored" if done.returncode and found else done.stderr[-300:] or "restored", "not restored",
-                  f"no entry: {found and found[0]}", serves=False)
+        refused_restore(r, what, says, *args)
 
     def bent(name, change):
         path = v.folder / name
@@ -387,14 +389,6 @@ def restores(r, backup, older, newest):
     found = re.search(r"this machine saw \d+ before: it was rolled back", said)
     r.attempt("the same restore with the token's memory forged", "nobody opens it" if found else said[-300:], "nobody opens it",
               f"no entry: {found and found[0]}", serves=False)
-
-
-def unseal_with(r, folder):
-    for who in ("property-1", "property-2", "residents-1", "residents-2"):
-        done = r.vault.hand_in(who, (r.vault.folder / folder / f"{who}.share").read_text())
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-    r.vault.wait_loaded()
 
 
 def main():
@@ -446,6 +440,7 @@ def main():
         vault.copy("after")
         old_copies(r, then)
         vault.start()
+        halves(r)
         unseal_with(r, "new-cards")
         r.report.check("the door is served by the newest folders", r.door_is_served())
 
@@ -454,6 +449,7 @@ def main():
         r.report.check("a backup is taken", taken.returncode == 0, taken.stderr[-300:])
         r.attempt("a backup a second later", vault.ask("property/1", "POST", "/v1/backups", {}), "too-many-backups")
         older = mirror(r, "older")
+        without = behind_an_erasure(r)
         unwanted = r.proposed("property/1", r.new_door())
         r.vote("property/1", unwanted)
         r.vote("residents/2", unwanted, "veto")
@@ -463,13 +459,14 @@ def main():
         vault.stop(signal.SIGKILL)
         vault.copy("veto")
         restores(r, backup, older, newest)
+        erased_again(r, backup, without, newest)
         vault.put_back("veto", "data", "tokens")
         vault.start()
         unseal_with(r, "new-cards")
         r.report.check("the door is served at the end", r.door_is_served())
         r.quorum_acts("all of it")
         print(f"{len(r.attempts)} attempts")
-        r.report.check("at least 30 attempts", len(r.attempts) >= 30, len(r.attempts))
+        r.report.check("at least 42 attempts", "quick" in sys.argv or len(r.attempts) >= 42, len(r.attempts))
     r.report.end()
 
 
