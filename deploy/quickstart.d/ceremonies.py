@@ -13,6 +13,7 @@ import signal
 import sys
 from typing import Callable, NamedTuple
 
+from box import Box
 from people import expect, say
 from rehearsal import OPENERS, Rehearsal
 
@@ -55,6 +56,36 @@ def unseal(v):
 def rotate(v):
     v.both_sign(v.people.propose("property-1", "rotate", "--purpose", "yearly-rotation"))
     v.until_retired()
+    take_backup(v, "rotated")
+    v.door_asks()
+
+
+def take_backup(v, name, who="property-1"):
+    made = v.people.must(who, "backup", "--out", v.folder / f"{name}.facekeep-backup")
+    print(f"  a backup of {made['size']} log entries; its digest is in log entry {made['entry']}")
+    v.run(v.facekeep, "backup", "verify", v.folder / f"{name}.facekeep-backup")
+    return v.folder / f"{name}.facekeep-backup"
+
+
+def log_key(v):
+    v.fetch()
+    before = v.status()["vkey"]
+    say("everybody reads aloud", f"log key {before}")
+    proposal = v.people.propose("property-1", "log-key", "--purpose", "log-key")
+    v.read(proposal)
+    v.both_sign(proposal)
+    v.door_asks()  # both keys sign the handover; what comes behind it has the new key's signature alone
+    now = v.wait_for_status("the log has no new key", lambda status: status["vkey"] if status["vkey"] != before else None)
+    for who in ("property-1", "residents-1"):
+        expect(say(f"{who}, from the own machine", f"log key {v.people.must(who, 'status')['vkey']}"), re.escape(now))
+    told = [line for line in v.fetch().splitlines() if "handover" in line]
+    expect(say("the auditor, who has the first key alone", told[-1] if told else "is told of no handover"), re.escape(now))
+    left = v.token_keys("log-sign")
+    say("the administrator, with the token's own tool", f"lists {' and '.join(left)}")
+    if len(left) != 1:
+        sys.exit("error: the token has not one key that signs the log")
+    v.seal()
+    v.unseal()
     v.door_asks()
 
 
@@ -150,9 +181,7 @@ def lost_card(v):
 
 def power_cut(v):
     before = v.named()
-    v.daemon.stop(signal.SIGKILL)
-    print("  the power is cut, and comes back", flush=True)
-    v.daemon.start()
+    v.lose_power()
     expect(say("the vault", v.status()["state"]), "^sealed")
     v.unseal()
     if v.named() != before:
@@ -161,29 +190,133 @@ def power_cut(v):
     v.door_asks()
 
 
-def backup_restore(v):
-    def take(name):
-        made = v.people.must("property-1", "backup", "--out", v.folder / f"{name}.facekeep-backup")
-        print(f"  a backup of {made['size']} log entries; its digest is in log entry {made['entry']}")
-        v.run(v.facekeep, "backup", "verify", v.folder / f"{name}.facekeep-backup")
+def restart_ticket(v):
+    """The residents keep the box, since the property company runs the vault's machine."""
+    with Box(v, "residents") as box:
+        proposal = v.people.propose("property-1", "restart-ticket", "--hours", "1", "--box", box.file, "--purpose", "power-cuts")
+        v.read(proposal)
+        v.both_sign(proposal)
+        v.daemon.stop()
+        v.keep_ports()
+        v.daemon.start()
+        box.start()
+        v.unseal(OPENERS, v.program())  # its ports are the configuration's now: everybody was told the digest
+        see_ticket(v)
+        use_ticket(v, box)
+        end_ticket(v, box)
+    print("  the box's folder is wiped")
+    v.door_asks()
 
-    take("before")
+
+def see_ticket(v):
+    """Made behind an opening by cards."""
+    ticket = v.wait_for_status("the box has no half of a ticket", lambda status: (t := status.get("ticket")) and t["delivered"] and t)
+    say("everybody reads", f"restart ticket {ticket['number']}, until {ticket['expires']}; the box \"{ticket['box']}\" of {ticket['group']} has its half")
+
+
+def use_ticket(v, box):
+    v.lose_power()
+    v.door_waits()
+    start = box.waits()
+    say("residents-1, at the box", f"start {start} waits")
+    expect(say("property-1, who is not of the box's group", box.confirm("property-1", start)), "^refused")
+    expect(say("residents-1, told of another start by telephone", box.confirm("residents-1", start - 1)), "^refused")
+    expect(say("residents-1, who went and looked", box.confirm("residents-1", start)), "^confirmed")
+    v.wait_for_status("the ticket does not open the vault", lambda status: status["state"] == "open")
+    v.door_asks()
+
+
+def end_ticket(v, box):
+    """First this one, by a seal; then the policy, by one person."""
+    v.lose_power()
+    start = box.waits()
+    v.people.must("property-2", "seal")
+    say("property-2", "did not hear why, and seals: the ticket ends")
+    box.forgets()
+    expect(say("residents-1, at the box", box.confirm("residents-1", start)), "^refused")
+    v.door_waits()
+    v.unseal()
+    see_ticket(v)
+    v.people.must("residents-2", "tighten", "restart-ticket", "--none")
+    say("residents-2", "ends restart tickets, alone and at once")
+    box.forgets()
+
+
+def sign_statement(v, statement):
+    """By two of each group; the options that hand their signatures in."""
+    digest = hashlib.sha256(statement.read_bytes()).hexdigest()  # what they read to each other
+    signers = [who["id"].replace("/", "-") for custodians in present(v).values() for who in custodians[:2]]
+    options = []
+    for who in signers:
+        signature = statement.with_name(f"{statement.name}.{who}.sig")
+        read = v.run(v.facekeep, "--key", v.folder / f"keys/{who}.key", "sign-recovery", statement, "--out", signature, "--yes-to", digest)
+        if who == signers[0]:
+            print(f"  everybody reads, each on the own machine:\n{read.rsplit(chr(10), 2)[0]}")
+        say(who, "signs the statement whose digest everybody read aloud")
+        options += ["--signature", signature]
+    return signers, options
+
+
+def accepted_loss(v):
+    """The auditor was away since the backup: behind it there are only checkpoints, in a mirror without openings."""
+    v.fetch()
+    backup = take_backup(v, "old")
+    erased = next(who for who in reversed(v.named()) if who != v.asked_for)
+    erase_and_revoke(v, erased, "behind it")
+    committee = v.folder / "committee"
+    v.mirror_log(committee)
+    v.lose_disk()
+    restore_and_sign(v, backup, committee)
+    expect(say("property-1, of what the own machine saw before", v.people.must("property-1", "status")["consistent"]), "^lost")
+    v.unseal(OPENERS, v.program())
+    if erased not in v.named():
+        sys.exit(f"error: {erased}, whom the lost entries erased, is not there again")
+    print(f"  {erased}, who had been erased, is there again")
+    v.door_asks("no_match", ": nobody matches until both groups have confirmed them")
+    erase_and_revoke(v, erased, "anew, from the papers")
+    proposal = v.people.propose("property-1", "confirm-subjects", "main", "--purpose", "restored")
+    v.read(proposal)
+    v.both_sign(proposal)
+    v.door_asks()
+    told = [line for line in v.mirror_log(committee).splitlines() if "lost" in line]
+    expect(say("whoever mirrored the log before", told[-1] if told else "is told of no loss"), "are lost")
+    take_backup(v, "renewed", "property-2")  # one a minute from each
+
+
+def erase_and_revoke(v, erased, when):
+    v.people.must("operator-1", "erase", "--site", "main", "--subject", erased)
+    say("operator-1", f"erases {erased} {when}")
+    v.people.must("residents-1", "revoke", "door/2", "--reason", "lost")
+    say("residents-1", f"revokes door/2 {when}")
+
+
+def restore_and_sign(v, backup, committee):
+    """The log up to the backup, under another name, as the custodians sign for; the vault is sealed."""
+    config = ("--config", v.folder / "facekeepd.toml")
+    print(v.run(v.facekeepd, "restore", *config, "--backup", backup, "--mirror", committee, "--accept-loss"), end="")
+    statement, seen = v.folder / "loss", v.folder / f"state/facekeep/{v.demo('vault')}.checkpoint"  # what the custodians' machines remember
+    print(v.run(v.facekeepd, "recover", *config, "--kind", "restored", "--newest", committee / "checkpoint", "--newest", seen, "--statement-out",
+                statement), end="")
+    _, signatures = sign_statement(v, statement)
+    print(v.run(v.facekeepd, "recover", *config, "--statement", statement, *signatures), end="")
+    v.daemon.start()
+
+
+def backup_restore(v):
+    backup = take_backup(v, "before")
     erased = next(who for who in reversed(v.named()) if who != v.asked_for)
     v.people.must("operator-1", "erase", "--site", "main", "--subject", erased)
     say("operator-1", f"erases {erased} behind it")
     v.fetch()
     print("  an auditor has the log up to here, with the openings")
-    v.daemon.stop(signal.SIGKILL)
-    for part in ("db", "keys"):
-        (v.folder / "data" / part).rename(v.folder / f"lost-{part}")
-    print("  the disk is lost", flush=True)
-    print(v.run(v.facekeepd, "restore", "--config", v.folder / "facekeepd.toml", "--backup", v.folder / "before.facekeep-backup", "--mirror", v.mirror), end="")
+    v.lose_disk()
+    print(v.run(v.facekeepd, "restore", "--config", v.folder / "facekeepd.toml", "--backup", backup, "--mirror", v.mirror), end="")
     v.daemon.start()
     v.unseal()
     if erased in v.named():
         sys.exit(f"error: the restore brought {erased} back")
     print(f"  {erased} was erased behind the backup, and stays erased; {len(v.named())} of the others listed on the first page")
-    take("after")
+    take_backup(v, "after")
     v.door_asks("no_match", ": budgets begin as used up, since what doors asked behind the backup is not known; they fill within the hour")
 
 
@@ -206,13 +339,7 @@ def lost_token(v):
                              config.read_text()))
     statement = v.folder / "statement"
     print(v.run(v.facekeepd, "recover", "--config", config, "--kind", "stolen", "--newest", v.mirror / "checkpoint", "--statement-out", statement), end="")
-    digest = hashlib.sha256(statement.read_bytes()).hexdigest()  # what they read to each other
-    signers = [who["id"].replace("/", "-") for custodians in present(v).values() for who in custodians[:2]]
-    signatures = []
-    for who in signers:
-        v.run(v.facekeep, "--key", v.folder / f"keys/{who}.key", "sign-recovery", statement, "--out", v.folder / f"{who}.sig", "--yes-to", digest)
-        say(who, "signs the statement whose digest everybody read aloud")
-        signatures += ["--signature", v.folder / f"{who}.sig"]
+    signers, signatures = sign_statement(v, statement)
     print(v.run(v.facekeepd, "recover", "--config", config, "--statement", statement, *signatures), end="")
     v.daemon.start(NEW_TOKEN)
     v.unseal(signers, v.program())  # the configuration names another token: everybody was told the digest
@@ -230,12 +357,16 @@ def lost_token(v):
 CEREMONIES = {
     "key-ceremony": Ceremony("what the key ceremony left, checked by everybody", key_ceremony, ("genesis", "start", "unsealed"), True),
     "unseal": Ceremony("one group alone can't, two of each can", unseal, ("sealed", "unseal-share", "unsealed")),
-    "rotate": Ceremony("all keys are drawn anew, while doors are served", rotate, ("approval", "proposal-done", "rewrapped", "keys-retired")),
+    "rotate": Ceremony("all keys are drawn anew, while doors are served", rotate, ("approval", "proposal-done", "rewrapped", "keys-retired", "backup-made")),
+    "log-key": Ceremony("the log is handed over to a new key", log_key, ("approval", "proposal-done", "unsealed")),
     "handover": Ceremony("a custodian's last day", handover, ("approval", "proposal-done", "unsealed")),
     "replace-custodian": Ceremony("new cards for everybody", replace_custodian, ("approval", "proposal-done", "unsealed", "keys-retired")),
     "lost-card": Ceremony("a card is lost, perhaps with its holder's key", lost_card, ("custodian-suspended", "unsealed")),
     "power-cut": Ceremony("the power is cut while the vault is open", power_cut, ("start", "unsealed")),
+    "restart-ticket": Ceremony("a restart without cards: made, tried, ended", restart_ticket, (
+        "proposal-done", "ticket-made", "ticket-used", "ticket-ended", "unsealed")),
     "lost-token": Ceremony("the main token is stolen", lost_token, ("recovered", "unsealed", "proposal-done", "keys-retired")),
+    "accepted-loss": Ceremony("the disk is lost, and the log behind the backup too", accepted_loss, ("recovered", "unsealed", "proposal-done", "backup-made")),
     "backup-restore": Ceremony("a backup, and then the disk is lost", backup_restore, ("start", "restored", "unsealed", "backup-made")),
 }
 

@@ -46,7 +46,9 @@ plan = {
               "export": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800, "uses": 10},
               "custodian": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
               "rotate": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
-              "reshare": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800}},
+              "reshare": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
+              "restore": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800},
+              "ticket": {"groups": {"property": 1, "residents": 1}, "delay_s": 5, "lifetime_s": 604800}},
 }
 if os.path.exists(f"{folder}/spare.pem"):
     plan["spare_key"] = "spare.pem"

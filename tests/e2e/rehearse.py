@@ -2,6 +2,7 @@
 """deploy/rehearse: each ceremony runs through on a throw-away vault of its own, and the log has what its people did; each has its page."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,13 @@ def looks_of_rotate(log):
     done = carried_out(log, "rotate-keys")
     yield "both groups signed the rotation, and it was carried out", done > 0
     yield "people's keys were moved, then the old keys went", done < last(log, "rewrapped") < last(log, "keys-retired", epoch=1)
+    yield "and a backup was taken", last(log, "backup-made") > last(log, "keys-retired")
+
+
+def looks_of_log_key(log):
+    done = carried_out(log, "rotate-log-key")
+    yield "both groups signed a new log key, and the log names it", done > 0 and log[done]["body"]["log_key"] != log[0]["body"]["log_key"]
+    yield "the vault was opened under it", last(log, "unsealed") > done
 
 
 def looks_of_handover(log):
@@ -117,6 +125,36 @@ def looks_of_power_cut(log):
     yield "and people opened it with four cards", last(log, "unsealed") > start and len(cards_in(log, start)) == 4
 
 
+def looks_of_restart_ticket(log):
+    done, used = carried_out(log, "restart-ticket"), last(log, "ticket-used", by="residents/1", number=1)
+    yield "both groups signed the policy, and an opening by cards made a ticket", 0 < done < last(log, "ticket-made", number=1)
+    before = max((n for n, e in enumerate(log[:used]) if e.get("type") == "start"), default=-1)
+    yield "one person of the box's group confirmed a start, without a card", before > done and not cards_in(log[:used], before)
+    ended = [e["body"]["reason"] for e in log if e.get("type") == "ticket-ended"]
+    yield "a seal ended the first ticket, and one person all of them", ended == ["seal", "withdrawn"] and last(log, "ticket-made", number=2) > used
+
+
+def looks_of_accepted_loss(log):
+    recovered = last(log, "recovered", kind="restored")
+    body = log[recovered]["body"] if recovered > 0 else {"signatures": [], "loss": {"newest": {"size": 0}, "origin": ""}}
+    yield "two of each group signed for what is lost", len(body["signatures"]) == 4 and body["loss"]["newest"]["size"] > recovered
+    yield "the log has another name", body["loss"]["origin"] not in ("", log[0]["body"]["origin"])
+    revoked = last(log, "revoked")
+    yield "what the lost entries revoked was revoked anew", revoked > recovered
+    yield "then both groups confirmed the people", carried_out(log, "confirm-subjects") > revoked
+
+
+# What a page's log has only if it came to that.
+MAY_BE = {"unseal": {"unseal-ended"}, "power-cut": {"ticket-used"}}
+
+
+def told_by(page):
+    """The types of entry that it says its ceremony leaves."""
+    kinds = set(re.findall(r"^\*\*([a-z-]+)\*\*", (SOURCE / "vault/log/FORMAT.md").read_text(encoding="utf-8"), re.M))
+    text = (SOURCE / f"deploy/pages/{page}.md").read_text(encoding="utf-8")
+    return kinds & set(re.findall("`([^`]+)`", re.search(r"^\*\*The log shows\*\*.*", text, re.M)[0])) - MAY_BE.get(page, set())
+
+
 def look(name, vault):
     report.check(f"{name}: runs through", vault.code == 0, vault.output[-1500:] if vault.code else "")
     if vault.code:
@@ -125,6 +163,8 @@ def look(name, vault):
     report.check(f"{name}: the vault is marked as a rehearsal's", log[0]["body"]["rehearsal"] is True)
     for what, good in globals()["looks_of_" + name.replace("-", "_")](log):
         report.check(f"{name}: {what}", good)
+    missing = told_by(name) - {e.get("type") for e in log}
+    report.check(f"{name}: the log has what the page says that it shows", not missing, missing)
     report.check(f"{name}: the vault is open at the end", vault.state() == "open")
     return log[0]["body"]["vault"]
 
