@@ -69,15 +69,34 @@ def waits_at_doors(sheet, sizes, vault, templates, doors):
     add_waits(sheet, f"identify at {doors} doors, 20 requests/s, {of}", runs)
 
 
-class Imports:
+class Beside:
+    """What run() does goes on beside a measurement, until the end of the `with` sets `ends`; `failed` says what went wrong."""
+
+    def __init__(self, vault):
+        self.vault, self.ends, self.failed = vault, False, None
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        raise NotImplementedError
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends = True
+        self.thread.join()
+
+
+class Imports(Beside):
     """One bulk import after another, of other people each time, until the end of the `with`."""
 
     made = 0  # of all of them
 
     def __init__(self, vault, count):
-        self.vault, self.faces, self.job = vault, vault.generate(count, "during"), None
-        self.text, self.ends, self.failed = self.faces[1].read_text(), False, None
-        self.thread = threading.Thread(target=self.run)
+        super().__init__(vault)
+        self.faces, self.job = vault.generate(count, "during"), None
+        self.text = self.faces[1].read_text()
 
     def run(self):
         while not self.ends and not self.failed:
@@ -89,29 +108,25 @@ class Imports:
             if self.job.wait() != 0 and not self.ends:
                 self.failed = (self.vault.dir / "import.log").read_text()[-300:]
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
     def __exit__(self, *_):
         self.ends = True
         self.job.terminate()
-        self.thread.join()
+        super().__exit__()
 
 
-class Erasures:
+class Erasures(Beside):
     """Persons who were enrolled for it, erased one after another by one operator, until the end of the `with`."""
 
     made = 0
 
     def __init__(self, vault, count):
+        super().__init__(vault)
         Erasures.made += 1
         faces, labels = vault.generate(count, f"leaving{Erasures.made}")
         vault.import_faces(faces, labels)
-        self.vault, self.done, self.ends, self.failed = vault, 0, False, None
+        self.done = 0
         with open(labels, encoding="utf-8", newline="") as f:
             self.subjects = [row["subject"] for row in csv.DictReader(f)]
-        self.thread = threading.Thread(target=self.run)
 
     def run(self):
         operator = next(p for p in self.vault.demo["principals"] if p["role"] == "operator")
@@ -131,14 +146,6 @@ class Erasures:
                 return
             self.done += 1
         self.failed = "everybody was erased before the measurement ended"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ends = True
-        self.thread.join()
 
 
 def waits_during_erasure(sheet, sizes, vault, templates, doors):
@@ -249,12 +256,12 @@ def backups(sheet, sizes, vault, templates):
     sheet.add(f"restore of {templates} templates", restored, "s", what, yard, lower_is_better=True)
 
 
-class Backups:
+class Backups(Beside):
     """One backup after another, by another custodian each time (each may take one a minute), until the end of the `with`."""
 
     def __init__(self, vault):
-        self.vault, self.made, self.ends, self.failed = vault, 0, False, None
-        self.thread = threading.Thread(target=self.run)
+        super().__init__(vault)
+        self.made = 0
 
     def run(self):
         try:
@@ -264,14 +271,6 @@ class Backups:
                     self.made += 1
         except RuntimeError as error:
             self.failed = error
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ends = True
-        self.thread.join()
 
 
 def waits_during_backup(sheet, sizes, vault, templates, doors):
@@ -288,8 +287,8 @@ def power_on(sheet, sizes, vault, templates):
     for _ in range(sizes.rounds):
         began = vault.cut_power()
         vault.unseal()
-        while "refer" in vault.facekeep("door-1", "identify", "--site", "main", "--door", "north-gate", "--model", "face", "--probe",
-                                        str(vault.dir / "probes.npy"), "--row", "0"):
+        ask = ("--json", "identify", "--site", "main", "--door", "north-gate", "--model", "face", "--probe", vault.dir / "probes.npy", "--row", "0")
+        while json.loads(vault.facekeep("door-1", *ask))["decision"] == "refer":
             time.sleep(0.01)
         times.append(time.monotonic() - began)
     sheet.add(f"from the daemon's start after kill -9 to a door's first decision, {templates} templates, four cards by a program", times, "s",

@@ -1,6 +1,7 @@
 // Backups and restores without room, and without the token: refused with the cause, nothing half made is left, and with
 // the cause gone they work.
 #include "tests/fault/small_disk.h"
+#include "tests/support/paths.h"
 #include "tests/support/pkcs11_shim.h"
 #include "tests/unit/backup/backup_kit.h"
 #include "tools/facekeepd/check.h"
@@ -24,7 +25,7 @@ struct ShimDir {
 
 FixtureOptions behind_shim() {
   FixtureOptions o;
-  o.module = FACEKEEP_PKCS11_SHIM;
+  o.module = facekeep::test::pkcs11_shim();
   return o;
 }
 

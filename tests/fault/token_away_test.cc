@@ -4,6 +4,7 @@
 
 #include "tests/fault/calls.h"
 #include "tests/fault/vault_audit.h"
+#include "tests/support/paths.h"
 #include "tests/support/pkcs11_shim.h"
 
 using namespace facekeep;
@@ -14,7 +15,7 @@ namespace {
 FixtureOptions behind_shim() {
   FixtureOptions o;
   o.erase_daily = 100'000;  // a quick machine enrols more in a round than a day's allowance
-  o.module = FACEKEEP_PKCS11_SHIM;
+  o.module = facekeep::test::pkcs11_shim();
   return o;
 }
 
@@ -192,8 +193,8 @@ TEST_CASE("a wrong PIN is tried once") {
   const Shim shim(dir.path, SoftHsm::module_path());
   const VaultFixture f(behind_shim());
   const std::size_t before = shim.calls("C_Login");
-  const auto pool =
-      hsm::open_token(SoftHsm::uri_of("facekeep-test", FACEKEEP_PKCS11_SHIM), SecretBytes::copy_of(as_bytes("999999")));
+  const auto pool = hsm::open_token(SoftHsm::uri_of("facekeep-test", facekeep::test::pkcs11_shim()),
+                                    SecretBytes::copy_of(as_bytes("999999")));
   CHECK(code_of(pool) == Errc::kHsmPin);
   CHECK(shim.calls("C_Login") == before + 1);
 }
@@ -207,11 +208,13 @@ TEST_CASE("a token that is not the vault's is refused by its identity, before an
   hsm::OpenOptions options;
   options.expected = hsm::ExpectedToken{f.genesis().token.manufacturer, f.genesis().token.serial};
   const std::size_t before = shim.calls("C_Login");
-  const auto other = hsm::open_token(SoftHsm::uri_of("look-alike", FACEKEEP_PKCS11_SHIM), SoftHsm::pin(), options);
+  const auto other =
+      hsm::open_token(SoftHsm::uri_of("look-alike", facekeep::test::pkcs11_shim()), SoftHsm::pin(), options);
   CHECK(code_of(other) == Errc::kFailedPrecondition);
   CHECK(other.error().message.find(f.genesis().token.serial) != std::string::npos);
   CHECK(shim.calls("C_Login") == before);
   // Its own is accepted by the same rule.
-  const auto own = hsm::open_token(SoftHsm::uri_of("facekeep-test", FACEKEEP_PKCS11_SHIM), SoftHsm::pin(), options);
+  const auto own =
+      hsm::open_token(SoftHsm::uri_of("facekeep-test", facekeep::test::pkcs11_shim()), SoftHsm::pin(), options);
   CHECK(said(own) == "ok");
 }

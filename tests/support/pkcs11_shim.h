@@ -1,6 +1,6 @@
 // The PKCS#11 shim: a module that stands between a program and a real one, as spy and as saboteur.
 //
-// Built as the shared library facekeep_pkcs11_shim; its path is FACEKEEP_PKCS11_SHIM in every test.
+// Built as the shared library facekeep_pkcs11_shim; its path is pkcs11_shim() (paths.h).
 // Configured by the environment, read when the module is loaded:
 //   FACEKEEP_SHIM_MODULE   the real module (required)
 //   FACEKEEP_SHIM_LOG      a file to append one line a call to (optional)

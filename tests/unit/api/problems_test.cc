@@ -8,6 +8,7 @@
 
 #include "api/openapi.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "vault/ledger/event.h"
 
 namespace facekeep::api {
@@ -27,7 +28,7 @@ std::set<std::string> names_in_sources() {
   const std::regex chosen(R"re(make_problem\(\s*Errc::\w+,\s*\w+ \? "([a-z0-9-]+)" : "([a-z0-9-]+)")re");
   std::set<std::string> out;
   for (const char* folder : {"vault", "hsm", "api"}) {
-    const auto root = std::filesystem::path(FACEKEEP_SOURCE_DIR) / folder;
+    const auto root = std::filesystem::path(facekeep::test::source_dir()) / folder;
     for (const auto& file : std::filesystem::recursive_directory_iterator(root)) {
       if (file.path().extension() != ".cc" && file.path().extension() != ".h") continue;
       const std::string text = read(file.path());

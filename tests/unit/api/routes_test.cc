@@ -7,6 +7,7 @@
 
 #include "api/openapi.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace facekeep::api {
 namespace {
@@ -30,7 +31,7 @@ Found find(ListenerKind listener, const std::string& method, const std::string& 
 }
 
 TEST_CASE("the route table is the reviewed one") {
-  const std::string path = FACEKEEP_SOURCE_DIR "/tests/snapshots/routes.txt";
+  const std::string path = facekeep::test::source_dir() + "/tests/snapshots/routes.txt";
   if (std::getenv("FACEKEEP_UPDATE_SNAPSHOTS") != nullptr) std::ofstream(path) << dump_routes();
   std::ifstream in(path);
   std::ostringstream want;

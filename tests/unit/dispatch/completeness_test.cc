@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/support/paths.h"
 #include "tests/unit/dispatch/export_kit.h"
 #include "vault/ledger/event.h"
 
@@ -107,7 +108,7 @@ const api::Route& route_named(const std::string& name) {
 
 // The lines of a reviewed list under tests/snapshots/.
 void compare_reviewed(const std::string& name, const std::string& text) {
-  const std::string path = FACEKEEP_SOURCE_DIR "/tests/snapshots/" + name;
+  const std::string path = facekeep::test::source_dir() + "/tests/snapshots/" + name;
   if (std::getenv("FACEKEEP_UPDATE_SNAPSHOTS") != nullptr) std::ofstream(path) << text;
   std::ifstream in(path);
   std::ostringstream want;

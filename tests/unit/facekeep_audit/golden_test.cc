@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/paths.h"
 #include "tests/unit/facekeep_audit/support.h"
 
 using namespace facekeep;
@@ -23,7 +24,7 @@ std::pair<std::uint64_t, std::string> last_digest(const fs::path& log) {
 
 TEST_CASE("the auditor's replay of a golden log ends in the digest of its time, with nothing found but notes") {
   int logs = 0;
-  for (const auto& folder : fs::directory_iterator(fs::path(FACEKEEP_SOURCE_DIR) / "tests/golden")) {
+  for (const auto& folder : fs::directory_iterator(fs::path(facekeep::test::source_dir()) / "tests/golden")) {
     if (!folder.is_directory()) continue;
     ++logs;
     const Ran ran = run({"replay", folder.path().string(), "--json"});

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace {
 
@@ -19,7 +20,7 @@ std::string output_of(const std::string& command) {
 }  // namespace
 
 TEST_CASE("facekeep-audit links neither the database nor PKCS#11") {
-  const std::string libraries = output_of("ldd " FACEKEEP_AUDIT_PROGRAM);
+  const std::string libraries = output_of("ldd " + facekeep::test::audit_program());
   INFO(libraries);
   CHECK(libraries.find("libcrypto") != std::string::npos);  // this is a list of its libraries
   for (const char* never : {"rocksdb", "p11-kit", "softhsm", "libhwy", "prometheus", "seccomp"}) {

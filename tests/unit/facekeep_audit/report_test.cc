@@ -1,6 +1,7 @@
 // The report: what it counts, that it says what it must, and that nothing in it can become markup.
 #include <set>
 
+#include "tests/support/paths.h"
 #include "tests/unit/audit/decisions.h"
 #include "tests/unit/facekeep_audit/support.h"
 #include "tools/facekeep-audit/act_text.h"
@@ -261,7 +262,7 @@ TEST_CASE("every type of governance event has its place and its words in the rep
   // Told as sums and as readings of an auditor, not as acts.
   const std::set<std::string> counted = {"sums", "openings-read"};
   std::istringstream snapshot(
-      tools::load_text(std::string(FACEKEEP_SOURCE_DIR) + "/tests/snapshots/event_types.txt", 1 << 16).value());
+      tools::load_text(facekeep::test::source_dir() + "/tests/snapshots/event_types.txt", 1 << 16).value());
   int acts = 0;
   for (std::string event_class, type; snapshot >> event_class >> type;) {
     if (event_class == "sum") {

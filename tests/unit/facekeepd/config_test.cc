@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "vault/base/digest.h"
 
 namespace facekeep::daemon {
@@ -21,7 +22,7 @@ bool mentions(const std::string& text, const std::string& word) {
 }
 
 std::string example() {
-  std::ifstream in(FACEKEEP_SOURCE_DIR "/deploy/facekeepd.toml.example");
+  std::ifstream in(facekeep::test::source_dir() + "/deploy/facekeepd.toml.example");
   std::ostringstream out;
   out << in.rdbuf();
   return out.str();

@@ -6,6 +6,7 @@
 #include "hsm/keys.h"
 #include "hsm/token_custody.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "tests/support/pkcs11_shim.h"
 #include "tests/support/softhsm.h"
 
@@ -34,7 +35,7 @@ struct ShimmedToken {
   test::Shim shim{token.dir().string(), test::SoftHsm::module_path()};
 
   [[nodiscard]] std::string uri(const std::string& label = "facekeep-test") const {
-    return test::SoftHsm::uri_of(label, FACEKEEP_PKCS11_SHIM);
+    return test::SoftHsm::uri_of(label, facekeep::test::pkcs11_shim());
   }
   [[nodiscard]] Result<std::shared_ptr<SessionPool>> open(
       std::string_view pin = {}, const std::optional<ExpectedToken>& expected = std::nullopt) const {

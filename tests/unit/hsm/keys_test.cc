@@ -4,6 +4,7 @@
 
 #include "hsm/pkcs11.h"
 #include "hsm/wrap.h"
+#include "tests/support/paths.h"
 #include "tests/unit/hsm/fixture.h"
 
 using namespace facekeep;
@@ -37,7 +38,7 @@ Result<WrapKey> find(SessionPool& pool) {
 
 // What no program of ours calls.
 ck_function_list& module_functions() {
-  void* module = dlopen(FACEKEEP_PKCS11_SHIM, RTLD_NOW);
+  void* module = dlopen(facekeep::test::pkcs11_shim().c_str(), RTLD_NOW);
   REQUIRE(module != nullptr);
   const auto get = reinterpret_cast<ck_rv_t (*)(ck_function_list**)>(dlsym(module, "C_GetFunctionList"));
   ck_function_list* out = nullptr;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/support/paths.h"
 #include "tests/unit/hsm/fixture.h"
 
 using namespace facekeep;
@@ -13,8 +14,8 @@ using namespace facekeep::hsm;
 namespace {
 
 // The module's function list itself, to do things behind the pool's back.
-ck_function_list* behind_the_back(const char* path) {
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+ck_function_list* behind_the_back(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   REQUIRE(library != nullptr);
   auto* get = reinterpret_cast<ck_rv_t (*)(ck_function_list**)>(dlsym(library, "C_GetFunctionList"));
   ck_function_list* functions = nullptr;
@@ -149,7 +150,7 @@ TEST_CASE("a module that was finalised behind the pool's back is initialised aga
   auto pool = t.open();
   REQUIRE_OK(pool);
   REQUIRE_OK((*pool)->check());
-  REQUIRE(behind_the_back(FACEKEEP_PKCS11_SHIM)->C_Finalize(nullptr) == CKR_OK);
+  REQUIRE(behind_the_back(facekeep::test::pkcs11_shim())->C_Finalize(nullptr) == CKR_OK);
   CHECK((*pool)->check());
   CHECK(needs_login(**pool));
   CHECK(t.shim.calls("C_Initialize") == 2);
@@ -161,7 +162,7 @@ TEST_CASE("sessions closed behind the pool's back are opened again, with a new l
   auto pool = t.open();
   REQUIRE_OK(pool);
   REQUIRE_OK((*pool)->check());
-  auto* functions = behind_the_back(FACEKEEP_PKCS11_SHIM);
+  auto* functions = behind_the_back(facekeep::test::pkcs11_shim());
   unsigned long count = 8;
   ck_slot_id_t slots[8];
   REQUIRE(functions->C_GetSlotList(1, slots, &count) == CKR_OK);
@@ -180,7 +181,7 @@ TEST_CASE("a logout by someone else does not make private objects vanish unnotic
     a.add(CKA_CLASS, CKO_DATA).add_flag(CKA_TOKEN, true).add_flag(CKA_PRIVATE, true).add_text(CKA_LABEL, "x");
     FK_CHECK(s.calls.create_object(s.handle, a));
     // Log out through a session of the application: all of them are public now.
-    auto* functions = behind_the_back(FACEKEEP_PKCS11_SHIM);
+    auto* functions = behind_the_back(facekeep::test::pkcs11_shim());
     CHECK(functions->C_Logout(s.handle) == CKR_OK);
     return {};
   }));

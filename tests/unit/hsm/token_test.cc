@@ -1,5 +1,6 @@
 #include "hsm/token.h"
 
+#include "tests/support/paths.h"
 #include "tests/unit/hsm/fixture.h"
 
 using namespace facekeep;
@@ -20,7 +21,7 @@ TEST_CASE("a token says what it is", "[softhsm]") {
 
 TEST_CASE("a wrong PIN is tried once, then the token is left alone") {
   const ShimmedToken t;
-  auto module = Module::load(FACEKEEP_PKCS11_SHIM);
+  auto module = Module::load(facekeep::test::pkcs11_shim());
   REQUIRE_OK(module);
   auto uri = parse_token_uri(t.uri());
   REQUIRE_OK(uri);
@@ -75,7 +76,7 @@ TEST_CASE("a URI must choose exactly one token") {
   const ShimmedToken t;
   t.token.add_token("second");
   CHECK(code_of(open_token(t.uri("third"), test::SoftHsm::pin())) == Errc::kNotFound);
-  const std::string any = std::string("pkcs11:?module-path=") + FACEKEEP_PKCS11_SHIM;
+  const std::string any = std::string("pkcs11:?module-path=") + facekeep::test::pkcs11_shim();
   CHECK(code_of(open_token(any, test::SoftHsm::pin())) == Errc::kInvalidArgument);
   auto second = open_token(t.uri("second"), test::SoftHsm::pin());
   REQUIRE_OK(second);
@@ -92,7 +93,7 @@ TEST_CASE("a module that can't be loaded says what to do") {
 TEST_CASE("a module that does not start is an error, and may start later") {
   const ShimmedToken t;
   t.shim.inject("C_Initialize 0x6");
-  CHECK(code_of(Module::load(FACEKEEP_PKCS11_SHIM)) == Errc::kHsm);
+  CHECK(code_of(Module::load(facekeep::test::pkcs11_shim())) == Errc::kHsm);
   CHECK(code_of(t.open()) == Errc::kHsm);
   t.shim.heal();
   CHECK(t.open());
@@ -101,8 +102,8 @@ TEST_CASE("a module that does not start is an error, and may start later") {
 TEST_CASE("a module is one for the process and is finalised at the end") {
   const ShimmedToken t;
   {
-    auto a = Module::load(FACEKEEP_PKCS11_SHIM);
-    auto b = Module::load(FACEKEEP_PKCS11_SHIM);
+    auto a = Module::load(facekeep::test::pkcs11_shim());
+    auto b = Module::load(facekeep::test::pkcs11_shim());
     REQUIRE_OK(a);
     REQUIRE_OK(b);
     CHECK(a->get() == b->get());

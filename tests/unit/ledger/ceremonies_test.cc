@@ -8,16 +8,6 @@ using namespace facekeep;
 using namespace facekeep::ledger;
 using namespace facekeep::ledger::test;
 
-namespace {
-
-Site garage() {
-  Site s = valid_genesis().sites[0];
-  s.id = "garage";
-  return s;
-}
-
-}  // namespace
-
 TEST_CASE("two ceremonies at once: the second is refused until the first is decided") {
   Log log = open_log();
   const ProposalMade first = made_by("property/1", 1, RotateKeys{});

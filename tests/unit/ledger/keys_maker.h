@@ -7,6 +7,12 @@
 
 namespace facekeep::ledger::test {
 
+inline Site garage() {
+  Site s = valid_genesis().sites[0];
+  s.id = "garage";
+  return s;
+}
+
 // What the daemon would have drawn for the next epoch.
 inline NewKeys new_keys(const State& state) {
   NewKeys k;

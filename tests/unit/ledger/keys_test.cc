@@ -27,12 +27,6 @@ std::string spare_pem(unsigned bits) {
   return pem(key.get());
 }
 
-Site garage() {
-  Site s = valid_genesis().sites[0];
-  s.id = "garage";
-  return s;
-}
-
 }  // namespace
 
 TEST_CASE("a rotation that both groups sign puts every site and the register under keys of the next epoch") {

@@ -63,7 +63,7 @@ TEST_CASE("the phase table is the reviewed one") {
       text += std::string(to_string(static_cast<Phase>(p))) + " " + kInputs[i] + " " + next_name(p, i) + "\n";
     }
   }
-  test::require_snapshot("phases.txt", text);
+  facekeep::ledger::test::require_snapshot("phases.txt", text);
 }
 
 }  // namespace

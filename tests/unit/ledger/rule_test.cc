@@ -143,7 +143,7 @@ TEST_CASE("the action classes and their defaults are the reviewed ones") {
     text += std::string(a.name) + " delay " + std::to_string(a.delay_s) + " lifetime " + std::to_string(a.lifetime_s) +
             (a.uses > 1 ? " uses " + std::to_string(a.uses) : "") + ": " + std::string(a.meaning) + "\n";
   }
-  test::require_snapshot("rules.txt", text);
+  facekeep::ledger::test::require_snapshot("rules.txt", text);
 }
 
 }  // namespace

@@ -7,11 +7,12 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace facekeep::ledger::test {
 
 inline void require_snapshot(const std::string& name, const std::string& text) {
-  const std::string path = FACEKEEP_SOURCE_DIR "/tests/snapshots/" + name;
+  const std::string path = facekeep::test::source_dir() + "/tests/snapshots/" + name;
   if (std::getenv("FACEKEEP_UPDATE_SNAPSHOTS") != nullptr) std::ofstream(path) << text;
   std::ifstream in(path);
   std::ostringstream want;

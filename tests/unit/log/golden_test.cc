@@ -7,6 +7,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 #include "vault/base/json.h"
 #include "vault/base/newer.h"
 #include "vault/ledger/state.h"
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kGolden = fs::path(FACEKEEP_SOURCE_DIR) / "tests/golden";
+const fs::path kGolden = fs::path(facekeep::test::source_dir()) / "tests/golden";
 
 std::string read(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "tests/unit/log/naive_tree.h"
 #include "vault/base/json.h"
 
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 // Every JSON case under a folder of the shared vectors; empty (with a message) if it is absent.
 std::vector<std::pair<std::string, Json>> cases(const std::string& kind) {
-  const fs::path dir = fs::path(FACEKEEP_SHARED_DIR) / "vectors/merkle-proofs" / kind;
+  const fs::path dir = fs::path(facekeep::test::shared_dir()) / "vectors/merkle-proofs" / kind;
   std::vector<std::pair<std::string, Json>> out;
   if (!fs::exists(dir)) {
     WARN("skipped: no vectors at " << dir);

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "tests/unit/log/note_keys.h"
 #include "vault/base/digest.h"
 #include "vault/log/checkpoint.h"
@@ -177,7 +178,7 @@ TEST_CASE("notes over the limits are refused") {
 }
 
 TEST_CASE("checkpoints of another implementation verify") {
-  const std::filesystem::path dir = std::filesystem::path(FACEKEEP_SHARED_DIR) / "vectors/tessera-log";
+  const std::filesystem::path dir = std::filesystem::path(facekeep::test::shared_dir()) / "vectors/tessera-log";
   if (!std::filesystem::exists(dir)) {
     WARN("skipped: no vectors at " << dir);
     return;

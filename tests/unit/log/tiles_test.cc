@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "tests/unit/log/naive_tree.h"
 #include "vault/log/checkpoint.h"
 
@@ -43,7 +44,7 @@ Bytes read_file(const std::filesystem::path& path) {
   return Bytes(std::istreambuf_iterator<char>(in), {});
 }
 
-const std::filesystem::path kLog = std::filesystem::path(FACEKEEP_SHARED_DIR) / "vectors/tessera-log";
+const std::filesystem::path kLog = std::filesystem::path(facekeep::test::shared_dir()) / "vectors/tessera-log";
 
 }  // namespace
 

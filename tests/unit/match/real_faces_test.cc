@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "tests/unit/match/faces.h"
 
 using namespace facekeep;
@@ -13,7 +14,7 @@ using namespace facekeep::match::testing;
 
 namespace {
 
-const std::string kData = std::string(FACEKEEP_SHARED_DIR) + "/data/";
+const std::string kData = facekeep::test::shared_dir() + "/data/";
 
 // Person of each row; rows of a person are in the order of their images.
 std::vector<int> read_labels() {

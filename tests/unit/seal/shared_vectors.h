@@ -7,12 +7,13 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "vault/base/json.h"
 
 namespace facekeep::test {
 
 inline std::optional<Json> shared_json(const std::string& name) {
-  std::ifstream in(std::string(FACEKEEP_SHARED_DIR) + "/vectors/" + name);
+  std::ifstream in(facekeep::test::shared_dir() + "/vectors/" + name);
   if (!in) {
     WARN("SKIPPED: the shared vectors " + name + " are not there");
     return std::nullopt;

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "tools/common/generate.h"
 #include "tools/common/rows.h"
 #include "tools/common/text_lines.h"
@@ -39,7 +40,7 @@ struct Real {
 const Real& real_faces() {
   static const Real real = [] {
     Real out;
-    const std::string data = FACEKEEP_SHARED_DIR "/data/";
+    const std::string data = facekeep::test::shared_dir() + "/data/";
     auto rows = open_rows({data + "faces-128.f32", data + "faces.labels.csv", "person", 128});
     if (!rows) return out;
     for (;;) {
@@ -52,7 +53,7 @@ const Real& real_faces() {
     out.present = true;
     return out;
   }();
-  if (!real.present) WARN("skipped: there are no real embeddings at " FACEKEEP_SHARED_DIR "/data");
+  if (!real.present) WARN("skipped: there are no real embeddings at " + facekeep::test::shared_dir() + "/data");
   return real;
 }
 const Calibration& real_scores() {
@@ -196,7 +197,7 @@ TEST_CASE("a threshold for a wanted FPIR keeps it on generated faces") {
 
 TEST_CASE("the 10-fold verification accuracy of the real embeddings is the published one") {
   if (!real_faces().present) return;
-  std::ifstream in(FACEKEEP_SHARED_DIR "/data/pairs.csv");
+  std::ifstream in(facekeep::test::shared_dir() + "/data/pairs.csv");
   CsvReader reader(in);
   REQUIRE(*reader.next());
   std::vector<Pair> pairs;
