@@ -9,12 +9,13 @@
 #include "vault/backup/file.h"
 #include "vault/backup/filler.h"
 #include "vault/backup/mark.h"
+#include "vault/backup/root_epoch.h"
+#include "vault/backup/site_keys.h"
 #include "vault/backup/witnesses.h"
 #include "vault/base/digest.h"
 #include "vault/known_people.h"
 #include "vault/log/sequencer/handover.h"
 #include "vault/log/sequencer/recovery.h"
-#include "vault/seal/site_key.h"
 #include "vault/seal/slot_generations.h"
 #include "vault/site_rows.h"
 #include "vault/store/ballast.h"
@@ -61,7 +62,7 @@ class Restore {
     FK_CHECK(check_token());
     FK_CHECK(check_witnesses());
     FK_CHECK(drop_old_site_keys());
-    FK_CHECK(check_site_keys());
+    FK_CHECK(check_site_keys(*store_, state()));
     if (parts_.token_lost) FK_CHECK(drop_rows_without_spare());
     if (!parts_.accept_loss) FK_CHECK(fill_->put(keys::checkpoint_latest(), as_bytes(mirror_.checkpoint)));
     FK_CHECK(write_people());
@@ -245,11 +246,15 @@ class Restore {
     if (state().current().spare_key) return {};
     return refused("this vault has no spare token", "without its main token nothing opens it any more");
   }
+  Status drop(std::vector<Bytes> rows) {
+    store::Batch batch;
+    batch.deletes = std::move(rows);
+    batch.head_before = batch.head_after = chain_.tree().size();
+    return batch.deletes.empty() ? Status() : store_->commit(batch, store::Urgency::kOrdinary);
+  }
   Status drop_rows_without_spare() {
-    store::Batch drop;
-    FK_TRY(drop.deletes, rows_without_spare(*store_, state()));
-    drop.head_before = drop.head_after = chain_.tree().size();
-    return drop.deletes.empty() ? Status() : store_->commit(drop, store::Urgency::kOrdinary);
+    FK_TRY(auto rows, rows_without_spare(*store_, state()));
+    return drop(std::move(rows));
   }
 
   Status ask_token() {
@@ -303,30 +308,8 @@ class Restore {
     const auto& rotation = state().rotation();
     const bool by_spare = parts_.token_lost || (rotation && state().lost_roots().contains(rotation->from));
     if (rotation && (has_old_root_ || by_spare)) return {};
-    store::Batch drop;
-    FK_CHECK(store_->scan(keys::prefix(Kind::kSiteKey), {}, [&](ByteView row, ByteView) {
-      const auto key = keys::parse_site_key(row);
-      const bool goes = key && (key->epoch < state().root_epoch() || key->kind == keys::SiteKeyKind::kMainBefore);
-      if (goes) drop.deletes.push_back(to_bytes(row));
-      return true;
-    }));
-    drop.head_before = drop.head_after = chain_.tree().size();
-    return drop.deletes.empty() ? Status() : store_->commit(drop, store::Urgency::kOrdinary);
-  }
-
-  Status check_site_keys() const {
-    FK_TRY(const Bytes own,
-           keys::site_key(std::string(seal::kVaultKeyName), state().root_epoch(), keys::SiteKeyKind::kMain));
-    FK_TRY(const auto register_key, store_->get(own));
-    if (!register_key) return refused("the key of the register of names is in no backup", "take another backup");
-    for (const auto& site : state().current().sites) {
-      FK_TRY(const Bytes key, keys::site_key(site.id, site.epoch, keys::SiteKeyKind::kMain));
-      FK_TRY(const auto value, store_->get(key));
-      if (value) continue;
-      return refused("the key of site " + site.id + " is in no backup: the site was opened behind them",
-                     "take a backup that is newer; after a site is opened, one has to be taken");
-    }
-    return {};
+    FK_TRY(auto rows, rows_of_before(*store_, state()));
+    return drop(std::move(rows));
   }
 
   // The second reading: what belongs to those who are in the log where it ends.
@@ -494,21 +477,6 @@ class Restore {
 };
 
 }  // namespace
-
-Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
-                        const std::optional<ledger::State::Rotation>& rotation) {
-  if (of_backup == now) return {};
-  if (rotation && rotation->to == now) {
-    return refused("a rotation to root key " + std::to_string(now) +
-                       " was under way where the mirror ends: it began at log entry " +
-                       std::to_string(rotation->entry) + ", and backups from before it can't be restored",
-                   "none is taken while a rotation runs, so what was on the lost disk was the only copy: keep that "
-                   "disk. After a rotation take a whole backup at once");
-  }
-  return refused("the backup was sealed under root key " + std::to_string(of_backup) + ", and the vault has root key " +
-                     std::to_string(now) + ": nobody can open it any more",
-                 "the erasure horizon has passed it, as it is meant to: take a backup from after the rotation");
-}
 
 Result<RestoreReport> restore(const RestoreParts& parts) {
   return Restore(parts).run();

@@ -88,9 +88,4 @@ struct RestoreParts {
 // no spare).
 Result<RestoreReport> restore(const RestoreParts& parts);
 
-// kFailedPrecondition if a backup was sealed under another root key than the vault has now: its keys can't be opened.
-// `rotation`: one that the log has not ended, as State has it.
-Status check_root_epoch(std::uint32_t of_backup, std::uint32_t now,
-                        const std::optional<ledger::State::Rotation>& rotation = {});
-
 }  // namespace facekeep::backup
