@@ -93,7 +93,7 @@ Result<ledger::Recovered> TokenRecovery::draw_up(const std::string& kind, const 
   }
   if (loses_token(e)) FK_CHECK(rows_without_spare(*store_, state()));
   constexpr bool kUnsigned = false;
-  FK_CHECK(decide_recovered(state(), e, {now, state().log_clock()}, kUnsigned));
+  FK_CHECK(decide_recovered(state(), e, {now, state().public_clock()}, kUnsigned));
   return e;
 }
 
@@ -115,7 +115,7 @@ Status TokenRecovery::carry_out(const ledger::Recovered& e, Custody& token, cons
     return make_error(Errc::kIntegrity, "the statement is about another log than this one",
                       "make a new statement here, and have that signed");
   }
-  FK_CHECK(decide_recovered(state(), e, {now.wall, state().log_clock()}));
+  FK_CHECK(decide_recovered(state(), e, {now.wall, state().public_clock()}));
   FK_TRY(const auto anchor, token.read_anchor());
   if (e.loss && anchor && anchor->size > e.loss->newest.size) {
     return make_error(Errc::kIntegrity,

@@ -311,11 +311,12 @@ Status apply(State& state, const Event& event) {
                                             " event while the vault is " + std::string(to_string(state.phase_)));
   }
   state.now_ = event.time;
-  // The log's clock goes on from where it stood, whatever uptime a start has: one that follows a sealing by request
-  // belongs to a daemon that has run for long, and must not count that time twice. Hence a base that can be negative,
-  // modulo 2^64; an uptime that lies before its start's is no time at all.
+  // The log's clock goes on from where everybody saw it stand, whatever uptime a start has: what a daemon that died
+  // did last may be a custody event, whose time the public log does not have. As for the uptime, one that follows a
+  // sealing by request belongs to a daemon that has run for long, and must not count that time twice. Hence a base that
+  // can be negative, modulo 2^64; an uptime that lies before its start's is no time at all.
   const bool restarts = is_of_own_clock(event.body);
-  const std::uint64_t base = restarts ? state.log_clock_ - event.uptime_ms : state.clock_base_;
+  const std::uint64_t base = restarts ? state.public_clock_ - event.uptime_ms : state.clock_base_;
   const std::uint64_t now = base + event.uptime_ms;
   state.clock_now_ = now > static_cast<std::uint64_t>(INT64_MAX) ? 0 : now;
   FK_CHECK(std::visit([&](const auto& body) { return state.apply_body(body); }, event.body));
@@ -327,6 +328,9 @@ Status apply(State& state, const Event& event) {
   state.last_time_ = std::max(state.last_time_, event.time);
   state.clock_base_ = base;
   state.log_clock_ = std::max(state.log_clock_, state.clock_now_);
+  if (class_of(event.body) == EventClass::kGovernance) {
+    state.public_clock_ = std::max(state.public_clock_, state.clock_now_);
+  }
   ++state.size_;
   return {};
 }

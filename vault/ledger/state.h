@@ -58,6 +58,8 @@ class State {
   // The log's own clock: milliseconds that the daemon has run since genesis, as its events say. Nobody can
   // set it forward, and time off does not count.
   [[nodiscard]] std::uint64_t log_clock() const { return log_clock_; }
+  // Where the next start goes on: the log's clock as whoever has the public log alone sees it.
+  [[nodiscard]] std::uint64_t public_clock() const { return public_clock_; }
   [[nodiscard]] std::uint64_t log_clock_at(std::uint64_t uptime_ms) const { return clock_base_ + uptime_ms; }
   [[nodiscard]] Moment moment_at(const Instant& now) const { return {now.wall, log_clock_at(now.uptime_ms)}; }
 
@@ -309,7 +311,8 @@ class State {
   UnixMillis now_ = 0;           // time of the event being applied
   std::uint64_t clock_now_ = 0;  // and the log's clock then
   std::uint64_t log_clock_ = 0;
-  std::uint64_t clock_base_ = 0;  // log_clock_ when the running daemon's clock was 0; modulo 2^64
+  std::uint64_t public_clock_ = 0;  // of governance events alone
+  std::uint64_t clock_base_ = 0;    // log_clock_ when the running daemon's clock was 0; modulo 2^64
   std::optional<Genesis> genesis_;
   std::optional<Genesis> current_;
   bool changed_ = false;                             // current_ differs, or did, from genesis_

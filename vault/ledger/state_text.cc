@@ -61,6 +61,7 @@ std::string write_state_head(const State& s) {
   return std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " + std::to_string(s.clock_base_) +
          "\nstart-event " + event_text(s.start_) + "\ngenesis-event " + event_text(*s.genesis_) + "\ndigest " +
          to_hex(s.digest()) + "\n" + s.digest_head() + cards_line(s) + (s.all_custody_ ? "" : "custody unopened\n") +
+         (s.public_clock_ == s.log_clock_ ? "" : "public-clock " + std::to_string(s.public_clock_) + "\n") +
          (s.cards_since_ ? "cards-since " + format_time(*s.cards_since_) + "\n" : "");
 }
 
@@ -161,7 +162,11 @@ Status StateTextReader::state_line(const Words& w) {
     ok = true;
   }
   if (w[0] == "size" && w.size() == 2) ok = number(w[1], s.size_);
-  if (w[0] == "clock" && w.size() == 2) ok = number(w[1], s.log_clock_);
+  if (w[0] == "clock" && w.size() == 2) {
+    ok = number(w[1], s.log_clock_);
+    s.public_clock_ = s.log_clock_;
+  }
+  if (w[0] == "public-clock" && w.size() == 2) ok = number(w[1], s.public_clock_);
   if (w[0] == "start" && w.size() == 2) ok = number(w[1], s.start_entry_);
   if (w[0] == "genesis" && w.size() == 2) ok = true;  // the digest covers it
   if (w[0] == "phase" && w.size() == 2) {

@@ -5,6 +5,7 @@
 //   time <L> | base <B> | start-event <event> | genesis-event <event> | digest <hex>     one line each
 //   then the text under the digest (vault/log/FORMAT.md, "State digest")
 //   custody unopened    before the subjects, where a custody event was folded without its opening
+//   public-clock <G>    likewise, where G is not C
 //
 // Pure. Who keeps such a text answers for it: the digest shows a slip, not a forgery.
 #pragma once

@@ -28,7 +28,7 @@ class State(Proposals, Tickets):
     def __init__(self):
         Proposals.__init__(self)
         Tickets.__init__(self)
-        self.size, self.phase, self.latest, self.base, self.clock = 0, "new", 0, 0, 0
+        self.size, self.phase, self.latest, self.base, self.clock, self.public_clock = 0, "new", 0, 0, 0, 0
         self.genesis, self.start, self.shares, self.shares_before, self.sites = None, 0, {}, {}, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
         self.backups = set()  # entries in each
@@ -67,12 +67,14 @@ class State(Proposals, Tickets):
     def apply(self, event):
         kind, body = event["type"], event["body"]
         phase = self._next(TYPES[kind][2])
-        base = self.clock - event["uptime_ms"] if kind in ("genesis", "start", "recovered") else self.base
+        base = self.public_clock - event["uptime_ms"] if kind in ("genesis", "start", "recovered") else self.base
         time, now = parse_time(event["time"]), base + event["uptime_ms"]
         now = now if 0 <= now < 2**63 else 0
         getattr(self, "_" + kind.replace("-", "_"))(body, time, now)
         self.phase, self.base = phase, base
         self.clock, self.latest = max(self.clock, now), max(self.latest, time)
+        if event["class"] == "governance":
+            self.public_clock = max(self.public_clock, now)
         self.size += 1
 
     def _genesis(self, body, time, now):

@@ -1,6 +1,7 @@
 // A log in memory that folds as it grows, for the tests of apply and decide.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,14 @@ struct Log {
   State state;
   UnixMillis wall = 1795305600000;  // 2026-11-22T00:00:00Z
   std::uint64_t uptime = 0;
+  std::optional<State> alone = {};  // of whoever has the public log alone, from where a test sets it
 
-  Status add(Body body) { return apply(state, Event{wall, uptime, std::move(body)}); }
+  Status add(Body body) {
+    const Event event{wall, uptime, std::move(body)};
+    FK_CHECK(apply(state, event));
+    if (!alone) return {};
+    return class_of(event.body) == EventClass::kCustody ? apply_unopened_custody(*alone) : apply(*alone, event);
+  }
   void must(Body body) {
     const Status s = add(std::move(body));
     if (!s) FAIL(s.error().message);

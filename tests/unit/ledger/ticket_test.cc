@@ -326,3 +326,27 @@ TEST_CASE("a state with a ticket goes through its text and back") {
     CHECK(over(Log{read_back(log.state), log.wall, log.uptime}) == "seal");
   }
 }
+
+TEST_CASE("whoever has the public log alone follows tickets behind a power cut that came after enrolments") {
+  Log log = log_with_ticket();
+  log.alone = log.state;
+  for (const std::uint8_t n : {1, 2}) {
+    log.wait(60'000);
+    log.must(enrolled(n));
+  }
+  CHECK(read_back(log.state).public_clock() == log.state.public_clock());
+  CHECK(log.state.public_clock() < log.state.log_clock());
+  log.wall -= 500;  // a clock that is put right
+  start(log);
+  CHECK(log.state.log_clock_at(7) == log.alone->log_clock_at(7));
+  log.must(confirmed(log, "residents/1"));
+  log.wait(1000);
+  start(log);
+  log.unseal();
+  log.must(TicketEnded{1, over(log)});
+  log.must(due(log));
+  CHECK(log.alone->ticket()->made.number == 2);
+  log.wait(25 * kHourMs);
+  CHECK(over(log) == "expired");
+  log.must(TicketEnded{2, "expired"});
+}
