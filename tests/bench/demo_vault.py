@@ -66,6 +66,7 @@ class DemoVault:
     def __init__(self, *options):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="facekeep-bench-"))
         self.options = options or ("--small",)
+        self.daemon = None  # once cut_power() started another
         self.script = adjusted_quickstart(self.dir / "source", ADJUST)
 
     def __enter__(self):
@@ -111,6 +112,8 @@ class DemoVault:
     def cut_power(self):
         """The daemon is killed, and another is started, sealed: time.monotonic() of its start."""
         os.kill(self.pid, signal.SIGKILL)
+        if self.daemon:
+            self.daemon.wait()
         with contextlib.suppress(ProcessLookupError):
             while True:
                 os.kill(self.pid, 0)
@@ -118,14 +121,14 @@ class DemoVault:
         ready, began = self.dir / "ready", time.monotonic()
         ready.unlink(missing_ok=True)
         with open(self.dir / "facekeepd.log", "ab") as log:
-            daemon = subprocess.Popen([FACEKEEPD, "--config", self.dir / "facekeepd.toml", "--ready-file", ready], env=self.env,
+            self.daemon = subprocess.Popen([FACEKEEPD, "--config", self.dir / "facekeepd.toml", "--ready-file", ready], env=self.env,
                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         while not (ready.exists() and ready.stat().st_size):
-            if daemon.poll() is not None:
+            if self.daemon.poll() is not None:
                 raise RuntimeError("the daemon ended: " + (self.dir / "facekeepd.log").read_text()[-500:])
             time.sleep(0.01)
-        self.pid = daemon.pid
-        (self.dir / "facekeepd.pid").write_text(str(daemon.pid))
+        self.pid = self.daemon.pid
+        (self.dir / "facekeepd.pid").write_text(str(self.pid))
         subprocess.run([sys.executable, SRC / "deploy/quickstart.d/addresses.py", self.dir, self.demo["token"]["uri"]], check=True)
         self.demo = json.loads((self.dir / "demo.json").read_text())
         return began

@@ -287,7 +287,7 @@ def power_on(sheet, sizes, vault, templates):
     for _ in range(sizes.rounds):
         began = vault.cut_power()
         vault.unseal()
-        ask = ("--json", "identify", "--site", "main", "--door", "north-gate", "--model", "face", "--probe", vault.dir / "probes.npy", "--row", "0")
+        ask = ("--json", "identify", "--site", "main", "--door", "north-gate", "--model", "face", "--probe", vault.dir / "probes.npy", "--row", "1")
         while json.loads(vault.facekeep("door-1", *ask))["decision"] == "refer":
             time.sleep(0.01)
         times.append(time.monotonic() - began)
