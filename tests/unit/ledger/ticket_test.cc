@@ -344,6 +344,9 @@ TEST_CASE("whoever has the public log alone follows tickets behind a power cut t
   start(log);
   log.unseal();
   log.must(TicketEnded{1, over(log)});
+  TicketMade longer = due(log);
+  longer.expires += 2 * kHourMs;
+  CHECK_FALSE(decide_ticket_made(*log.alone, longer, now(log)));
   log.must(due(log));
   CHECK(log.alone->ticket()->made.number == 2);
   log.wait(25 * kHourMs);
