@@ -6,7 +6,8 @@ import re
 import shutil
 import signal
 
-from parties import QUORUM, SUBJECTS, People, at_once, audit, daemon, decision, does_not_start, fetch, known_people, matches, sign, stage, unseal, wait
+from parties import (QUORUM, SUBJECTS, People, at_once, audit, behind_the_backup, daemon, decision, does_not_start, fetch, known_people, matches, sign, stage,
+                     unseal, wait)
 from runbook_room import Room, one, runbook
 from vault import Report, Vault, digest
 
@@ -23,14 +24,9 @@ def in_doubt(v):
     return int(found[1]) if found else 0
 
 
-def behind_the_backup(v, erased, people, room):
+def seen_behind_the_backup(v, erased, people, room):
     """What the log loses; what this machine and an outsider see last."""
-    done = v.ask("operator/1", "DELETE", f"{SUBJECTS}/{erased[0]}")
-    report.check("one person is erased behind the backup", done.status == 200 and not matches(v, *erased), done.status)
-    done = v.cli("residents-1", "revoke", "door/2", "--reason", "lost")
-    report.check("a door is revoked behind it", done.returncode == 0, done.stderr)
-    people.enrol("late")
-    report.check("somebody is enrolled behind it", people.identified("late") == "late")
+    behind_the_backup(v, report, erased, people)
     for _ in range(5):
         decision(v, *erased)
     wait(lambda size=v.log_size(): v.log_size() > size, 10)
@@ -128,7 +124,7 @@ with Vault("--small", adjust=at_once("restore")) as v:
     mirror, old = v.folder / "mirror", origin(v)
     made = v.cli("property-1", "backup", "--out", room.folder / "vault.facekeep-backup")
     report.check("a backup is taken", made.returncode == 0, made.stderr)
-    newest = behind_the_backup(v, gone, people, room)
+    newest = seen_behind_the_backup(v, gone, people, room)
     report.check("an auditor mirrors without openings: nothing to restore from", audit(v, "fetch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out",
                                                                                       mirror).returncode == 0)
     watched = audit(v, "watch", "--url", v.demo["public"], "--vkey", v.demo["vkey"], "--out", v.folder / "watch", "--once")

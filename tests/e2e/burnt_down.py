@@ -7,8 +7,8 @@ import shutil
 import signal
 import ssl
 
-from parties import (QUORUM, SUBJECTS, People, at_once, audit, daemon, does_not_start, empty_token, fetch, known_people, matches, new_main_token, take_main_token,
-                     unseal, wait)
+from parties import (QUORUM, People, at_once, audit, behind_the_backup, daemon, does_not_start, empty_token, fetch, known_people, matches, new_main_token,
+                     take_main_token, unseal, wait)
 from runbook_room import Room, one, runbook
 from vault import Report, Vault, digest
 
@@ -16,15 +16,6 @@ report = Report()
 if os.environ.get("FACEKEEP_TEST_TOKEN", "softhsm") != "softhsm":
     report.skip("tokens are taken away and added: SoftHSM alone")
     report.end()
-
-
-def behind_the_backup(v, erased, people):
-    done = v.ask("operator/1", "DELETE", f"{SUBJECTS}/{erased[0]}")
-    report.check("one person is erased behind the backup", done.status == 200 and not matches(v, *erased), done.status)
-    done = v.cli("residents-1", "revoke", "door/2", "--reason", "lost")
-    report.check("a door is revoked behind it", done.returncode == 0, done.stderr)
-    people.enrol("late")
-    report.check("somebody is enrolled behind it", people.identified("late") == "late")
 
 
 def burn(v):
@@ -83,7 +74,7 @@ with Vault("--small", "--spare", adjust=at_once("restore")) as v:
     mirror = room.folder / "mirror"
     made = v.cli("property-1", "backup", "--out", room.folder / "vault.facekeep-backup")
     report.check("a backup is taken", made.returncode == 0, made.stderr)
-    behind_the_backup(v, gone, people)
+    behind_the_backup(v, report, gone, people)
     v.stop()  # the mirror is the newest that there can be
     v.start()
     report.check("an auditor mirrors the log with its openings", fetch(v, mirror).returncode == 0)

@@ -89,6 +89,16 @@ class People:
         return answer.json.get("subject") if answer.json["decision"] == "match" else answer.json["decision"]
 
 
+def behind_the_backup(v, report, erased, people):
+    """What a restore must not undo, or gives up: an erasure of (subject, face), a revocation, an enrolment."""
+    done = v.ask("operator/1", "DELETE", f"{SUBJECTS}/{erased[0]}")
+    report.check("one person is erased behind the backup", done.status == 200 and not matches(v, *erased), done.status)
+    done = v.cli("residents-1", "revoke", "door/2", "--reason", "lost")
+    report.check("a door is revoked behind it", done.returncode == 0, done.stderr)
+    people.enrol("late")
+    report.check("somebody is enrolled behind it", people.identified("late") == "late")
+
+
 class Door(threading.Thread):
     """Asks for one person again and again. While the vault is down or sealed it may get no answer; it never gets a wrong one."""
 
