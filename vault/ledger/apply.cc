@@ -248,6 +248,7 @@ Status State::apply_body(const Suspended& e) {
   it->second.erase_due = e.due;
   ++suspended_;
   it->second.suspended_at_clock = clock_now_;
+  it->second.suspended_at = size_;
   return {};
 }
 
@@ -330,6 +331,7 @@ Status apply(State& state, const Event& event) {
   state.log_clock_ = std::max(state.log_clock_, state.clock_now_);
   if (class_of(event.body) == EventClass::kGovernance) {
     state.public_clock_ = std::max(state.public_clock_, state.clock_now_);
+    state.public_time_ = std::max(state.public_time_, event.time);
   }
   ++state.size_;
   return {};

@@ -138,7 +138,7 @@ Status State::apply_body(const ProposalWithdrawn& e) {
 Status State::apply_body(const ProposalDone& e) {
   FK_CHECK(in_log(decide_carry_out(*this, e.proposal, moment())));
   Proposal& p = proposals_.at(e.proposal);
-  FK_TRY(Genesis next, apply_action(*current_, p.made.action, format_day(std::max(now_, last_time_))));
+  FK_TRY(Genesis next, apply_action(*current_, p.made.action, format_day(latest_moment().wall)));
   const bool opens = std::holds_alternative<OpenSite>(p.made.action);
   if (opens != e.check.has_value()) {
     return in_log(make_error(Errc::kIntegrity, "a site is opened with the check of its key, and nothing else has one"));
@@ -175,6 +175,7 @@ Status State::apply_body(const ProposalDone& e) {
     if (!erasure_is_cancelled(*this, p, s)) continue;
     s.erase_due.reset();
     s.suspended_at_clock = 0;
+    s.suspended_at = 0;
     --suspended_;
   }
   confirm_subjects(p.made.action);
@@ -209,7 +210,7 @@ void State::note_shortening(const Action& action) {
 // Signatures stand: the stage of a proposal is read with the rule in force, which now asks for more.
 Status State::apply_body(const Tightened& e) {
   FK_CHECK(in_log(decide_tighten(*this, e, moment())));
-  FK_TRY(Genesis next, apply_action(*current_, e.action, format_day(std::max(now_, last_time_))));
+  FK_TRY(Genesis next, apply_action(*current_, e.action, format_day(latest_moment().wall)));
   if (const auto* change = std::get_if<ChangeRules>(&e.action)) {
     for (const auto& [name, rule] : change->rules) agreed_rules_.emplace(name, current_->rules.at(name));
     tightenings_[e.by] = clock_now_;

@@ -9,9 +9,9 @@
 namespace facekeep::ledger {
 namespace {
 
-// Expiry runs on the faster clock: the latest time in the log counts, whatever the wall clock says now.
+// Expiry runs on the faster clock: the latest time in the public log counts, whatever the wall clock says now.
 UnixMillis latest(const State& state, const Moment& now) {
-  return std::max(now.wall, state.last_time());
+  return std::max(now.wall, state.public_time());
 }
 
 // True once `seconds` have passed since `from` on both clocks (a delay), or on one of them (a lifetime).

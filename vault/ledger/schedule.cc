@@ -31,7 +31,7 @@ std::optional<RotationDue> rotation_due(const State& state, const Moment& now) {
   const std::int64_t span = state.current().rotate_days * kDaySpan;
   const UnixMillis at = since->wall + span;
   const auto ran = static_cast<std::int64_t>(now.clock - std::min(now.clock, since->clock));
-  return RotationDue{at, std::min(at - std::max(now.wall, state.last_time()), span - ran)};
+  return RotationDue{at, std::min(at - std::max(now.wall, state.public_time()), span - ran)};
 }
 
 Horizon erasure_horizon(const State& state, const Id128& ref) {

@@ -38,7 +38,8 @@ struct SubjectState {
   std::string until;
   std::uint64_t entry = 0;
   std::optional<UnixMillis> erase_due;   // suspended: does not match, is erased when due
-  std::uint64_t suspended_at_clock = 0;  // State::log_clock() then
+  std::uint64_t suspended_at_clock = 0;  // State::log_clock() then, which a power cut can set back behind it
+  std::uint64_t suspended_at = 0;        // the entry
   std::vector<TemplateState> templates;
   bool in_doubt = false;  // enrolled by a restore that accepted a loss: does not match until confirmed
   // Neither matched nor given to anybody; whether the consent is over is another question.
@@ -47,7 +48,7 @@ struct SubjectState {
 
 struct OpenedByCards {
   std::uint64_t entry = 0;
-  Moment at;  // wall: not before the latest time in the log then
+  Moment at;  // wall: not before the latest time in the public log then
 };
 
 class State {
@@ -55,6 +56,9 @@ class State {
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] std::uint64_t size() const { return size_; }  // entries folded in
   [[nodiscard]] UnixMillis last_time() const { return last_time_; }
+  // The same of governance events alone. Whatever decides about one of them goes by this: who has the public log alone
+  // must come to the same end.
+  [[nodiscard]] UnixMillis public_time() const { return public_time_; }
   // The log's own clock: milliseconds that the daemon has run since genesis, as its events say. Nobody can
   // set it forward, and time off does not count.
   [[nodiscard]] std::uint64_t log_clock() const { return log_clock_; }
@@ -205,7 +209,7 @@ class State {
   // last. For 72 hours on both clocks the keys are kept as agreed: what is destroyed can't be brought back.
   struct Shortened {
     std::uint32_t agreed_days = 0;
-    Moment at;  // wall: not before the latest time in the log then
+    Moment at;  // wall: not before the latest time in the public log then
   };
   [[nodiscard]] const std::map<std::string, Shortened>& shortened() const { return shortened_; }
   // True once a period key has outlived what it was kept for, on both clocks: the site's access_log_days after
@@ -285,7 +289,8 @@ class State {
   Status check_operator(const std::string& by, const std::string& site) const;
   Status check_camera(const std::optional<SignedBy>& camera, const std::string& site, const std::string& door) const;
   [[nodiscard]] Moment moment() const { return {now_, clock_now_}; }
-  [[nodiscard]] Moment latest_moment() const { return {std::max(now_, last_time_), clock_now_}; }
+  // Of a governance event.
+  [[nodiscard]] Moment latest_moment() const { return {std::max(now_, public_time_), clock_now_}; }
   Status vote(const Vote& vote, Verb verb);
   void unsettle_proposals(const std::vector<std::string>* naming);
   void settle_ended_proposals();
@@ -308,6 +313,7 @@ class State {
   Phase phase_ = Phase::kNew;
   std::uint64_t size_ = 0;
   UnixMillis last_time_ = 0;
+  UnixMillis public_time_ = 0;   // of governance events alone
   UnixMillis now_ = 0;           // time of the event being applied
   std::uint64_t clock_now_ = 0;  // and the log's clock then
   std::uint64_t log_clock_ = 0;

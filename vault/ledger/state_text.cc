@@ -58,11 +58,17 @@ std::string cards_line(const State& s) {
 }  // namespace
 
 std::string write_state_head(const State& s) {
-  return std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " + std::to_string(s.clock_base_) +
-         "\nstart-event " + event_text(s.start_) + "\ngenesis-event " + event_text(*s.genesis_) + "\ndigest " +
-         to_hex(s.digest()) + "\n" + s.digest_head() + cards_line(s) + (s.all_custody_ ? "" : "custody unopened\n") +
-         (s.public_clock_ == s.log_clock_ ? "" : "public-clock " + std::to_string(s.public_clock_) + "\n") +
-         (s.cards_since_ ? "cards-since " + format_time(*s.cards_since_) + "\n" : "");
+  std::string out = std::string(kMagic) + "\ntime " + std::to_string(s.last_time_) + "\nbase " +
+                    std::to_string(s.clock_base_) + "\nstart-event " + event_text(s.start_) + "\ngenesis-event " +
+                    event_text(*s.genesis_) + "\ndigest " + to_hex(s.digest()) + "\n" + s.digest_head() + cards_line(s);
+  if (!s.all_custody_) out += "custody unopened\n";
+  if (s.public_clock_ != s.log_clock_) out += "public-clock " + std::to_string(s.public_clock_) + "\n";
+  if (s.public_time_ != s.last_time_) out += "public-time " + std::to_string(s.public_time_) + "\n";
+  if (s.cards_since_) out += "cards-since " + format_time(*s.cards_since_) + "\n";
+  for (const auto& [ref, subject] : s.subjects_) {
+    if (subject.erase_due) out += "suspended " + to_hex(ref) + " " + std::to_string(subject.suspended_at) + "\n";
+  }
+  return out;
 }
 
 Status StateTextReader::line(std::string_view line) {
@@ -130,7 +136,10 @@ Status StateTextReader::agreed_rule(std::string_view rest) {
 Status StateTextReader::head(std::string_view key, std::string_view rest) {
   State& s = state_;
   bool ok = false;
-  if (key == "time") ok = number(rest, s.last_time_);
+  if (key == "time") {
+    ok = number(rest, s.last_time_);
+    s.public_time_ = s.last_time_;
+  }
   if (key == "base") ok = number(rest, s.clock_base_);
   if (key == "digest") ok = hex(rest, digest_.emplace());
   if (key == "start-event") {
@@ -166,7 +175,12 @@ Status StateTextReader::state_line(const Words& w) {
     ok = number(w[1], s.log_clock_);
     s.public_clock_ = s.log_clock_;
   }
+  if (w[0] == "suspended" && w.size() == 3) {
+    Id128 ref{};
+    ok = hex(w[1], ref) && number(w[2], suspended_[ref]);
+  }
   if (w[0] == "public-clock" && w.size() == 2) ok = number(w[1], s.public_clock_);
+  if (w[0] == "public-time" && w.size() == 2) ok = number(w[1], s.public_time_);
   if (w[0] == "start" && w.size() == 2) ok = number(w[1], s.start_entry_);
   if (w[0] == "genesis" && w.size() == 2) ok = true;  // the digest covers it
   if (w[0] == "phase" && w.size() == 2) {
@@ -296,7 +310,9 @@ Status StateTextReader::subject(const Words& line) {
   s.until = w[6];
   if (w.size() == 10) {
     FK_TRY(s.erase_due, parse_time(w[8]));
-    if (!number(w[9], s.suspended_at_clock)) return bad_line(lines_);
+    const auto at = suspended_.extract(ref);
+    if (!number(w[9], s.suspended_at_clock) || !at) return bad_line(lines_);
+    s.suspended_at = at.mapped();
     ++state_.suspended_;
   } else if (w[8] != "-") {
     return bad_line(lines_);
@@ -320,7 +336,7 @@ Status StateTextReader::template_line(const Words& w) {
 }
 
 Result<State> StateTextReader::finish() && {
-  if (!digest_ || !state_.genesis_) return bad_line(lines_ + 1);
+  if (!digest_ || !state_.genesis_ || !suspended_.empty()) return bad_line(lines_ + 1);
   if (state_.digest() != *digest_) {
     return make_error(Errc::kIntegrity, "the snapshot is not the state whose digest it names",
                       "it was altered, or written by another version; replay from the first entry");

@@ -6,11 +6,14 @@
 //   then the text under the digest (vault/log/FORMAT.md, "State digest")
 //   custody unopened    before the subjects, where a custody event was folded without its opening
 //   public-clock <G>    likewise, where G is not C
+//   public-time <P>     likewise, where P is not L
+//   suspended <ref> <entry>    likewise, of each subject that is
 //
 // Pure. Who keeps such a text answers for it: the digest shows a slip, not a forgery.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,7 +50,8 @@ class StateTextReader {
   State state_;
   std::size_t lines_ = 0;
   std::optional<Digest> digest_;
-  SubjectState* last_ = nullptr;  // whose templates follow
+  std::map<Id128, std::uint64_t> suspended_;  // whose lines have not come
+  SubjectState* last_ = nullptr;              // whose templates follow
 };
 
 }  // namespace facekeep::ledger

@@ -19,7 +19,7 @@ bool only_stops(const State& state, const Action& action) {
 
 bool erasure_is_cancelled(const State& state, const Proposal& p, const SubjectState& s) {
   const auto* cancel = std::get_if<CancelErasures>(&p.made.action);
-  return cancel != nullptr && s.erase_due && s.suspended_at_clock <= p.opened.clock &&
+  return cancel != nullptr && s.erase_due && s.suspended_at < p.entry &&
          state.current().sites[s.site].id == cancel->site;
 }
 

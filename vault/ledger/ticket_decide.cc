@@ -32,7 +32,7 @@ std::optional<std::string> why_ticket_is_over(const State& state, const Moment& 
   if (!ticket->over.empty()) return ticket->over;
   const TicketMade& made = ticket->made;
   // A clock that was set back brings no ticket back.
-  const bool expired = std::max(now.wall, state.last_time()) >= made.expires || now.clock >= made.expires_clock;
+  const bool expired = std::max(now.wall, state.public_time()) >= made.expires || now.clock >= made.expires_clock;
   return expired ? std::optional<std::string>("expired") : std::nullopt;
 }
 
@@ -59,7 +59,7 @@ Result<TicketMade> next_ticket(const State& state, const Moment& now) {
   made.program = state.start().program;
   made.expires = opened->at.wall + lasts;
   made.expires_clock = opened->at.clock + static_cast<std::uint64_t>(lasts);
-  if (std::max(now.wall, state.last_time()) >= made.expires || now.clock >= made.expires_clock) {
+  if (std::max(now.wall, state.public_time()) >= made.expires || now.clock >= made.expires_clock) {
     return no_ticket("its time would be over");
   }
   return made;
@@ -69,9 +69,6 @@ Status decide_ticket_made(const State& state, const TicketMade& made, const Mome
   FK_TRY(TicketMade allowed, next_ticket(state, now));
   allowed.opens_to = made.opens_to;
   allowed.half = made.half;
-  // The latest time may be that of a custody event, which a public log does not have: of a clock that was put right.
-  const UnixMillis late = made.expires - allowed.expires;
-  if (!state.has_all_custody() && late > 0 && late <= kHourMs) allowed.expires = made.expires;
   return is_same(allowed, made) ? Status() : Status(no_ticket("a ticket of another number, opening, program or time"));
 }
 

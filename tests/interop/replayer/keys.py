@@ -180,7 +180,7 @@ class Keys(LogKeys):
         if not self.current.get("rotate_days"):
             self.scheduled = None
         elif new_keys or not self.scheduled:
-            self.scheduled = max(time, self.latest), now
+            self.scheduled = max(time, self.public_latest), now
 
     def _key_epoch(self, ref):
         r = self.rotation

@@ -62,7 +62,7 @@ class Proposals(Exports, Keys):
     # Who counts, and under which rule.
 
     def _day(self, time):
-        return format_day(max(time, self.latest))
+        return format_day(max(time, self.public_latest))
 
     def _is_suspended(self, who, now):
         return any(whom == who and now < at + SUSPENSION_MS for whom, at in self.suspensions.values())
@@ -121,7 +121,7 @@ class Proposals(Exports, Keys):
         """Its lifetime has passed on one of the clocks."""
         opened_time, opened_clock = p["opened"]
         life = 1000 * self.rule_for(p["made"], time, now)["lifetime_s"]
-        return max(time, self.latest) >= opened_time + life or now >= opened_clock + life
+        return max(time, self.public_latest) >= opened_time + life or now >= opened_clock + life
 
     def _lapse_clock(self, p, time, now):
         """The log's clock when its lifetime is over on it."""
@@ -150,7 +150,7 @@ class Proposals(Exports, Keys):
         due, clock = parse_time(subject["due"]), subject["clock"]
         for p in self.proposals.values():
             opened_time, opened_clock = p["opened"]
-            in_time = clock <= opened_clock and (opened_time < due or opened_clock < clock + DELAY_MS)
+            in_time = subject["suspended"] < p["entry"] and (opened_time < due or opened_clock < clock + DELAY_MS)
             if in_time and self._may_hold(p, time, now) and p["made"]["action"]["site"] == subject["site"]:
                 return True
         return False
@@ -194,7 +194,7 @@ class Proposals(Exports, Keys):
         apply_action(self.current, body["action"], self._day(time))
         self._settle_ended(time, now)
         self.proposals[body["id"]] = {"made": body, "digest": digest_of(body, self.genesis["vault"]), "entry": self.size,
-                                      "opened": (max(time, self.latest), now), "stage": "draft", "approved": set()}
+                                      "opened": (max(time, self.public_latest), now), "stage": "draft", "approved": set()}
 
     def _settle_ended(self, time, now):
         for p in self.proposals.values():
@@ -284,7 +284,7 @@ class Proposals(Exports, Keys):
             self.agreed.pop(name, None)
         if action["kind"] == "cancel-erasures":
             for s in self.subjects.values():
-                if s["due"] and s["site"] == action["site"] and s["clock"] <= p["opened"][1]:
+                if s["due"] and s["site"] == action["site"] and s["suspended"] < p["entry"]:
                     s["due"] = None
         if action["kind"] in ("change-rules", "change-custodian", "reshare"):
             self.rule_version = self.size
@@ -326,7 +326,7 @@ class Proposals(Exports, Keys):
             days = self.sites[action["site"]]["access_log_days"]
             if action["access_log_days"] < days:
                 agreed, _ = self.shortened.get(action["site"], (days, None))
-                self.shortened[action["site"]] = agreed, (max(time, self.latest), now)
+                self.shortened[action["site"]] = agreed, (max(time, self.public_latest), now)
         self._ticket_change(after)
         self._change(after)
 

@@ -28,7 +28,8 @@ class State(Proposals, Tickets):
     def __init__(self):
         Proposals.__init__(self)
         Tickets.__init__(self)
-        self.size, self.phase, self.latest, self.base, self.clock, self.public_clock = 0, "new", 0, 0, 0, 0
+        self.size, self.phase, self.base, self.latest, self.clock = 0, "new", 0, 0, 0
+        self.public_latest, self.public_clock = 0, 0  # by governance events alone
         self.genesis, self.start, self.shares, self.shares_before, self.sites = None, 0, {}, {}, {}
         self.subjects, self.period_keys, self.slots, self.wraps, self.erased = {}, {}, set(), {}, {}
         self.backups = set()  # entries in each
@@ -74,7 +75,7 @@ class State(Proposals, Tickets):
         self.phase, self.base = phase, base
         self.clock, self.latest = max(self.clock, now), max(self.latest, time)
         if event["class"] == "governance":
-            self.public_clock = max(self.public_clock, now)
+            self.public_clock, self.public_latest = max(self.public_clock, now), max(self.public_latest, time)
         self.size += 1
 
     def _genesis(self, body, time, now):
@@ -178,7 +179,7 @@ class State(Proposals, Tickets):
         subject = self._subject(body)
         _must(subject["due"] is None, "the subject is suspended already")
         _must(parse_time(body["due"]) >= time + DELAY_MS, "a suspension with too short a delay")
-        subject["due"], subject["clock"] = body["due"], now
+        subject["due"], subject["clock"], subject["suspended"] = body["due"], now, self.size
 
     def _period_key(self, body, time, now):
         key = body["purpose"], body["site"], body["period"]

@@ -84,7 +84,7 @@ class Tickets:
     def _ticket_unsealed(self, time, now):
         self._end_ticket("renewed")
         if "ticket" in self.current:
-            self.opened = self.size, max(time, self.latest), now
+            self.opened = self.size, max(time, self.public_latest), now
 
     def _ticket_sealed(self, body):
         if body["by"] != "daemon" or body["reason"] != "shutdown":
@@ -104,7 +104,7 @@ class Tickets:
         if "over" in self.ticket:
             return self.ticket["over"]
         made = self.ticket["made"]
-        return "expired" if max(time, self.latest) >= parse_time(made["expires"]) or now >= made["expires_clock"] else None
+        return "expired" if max(time, self.public_latest) >= parse_time(made["expires"]) or now >= made["expires_clock"] else None
 
     def _ticket_made(self, body, time, now):
         policy = self.current.get("ticket")
@@ -114,7 +114,7 @@ class Tickets:
         want = {"number": self.tickets + 1, "unsealed": entry, "program": self.started["program"],
                 "expires": format_time(at_time + lasts), "expires_clock": at_clock + lasts}
         _must(all(body[key] == value for key, value in want.items()), "a restart ticket of another number, opening, program or time")
-        _must(max(time, self.latest) < at_time + lasts and now < at_clock + lasts, "a restart ticket whose time is over")
+        _must(max(time, self.public_latest) < at_time + lasts and now < at_clock + lasts, "a restart ticket whose time is over")
         self.ticket = {"entry": self.size, "made": body, "policy": policy, "uses": 0}
         self.tickets, self.opened = self.tickets + 1, None
 

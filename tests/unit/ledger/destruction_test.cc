@@ -116,6 +116,26 @@ TEST_CASE(
   log.must(erased_late(1));
 }
 
+TEST_CASE("a power cut behind a suspension, which sets the log's clock back, keeps nobody from cancelling it") {
+  Log log = open_log();
+  log.alone = log.state;
+  log.wait(2 * kHourMs);
+  log.must(suspended(1, log.wall + 72 * kHourMs));
+  log.start();
+  log.unseal();
+  CHECK(log.state.log_clock_at(log.uptime) < log.state.log_clock());
+  log.must(cancel(1));
+  CHECK_FALSE(is_due(log));
+  sign_both(log, Id128{0xab, 1});
+  // Whom it was made too late for stays suspended.
+  log.must(suspended(2, log.wall + 72 * kHourMs));
+  log.must(ProposalDone{Id128{0xab, 1}});
+  CHECK_FALSE(log.state.subject(ref_of(1))->erase_due);
+  CHECK(log.state.subject(ref_of(2))->erase_due);
+  const State back = read_back(log.state);
+  CHECK(back.subject(ref_of(2))->suspended_at == log.state.subject(ref_of(2))->suspended_at);
+}
+
 TEST_CASE("nobody ends a hold by setting the clock forward") {
   Log log = waiting_log();
   log.must(cancel(1));

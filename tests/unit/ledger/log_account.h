@@ -17,6 +17,8 @@ class Account {
     for (const auto& p : genesis.principals) people_[p.id] = p;
   }
 
+  // The next entry, of which the public log has no more than its place.
+  void pass() { ++entries_; }
   // The next entry. What it may have widened is held against what was signed.
   void take(std::string_view canonical) {
     const auto event = decode_event(canonical);

@@ -1,6 +1,7 @@
 // Random walks over proposals, votes, overrides, rule changes, tightenings, suspensions, revocations, restarts and a
-// clock that somebody sets. After every step an account of its own, kept from the log alone, says what may be in force:
-// nothing widens without its rule and people of two groups. And a quorum can always act.
+// clock that somebody sets, also while people are enrolled. After every step an account of its own, kept from the log
+// alone, says what may be in force: nothing widens without its rule and people of two groups. A quorum can always act;
+// and whoever has the public log alone, without the enrolments, comes to the same.
 #include <cstdlib>
 #include <random>
 
@@ -27,6 +28,7 @@ class Walk {
  public:
   explicit Walk(unsigned seed) : random_(seed), log_(sealed_log()), account_(log_.state.current(), log_.state.size()) {
     account_.start_with(log_.state.current().models.at(0));
+    log_.alone = log_.state;
     unseal();
   }
 
@@ -60,6 +62,7 @@ class Walk {
   [[nodiscard]] int overrides() const { return overrides_; }
   [[nodiscard]] int rotations() const { return rotations_; }
   [[nodiscard]] int reshares() const { return reshares_; }
+  [[nodiscard]] int people() const { return enrolled_; }
 
  private:
   int pick(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
@@ -80,12 +83,32 @@ class Walk {
     const Event event{log_.wall, log_.uptime, std::move(body)};
     const bool ok = apply(log_.state, event).has_value();
     refused_ += ok ? 0 : 1;
-    if (ok) account_.take(encode_event(event).value());
-    return ok;
+    if (!ok) return false;
+    const bool custody = class_of(event.body) == EventClass::kCustody;
+    const Status alone = custody ? apply_unopened_custody(*log_.alone) : apply(*log_.alone, event);
+    INFO((alone ? "" : alone.error().message));
+    REQUIRE(alone);
+    custody ? account_.pass() : account_.take(encode_event(event).value());
+    return true;
+  }
+  // With whatever the clock says for that moment.
+  void somebody_comes() {
+    const std::int64_t off = (pick(400) - 200) * 60 * kMinute;
+    log_.wall += off;
+    log_.wait(pick(60) * kMinute);
+    Enrolled e = enrolled(0);
+    e.ref = ledger::test::ref_of(0);
+    e.ref[1] = static_cast<std::uint8_t>(++came_ >> 8);
+    e.ref[2] = static_cast<std::uint8_t>(came_);
+    e.slot = came_;
+    e.until = "2099-12-31";
+    if (add(e)) ++enrolled_;
+    log_.wall -= off;
   }
   // The wall clock is the administrator's; a restart begins the uptime anew.
   void time_passes() {
     log_.wait(pick(300) * kMinute);
+    if (pick(4) == 0) somebody_comes();
     if (pick(20) == 0) log_.wall += (pick(2) == 0 ? -1 : 1) * pick(1200) * kMinute;
     if (pick(10) == 0) restart();
   }
@@ -212,7 +235,7 @@ class Walk {
   void a_quorum_can_act() {
     GroupSizes left;
     for (const auto& [id, p] : account_.people()) {
-      if (p.role == Role::kCustodian && (!p.until || *p.until >= format_day(log_.state.last_time())))
+      if (p.role == Role::kCustodian && (!p.until || *p.until >= format_day(log_.state.public_time())))
         ++left[group_of(id)];
     }
     for (const auto& [name, rule] : log_.state.current().rules) {
@@ -262,6 +285,8 @@ class Walk {
   int rotations_ = 0;
   int reshares_ = 0;
   int next_set_ = 0;
+  std::uint32_t came_ = 0;
+  int enrolled_ = 0;
 };
 
 TEST_CASE("no sequence of proposals and rule changes widens anything without people of both groups") {
@@ -276,6 +301,7 @@ TEST_CASE("no sequence of proposals and rule changes widens anything without peo
     // The walk got somewhere: acts, rule changes among them, and refusals.
     CHECK(walk.done() > 20);
     CHECK(walk.refused() > 500);
+    CHECK(walk.people() > 5);
     overrides += walk.overrides();
     rotations += walk.rotations();
     reshares += walk.reshares();

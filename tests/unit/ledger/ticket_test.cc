@@ -344,12 +344,31 @@ TEST_CASE("whoever has the public log alone follows tickets behind a power cut t
   start(log);
   log.unseal();
   log.must(TicketEnded{1, over(log)});
-  TicketMade longer = due(log);
-  longer.expires += 2 * kHourMs;
-  CHECK_FALSE(decide_ticket_made(*log.alone, longer, now(log)));
   log.must(due(log));
   CHECK(log.alone->ticket()->made.number == 2);
   log.wait(25 * kHourMs);
   CHECK(over(log) == "expired");
   log.must(TicketEnded{2, "expired"});
+}
+
+TEST_CASE("a clock that was wrong while people were enrolled makes no ticket that the public log does not follow") {
+  Log log = log_with_policy(policy(24));
+  log.alone = log.state;
+  log.wall += 5 * kHourMs;
+  log.must(enrolled(7));
+  log.wall -= 5 * kHourMs;
+  CHECK(log.state.public_time() < log.state.last_time());
+  CHECK(read_back(log.state).public_time() == log.state.public_time());
+  start(log);
+  log.unseal();
+  log.must(due(log));
+  CHECK(log.alone->ticket()->made.expires == log.wall + 24 * kHourMs);
+  // Nor does one end by it.
+  log.wall += 30 * kHourMs;
+  log.must(enrolled(8));
+  log.wall -= 30 * kHourMs;
+  CHECK(over(log).empty());
+  refuse(log, TicketEnded{1, "expired"}, "did not end so");
+  log.must(Sums{});
+  CHECK(why_ticket_is_over(*log.alone, now(log)) == why_ticket_is_over(log.state, now(log)));
 }
