@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
-#include <set>
 #include <system_error>
 
 namespace facekeep::store {
@@ -25,6 +25,10 @@ struct OpenFile {
   bool writable = false;
 };
 
+bool is_wal(const std::string& name) {
+  return name.ends_with(".log");
+}
+
 // From /proc/self/fdinfo: "pos:\t123" and "flags:\t0100001" (octal).
 OpenFile open_file_info(const std::string& fd) {
   OpenFile out;
@@ -42,42 +46,69 @@ OpenFile open_file_info(const std::string& fd) {
 
 }  // namespace
 
-Status FileWatch::check_written() const {
-  std::set<std::string> manifests;
-  bool wal = false;
+// What one of this process's descriptors is open on: nothing unless it is a file that the engine writes.
+Result<std::optional<std::string>> FileWatch::look(const std::string& fd) const {
+  const fs::path link = "/proc/self/fd/" + fd;
   std::error_code ec;
-  fs::directory_iterator fds("/proc/self/fd", ec);
-  if (ec) return make_error(Errc::kIo, "/proc/self/fd can't be read", "the vault needs /proc to watch its files");
-  for (const auto& entry : fds) {
-    std::string target = fs::read_symlink(entry.path(), ec).string();
-    if (ec) continue;  // closed since
-    const bool deleted = target.ends_with(kDeleted);
-    if (deleted) target.resize(target.size() - kDeleted.size());
-    const fs::path path(target);
-    if (path.parent_path() != dir_) continue;
-    const std::string name = path.filename().string();
-    const bool is_wal = name.ends_with(".log");
-    const bool is_manifest = name.starts_with(kManifest);
-    if (!is_wal && !is_manifest) continue;
-    const OpenFile open = open_file_info(entry.path().filename().string());
-    if (!open.writable) continue;
-    if (deleted) return changed(name, "deleted or replaced");
-    struct stat by_fd {};
-    struct stat by_name {};
-    if (::stat(entry.path().c_str(), &by_fd) != 0) continue;  // follows the link: the open file itself
-    if (::stat(path.c_str(), &by_name) != 0) return changed(name, "deleted");
-    if (by_fd.st_dev != by_name.st_dev || by_fd.st_ino != by_name.st_ino) return changed(name, "replaced");
-    if (static_cast<std::uint64_t>(by_fd.st_size) < open.position) return changed(name, "truncated");
-    wal = wal || is_wal;
-    if (is_manifest) manifests.insert(name);
-  }
-  // A renamed file is open under its new name, so its own name is what is missing.
-  if (!wal) return changed("*.log", "deleted or renamed");
-  if (manifests.empty()) return changed("MANIFEST", "deleted or renamed");
+  std::string target = fs::read_symlink(link, ec).string();
+  const std::optional<std::string> none;
+  if (ec) return none;  // closed since
+  const bool deleted = target.ends_with(kDeleted);
+  if (deleted) target.resize(target.size() - kDeleted.size());
+  const fs::path path(target);
+  if (path.parent_path() != dir_) return none;
+  std::string name = path.filename().string();
+  if (!is_wal(name) && !name.starts_with(kManifest)) return none;
+  const OpenFile open = open_file_info(fd);
+  if (!open.writable) return none;
+  if (deleted) return changed(name, "deleted or replaced");
+  struct stat by_fd {};
+  struct stat by_name {};
+  if (::stat(link.c_str(), &by_fd) != 0) return none;  // follows the link: the open file itself
+  if (::stat(path.c_str(), &by_name) != 0) return changed(name, "deleted");
+  if (by_fd.st_dev != by_name.st_dev || by_fd.st_ino != by_name.st_ino) return changed(name, "replaced");
+  if (static_cast<std::uint64_t>(by_fd.st_size) < open.position) return changed(name, "truncated");
+  return std::optional(std::move(name));
+}
+
+// A renamed file is open under its new name, so its own name is what is missing.
+Status FileWatch::check_names(const std::set<std::string>& open) const {
+  if (std::none_of(open.begin(), open.end(), is_wal)) return changed("*.log", "deleted or renamed");
+  const auto manifest = open.lower_bound(std::string(kManifest));
+  if (manifest == open.end() || !manifest->starts_with(kManifest)) return changed("MANIFEST", "deleted or renamed");
   std::string current;
   std::ifstream in(dir_ / "CURRENT");
-  if (!std::getline(in, current) || manifests.count(current) == 0) return changed("CURRENT", "deleted or altered");
+  if (!std::getline(in, current) || !open.contains(current)) return changed("CURRENT", "deleted or altered");
   return {};
+}
+
+// Of a process with thousands of connections all descriptors take milliseconds: so first those that were the engine's
+// before. Whatever is not as it was then is a question for all of them.
+bool FileWatch::is_as_before(const std::string& wal) const {
+  std::set<std::string> open;
+  for (const std::string& fd : fds_) {
+    auto name = look(fd);
+    if (!name || !*name) return false;
+    open.insert(std::move(**name));
+  }
+  return open.contains(wal) && check_names(open);
+}
+
+Status FileWatch::check_written(const std::string& wal) {
+  if (is_as_before(wal)) return {};
+  fds_.clear();
+  std::set<std::string> open;
+  std::error_code ec;
+  fs::directory_iterator all("/proc/self/fd", ec);
+  if (ec) return make_error(Errc::kIo, "/proc/self/fd can't be read", "the vault needs /proc to watch its files");
+  for (const auto& entry : all) {
+    std::string fd = entry.path().filename().string();
+    FK_TRY(auto name, look(fd));
+    if (!name) continue;
+    open.insert(std::move(*name));
+    fds_.push_back(std::move(fd));
+  }
+  return check_names(open);
 }
 
 Status FileWatch::check_tables(const std::vector<TableFile>& tables) {
@@ -95,8 +126,8 @@ Status FileWatch::check_tables(const std::vector<TableFile>& tables) {
   return {};
 }
 
-Status FileWatch::check(const std::vector<TableFile>& tables) {
-  FK_CHECK(check_written());
+Status FileWatch::check(const std::vector<TableFile>& tables, const std::string& wal) {
+  FK_CHECK(check_written(wal));
   return check_tables(tables);
 }
 

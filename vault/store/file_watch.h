@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,16 +31,20 @@ class FileWatch {
  public:
   explicit FileWatch(std::filesystem::path dir) : dir_(std::move(dir)) {}
 
-  // `tables`: the table files that the engine says are live. kIntegrity with the file's name, kIo. A
-  // file that the engine itself replaces meanwhile can look wrong for a moment: ask again before
-  // believing it.
-  Status check(const std::vector<TableFile>& tables);
+  // `tables`: the table files that the engine says are live; `wal`: the name of the write-ahead log that it writes,
+  // empty if it doesn't say. kIntegrity with the file's name, kIo. A file that the engine itself replaces meanwhile can
+  // look wrong for a moment: ask again before believing it.
+  Status check(const std::vector<TableFile>& tables, const std::string& wal);
 
  private:
-  Status check_written() const;
+  Result<std::optional<std::string>> look(const std::string& fd) const;
+  Status check_names(const std::set<std::string>& open) const;
+  bool is_as_before(const std::string& wal) const;
+  Status check_written(const std::string& wal);
   Status check_tables(const std::vector<TableFile>& tables);
 
-  std::filesystem::path dir_;  // canonical
+  std::filesystem::path dir_;     // canonical
+  std::vector<std::string> fds_;  // the descriptors of the files that the engine wrote at the last full look
   std::map<std::string, std::pair<dev_t, ino_t>> seen_;
 };
 

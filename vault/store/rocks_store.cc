@@ -1,5 +1,6 @@
 #include "vault/store/rocks_store.h"
 
+#include <rocksdb/transaction_log.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -136,6 +137,7 @@ struct RocksStore::Impl {
   std::uint64_t room_missing(std::uint64_t free, std::uint64_t bytes, Urgency urgency) const;
   Status ensure_room(std::uint64_t bytes, Urgency urgency);
   std::vector<TableFile> tables() const;
+  std::string wal() const;
   // Of the newest state, or of a snapshot.
   Result<std::optional<Bytes>> get(ByteView key, const rocksdb::Snapshot* at) const;
   Status scan(ByteView prefix, ByteView from, const Store::Visit& visit, const rocksdb::Snapshot* at) const;
@@ -148,7 +150,9 @@ Status RocksStore::Impl::open() {
     FK_CHECK(ballast.release());
     FK_TRY(free, free_bytes(options.dir));
   }
-  FK_TRY(engine, open_db(options, free, background));
+  // What the ballast gave up is not for compactions.
+  const std::uint64_t ordinary = ballast.held() ? free : free - std::min(free, ballast.size());
+  FK_TRY(engine, open_db(options, ordinary, background));
   FK_CHECK(load());
   FK_TRY(free, free_bytes(options.dir));
   if (!ballast.held() && free >= options.reserve + ballast.size()) FK_CHECK(ballast.hold());
@@ -227,6 +231,13 @@ Status RocksStore::Impl::ensure_room(std::uint64_t bytes, Urgency urgency) {
   }
   if (need != 0) return out_of_space(free, need);
   return {};
+}
+
+// The name of the write-ahead log that is written now; empty if the engine can't say.
+std::string RocksStore::Impl::wal() const {
+  std::unique_ptr<rocksdb::LogFile> now;
+  if (!engine.db->GetCurrentWalFile(&now).ok() || !now) return {};
+  return fs::path(now->PathName()).filename().string();
 }
 
 std::vector<TableFile> RocksStore::Impl::tables() const {
@@ -383,11 +394,11 @@ Status RocksStore::check() const {
   FK_CHECK(impl_->latch->status());
   {
     const std::scoped_lock lock(impl_->watch_mutex);
-    Status status = impl_->watch.check(impl_->tables());
+    Status status = impl_->watch.check(impl_->tables(), impl_->wal());
     // The engine may have been changing files itself at that moment.
     for (int i = 1; !status && i < kCheckAttempts; ++i) {
       std::this_thread::sleep_for(kCheckPause);
-      status = impl_->watch.check(impl_->tables());
+      status = impl_->watch.check(impl_->tables(), impl_->wal());
     }
     FK_CHECK(std::move(status));
   }

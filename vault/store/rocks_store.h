@@ -25,7 +25,9 @@ struct RocksOptions {
   std::uint64_t write_buffer = 32u << 20;       // of these there are at most two
   std::uint64_t reserve = 128u << 20;           // free space under which ordinary commits are refused
   std::uint64_t narrowing_reserve = 72u << 20;  // and narrowing ones, with the ballast given up
-  std::uint64_t ballast = 96u << 20;            // file "ballast" in the folder, above narrowing_reserve; 0: none
+  // File "ballast" in the folder; 0: none. It holds a new write-ahead log above narrowing_reserve: a vault comes up
+  // whose disk was filled up while it was down.
+  std::uint64_t ballast = 128u << 20;
   std::uint64_t block_cache = 32u << 20;
   // Explicit repair after a power cut, by an operator's order only: opens with what precedes the
   // first damaged record of the write-ahead log. The caller must compare head() with the newest
