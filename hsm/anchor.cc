@@ -131,10 +131,18 @@ Status write_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor)
 Status restart_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor) {
   return pool.run(Repeat::kSafe, [&](Session& s) -> Status {
     FK_TRY(const auto stored, stored_anchors(s, vault));
+    const auto destroy = [&](bool forks) -> Status {
+      for (const Stored& old : stored) {
+        const bool same_size = old.anchor && old.anchor->size == anchor.size;
+        if (same_size == forks) FK_CHECK(s.calls.destroy_object(s.handle, old.object));
+      }
+      return {};
+    };
+    // Two of one size would be a fork: that goes first, and a crash here may leave none.
+    FK_CHECK(destroy(true));
     FK_CHECK(create(s, vault, 0, anchor));
     // A crash here leaves the larger one in force, and the caller does it again.
-    for (const Stored& old : stored) FK_CHECK(s.calls.destroy_object(s.handle, old.object));
-    return {};
+    return destroy(false);
   });
 }
 

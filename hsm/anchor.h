@@ -37,7 +37,8 @@ Result<std::optional<Anchor>> read_anchor(SessionPool& pool, const Id128& vault)
 // after any failure; the anchor is then the old or the new one.
 Status write_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor);
 
-// Puts this one in the place of all that are there, larger ones included. A crash may leave none.
+// Puts this one in the place of all that are there, larger ones included. A crash may leave none where there was one of
+// the same size, and else leaves the larger one in force: done again, it is this one.
 Status restart_anchor(SessionPool& pool, const Id128& vault, const Anchor& anchor);
 
 }  // namespace facekeep::hsm

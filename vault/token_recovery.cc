@@ -43,12 +43,12 @@ Result<TokenRecovery> TokenRecovery::open(store::Store& store, const std::option
 Status TokenRecovery::check_newest(std::string_view note) const {
   FK_TRY(const log::Checkpoint newest, log::open_own_checkpoint(state(), note));
   if (newest.size > size()) {
-    return make_error(
-        Errc::kIntegrity,
-        "the log has " + std::to_string(size()) + " entries here, but somebody has a checkpoint of " +
-            std::to_string(newest.size) + ": the database is an older one",
-        "put the newest database back. To go on without these entries is a loss that a quorum accepts: a restore with "
-        "--accept-loss, and --accept-loss here");
+    return make_error(Errc::kIntegrity,
+                      "the log has " + std::to_string(size()) + " entries here, but somebody has a checkpoint of " +
+                          std::to_string(newest.size) + ": the database is an older one",
+                      "put the newest database back. To go on without these entries is a loss that a quorum accepts: "
+                      "behind a restore "
+                      "with --accept-loss, --accept-loss here too");
   }
   FK_TRY(const Digest root, log::root_at(newest.size, log_.tree.hash_source(log::tile_reader(*store_))));
   if (root == newest.root) return {};
@@ -182,7 +182,10 @@ Status TokenRecovery::finish(Custody& token, const Instant& now, const Point& po
   const Anchor here{size(), log_.tree.root(), now.wall};
   if (anchor) {
     Status fits = log::check_anchor(*anchor, log_.tree, log::tile_reader(*store_));
-    if (fits || !just_now || !all.back().loss || anchor->size > all.back().loss->newest.size) return fits;
+    if (fits || !just_now || !all.back().loss) return fits;
+    // Of what was given up. The entries in front of the recovery are those that were signed for, and fit.
+    const bool of_lost = anchor->size > all.back().entry && anchor->size <= all.back().loss->newest.size;
+    if (!of_lost) return fits;
     FK_CHECK(token.restart_anchor(here));
     reach(point, "recovery-anchored");
     return {};

@@ -43,6 +43,9 @@ def restored(v, room):
 
 def signed_for(v, room):
     commands = runbook("22g")
+    refused = room.run(one(commands, "--statement-out") + " --accept-loss")
+    report.check("a loss is not given up behind a restore that has the log's end", refused.returncode != 0 and "restore once more" in refused.stderr and
+                 not (room.folder / "statement").exists(), refused.stderr)
     done = room.run(one(commands, "--statement-out"))
     report.check("a statement is made over what was restored", done.returncode == 0, done.stderr)
     statement = (room.folder / "statement").read_text()

@@ -17,10 +17,9 @@ class Served {
 
   Result<log::HandoverSource::Last> last(const log::Checkpoint& tree) const {
     if (tree.size > size_) return beyond();
-    const auto tile = [this](const log::TileId& id) { return get_("/" + format_path(id)); };
     const std::uint64_t at = tree.size - 1;
     log::HandoverSource::Last out;
-    FK_TRY(out.proof, log::inclusion_proof(at, tree.size, log::tile_hash_source(size_, tile)));
+    FK_TRY(out.proof, log::inclusion_proof(at, tree.size, hashes()));
     FK_TRY(auto entries, bundle(at / log::kTileWidth, get_));
     out.entry = std::move(entries[at % log::kTileWidth]);
     return out;
@@ -33,7 +32,17 @@ class Served {
     return quick ? std::move(quick) : fold_with(tree, false);
   }
 
+  Status goes_on(const log::Checkpoint& seen, const log::Checkpoint& tree) const {
+    if (seen.size > tree.size || tree.size > size_) return beyond();
+    FK_TRY(const auto proof, log::consistency_proof(seen.size, tree.size, hashes()));
+    if (log::verify_consistency(seen.size, seen.root, tree.size, tree.root, proof)) return {};
+    return make_error(Errc::kIntegrity, "a handover is of another history than the log that is served");
+  }
+
  private:
+  log::HashSource hashes() const {
+    return log::tile_hash_source(size_, [this](const log::TileId& id) { return get_("/" + format_path(id)); });
+  }
   static Error beyond() { return make_error(Errc::kIntegrity, "a handover lies beyond the log that is served"); }
 
   Result<std::vector<Bytes>> bundle(std::uint64_t index, const Get& get) const {
@@ -124,6 +133,7 @@ Result<log::FollowedKeys> follow_served_keys(const log::LogKeys& keys, const std
   };
   source.last = [&log](const log::Checkpoint& tree) { return log.last(tree); };
   source.fold = [&log](const log::Checkpoint& tree) { return log.fold(tree); };
+  source.goes_on = [&log](const log::Checkpoint& seen, const log::Checkpoint& tree) { return log.goes_on(seen, tree); };
   return log::follow_handovers(keys, source);
 }
 

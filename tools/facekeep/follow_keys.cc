@@ -80,6 +80,9 @@ Status follow_keys(const Context& context, const Notice& notice, VaultApi& api, 
     return out;
   };
   source.fold = [&](const log::Checkpoint& tree) { return fold_unproven(context, notice, api, tree); };
+  source.goes_on = [&](const log::Checkpoint& seen, const log::Checkpoint& tree) {
+    return check_same_log(api, seen, tree);
+  };
   auto followed = log::follow_handovers(notice.keys(), source);
   // What is no note leads nowhere, and the checkpoint stays closed.
   if (!followed && followed.error().code == Errc::kMalformed) return checked();

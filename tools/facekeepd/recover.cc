@@ -220,20 +220,6 @@ void add_loss(const ledger::Recovered& e, Told& told) {
   told.json["origin"] = e.loss->origin;
 }
 
-// Behind a restore that accepted a loss, beside the vault's own token.
-Result<Told> make_loss_statement(const RecoverOptions& r, const TokenRecovery& recovery, hsm::SessionPool& pool,
-                                 hsm::TokenCustody& custody) {
-  FK_TRY(const auto anchor, custody.read_anchor());
-  FK_TRY(const ledger::Loss loss, loss_of(r, recovery, anchor));
-  FK_TRY(const hsm::LogKey key, further_log_key(pool, custody, recovery.state()));
-  FK_TRY(const ledger::Recovered e,
-         recovery.draw_up(r.kind, describe(pool.token().identity(), key), SystemClock().now().wall, loss));
-  FK_TRY(Told told, written(r, e, recovery.state()));
-  add_loss(e, told);
-  told.text += kToBeSigned;
-  return told;
-}
-
 // Of a restore that the log does not have yet: what custodians should know before they sign. Nothing is signed for a
 // mark that the first start would refuse.
 Status add_mark(const ledger::State& state, const ledger::BehindBackup& mark, Told& told) {
@@ -249,12 +235,38 @@ Status add_mark(const ledger::State& state, const ledger::BehindBackup& mark, To
   return {};
 }
 
+// What is given up is given up at the restore: the first start would find the mark beside a log that ends elsewhere.
+Status check_loss(const ledger::State& state, const std::optional<ledger::BehindBackup>& mark) {
+  if (!mark || mark->from == mark->upto || place_mark(state, *mark).logged) return {};
+  return make_error(Errc::kFailedPrecondition,
+                    "this vault was restored with the entries behind its backup; what is missing behind those is not "
+                    "given up here",
+                    "restore once more with --accept-loss, and recover with it then; or find the missing entries");
+}
+
+// Behind a restore that accepted a loss, beside the vault's own token.
+Result<Told> make_loss_statement(const RecoverOptions& r, const TokenRecovery& recovery,
+                                 const std::optional<ledger::BehindBackup>& mark, hsm::SessionPool& pool,
+                                 hsm::TokenCustody& custody) {
+  FK_CHECK(check_loss(recovery.state(), mark));
+  FK_TRY(const auto anchor, custody.read_anchor());
+  FK_TRY(const ledger::Loss loss, loss_of(r, recovery, anchor));
+  FK_TRY(const hsm::LogKey key, further_log_key(pool, custody, recovery.state()));
+  FK_TRY(const ledger::Recovered e,
+         recovery.draw_up(r.kind, describe(pool.token().identity(), key), SystemClock().now().wall, loss));
+  FK_TRY(Told told, written(r, e, recovery.state()));
+  add_loss(e, told);
+  told.text += kToBeSigned;
+  return told;
+}
+
 Result<Told> make_statement(const Config& config, const RecoverOptions& r, const TokenRecovery& recovery,
                             const std::optional<ledger::BehindBackup>& mark, hsm::SessionPool& pool) {
   Told restored;
   if (mark) FK_CHECK(add_mark(recovery.state(), *mark, restored));
   std::optional<ledger::Loss> loss;
   if (r.accept_loss) {
+    FK_CHECK(check_loss(recovery.state(), mark));
     FK_TRY(loss, loss_of(r, recovery, {}));
   } else {
     FK_CHECK(check_newest(recovery, r));
@@ -275,7 +287,8 @@ Result<Told> make_statement(const Config& config, const RecoverOptions& r, const
   return told;
 }
 
-Result<Told> take_signatures(const RecoverOptions& r, TokenRecovery& recovery, hsm::TokenCustody& custody) {
+Result<Told> take_signatures(const RecoverOptions& r, TokenRecovery& recovery,
+                             const std::optional<ledger::BehindBackup>& mark, hsm::TokenCustody& custody) {
   FK_TRY(std::string statement, tools::load_text(r.statement, kMaxNote));
   if (statement.ends_with('\n')) statement.pop_back();
   std::vector<std::string> armored;
@@ -284,6 +297,7 @@ Result<Told> take_signatures(const RecoverOptions& r, TokenRecovery& recovery, h
     armored.push_back(std::move(one));
   }
   FK_TRY(const ledger::Recovered e, recovery.with_signatures(statement, armored));
+  if (e.loss) FK_CHECK(check_loss(recovery.state(), mark));
   FK_CHECK(recovery.carry_out(e, custody, SystemClock().now()));
   return finished(recovery, custody);
 }
@@ -306,7 +320,7 @@ Result<Told> recover_vault(const Config& config, const RunOptions& options, cons
     if (done) return finished(recovery, **custody);
   }
   if (!r.statement_out.empty() && r.kind == "restored" && custody) {
-    return make_loss_statement(r, recovery, *pool, **custody);
+    return make_loss_statement(r, recovery, unlogged, *pool, **custody);
   }
   if (!r.statement_out.empty() && r.kind != "restored") return make_statement(config, r, recovery, unlogged, *pool);
   if (!custody) {
@@ -314,7 +328,7 @@ Result<Told> recover_vault(const Config& config, const RunOptions& options, cons
                       "the token " + name_of(pool->token().identity()) + " does not have the statement's log key",
                       "name the new token with which the statement was made, or make a new statement");
   }
-  return take_signatures(r, recovery, **custody);
+  return take_signatures(r, recovery, unlogged, **custody);
 }
 
 }  // namespace

@@ -35,7 +35,11 @@ Result<FollowedKeys> follow_handovers(LogKeys keys, const HandoverSource& source
   // Of the whole log, up to the latest: its fold has all keys between.
   FK_TRY(const Checkpoint tree, tree_of(out.notes.back()));
   FK_TRY(const ledger::State state, source.fold(tree));
-  FK_CHECK(out.keys.follow(out.notes.back(), state));
+  for (const std::string& note : out.notes) {
+    FK_TRY(const Checkpoint seen, tree_of(note));
+    FK_CHECK(source.goes_on(seen, tree));
+  }
+  FK_CHECK(out.keys.follow(out.notes, state));
   return out;
 }
 

@@ -22,6 +22,8 @@ struct HandoverSource {
   std::function<Result<Last>(const Checkpoint& tree)> last;
   // The fold of the entries of that tree, whose root, and those that recoveries in it name, the source has compared.
   std::function<Result<ledger::State>(const Checkpoint& tree)> fold;
+  // That the log of `tree` goes on from `seen`.
+  std::function<Status(const Checkpoint& seen, const Checkpoint& tree)> goes_on;
 };
 
 struct FollowedKeys {

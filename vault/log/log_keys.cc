@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/ledger/state.h"
+#include "vault/log/handover_note.h"
 #include "vault/log/merkle.h"
 
 namespace facekeep::log {
@@ -134,25 +135,22 @@ Status LogKeys::hand_over(std::string_view bytes, ByteView entry, std::span<cons
   return append(note.checkpoint, std::move(next), note.checkpoint.size);
 }
 
-Status LogKeys::follow(std::string_view bytes, const ledger::State& state) {
+Status LogKeys::follow(std::span<const std::string> notes, const ledger::State& state) {
   if (chain_.empty()) return no_handover("no key is trusted yet");
-  FK_TRY(const HandoverNote note, parse_handover(bytes));
   FK_TRY(const LogKeys whole, of(state));
   const auto& all = whole.chain_;
-  if (state.size() != note.checkpoint.size || all.back().from != note.checkpoint.size) {
+  if (notes.empty() || notes.size() != whole.handovers() || state.size() != all.back().from) {
     return no_handover("the last entry of its tree brings no key");
   }
-  if (note.checkpoint.origin != whole.newest().name || !has_signed(note.note, whole.newest())) {
-    return no_handover("the new key did not sign it");
-  }
+  FK_TRY(const HandoverNote last, parse_handover(notes.back()));
+  if (last.checkpoint.origin != whole.newest().name) return no_handover("it is of another log");
   const auto known = std::find_if(all.begin(), all.end(), [&](const LogKey& k) { return k.key == newest(); });
   if (known == all.end()) return no_handover("the key that is trusted is none of this log's");
-  // What the trusted key did not sign in came by a recovery, or its token did not live to sign, and a recovery
-  // followed.
-  const auto next = known + 1;
-  const auto recovered = [&](auto k) { return k != all.end() && k->recovered; };
-  if (next != all.end() && !recovered(next) && !recovered(next + 1)) {
-    return no_handover("the key before did not sign in the one behind it");
+  // Each is signed in by the one before, or came by a recovery, or its token did not live to sign and a recovery
+  // followed: custodians' signatures alone stand for a key that no key before it signed.
+  for (auto i = static_cast<std::size_t>(known - all.begin()); i < notes.size(); ++i) {
+    const std::string fault = handover_fault(state.handovers(), i, notes[i], {});
+    if (!fault.empty()) return no_handover("the note of handover " + std::to_string(i + 1) + " " + fault);
   }
   if (handovers() + static_cast<std::size_t>(all.end() - known) > kMaxHandovers) {
     return no_handover("there were a thousand of them");

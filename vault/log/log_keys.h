@@ -60,9 +60,10 @@ class LogKeys {
   // did not sign it: the custodians may have, which follow() tells; kIntegrity ("handover") for everything that is
   // none.
   Status hand_over(std::string_view note, ByteView entry, std::span<const Digest> proof);
-  // Takes all keys behind the newest one here, recoveries among them. `state` is the fold of exactly the entries under
-  // the note of the latest handover: the caller compared its root, and those that recoveries name. Errors as above.
-  Status follow(std::string_view note, const ledger::State& state);
+  // Takes all keys behind the newest one here, recoveries among them, each as the note of its handover says
+  // (handover_note.h). `notes`: of all handovers, in order. `state` is the fold of exactly the entries under the last
+  // one: the caller compared its root, those that recoveries name, and those of the other notes. Errors as above.
+  Status follow(std::span<const std::string> notes, const ledger::State& state);
 
   // Takes the word of the reader's own person that `key` signs trees behind that of `size` entries. kIntegrity
   // ("handover"): it is one of these, or of another log.

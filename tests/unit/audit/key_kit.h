@@ -86,6 +86,11 @@ inline log::HandoverSource source_of(const MemoryMirror& m) {
     if (fold.tree().root() != tree.root) return make_error(Errc::kIntegrity, "other entries");
     return std::move(fold).take();
   };
+  out.goes_on = [&m](const log::Checkpoint& seen, const log::Checkpoint&) -> Status {
+    PublicFold fold;
+    for (std::uint64_t i = 0; i < seen.size; ++i) FK_CHECK(fold.entry(m.entries.at(i)));
+    return fold.tree().root() == seen.root ? Status() : Status(make_error(Errc::kIntegrity, "another history"));
+  };
   return out;
 }
 

@@ -120,15 +120,59 @@ TEST_CASE("a recovery takes the fold of the log, and no key before signs behind 
   CHECK(problem(open_checkpoint(note_by(m, {second()}), followed->keys)) == "old-log-key");
   // From any key of the log, and from none of another.
   CHECK(follow_handovers(second().key, source)->keys.newest() == third().key);
-  CHECK(problem(LogKeys(TestSigner::ed25519("vault.example/test").key).follow(note, m.state)) == "handover");
-  CHECK(problem(LogKeys(keys).follow(note_by(m, {second()}), m.state)) == "handover");
+  const std::string first(as_chars(m.files.at("handover/1")));
+  const auto refused = [&](LogKeys from, const std::vector<std::string>& notes, const MemoryMirror& of) {
+    return problem(from.follow(notes, of.state)) == "handover";
+  };
+  CHECK(refused(TestSigner::ed25519("vault.example/test").key, {first, note}, m));
+  CHECK(refused(keys, {first, note_by(m, {second()})}, m));
+  CHECK(refused(keys, {note}, m));
+  CHECK(refused(keys, {note, note}, m));
   // A log that was made up: the key that is trusted signed nothing, and no custodian did.
   MemoryMirror made_up = open_vault(5);
   hand_over(made_up, second());
-  CHECK(problem(LogKeys(keys).follow(note_by(made_up, {second()}), made_up.state)) == "handover");
+  CHECK(refused(keys, {note_by(made_up, {second()})}, made_up));
   m.add(ledger::Start{"0.1.0", {1}, {2}, {4}, false});
-  CHECK(problem(LogKeys(keys).follow(note, m.state)) == "handover");
-  CHECK(problem(LogKeys(keys).follow(note_by(m, {third()}), m.state)) == "handover");
+  CHECK(refused(keys, {first, note}, m));
+  CHECK(refused(keys, {first, note_by(m, {third()})}, m));
+}
+
+TEST_CASE("a key that nobody signed in is not believed behind a recovery either") {
+  const std::string origin = "vault.example/test-2";
+  const TestSigner restored = TestSigner::ed25519(origin);
+  const TestSigner next = TestSigner::p256(origin);
+  MemoryMirror m = open_vault(5);
+  ledger::Recovered e = recovery(m, restored);
+  e.kind = "restored";
+  e.token = m.state.current().token;
+  e.spare.reset();
+  e.loss = ledger::Loss{origin, {m.entries.size() + 2, lt::digest_of("newest")}};
+  recover(m, restored, e);
+  start_and_unseal(m);
+  MemoryMirror honest = m;
+  hand_over(m, next);
+  const auto all = follow_handovers(log_signer().key, source_of(m));
+  INFO((all ? "" : all.error().message));
+  REQUIRE(all);
+  CHECK(all->keys.newest() == next.key);
+  // Whoever has copied the disk and no token makes the entry, and what a key of their own can sign.
+  m.files["handover/2"] = to_bytes(note_by(m, {next}));
+  const auto unsigned_one = follow_handovers(log_signer().key, source_of(m));
+  REQUIRE_FALSE(unsigned_one);
+  CHECK(problem(unsigned_one) == "handover");
+  CHECK(unsigned_one.error().message.find("handover 2 lacks a signature") != std::string::npos);
+  // With the signature of the key before, of a tree of the same size that it once signed.
+  while (honest.entries.size() < m.entries.size()) honest.add(ledger::Sums{honest.wall, {}});
+  m.files["handover/2"] = to_bytes(note_by(honest, {restored, next}));
+  CHECK_FALSE(follow_handovers(log_signer().key, source_of(m)));
+  // And with a further key behind it.
+  const Bytes forged = m.files["handover/2"];
+  m.signer = next;
+  hand_over(m, TestSigner::ed25519(origin), 2);
+  m.files["handover/2"] = forged;
+  const auto of_another = follow_handovers(log_signer().key, source_of(m));
+  REQUIRE_FALSE(of_another);
+  CHECK(of_another.error().message == "another history");
 }
 
 TEST_CASE("who was given the key of a recovery meets that recovery, and follows what comes behind it") {

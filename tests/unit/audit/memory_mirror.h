@@ -155,17 +155,21 @@ class MemoryMirror {
   }
 };
 
-// Genesis, a start, an unseal, an operator's enrolments, then `accesses` matches, all published. Checkpoints at 20
-// entries and at the end.
-inline MemoryMirror open_vault(std::size_t accesses = 600, const ledger::Genesis& genesis = genesis_with_key()) {
-  MemoryMirror m;
-  m.add(ledger::Body(genesis));
+inline void start_and_unseal(MemoryMirror& m) {
   m.add(ledger::Start{"0.1.0", {1}, {2}, {3}, false});
   for (const char* by : {"property/1", "property/2", "residents/1", "residents/3"}) {
     const std::string id = by;
     m.add(ledger::UnsealShare{id, id.substr(0, id.find('/')), static_cast<std::uint32_t>(id.back() - '0')});
   }
   m.add(ledger::Unsealed{{"property/1", "property/2", "residents/1", "residents/3"}});
+}
+
+// Genesis, a start, an unseal, an operator's enrolments, then `accesses` matches, all published. Checkpoints at 20
+// entries and at the end.
+inline MemoryMirror open_vault(std::size_t accesses = 600, const ledger::Genesis& genesis = genesis_with_key()) {
+  MemoryMirror m;
+  m.add(ledger::Body(genesis));
+  start_and_unseal(m);
   m.add(ledger::PeriodKey{"access", "main", "2026-11", 100});
   for (std::uint8_t n = 1; n <= 6; ++n) {
     m.wait(1000);

@@ -97,6 +97,30 @@ TEST_CASE("a crash between create and destroy leaves the newer anchor in force")
   CHECK(**read_anchor(**pool, kVault) == at(7));
 }
 
+TEST_CASE("an anchor that begins anew leaves no two of one size, wherever it is interrupted") {
+  const ShimmedToken t;
+  auto pool = t.open();
+  REQUIRE_OK(pool);
+  Anchor fork = at(5);
+  fork.root.fill(0xee);
+  for (const char* fault : {"C_CreateObject 0x31", "C_DestroyObject 0x5", "C_DestroyObject 0x5 skip 1"}) {
+    INFO(fault);
+    for (const Anchor& before : {at(5), at(9)}) {
+      REQUIRE_OK(restart_anchor(**pool, kVault, before));
+      t.shim.inject(fault);
+      static_cast<void>(restart_anchor(**pool, kVault, fork));
+      t.shim.heal();
+      const auto between = read_anchor(**pool, kVault);
+      REQUIRE_OK(between);
+      CHECK((!*between || **between == before || **between == fork));
+      CHECK((*between || before.size == fork.size));
+      REQUIRE_OK(restart_anchor(**pool, kVault, fork));
+      CHECK(**read_anchor(**pool, kVault) == fork);
+      CHECK(objects(**pool, "anchor-a") + objects(**pool, "anchor-b") == 1);
+    }
+  }
+}
+
 TEST_CASE("a failed create leaves the old anchor in force, a lost one is repeated", "[softhsm]") {
   const ShimmedToken t;
   auto pool = t.open();
