@@ -12,34 +12,74 @@ namespace facekeep {
 
 namespace {
 
-// An entry with its event, as far as an open vault can read it: nothing for one whose key is gone or that is damaged.
-std::optional<ledger::Event> read_entry(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store,
-                                        std::uint64_t i) {
-  const auto leaf_bytes = sequencer.entry(i);
-  if (!leaf_bytes) return std::nullopt;
-  auto leaf = ledger::decode_leaf(as_chars(*leaf_bytes));
-  if (!leaf) return std::nullopt;
-  if (auto* event = std::get_if<ledger::Event>(&*leaf)) return std::move(*event);
-  const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
-  const auto stored = store.get(store::keys::opening(i));
-  if (!stored || !*stored) return std::nullopt;
-  if (hidden.event_class == ledger::EventClass::kCustody) {
-    auto event = log::open_custody(hidden, **stored);
+// Entries with their events, newest first, as far as an open vault can read them. Their rows are fetched in pages.
+class LogBackwards {
+ public:
+  LogBackwards(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store)
+      : vault_(vault), sequencer_(sequencer), store_(store), size_(sequencer.durable_size()) {}
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  // Nothing for one whose key is gone or that is damaged. `i` goes down from size().
+  std::optional<ledger::Event> read(std::uint64_t i) {
+    if (rows_.empty() || i < first_) fetch(i);
+    const Row& row = rows_[i - first_];
+    auto leaf = ledger::decode_leaf(as_chars(row.leaf));
+    if (!leaf) return std::nullopt;
+    if (auto* event = std::get_if<ledger::Event>(&*leaf)) return std::move(*event);
+    const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
+    if (hidden.event_class != ledger::EventClass::kCustody) return read_access(i, hidden, row.opening);
+    auto event = log::open_custody(hidden, row.opening);
     return event ? std::optional(std::move(*event)) : std::nullopt;
   }
-  const auto header = log::parse_access_opening(**stored);
-  if (!header) return std::nullopt;
-  const ledger::State::PeriodId id{"access", header->site, header->period};
-  const auto slot = sequencer.read([&](const ledger::State& st) -> std::optional<ledger::State::PeriodKeyState> {
-    const auto it = st.period_keys().find(id);
-    return it == st.period_keys().end() ? std::nullopt : std::optional(it->second);
-  });
-  if (!slot) return std::nullopt;
-  const auto key = vault.period_key(id, *slot, sequencer.durable_size());
-  if (!key) return std::nullopt;
-  auto event = log::open_access(**key, vault.vault(), *header, i, hidden.commitment);
-  return event ? std::optional(std::move(*event)) : std::nullopt;
-}
+
+ private:
+  static constexpr std::uint64_t kPage = 512;
+  struct Row {
+    Bytes leaf;
+    Bytes opening;  // of a private entry
+  };
+
+  // What can't be read stays empty.
+  void fetch(std::uint64_t last) {
+    first_ = last - std::min(last, kPage - 1);
+    rows_.assign(last - first_ + 1, {});
+    const auto keep = [&](auto parse, Bytes Row::*part) {
+      return [this, last, parse, part](ByteView key, ByteView value) {
+        const auto i = parse(key);
+        if (!i || *i > last) return false;
+        rows_[*i - first_].*part = to_bytes(value);
+        return true;
+      };
+    };
+    namespace keys = store::keys;
+    using keys::Kind;
+    static_cast<void>(
+        store_.scan(keys::prefix(Kind::kEntry), keys::entry(first_), keep(keys::parse_entry, &Row::leaf)));
+    static_cast<void>(
+        store_.scan(keys::prefix(Kind::kOpening), keys::opening(first_), keep(keys::parse_opening, &Row::opening)));
+  }
+  std::optional<ledger::Event> read_access(std::uint64_t i, const ledger::PrivateLeaf& hidden, ByteView opening) {
+    const auto header = log::parse_access_opening(opening);
+    if (!header) return std::nullopt;
+    const ledger::State::PeriodId id{"access", header->site, header->period};
+    const auto slot = sequencer_.read([&](const ledger::State& st) -> std::optional<ledger::State::PeriodKeyState> {
+      const auto it = st.period_keys().find(id);
+      return it == st.period_keys().end() ? std::nullopt : std::optional(it->second);
+    });
+    if (!slot) return std::nullopt;
+    const auto key = vault_.period_key(id, *slot, sequencer_.durable_size());
+    if (!key) return std::nullopt;
+    auto event = log::open_access(**key, vault_.vault(), *header, i, hidden.commitment);
+    return event ? std::optional(std::move(*event)) : std::nullopt;
+  }
+
+  OpenVault& vault_;
+  const log::Sequencer& sequencer_;
+  const store::Store& store_;
+  const std::uint64_t size_;
+  std::uint64_t first_ = 0;
+  std::vector<Row> rows_;  // of the entries from `first_` on
+};
 
 bool starts_run(const ledger::Event& event) {
   return std::holds_alternative<ledger::Start>(event.body) || std::holds_alternative<ledger::Genesis>(event.body);
@@ -71,7 +111,7 @@ class RunningTime {
 class BudgetHistory {
  public:
   BudgetHistory(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store)
-      : vault_(vault), sequencer_(sequencer), store_(store), size_(sequencer.durable_size()), next_(size_) {}
+      : vault_(vault), sequencer_(sequencer), store_(store), log_(vault, sequencer, store), next_(log_.size()) {}
 
   // Goes back until `ms` of running lie behind the point reached, or to entry 0.
   void read_back(std::uint64_t ms) {
@@ -80,12 +120,12 @@ class BudgetHistory {
   // True if it ended at an access that nobody can read any more, since the vault was restored from before it.
   [[nodiscard]] bool lost() const { return lost_; }
   [[nodiscard]] bool at_start() const { return next_ == 0; }
-  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] std::uint64_t size() const { return log_.size(); }
   [[nodiscard]] std::vector<BudgetEvent> oldest_first() const { return {kept_.rbegin(), kept_.rend()}; }
 
  private:
   void add(std::uint64_t i) {
-    auto event = read_entry(vault_, sequencer_, store_, i);
+    auto event = log_.read(i);
     if (!event) {
       lost_ = is_lost(i);
       return;
@@ -108,7 +148,7 @@ class BudgetHistory {
   OpenVault& vault_;
   const log::Sequencer& sequencer_;
   const store::Store& store_;
-  const std::uint64_t size_;
+  LogBackwards log_;
   std::uint64_t next_;
   bool lost_ = false;
   RunningTime running_;
@@ -143,7 +183,8 @@ void fold_match_budgets(OpenVault& vault, const log::Sequencer& sequencer, const
 void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const store::Store& store, UnixMillis now,
                       RequestMarks& marks, probe::Nonces& nonces, std::uint64_t most) {
   static_assert(probe::kNonceLife <= kRequestIdLife);
-  const std::uint64_t size = sequencer.durable_size();
+  LogBackwards log(vault, sequencer, store);
+  const std::uint64_t size = log.size();
   std::vector<std::pair<Digest, RequestMarks::Seen>> found;  // newest first
   bool all_read = true;
   RunningTime running;
@@ -155,7 +196,7 @@ void fold_last_minute(OpenVault& vault, const log::Sequencer& sequencer, const s
       all_read = false;
       break;
     }
-    const auto event = read_entry(vault, sequencer, store, i);
+    const auto event = log.read(i);
     if (!event) {
       all_read = false;
       continue;
