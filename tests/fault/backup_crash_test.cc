@@ -11,6 +11,7 @@
 #include "tests/fault/calls.h"
 #include "tests/fault/vault_audit.h"
 #include "tests/fault/vault_kit.h"
+#include "tests/support/soon.h"
 #include "tools/common/sshsig_sign.h"
 #include "tools/facekeepd/mirror.h"
 #include "tools/facekeepd/mirror_log.h"

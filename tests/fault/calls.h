@@ -65,13 +65,4 @@ inline Status open_vault(VaultFixture& f, Service& s) {
   return make_error(Errc::kInternal, "the galleries do not become ready");
 }
 
-template <class F>
-bool soon(F&& done, int seconds = 20) {
-  for (int i = 0; i < seconds * 200; ++i) {
-    if (done()) return true;
-    usleep(5000);
-  }
-  return false;
-}
-
 }  // namespace facekeep::test

@@ -6,6 +6,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/unit/vault/calls.h"
+#include "tools/facekeepd/check.h"
 #include "tools/facekeepd/mirror.h"
 #include "tools/facekeepd/mirror_log.h"
 #include "vault/backup/file.h"
@@ -44,6 +45,20 @@ inline void export_mirror_of(const std::string& data_dir, const std::string& to)
   const auto store = store::RocksStore::open(options);
   REQUIRE(store);
   export_mirror(**store, to);
+}
+// Of a restored vault, read back: nothing but what the mark names is missing.
+inline void check_restored(const std::string& data_dir, const Id128& vault) {
+  store::RocksOptions options;
+  options.dir = data_dir + "/db";
+  const auto store = store::RocksStore::open(options);
+  REQUIRE(store);
+  const auto slots = seal::SlotGenerations::open(data_dir + "/keys", vault);
+  REQUIRE(slots);
+  const auto checked = daemon::check_vault(**store, **slots, {}, *backup::read_mark(data_dir));
+  INFO(problem(checked));
+  REQUIRE(checked);
+  for (const auto& fault : checked->faults) UNSCOPED_INFO(fault);
+  CHECK(checked->faults.empty());
 }
 // Asks for a backup and waits for what becomes of it.
 inline BackupStatus backed_up(VaultFixture& f, Service& service, const std::optional<backup::Since>& since = {},

@@ -1,22 +1,9 @@
 // What a clean stop of an open vault leaves for a restore: a mirror of all that could be fetched is enough.
+#include "tests/support/soon.h"
 #include "tests/unit/backup/backup_kit.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
-
-namespace {
-
-// What the sequencer's thread does is there within ten seconds, or never.
-template <class F>
-bool soon(F&& done) {
-  for (int i = 0; i < 2000; ++i) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
-}  // namespace
 
 TEST_CASE("a vault that was open and stopped cleanly is restored from what could be fetched before") {
   NEEDS_TOKEN();

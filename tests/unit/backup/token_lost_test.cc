@@ -1,7 +1,6 @@
 // Server and main token are lost together: a backup, a mirror, the spare token and the cards bring the vault back.
 #include "tests/unit/backup/restorable.h"
 #include "tests/unit/vault/lost_token.h"
-#include "tools/facekeepd/check.h"
 
 using namespace facekeep;
 using namespace facekeep::test;
@@ -27,19 +26,6 @@ struct Burnt : Lost {
     kit.f.main_token = kNewToken;
     kit.f.spare_attends = true;
   }
-  // Nothing but what the mark names is missing.
-  void check_files() const {
-    store::RocksOptions rocks;
-    rocks.dir = kit.f.dir() + "/db";
-    const auto store = store::RocksStore::open(rocks);
-    const auto slots = seal::SlotGenerations::open(kit.f.dir() + "/keys", kit.f.genesis().vault);
-    REQUIRE((store && slots));
-    const auto checked = daemon::check_vault(**store, **slots, {}, *backup::read_mark(kit.f.dir()));
-    INFO(problem(checked));
-    REQUIRE(checked);
-    for (const auto& fault : checked->faults) UNSCOPED_INFO(fault);
-    CHECK(checked->faults.empty());
-  }
   std::vector<ledger::BehindBackup> restores() const {
     return kit.service->sequencer().read([](const ledger::State& st) { return st.restores(); });
   }
@@ -53,7 +39,7 @@ TEST_CASE("without server and main token, the spare opens what was restored, beh
   RotationKit& kit = b.kit;
   REQUIRE(b.r.restored({b.taken.file}, kTokenLost) == "restored");
   CHECK(b.r.report.lost.size() == 1);
-  b.check_files();
+  check_restored(kit.f.dir(), kit.f.genesis().vault);
   const auto mark = backup::read_mark(kit.f.dir());
   REQUIRE((mark && *mark));
   CHECK_FALSE(kit.start());
@@ -61,7 +47,7 @@ TEST_CASE("without server and main token, the spare opens what was restored, beh
 
   REQUIRE(b.recover());
   b.close();
-  b.check_files();
+  check_restored(kit.f.dir(), kit.f.genesis().vault);
   b.r.open();
   kit.check_everybody();
   REQUIRE(b.restores().size() == 1);
@@ -121,7 +107,7 @@ TEST_CASE("a new token that dies before the vault starts is replaced by another,
   kit.f.main_token = b.new_token;
   REQUIRE(b.recover());
   b.close();
-  b.check_files();
+  check_restored(kit.f.dir(), kit.f.genesis().vault);
   b.r.open();
   kit.check_everybody();
   REQUIRE(b.restores().size() == 1);

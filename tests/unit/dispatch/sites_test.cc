@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/support/custody_around.h"
+#include "tests/support/soon.h"
 #include "tests/unit/dispatch/dual_kit.h"
 
 using namespace facekeep;
@@ -34,15 +35,6 @@ struct SlowKit {
   }
   void when_due(const Json& made) { kit.vault.clock.advance(made.at("rule").at("delay_s").get<std::int64_t>() * 1000); }
 };
-
-template <class F>
-bool soon(F&& f) {
-  for (int i = 0; i < 1000; ++i) {
-    if (f()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 }  // namespace
 

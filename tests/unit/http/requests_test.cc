@@ -183,7 +183,7 @@ TEST_CASE("an idle connection ends at its deadline without a word") {
   // The client notices, and connects again.
   Client client = f.client();
   REQUIRE(client.request("GET", "/"));
-  REQUIRE(eventually([&] { return f.server->stats().open == 0; }));
+  REQUIRE(soon([&] { return f.server->stats().open == 0; }));
   CHECK(client.request("POST", "/"));
 }
 

@@ -53,9 +53,9 @@ struct BusyFront : Front {
     for (int i = 0; i < 4; ++i) {
       asking.push_back(std::make_unique<RawPeer>(server->port(listener), listener == kMain ? &door : nullptr));
       asking.back()->send(kMatch);
-      REQUIRE(eventually([&] { return busy == std::min(i + 1, 2); }));
+      REQUIRE(soon([&] { return busy == std::min(i + 1, 2); }));
     }
-    REQUIRE(eventually([&] { return server->stats().requests == before + 4; }));
+    REQUIRE(soon([&] { return server->stats().requests == before + 4; }));
   }
   [[nodiscard]] std::string ask(std::size_t listener, const Identity* who, std::string_view request) const {
     RawPeer peer(server->port(listener), who);
@@ -119,7 +119,7 @@ TEST_CASE("strangers who fill the public listener's buffers leave those of regis
     strangers.push_back(std::make_unique<RawPeer>(f.server->port(kPublic), nullptr));
     strangers.back()->send(half);
   }
-  REQUIRE(eventually([&] { return f.server->stats().overloads > 0; }));
+  REQUIRE(soon([&] { return f.server->stats().overloads > 0; }));
   RawPeer door(f.server->port(kMain), &f.door);
   door.send("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n" + std::string(500'000, 'y'));
   CHECK(door.read_one().find("200 OK") != std::string::npos);

@@ -19,8 +19,11 @@
 #include "api/http/socket.h"
 #include "api/http/tls.h"
 #include "tests/support/catch.h"
+#include "tests/support/soon.h"
 
 namespace facekeep::http::testing {
+
+using test::soon;
 
 struct Identity {
   KeyPtr key;
@@ -205,16 +208,6 @@ class RawPeer {
   bool connected_ = false;
   std::string rest_;
 };
-
-template <class F>
-bool eventually(F condition, Millis limit = Millis(5000)) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(Millis(5));
-  }
-  return true;
-}
 
 inline std::uint64_t refused(const Server& s, Refusal r) {
   return s.stats().refused[static_cast<std::size_t>(r)];

@@ -65,7 +65,7 @@ TEST_CASE("an unknown key is refused in the handshake, before any HTTP") {
     CHECK(r.error().message.find("does not know this key") != std::string::npos);
   }
   CHECK(calls == 0);
-  CHECK(eventually([&] { return refused(*f.server, Refusal::kUnknownKey) == 5; }));
+  CHECK(soon([&] { return refused(*f.server, Refusal::kUnknownKey) == 5; }));
   CHECK(f.server->stats().requests == 0);
   const std::lock_guard lock(m);
   CHECK(told == "unknown-key 127.0.0.1 " + to_hex(stranger.spki));
@@ -81,7 +81,7 @@ TEST_CASE("no certificate is refused on the main listener") {
   REQUIRE_FALSE(r);
   INFO(r.error().message);
   CHECK(r.error().code == Errc::kPermissionDenied);
-  CHECK(eventually([&] { return refused(*f.server, Refusal::kNoCertificate) == 1; }));
+  CHECK(soon([&] { return refused(*f.server, Refusal::kNoCertificate) == 1; }));
 }
 
 TEST_CASE("dates and issuer of the certificate are not consulted") {
@@ -104,7 +104,7 @@ TEST_CASE("TLS 1.0 to 1.2 are refused by default") {
   for (const int version : {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION}) {
     CHECK_FALSE(RawPeer(f.server->port(0), &f.door, version).connected());
   }
-  CHECK(eventually([&] { return refused(*f.server, Refusal::kProtocol) == 3; }));
+  CHECK(soon([&] { return refused(*f.server, Refusal::kProtocol) == 3; }));
   CHECK(RawPeer(f.server->port(0), &f.door).connected());
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("plain HTTP on the TLS port is told so") {
   while ((n = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0) got.append(buffer, static_cast<std::size_t>(n));
   CHECK(got.starts_with("HTTP/1.1 400 "));
   CHECK(got.find("urn:facekeep:problem:not-tls") != std::string::npos);
-  CHECK(eventually([&] { return refused(*f.server, Refusal::kPlainHttp) == 1; }));
+  CHECK(soon([&] { return refused(*f.server, Refusal::kPlainHttp) == 1; }));
 }
 
 TEST_CASE("garbage instead of a handshake is refused") {
@@ -162,7 +162,7 @@ TEST_CASE("garbage instead of a handshake is refused") {
   constexpr char kJunk[] = "\x16\x03\x01\xff\xff\x00\x01 this is not a handshake";
   const std::string_view junk(kJunk, sizeof kJunk - 1);
   REQUIRE(::send(fd.get(), junk.data(), junk.size(), MSG_NOSIGNAL) > 0);
-  CHECK(eventually([&] { return refused(*f.server, Refusal::kProtocol) == 1; }));
+  CHECK(soon([&] { return refused(*f.server, Refusal::kProtocol) == 1; }));
   CHECK(f.client().request("GET", "/"));
 }
 
@@ -213,9 +213,9 @@ TEST_CASE("an answer in the making still goes out after a revocation, as the las
   f.start(std::move(c));
   RawPeer p(f.server->port(0), &f.door);
   p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  REQUIRE(eventually([&] { return entered.load(); }));
+  REQUIRE(soon([&] { return entered.load(); }));
   f.server->close_peer(f.door.spki);
-  REQUIRE(eventually([&] { return f.server->stats().revoked == 1; }));
+  REQUIRE(soon([&] { return f.server->stats().revoked == 1; }));
   go = true;
   CHECK(p.read_one().find("decided") != std::string::npos);
   CHECK(p.closes_within(Millis(2000)));

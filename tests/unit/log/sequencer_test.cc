@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/support/catch.h"
+#include "tests/support/soon.h"
 #include "tests/support/store_around.h"
 #include "tests/unit/log/sequencer_parts.h"
 #include "vault/store/keys.h"
@@ -11,6 +12,7 @@
 using namespace facekeep;
 using facekeep::log_test::LogParts;
 using facekeep::test::CommitFault;
+using facekeep::test::soon;
 
 namespace {
 
@@ -22,16 +24,6 @@ Errc code(const Result<T>& r) {
 
 std::string said(const Status& s) {
   return s ? "ok" : s.error().message;
-}
-
-// Until `done`, at most five seconds.
-template <class F>
-bool soon(F&& done) {
-  for (int i = 0; i < 5000; ++i) {
-    if (done()) return true;
-    usleep(1000);
-  }
-  return false;
 }
 
 // Holds whoever reads a tile until it is let go.

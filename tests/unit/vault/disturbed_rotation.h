@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "tests/support/custody_around.h"
+#include "tests/support/soon.h"
 #include "tests/support/store_around.h"
 #include "tests/unit/vault/rotation_kit.h"
 #include "vault/log/sequencer/recovery.h"
@@ -12,15 +13,6 @@
 namespace facekeep::test {
 
 using Epochs = std::vector<std::uint32_t>;
-
-// What threads do is there within ten seconds, or never.
-inline bool soon(const std::function<bool()>& f) {
-  for (int i = 0; i < 2000; ++i) {
-    if (f()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 // Commits late, or fails one: before it wrote anything, or after it wrote all.
 class Saboteur final : public StoreAround {

@@ -23,10 +23,10 @@ struct Crash {};  // thrown at a commit point
 
 // A vault of four people whose main token was taken away, while it was open.
 struct Lost : RecoveryFiles {
-  RotationKit kit{with_spare()};
+  RotationKit kit;
   std::string new_token = kNewToken;  // in which the log goes on
 
-  Lost() {
+  explicit Lost(FixtureOptions o = with_spare()) : kit(std::move(o)) {
     kit.options.backup_dir = kit.f.dir() + "-backups";
     REQUIRE(kit.start());
     REQUIRE(kit.unseal());

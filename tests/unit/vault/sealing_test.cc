@@ -4,6 +4,7 @@
 
 #include "tests/support/camera.h"
 #include "tests/support/catch.h"
+#include "tests/support/soon.h"
 #include "tests/support/store_around.h"
 #include "tests/unit/vault/calls.h"
 #include "vault/store/keys.h"
@@ -12,15 +13,6 @@ using namespace facekeep;
 using namespace facekeep::test;
 
 namespace {
-
-template <class F>
-bool soon(F&& f) {
-  for (int i = 0; i < 1000; ++i) {
-    if (f()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 // Holds one thread, from the first time that it comes here while armed, until it is let go.
 class Hold {
