@@ -1,6 +1,7 @@
 """Who has to do with a quickstart's vault while its keys change: a door that asks, custodians who decide, an auditor who follows.
 A library, not a suite."""
 import csv
+import json
 import shutil
 import subprocess
 import threading
@@ -124,10 +125,10 @@ class Door(threading.Thread):
 # Custodians.
 
 
-def unseal(v, cards="cards"):
+def unseal(v, cards="cards", people=QUORUM):
     """What is said of each card."""
     out = []
-    for who in QUORUM:
+    for who in people:
         done = v.cli(who, "unseal", "--program", v.program(), share=(v.folder / f"{cards}/{who}.share").read_text())
         out.append(done.stdout if done.returncode == 0 else done.stderr)
     return out
@@ -141,13 +142,31 @@ def stage(v, made):
     return v.ask("property/1", "GET", f"/v1/proposals/{made['id']}").json["stage"]
 
 
-def sign(v, made):
-    for who in ("property/1", "residents/1"):
+def sign(v, made, people=("property/1", "residents/1")):
+    for who in people:
         checkpoint = v.ask(None, "GET", "/checkpoint").body
         body = openapi_votes.vote(v.principals[who], made, v.demo["vault"], checkpoint, "approve")
         answer = v.ask(who, "POST", f"/v1/proposals/{made['id']}/approvals", body)
         if answer.status != 200:
             raise RuntimeError(answer)
+
+
+SAME_PEOPLE = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in (1, 2, 3)]} for group in ("property", "residents")]
+
+
+def new_cards(v, by, groups=SAME_PEOPLE, **plan):
+    """An honest re-share to these groups, as `facekeep reshare` proposes it: its id. The cards are in new-cards."""
+    signers = {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}
+    (v.folder / "reshare-plan.json").write_text(json.dumps({"groups": groups, **plan}))
+    (v.folder / "reshare-script.json").write_text(json.dumps({"signers": signers}))
+    for name in ("minutes", "new-cards"):
+        shutil.rmtree(v.folder / name, ignore_errors=True)
+        (v.folder / name).mkdir()
+    made = v.cli(by, "--json", "reshare", "--plan", v.folder / "reshare-plan.json", "--script", v.folder / "reshare-script.json", "--purpose", "suite",
+                 "--out", v.folder / "minutes", "--cards", v.folder / "new-cards")
+    if made.returncode:
+        raise RuntimeError(made.stderr)
+    return json.loads(made.stdout)["id"]
 
 
 def propose_and_sign(v, action):

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import time
 
-from parties import (QUORUM, Door, at_once, audit, daemon, does_not_start, empty_token, fetch, known_people, matches, new_main_token, propose, sign, stage,
-                     take_main_token, unseal, wait)
+from parties import (QUORUM, Door, at_once, audit, daemon, does_not_start, empty_token, fetch, known_people, matches, new_cards, new_main_token, propose,
+                     sign, stage, take_main_token, unseal, wait)
 from vault import FACEKEEPD, Report, Vault
 
 report = Report()
@@ -136,17 +136,9 @@ def put_in_place(v, statement, signatures):
     report.check("a rotation has to wait for them", propose(v, {"kind": "rotate-keys"}).problem == "reshare-due")
 
 
-def new_cards(v):
-    groups = [{"id": g, "custodians": [{"id": f"{g}/{n}"} for n in (1, 2, 3)]} for g in ("property", "residents")]
-    script = {"signers": {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for g in groups for who in g["custodians"]}}
-    (v.folder / "reshare-plan.json").write_text(json.dumps({"groups": groups}))
-    (v.folder / "reshare-script.json").write_text(json.dumps(script))
-    for name in ("minutes", "new-cards"):
-        (v.folder / name).mkdir()
-    made = v.cli("property-1", "--json", "reshare", "--plan", v.folder / "reshare-plan.json", "--script", v.folder / "reshare-script.json",
-                 "--purpose", "token-stolen", "--out", v.folder / "minutes", "--cards", v.folder / "new-cards")
-    report.check("new cards are made", made.returncode == 0, made.stderr)
-    proposal = v.ask("property/1", "GET", f"/v1/proposals/{json.loads(made.stdout)['id']}").json
+def all_new_cards(v):
+    made = new_cards(v, "property-1")
+    proposal = v.ask("property/1", "GET", f"/v1/proposals/{made}").json
     sign(v, proposal)
     wait(lambda: v.ask(None, "GET", "/v1/seal-status").json.get("rotation"), 30)
     v.cli("residents-1", "seal")
@@ -187,7 +179,7 @@ with Vault("--small", "--spare", adjust=at_once("rotate", "reshare")) as v:
     statement = lose_token(v, mirror)
     put_in_place(v, statement, sign_statement(v, statement))
     report.check("everybody matches", known and all(wait(lambda m=m: matches(v, *m), 10) for m in known), f"{len(known)} people")
-    new_cards(v)
+    all_new_cards(v)
     old_token(v)
     report.check("and everybody still does", all(wait(lambda m=m: matches(v, *m), 10) for m in known))
     door.stop = True

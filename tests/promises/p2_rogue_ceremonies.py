@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from p2_adversary import PROPERTY, RESIDENTS, Rogue, private_key, spki_digest
 from p2_host import Files
-from p2_years import Deceived, mirror, new_cards, set_memory, unseal_with
-from parties import wait
+from p2_years import Deceived, mirror, set_memory, unseal_with
+from parties import new_cards, wait
 from vault import FACEKEEPD, Vault
 import openapi_votes
 
@@ -59,7 +59,7 @@ def signed(r, action, who):
 
 def cards(r):
     """Cards of the adversary's choice."""
-    honest = new_cards(r, "residents-1")
+    honest = new_cards(r.vault, "residents-1")
     action = json.loads(r.shown(honest)["proposal"])["action"]
     r.withdraw("residents/1", honest)
 
@@ -429,7 +429,7 @@ def main():
         vault.copy("before")
         vault.start()
         vault.unseal()
-        agreed = new_cards(r, "residents-3")
+        agreed = new_cards(r.vault, "residents-3")
         for who in ("residents/3", "property/2"):
             r.vote(who, agreed)
         r.report.check("both groups agree on new cards", wait(lambda: r.stage(agreed) == "done", 30))

@@ -16,8 +16,8 @@ import numpy
 
 from p2_adversary import PROPERTY, Rogue, private_key
 from p2_host import FAKETIME, LOADER
-from p2_years import Deceived, new_cards, unseal_with
-from parties import QUORUM, audit, daemon, fetch, unseal, wait
+from p2_years import Deceived, unseal_with
+from parties import QUORUM, audit, daemon, fetch, new_cards, unseal, wait
 from vault import FACEKEEPD, Vault, digest
 import openapi_votes
 
@@ -275,7 +275,7 @@ def before_new_cards(r):
 def renewed(r, host):
     """New cards, the end of the old keys, the spare in its safe again."""
     v = r.vault
-    agreed = new_cards(r, "residents-1")
+    agreed = new_cards(r.vault, "residents-1")
     for who in ("residents/1", "property/2"):
         r.vote(who, agreed)
     r.report.check("both groups agree on new cards", wait(lambda: r.stage(agreed) == "done", 30))

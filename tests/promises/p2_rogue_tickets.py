@@ -158,7 +158,7 @@ def at_the_box(r, lodge):
     at_box("the box asked by a machine with a key of its own", half_for(r, lodge, r.spare), "handshake refused", "its TLS")
     at_box("the box asked with an operator's key", half_for(r, lodge, "operator/1"), "handshake refused", "its TLS")
     at_box("the box asked from another machine, with the vault's own key", half_for(r, lodge, server), "waiting")
-    at_box("the same for the start before", half_for(r, lodge, server, start=start - 1), "conflict")
+    at_box("the same for the start before", half_for(r, lodge, server, start=start - 1), "other-start")
     at_box("the same for a ticket that is not made yet", half_for(r, lodge, server, number=ticket(v)["number"] + 1), "no-ticket")
     answer = lodge.ask(server, "POST", "/v1/endings", {"number": ticket(v)["number"], "vault": r.id})
     at_box("the box told that the ticket is over", answer.json["state"], "kept")
@@ -171,7 +171,7 @@ def at_the_box(r, lodge):
     r.expect("nothing of this opened it", stays_sealed(r), f"sealed, keys {[ticket(v)['number']]}")
     r.report.check("a resident confirms, and it opens", opened_at_the_box(r, lodge), lodge.said()[-300:])
     body = {"number": ticket(v)["number"], "start": start, "vault": r.id}
-    at_box("the half asked for behind the honest opening", lodge.ask(server, "POST", "/v1/restarts", body), "conflict")
+    at_box("the half asked for behind the honest opening", lodge.ask(server, "POST", "/v1/restarts", body), "other-start")
     return next(e["body"] for e in reversed(events(v)) if e["type"] == "ticket-used")
 
 

@@ -1,33 +1,14 @@
-"""What the suites of the years share: new cards, the auditor's mirror, a machine without a memory, and the token's memory forged.
+"""What the suites of the years share: the auditor's mirror, a machine without a memory, and the token's memory forged.
 A library, not a suite."""
 import base64
 import copy
 import hashlib
-import json
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 
 from vault import FACEKEEP_AUDIT
-
-
-def new_cards(r, by):
-    """An honest re-share of the same people, as `facekeep reshare` proposes it: its id."""
-    groups = [{"id": group, "custodians": [{"id": f"{group}/{n}"} for n in (1, 2, 3)]} for group in ("property", "residents")]
-    signers = {who["id"]: f"keys/{who['id'].replace('/', '-')}.key" for group in groups for who in group["custodians"]}
-    folder = r.vault.folder
-    (folder / "reshare-plan.json").write_text(json.dumps({"groups": groups}))
-    (folder / "reshare-script.json").write_text(json.dumps({"signers": signers}))
-    for name in ("minutes", "new-cards"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir()
-    made = r.vault.cli(by, "--json", "reshare", "--plan", folder / "reshare-plan.json", "--script", folder / "reshare-script.json", "--purpose", "suite", "--out",
-                       folder / "minutes", "--cards", folder / "new-cards")
-    if made.returncode:
-        raise RuntimeError(made.stderr)
-    return json.loads(made.stdout)["id"]
 
 
 def unseal_with(r, folder):
