@@ -83,6 +83,7 @@ constexpr std::array kKinds = {
     ProblemKind{"other-probe", 403, "The probe was signed for another question", kBadProbe, true},
     ProblemKind{"other-program", 403, "Another program runs than the one that people opened", kGovernance, true},
     ProblemKind{"other-site", 403, "This key has no access to that site", kScope, true},
+    ProblemKind{"other-start", 409, "The vault's last start is another one, or waits no more", "", true},
     ProblemKind{"out-of-space", 503, "The vault's disk is full or nearly so", "", true},
     ProblemKind{"over-limit", 409, "The export has more people than were approved", "", true},
     ProblemKind{"pad-too-low", 409, "The camera's attack detection is below what the site wants", kBadProbe, true},

@@ -13,8 +13,8 @@
 
 #include "api/http/client.h"
 #include "api/http/socket.h"
+#include "api/http/url.h"
 #include "tools/facekeepd/journal.h"
-#include "tools/facekeepd/witness_client.h"
 #include "vault/base/digest.h"
 #include "vault/base/retry.h"
 #include "vault/ledger/decide.h"
@@ -190,7 +190,7 @@ Result<std::unique_ptr<Notices>> Notices::start(const Config& config, Service& s
   std::unique_ptr<Notices> out(new Notices(service, clock, times));
   if (!config.webhook_url.empty()) {
     FK_TRY(SecretBytes key, read_key(config));
-    const WitnessUrl url = split_witness_url(config.webhook_url);
+    const http::UrlParts url = http::split_url(config.webhook_url);
     http::ClientConfig c;
     c.url = url.origin;
     c.plain_loopback = true;

@@ -1,12 +1,8 @@
 #include "tools/facekeepd/reminders.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cstdio>
 #include <fstream>
 
-#include "api/http/socket.h"
+#include "tools/common/files.h"
 #include "vault/base/json.h"
 
 namespace facekeep::daemon {
@@ -53,16 +49,7 @@ ToldDays load_told(const std::string& path) {
 Status save_told(const std::string& path, const ToldDays& told) {
   std::string text;
   for (const auto& [type, day] : told) text += type + " " + day + "\n";
-  const std::string fresh = path + ".new";
-  const auto failed = [&] {
-    return make_error(Errc::kIo, "the file " + path + " can't be written: " + http::errno_text());
-  };
-  const http::UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (fd.get() < 0 || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fsync(fd.get()) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0) {
-    return failed();
-  }
-  return {};
+  return tools::replace_file(path, text, 0600);
 }
 
 }  // namespace facekeep::daemon

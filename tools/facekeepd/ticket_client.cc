@@ -1,7 +1,7 @@
 #include "tools/facekeepd/ticket_client.h"
 
+#include "api/http/url.h"
 #include "tools/facekeepd/journal.h"
-#include "tools/facekeepd/witness_client.h"
 
 namespace facekeep::daemon {
 namespace {
@@ -58,7 +58,7 @@ TicketClient::~TicketClient() {
 
 Status TicketClient::connect(const ledger::TicketBox& box) {
   if (client_ && box_ == box) return {};
-  const WitnessUrl url = split_witness_url(box.url);
+  const http::UrlParts url = http::split_url(box.url);
   http::ClientConfig c;
   c.url = url.origin;
   c.pins = {ledger::box_pin(box)};

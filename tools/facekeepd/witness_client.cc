@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/http/url.h"
 #include "tools/facekeepd/journal.h"
 
 namespace facekeep::daemon {
@@ -11,7 +12,6 @@ constexpr http::Millis kConnectTimeout{2'000};
 constexpr http::Millis kTimeout{5'000};
 constexpr std::chrono::milliseconds kPolicyLook{1'000};
 constexpr std::size_t kMaxAnswer = 64 * 1024;  // a few signature lines
-constexpr std::string_view kScheme = "https://";
 
 void report(const std::string& name, const Status& now) {
   if (now) {
@@ -23,18 +23,8 @@ void report(const std::string& name, const Status& now) {
 
 }  // namespace
 
-WitnessUrl split_witness_url(const std::string& url) {
-  const std::size_t slash = std::min(url.find('/', kScheme.size()), url.size());
-  WitnessUrl out{url.substr(0, slash), url.substr(slash)};
-  const std::size_t bracket = out.origin.rfind(']');
-  const bool has_port =
-      out.origin.find(':', bracket == std::string::npos ? kScheme.size() : bracket) != out.origin.npos;
-  if (!has_port) out.origin += ":443";
-  return out;
-}
-
 Result<WitnessLine> WitnessLine::open(const ledger::Witness& witness) {
-  const WitnessUrl url = split_witness_url(witness.url);
+  const http::UrlParts url = http::split_url(witness.url);
   http::ClientConfig c;
   c.url = url.origin;
   c.pins = {witness.key};

@@ -18,14 +18,6 @@
 
 namespace facekeep::daemon {
 
-// A witness's URL in its two parts: what http::Client connects to, and the path in front of "/add-checkpoint".
-// Precondition: ledger::check_witnesses took it.
-struct WitnessUrl {
-  std::string origin;  // "https://host:port", with 443 where the URL has no port
-  std::string prefix;  // "" or "/w1"
-};
-WitnessUrl split_witness_url(const std::string& url);
-
 // The TLS connection to one witness, pinned to the key that the log names. One thread.
 class WitnessLine {
  public:

@@ -6,23 +6,10 @@
 #include "tests/support/vault_fixture.h"
 
 using namespace facekeep;
-using facekeep::daemon::split_witness_url;
 using facekeep::daemon::WitnessClient;
 using facekeep::test::SoftHsm;
 using facekeep::test::TestWitness;
 using facekeep::test::VaultFixture;
-
-TEST_CASE("a witness's URL is taken apart, with port 443 where there is none") {
-  const auto check = [](const std::string& url, const std::string& origin, const std::string& prefix) {
-    const auto parts = split_witness_url(url);
-    CHECK(parts.origin == origin);
-    CHECK(parts.prefix == prefix);
-  };
-  check("https://w.example", "https://w.example:443", "");
-  check("https://w.example:8443/a/b", "https://w.example:8443", "/a/b");
-  check("https://[::1]", "https://[::1]:443", "");
-  check("https://[::1]:9/w1", "https://[::1]:9", "/w1");
-}
 
 TEST_CASE("the daemon's client brings a witness's cosignature over TLS, and to no other server") {
   if (!SoftHsm::available()) {

@@ -1,5 +1,6 @@
 #include "tools/facekeep/box/box_client.h"
 
+#include "api/http/url.h"
 #include "tools/common/problems.h"
 #include "vault/ledger/json_reader.h"
 
@@ -7,15 +8,15 @@ namespace facekeep::tools {
 
 Result<Json> ask_box(const ledger::TicketBox& box, const Identity& identity, const std::string& path,
                      const std::optional<Json>& body) {
-  const std::size_t slash = std::min(box.url.find('/', std::string_view("https://").size()), box.url.size());
+  const http::UrlParts url = http::split_url(box.url);
   http::ClientConfig c;
-  c.url = box.url.substr(0, slash);
+  c.url = url.origin;
   c.pins = {ledger::box_pin(box)};
   c.certificate = identity.cert.get();
   c.key = identity.key.get();
   FK_TRY(http::Client client, http::Client::create(c));
   const std::string text = body ? body->dump() : "";
-  FK_TRY(const http::ClientResponse answer, client.request(body ? "POST" : "GET", box.url.substr(slash) + path,
+  FK_TRY(const http::ClientResponse answer, client.request(body ? "POST" : "GET", url.prefix + path,
                                                            {{"Content-Type", "application/json"}}, as_bytes(text)));
   if (answer.status < 200 || answer.status >= 300) return problem_error(answer.status, answer.body);
   auto json = parse_json(as_chars(answer.body));
