@@ -19,17 +19,26 @@ class LogBackwards {
       : vault_(vault), sequencer_(sequencer), store_(store), size_(sequencer.durable_size()) {}
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  // Nothing for one whose key is gone or that is damaged. `i` goes down from size().
-  std::optional<ledger::Event> read(std::uint64_t i) {
+  // Of both: nothing for one whose key is gone or that is damaged. `i` goes down from size().
+  std::optional<ledger::Event> read(std::uint64_t i) { return open(i, leaf(i)); }
+  std::optional<ledger::Leaf> leaf(std::uint64_t i) {
     if (rows_.empty() || i < first_) fetch(i);
-    const Row& row = rows_[i - first_];
-    auto leaf = ledger::decode_leaf(as_chars(row.leaf));
+    auto out = ledger::decode_leaf(as_chars(rows_[i - first_].leaf));
+    return out ? std::optional(std::move(*out)) : std::nullopt;
+  }
+  // The event of leaf(i).
+  std::optional<ledger::Event> open(std::uint64_t i, std::optional<ledger::Leaf> leaf) {
     if (!leaf) return std::nullopt;
     if (auto* event = std::get_if<ledger::Event>(&*leaf)) return std::move(*event);
     const auto& hidden = std::get<ledger::PrivateLeaf>(*leaf);
-    if (hidden.event_class != ledger::EventClass::kCustody) return read_access(i, hidden, row.opening);
-    auto event = log::open_custody(hidden, row.opening);
+    const Bytes& opening = rows_[i - first_].opening;
+    if (!is_custody(*leaf)) return read_access(i, hidden, opening);
+    auto event = log::open_custody(hidden, opening);
     return event ? std::optional(std::move(*event)) : std::nullopt;
+  }
+  static bool is_custody(const ledger::Leaf& leaf) {
+    const auto* hidden = std::get_if<ledger::PrivateLeaf>(&leaf);
+    return hidden != nullptr && hidden->event_class == ledger::EventClass::kCustody;
   }
 
  private:
@@ -99,6 +108,8 @@ class RunningTime {
     return ends_run;
   }
   [[nodiscard]] std::uint64_t ran() const { return ran_; }
+  // The next event will be the last of its run.
+  [[nodiscard]] bool between_runs() const { return between_runs_; }
 
  private:
   std::uint64_t later_runs_ = 0;
@@ -125,7 +136,10 @@ class BudgetHistory {
 
  private:
   void add(std::uint64_t i) {
-    auto event = log_.read(i);
+    auto leaf = log_.leaf(i);
+    // Budgets take nothing from enrolments, of which an import leaves a million, but the time at which a run ended.
+    if (leaf && LogBackwards::is_custody(*leaf) && !running_.between_runs()) return;
+    auto event = log_.open(i, std::move(leaf));
     if (!event) {
       lost_ = is_lost(i);
       return;
