@@ -3,19 +3,32 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 
 namespace facekeep {
 
+namespace {
+
+// OpenSSL seeds its random generators from the same heap and fails where that is full: half of it stays theirs.
+std::atomic<std::size_t> secrets_share{0};
+
+bool fits_secure_heap(std::size_t size) {
+  return CRYPTO_secure_malloc_initialized() == 1 && CRYPTO_secure_used() + size <= secrets_share;
+}
+
+}  // namespace
+
 bool init_secret_heap(std::size_t bytes) {
+  secrets_share = bytes / 2;
   return CRYPTO_secure_malloc_init(bytes, 32) == 1;
 }
 
 SecretBytes::SecretBytes(std::size_t size) : size_(size), capacity_(size) {
   if (size == 0) return;
   void* p = nullptr;
-  if (CRYPTO_secure_malloc_initialized() == 1) p = OPENSSL_secure_zalloc(size);
-  // The secure heap is small on purpose; when it is full the ordinary heap serves, cleansed alike.
+  if (fits_secure_heap(size)) p = OPENSSL_secure_zalloc(size);
+  // The secure heap is small on purpose; when its share is used the ordinary heap serves, cleansed alike.
   if (p == nullptr) p = OPENSSL_zalloc(size);
   if (p == nullptr) throw std::bad_alloc();
   data_ = static_cast<std::uint8_t*>(p);

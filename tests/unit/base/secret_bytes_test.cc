@@ -1,6 +1,12 @@
 #include "vault/base/secret_bytes.h"
 
+#include <openssl/crypto.h>
+
+#include <thread>
+#include <vector>
+
 #include "tests/support/catch.h"
+#include "vault/base/digest.h"
 
 using namespace facekeep;
 
@@ -40,5 +46,18 @@ TEST_CASE("secret base64 is as strict as the plain one") {
   for (const char* bad : {"Zg=", "Zh==", "Zg==\n", "====", "Z===", "Zm9v=", "Zm-v"}) {
     INFO(bad);
     CHECK_FALSE(secret_from_base64(bad));
+  }
+}
+
+TEST_CASE("however many secrets there are, OpenSSL has room on the secure heap for its own") {
+  if (CRYPTO_secure_malloc_initialized() != 1 && !init_secret_heap(1 << 16)) {
+    WARN("SKIP memory can't be locked here");
+    return;
+  }
+  std::vector<SecretBytes> many;
+  for (std::size_t i = 0; i < 20'000; ++i) many.emplace_back(1 + i % 200);
+  // A new thread seeds generators of its own there; without room drawing a secret ends the process.
+  for (int i = 0; i < 8; ++i) {
+    std::thread([] { CHECK(random_secret(32).size() == 32); }).join();
   }
 }
